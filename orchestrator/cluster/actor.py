@@ -1,0 +1,95 @@
+"""The worker process: one Ray actor that runs trial after trial, so that torch, CUDA and the data load once."""
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from ray import tune
+
+from results_store import Store, StoreError
+from results_store.documents import failure_of
+from sweeps.trial import Trial
+
+EPOCH_EVENT_SECONDS = 2.0  # epochs are reported at most this often: each report costs the driver a little
+STOP_SECONDS = 30.0
+
+
+class TrialActor(tune.Trainable):
+    """Runs ``workers.run_trial`` in a thread; each ``step`` waits for its next event and reports it to Tune."""
+
+    def setup(
+        self, config: dict[str, Any], trials: Mapping[str, Trial], store: Store, data: Mapping[str, Any]
+    ) -> None:
+        """Called once a process. ``trials``: by key; ``data``: ``Dataset.arrays()``, shared by the node's workers."""
+        from workers.data.dataset import Dataset
+        from workers.runtime import default_device
+
+        self._trials = trials
+        self._store = store
+        self._data = Dataset.from_arrays(data).to(default_device())
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Takes the next trial in the same process."""
+        self._end()
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """The next event of the trial. Raises what is no fault of the trial, which Tune then tries again."""
+        event: dict[str, Any] = self._events.get()
+        if "raise" in event:
+            raise event["raise"]
+        return event | {"done": event["stage"] in ("done", "failed", "stopped")}
+
+    def cleanup(self) -> None:
+        """Asks the trial to end at the next batch."""
+        self._end()
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._last_epoch_event = float("-inf")
+        trial = self._trials[config["key"]]
+        self._thread = threading.Thread(target=self._run, args=(trial,), name="trial", daemon=True)
+        self._thread.start()
+
+    def _end(self) -> None:
+        self._stop.set()
+        self._thread.join(STOP_SECONDS)
+
+    def _run(self, trial: Trial) -> None:
+        from workers.trial import run_trial
+        from workers.work import Stopped, TrialError
+
+        try:
+            done = run_trial(
+                trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set
+            )
+            self._events.put({"stage": "done", **done})
+        except Stopped:
+            self._events.put({"stage": "stopped"})
+        except (StoreError, OSError) as error:
+            self._events.put({"stage": "fault", "raise": error})
+        except TrialError as error:
+            self._fail(trial, str(error), "")
+        except Exception as error:  # whatever else goes wrong in a trial is the trial's, and must not end the sweep
+            self._fail(trial, f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exc())
+
+    def _fail(self, trial: Trial, error: str, details: str) -> None:
+        try:
+            self._store.save_failure(failure_of(trial, error, details))
+        except StoreError as fault:
+            self._events.put({"stage": "fault", "raise": fault})
+        else:
+            self._events.put({"stage": "failed", "error": error})
+
+    def _tell(self, event: Mapping[str, Any]) -> None:
+        if event["stage"] == "epoch":
+            if time.monotonic() - self._last_epoch_event < EPOCH_EVENT_SECONDS:
+                return
+            self._last_epoch_event = time.monotonic()
+        self._events.put(dict(event))

@@ -1,0 +1,77 @@
+"""The Ray Tune driver: runs a plan's trials on a cluster. One Tune trial is one trial of ours."""
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+from orchestrator.plan import Plan
+from orchestrator.reporter import Reporter
+from orchestrator.schedule import Schedule
+from results_store import Store
+from results_store.documents import failure_of
+
+RETRIES = 3  # of trials whose worker was lost or whose store did not answer
+REFRESH_SECONDS = 10.0
+
+
+def run_plan(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter) -> dict[str, str]:
+    """Runs what a plan needs inside a ``ray_session``. Returns the errors of the trials that failed, by key.
+
+    ``data`` is ``Dataset.arrays()``; it goes to each node once, through Ray's object store.
+    """
+    from ray import tune
+
+    from orchestrator.cluster.actor import TrialActor
+    from orchestrator.cluster.searcher import TreeSearcher, cluster_capacity
+
+    resources = plan.sweep.resources
+    trials = {trial.key: trial for trial in plan.to_run}
+    schedule = Schedule(plan.tree, done=plan.done, networks=plan.networks, shared=plan.shared)
+    searcher = TreeSearcher(
+        schedule,
+        reporter,
+        capacity=lambda: cluster_capacity(resources.cpu, resources.gpu, resources.workers),
+        note_failure=lambda trial, error, details: store.save_failure(failure_of(trial, error, details)),
+        after_trial=_now_and_then(store.refresh_tables),
+    )
+    actor = tune.with_resources(
+        tune.with_parameters(TrialActor, trials=trials, store=store, data=data),
+        {"cpu": resources.cpu, "gpu": resources.gpu},
+    )
+    # The searcher limits live trials; Tune's own default would let one trial pend at a time, on one actor.
+    os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(max(len(trials), 1)))
+    # What Tune logs of a retry is a traceback; a trial that fails for good is told by our own one line.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix="prunesweep-tune-") as scratch:
+        tuner = tune.Tuner(
+            actor,
+            tune_config=tune.TuneConfig(search_alg=searcher, num_samples=len(trials), reuse_actors=True),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=scratch,
+                verbose=0,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=RETRIES),
+            ),
+        )
+        tuner.fit()
+    return searcher.failures
+
+
+def _now_and_then(refresh: Callable[[], object]) -> Callable[[], None]:
+    """Refreshes the tables, but spends no more than a few per cent of the time on it."""
+    last, took = time.monotonic(), 0.0
+
+    def after_trial() -> None:
+        nonlocal last, took
+        if time.monotonic() - last < max(REFRESH_SECONDS, 20 * took):
+            return
+        start = time.monotonic()
+        refresh()
+        last = time.monotonic()
+        took = last - start
+
+    return after_trial

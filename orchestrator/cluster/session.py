@@ -1,0 +1,89 @@
+"""A connection to Ray: to the cluster at an address, or to one that is started here and ended with the sweep."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sweeps.errors import UserError
+from sweeps.language import Resources
+
+ANSWER_SECONDS = 30
+_PROBE = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
+
+
+class ClusterError(UserError):
+    """A Ray cluster that does not answer, or is too small."""
+
+
+@contextmanager
+def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
+    """Connects to Ray and disconnects at the end.
+
+    Raises:
+        ClusterError: the address does not answer in time, or no node can take one trial.
+    """
+    _set_environment(address)
+    if address is not None:
+        _check_answers(address)
+    import ray
+
+    options = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        # "local" starts a cluster of our own even beside one that runs on this machine already.
+        ray.init(address="local", include_dashboard=False, num_cpus=_cpus(), **options)
+    else:
+        ray.init(address=address, **options)
+    try:
+        _check_size(resources)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _set_environment(address: str | None) -> None:
+    """Before ray is imported: it reads these once."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # A cluster of our own listens on this machine alone and leaves no token behind.
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled" if address is None else "token")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_SYNCER", "1")
+    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
+    os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_answers(address: str) -> None:
+    """In a process of its own, because a connection to what is no Ray cannot be given up from inside."""
+    try:
+        subprocess.run(
+            [sys.executable, "-c", _PROBE, address],
+            timeout=ANSWER_SECONDS,
+            check=True,
+            capture_output=True,
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+        raise ClusterError(
+            f"{address}: no Ray cluster answers there; check --address, that `ray start` runs on it, and that "
+            "RAY_AUTH_MODE and the token are the cluster's"
+        ) from None
+
+
+def _check_size(resources: Resources) -> None:
+    import ray
+
+    from orchestrator.cluster.searcher import cluster_capacity
+
+    if cluster_capacity(resources.cpu, resources.gpu, None) > 0:
+        return
+    has = ray.cluster_resources()
+    raise ClusterError(
+        f"resources: a trial asks for {resources.cpu} CPUs and {resources.gpu:g} GPUs on one node; the cluster has "
+        f"{has.get('CPU', 0):g} CPUs and {has.get('GPU', 0):g} GPUs in all"
+    )

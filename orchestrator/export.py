@@ -1,0 +1,57 @@
+"""Takes a network home: out of the store, into a folder that ``workers.load_network`` reads."""
+
+from pathlib import Path
+
+from results_store import Store, StoreError
+from results_store.objects import Objects
+from sweeps.errors import UserError
+
+FORMATS = ("safetensors", "torch_export", "onnx")
+
+
+class ExportError(UserError):
+    """A trial that is not there, or a folder that cannot be written."""
+
+
+def find_trial(store: Store, prefix: str) -> str:
+    """The key of the one stored network whose key begins with ``prefix``.
+
+    Raises:
+        ExportError: there is none, or more than one.
+    """
+    found = [key for key in store.network_keys() if key.startswith(prefix)] if prefix else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ExportError(f"{prefix}: {len(found)} networks of {store.url} begin with this; give more of the key")
+    raise ExportError(f"{prefix}: no network of {store.url} has this key; `prunesweep pareto` shows keys")
+
+
+def export_network(store: Store, trial: str, folder: str, *, format: str = "safetensors") -> Path:
+    """Writes the network of a trial to ``folder``: weights and ``network.json``, and what else ``format`` asks for.
+
+    Args:
+        trial: its key, or enough of it to name one.
+        format: ``safetensors``; ``torch_export`` adds ``network.pt2``, ``onnx`` adds ``network.onnx``. Both take
+            images (N, 3, H, W) in [0, 1] and give logits, for any N.
+
+    Raises:
+        ExportError: the trial is not there, the format is unknown or needs an extra, the folder cannot be written.
+    """
+    if format not in FORMATS:
+        raise ExportError(f"{format!r} is no format; allowed: {', '.join(FORMATS)}")
+    key = find_trial(store, trial)
+    home = Objects(str(Path(folder).absolute()))
+    try:
+        for name, content in store.network_files(key).items():
+            home.put(name, content)
+    except StoreError as error:
+        raise ExportError(str(error)) from None
+    if format != "safetensors":
+        from workers.exporting import ExtraMissing, write_program
+
+        try:
+            write_program(Path(folder), format)
+        except ExtraMissing as error:
+            raise ExportError(str(error)) from None
+    return Path(folder)

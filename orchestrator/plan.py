@@ -1,0 +1,110 @@
+"""The plan of a sweep on a store: what will run, what is there already, and what sharing saves."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from results_store import Store
+from sweeps.language import Sweep
+from sweeps.tree import TrialTree, grow_tree
+from sweeps.trial import Trial
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep's tree held against a store: which results, scores and snapshots are stored."""
+
+    sweep: Sweep
+    tree: TrialTree
+    results: frozenset[str]
+    scores: frozenset[str]
+    snapshots: frozenset[str]
+
+    @cached_property
+    def done(self) -> frozenset[str]:
+        """The trials whose network and evaluations are all stored."""
+        return frozenset(trial.key for trial in self.tree if self.results.issuperset(trial.result_keys))
+
+    @cached_property
+    def networks(self) -> frozenset[str]:
+        """The trials whose network is stored."""
+        return frozenset(trial.key for trial in self.tree if trial.key in self.results)
+
+    @cached_property
+    def to_run(self) -> tuple[Trial, ...]:
+        """The trials that need something."""
+        return tuple(trial for trial in self.tree if trial.key not in self.done)
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """The scores and snapshots that are stored."""
+        return self.scores | self.snapshots
+
+    @cached_property
+    def epochs(self) -> int:
+        """Epochs that will be trained."""
+        return sum(trial.round.epochs for trial in self.to_run if trial.key not in self.networks)
+
+    @cached_property
+    def epochs_without_sharing(self) -> int:
+        """Epochs of the sweep if every trial trained its own baseline and all its rounds."""
+        return sum(trial.epochs_total for trial in self.tree)
+
+    @cached_property
+    def epochs_with_sharing(self) -> int:
+        """Epochs of the sweep on an empty store."""
+        return sum(trial.round.epochs for trial in self.tree)
+
+    @property
+    def baselines(self) -> int:
+        return sum(trial.is_baseline for trial in self.tree)
+
+    @property
+    def controls(self) -> int:
+        return sum(trial.is_control for trial in self.tree)
+
+    @cached_property
+    def score_sets(self) -> tuple[int, int]:
+        """How many sets of scores the sweep needs, and how many it would need if none were shared."""
+        needed = [key for trial in self.tree for key in trial.score_keys.values()]
+        return len(set(needed)), len(needed)
+
+
+def make_plan(sweep: Sweep, store: Store) -> Plan:
+    """Holds a sweep against a store: three listings, whatever the number of trials.
+
+    Raises:
+        DataError: a file that the sweep names is missing.
+        StoreError: the store cannot be read.
+    """
+    return Plan(sweep, grow_tree(sweep), store.result_keys(), store.score_keys(), store.snapshot_keys())
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What the store's own trials took: seconds an epoch, and seconds beside training, by architecture."""
+
+    epoch: dict[str, float]
+    beside: dict[str, float]
+
+    def seconds(self, trials: Iterable[Trial]) -> float | None:
+        """The estimate for these trials one after another; None where an architecture has no timings."""
+        total = 0.0
+        for trial in trials:
+            if trial.architecture not in self.epoch:
+                return None
+            total += trial.round.epochs * self.epoch[trial.architecture] + self.beside[trial.architecture]
+        return total
+
+
+def read_timings(store: Store, dataset: str) -> Timings:
+    """The medians of a store's trials on one data set. Reads tables: only for when there are some."""
+    trials, history = store.table("trials"), store.table("history")
+    trials = trials[(trials["dataset"] == dataset) & trials["error"].isna()]
+    epochs = history.merge(trials[["trial_key", "architecture"]], on="trial_key")
+    trained = history.groupby("trial_key")["seconds"].sum()
+    beside = trials["seconds"] - trials["trial_key"].map(trained).fillna(0.0)
+    return Timings(
+        epoch=epochs.groupby("architecture")["seconds"].median().to_dict(),
+        beside=beside.groupby(trials["architecture"]).median().to_dict(),
+    )

@@ -1,0 +1,108 @@
+"""Tells the user how a sweep goes: a live view on a terminal, plain lines elsewhere."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from sweeps.trial import Trial
+
+
+class Reporter(ABC):
+    """Hears what happens to each trial."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.ended = 0
+        self._since: dict[str, float] = {}
+
+    def started(self, trial: Trial) -> None:
+        self._since[trial.key] = time.monotonic()
+
+    def progressed(self, trial: Trial, event: Mapping[str, Any]) -> None:
+        """An event of ``workers.run_trial``."""
+
+    def finished(self, trial: Trial, event: Mapping[str, Any]) -> None:
+        """``event`` has the ``epochs`` trained and the ``evaluations`` made."""
+        self.ended += 1
+        made = f"{event['epochs']} epochs, {event['evaluations']} evaluations, {self._seconds(trial):.1f} s"
+        self.say(f"[{self.ended}/{self.total}] {trial.label()}: {made}")
+
+    def failed(self, trial: Trial, error: str) -> None:
+        self.ended += 1
+        self.say(f"[{self.ended}/{self.total}] {trial.label()}: FAILED: {error}")
+
+    def close(self) -> None:
+        """The sweep is over, or was ended."""
+
+    @abstractmethod
+    def say(self, line: str) -> None:
+        """Prints one line."""
+
+    def _seconds(self, trial: Trial) -> float:
+        return time.monotonic() - self._since.pop(trial.key, time.monotonic())
+
+
+class PlainReporter(Reporter):
+    """A line a trial, for logs."""
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+
+
+class LiveReporter(Reporter):
+    """A progress bar, the trials in progress, and the ended ones scrolling by above."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        super().__init__(total)
+        self._running: dict[str, str] = {}
+        self._bar = Progress(
+            TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        )
+        self._task = self._bar.add_task("trials", total=total)
+        self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=4)
+        self._live.start()
+
+    def started(self, trial: Trial) -> None:
+        super().started(trial)
+        self._running[trial.key] = f"{trial.label()}: starting"
+
+    def progressed(self, trial: Trial, event: Mapping[str, Any]) -> None:
+        self._running[trial.key] = f"{trial.label()}: {_in_words(event)}"
+
+    def finished(self, trial: Trial, event: Mapping[str, Any]) -> None:
+        self._running.pop(trial.key, None)
+        super().finished(trial, event)
+
+    def failed(self, trial: Trial, error: str) -> None:
+        self._running.pop(trial.key, None)
+        super().failed(trial, error)
+
+    def say(self, line: str) -> None:
+        self._bar.update(self._task, completed=self.ended)
+        self._live.console.print(Text(line))
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _picture(self) -> Group:
+        return Group(*(Text(f"  {line}") for line in list(self._running.values())), self._bar)
+
+
+def make_reporter(total: int, console: Console) -> Reporter:
+    """A live view where ``console`` is a terminal, plain lines elsewhere."""
+    return LiveReporter(total, console) if console.is_terminal else PlainReporter(total)
+
+
+def _in_words(event: Mapping[str, Any]) -> str:
+    stage = event.get("stage")
+    if stage == "epoch":
+        return f"epoch {event['epoch']}/{event['epochs']}, loss {event['loss']:.3f}"
+    if stage == "attacked":
+        return f"evaluated under {event['attack']}"
+    return {"scoring": "scoring", "shared": "adjusting", "stored": "evaluating"}.get(str(stage), str(stage))

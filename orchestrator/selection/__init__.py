@@ -1,0 +1,10 @@
+"""Choosing among the trials of a store: the Pareto front, its knee and its hypervolume.
+
+Only the selection half of the test images is read to choose; the report half tells how good the choice is.
+"""
+
+from orchestrator.selection.errors import SelectionError
+from orchestrator.selection.front import Front, select_front
+from orchestrator.selection.objectives import OBJECTIVES
+
+__all__ = ["OBJECTIVES", "Front", "SelectionError", "select_front"]

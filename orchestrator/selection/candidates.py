@@ -1,0 +1,106 @@
+"""From trials to candidates: who is left out and why, who can be compared, and seeds averaged."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.selection.columns import COMPARABLE_WITHIN, SEED, SETTINGS
+from orchestrator.selection.conditions import Condition
+from orchestrator.selection.errors import SelectionError
+
+
+def eligible_trials(
+    trials: pd.DataFrame, filters: Iterable[Condition], needed: Iterable[str]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The trials that pass the filters, did not fail and have all ``needed`` columns; how many do not.
+
+    The counts are by reason; a trial that is left out for several counts under the first.
+    """
+    checks = {f"where not met: {condition.text}": condition.met(trials) for condition in filters}
+    checks["failed"] = trials["error"].isna()
+    checks |= {f"{column} missing": trials[column].notna() for column in needed}
+
+    left_out: dict[str, int] = {}
+    kept = pd.Series(True, index=trials.index)
+    for reason, passes in checks.items():
+        if count := int((kept & ~passes).sum()):
+            left_out[reason] = count
+        kept &= passes
+    return trials[kept], left_out
+
+
+def check_comparable(trials: pd.DataFrame, names: Sequence[str]) -> None:
+    """Raise ``SelectionError`` where the figures ``names`` were not measured alike in all trials.
+
+    Accuracies on other test images, and robustness by another definition, are other quantities: no order
+    holds between.
+    """
+    for column, concerns in COMPARABLE_WITHIN.items():
+        counts = trials[column].value_counts(dropna=False)
+        figure = next(filter(concerns, names), None)
+        if figure is not None and len(counts) > 1:
+            found = ", ".join(f'"{value}" ({count} trials)' for value, count in counts.items())
+            raise SelectionError(
+                f"{figure} cannot be compared between unequal {column}: {found}; "
+                f"choose one, as in where '{column} == \"{counts.index[0]}\"'"
+            )
+
+
+def as_candidates(trials: pd.DataFrame, measured: Sequence[str], *, average_seeds: bool) -> pd.DataFrame:
+    """One row a candidate, in an order that does not depend on the trials' order.
+
+    Args:
+        trials: The eligible trials.
+        measured: The columns to keep; a candidate has the mean over its trials, null where one is.
+        average_seeds: Whether the seeds of one setting are one candidate, or a candidate each.
+
+    Returns:
+        Columns: the settings (with ``seed`` unless averaged), ``seeds`` (how many), ``trial_keys`` (a list,
+        by seed), and ``measured``.
+    """
+    settings = [*SETTINGS] if average_seeds else [*SETTINGS, SEED]
+    trials = trials.sort_values([*SETTINGS, SEED, "trial_key"], ignore_index=True)
+    # One number a group, in order of appearance: grouping by eight columns again and again is slow.
+    named = trials.assign(apart=_apart(trials))
+    group = named.groupby([*settings, "apart"], dropna=False, sort=False).ngroup()
+
+    candidates = trials.loc[~group.duplicated(), settings].reset_index(drop=True)
+    candidates["seeds"] = group.groupby(group).size()
+    candidates["trial_keys"] = trials["trial_key"].groupby(group).agg(list)
+    return candidates.join(_comparable_figures(trials, measured, group).groupby(group).mean(skipna=False))
+
+
+def _apart(trials: pd.DataFrame) -> "pd.Series[str]":
+    """A word that keeps apart trials of one setting where a seed occurs twice, and is empty elsewhere.
+
+    Such trials differ in something that is no column, perhaps the epochs of another sweep: their mean would
+    be of nothing in particular.
+    """
+    twice = trials.duplicated([*SETTINGS, SEED], keep=False)
+    ambiguous = twice.groupby([trials[setting] for setting in SETTINGS], dropna=False).transform("any")
+    return trials["trial_key"].where(ambiguous, "")
+
+
+def _comparable_figures(
+    trials: pd.DataFrame, measured: Sequence[str], group: "pd.Series[int]"
+) -> pd.DataFrame:
+    """The measured columns as floats, null where a group's trials were not measured alike."""
+    figures = trials[[*measured]].astype(np.float64)
+    for column, concerns in COMPARABLE_WITHIN.items():
+        unlike = trials[column].groupby(group).transform("nunique", dropna=False) > 1
+        figures.loc[unlike, [*filter(concerns, measured)]] = np.nan
+    return figures
+
+
+def meeting(
+    candidates: pd.DataFrame, constraints: Iterable[Condition]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The candidates that meet every constraint; and how many trials the others stand for, by constraint."""
+    left_out: dict[str, int] = {}
+    for constraint in constraints:
+        met = constraint.met(candidates)
+        if not met.all():
+            left_out[f"constraint not met: {constraint.text}"] = int(candidates.loc[~met, "seeds"].sum())
+        candidates = candidates[met]
+    return candidates.reset_index(drop=True), left_out

@@ -1,0 +1,89 @@
+"""Optuna's view of a choice. Optuna is imported on use, so that commands that do not need it start faster."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.selection.columns import SEED, SETTINGS
+from orchestrator.selection.objectives import Objective
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+
+
+def as_study(candidates: pd.DataFrame, objectives: Sequence[Objective]) -> Study:
+    """An in-memory study: one direction an objective, one completed trial a candidate, in the same order.
+
+    A trial's parameters are the candidate's settings that are not null, its user attributes ``seeds`` and
+    ``trial_keys``.
+    """
+    import optuna
+
+    with _quiet():
+        study = optuna.create_study(directions=[objective.kind.direction for objective in objectives])
+        study.set_metric_names([objective.name for objective in objectives])
+
+    distributions = _distributions(candidates)
+    values = candidates[[objective.column for objective in objectives]].to_numpy(dtype=np.float64).tolist()
+    for row, value in zip(candidates.to_dict("records"), values, strict=True):
+        params = {setting: row[setting] for setting in distributions if not pd.isna(row[setting])}
+        study.add_trial(
+            optuna.trial.create_trial(
+                values=value,
+                params=params,
+                distributions={setting: distributions[setting] for setting in params},
+                user_attrs={"seeds": row["seeds"], "trial_keys": row["trial_keys"]},
+            )
+        )
+    return study
+
+
+def hypervolume(
+    front: pd.DataFrame, objectives: Sequence[Objective], reference_point: Sequence[float]
+) -> float:
+    """The volume between the front and the reference point, in the product of the objectives' units."""
+    # Optuna's only public way to it is drawing a plot.
+    from optuna._hypervolume import compute_hypervolume
+
+    losses = np.column_stack([objective.losses(front) for objective in objectives])
+    signs = np.array([-1.0 if objective.kind.direction == "maximize" else 1.0 for objective in objectives])
+    return float(compute_hypervolume(losses, signs * np.asarray(reference_point), assume_pareto=False))
+
+
+def _distributions(candidates: pd.DataFrame) -> dict[str, BaseDistribution]:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    distributions: dict[str, BaseDistribution] = {}
+    for setting, kind in (SETTINGS | {SEED: int}).items():
+        values = candidates[setting].dropna() if setting in candidates else ()
+        if not len(values):
+            continue
+        if kind is str:
+            distributions[setting] = CategoricalDistribution(sorted(set(values)))
+        elif kind is int:
+            distributions[setting] = IntDistribution(int(min(values)), int(max(values)))
+        else:
+            distributions[setting] = FloatDistribution(float(min(values)), float(max(values)))
+    return distributions
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's log line for every new study, and its warning that metrics' names are experimental."""
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)

@@ -1,0 +1,33 @@
+"""How far the sweeps of a store are."""
+
+from collections.abc import Iterator
+
+from results_store import Store, StoreError
+
+
+def sweep_states(store: Store) -> list[tuple[str, int, int, int]]:
+    """(name, trials, done, failed) of each sweep that ran on the store.
+
+    Raises:
+        StoreError: no sweep has run on it.
+    """
+    names = store.sweep_names()
+    if not names:
+        raise StoreError(f"{store.url}: no sweep has run on this store; start one with `prunesweep run`")
+    results = store.result_keys()
+    trials = store.table("trials")
+    failed = set(trials.loc[trials["error"].notna(), "trial_key"])
+    states = []
+    for name in names:
+        needs: dict[str, list[str]] = store.load_sweep_run(name)["result_keys"]
+        done = sum(results.issuperset(keys) for keys in needs.values())
+        states.append((name, len(needs), done, len(failed & needs.keys())))
+    return states
+
+
+def failures_of(store: Store) -> Iterator[str]:
+    """A line for every failed trial."""
+    trials = store.table("trials")
+    for row in trials[trials["error"].notna()].to_dict("records"):
+        settings = f"{row['architecture']} {row['structure']} {row['criterion']} {row['adjustment']}"
+        yield f"failed: {row['trial_key']} {settings} ×{row['iterations']} seed {row['seed']}: {row['error']}"

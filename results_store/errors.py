@@ -1,0 +1,11 @@
+"""Errors of the store, each one clear line."""
+
+from sweeps.errors import UserError
+
+
+class StoreError(UserError):
+    """The store cannot be read or written, or holds something that it should not."""
+
+
+class NotStored(StoreError):
+    """There is no such thing in the store."""

@@ -1,0 +1,131 @@
+"""The schema of the tables: every column with its type, its unit and what it means.
+
+``SCHEMA_VERSION`` rises when a column changes its meaning or goes; a new column does not raise it. A store of a newer
+version is refused, older ones stay readable, because the tables are made anew from the results.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from sweeps.catalogue import ATTACKS
+
+SCHEMA_VERSION = 1
+HALVES = ("", "_selection", "_report")
+GAINS = ("gain", "gain_over_control")
+# What gains are taken of: a trial's accuracies.
+ACCURACIES = ("generalization", "robustness", *(f"robustness_{attack}" for attack in ATTACKS))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+    meaning: str
+
+    def field(self) -> pa.Field:
+        return pa.field(self.name, self.type, metadata={"unit": self.unit, "meaning": self.meaning})
+
+
+def _text(name: str, meaning: str) -> Column:
+    return Column(name, pa.string(), "", meaning)
+
+
+def _count(name: str, unit: str, meaning: str) -> Column:
+    return Column(name, pa.int64(), unit, meaning)
+
+
+def _real(name: str, unit: str, meaning: str) -> Column:
+    return Column(name, pa.float64(), unit, meaning)
+
+
+_SETTINGS = (
+    _text("dataset", "name of the data set"),
+    _text("architecture", "name of the architecture"),
+    _text("structure", "what was removed: filters, layers, both; none for baselines and controls"),
+    _text("criterion", "what scored the structures; none for baselines and controls"),
+    _text("adjustment", "how parameters were adjusted after pruning; none for baselines"),
+    _count("iterations", "rounds", "rounds of score, remove, adjust since the baseline, which has 0"),
+    _real("ratio", "share", "share of the structures removed in each round"),
+    _count("seed", "", "seed of the trial"),
+)
+_KEYS = (
+    _text("trial_key", "names the trial and its network"),
+    _text("parent_key", "the trial one iteration earlier; null for a baseline"),
+    _text("baseline_key", "the unpruned network that the trial descends from"),
+    _text("control_key", "the unpruned network adjusted as this one was; null for baselines and controls"),
+)
+_COST = (
+    _text("robustness_definition", "what robustness is the mean of; unequal ones are never ranked together"),
+    _text("test_fingerprint", "the test images of the accuracies"),
+    _real("logit_margin", "logits", "mean of the true class's logit minus the largest other, clean images"),
+    _real("vanishing_gradients", "share", "clean images whose loss has no input gradient in fp32"),
+    _count("parameters", "", "parameters of the network"),
+    _count("flops", "operations", "of one image; a multiply-add counts as two"),
+    _count("filters_asked", "filters", "that this round was to remove"),
+    _count("filters_removed", "filters", "that this round removed"),
+    _count("blocks_asked", "blocks", "that this round was to remove"),
+    _count("blocks_removed", "blocks", "that this round removed"),
+    _count("epochs", "epochs", "trained in this round"),
+    _count("epochs_total", "epochs", "trained in this round and all before it"),
+    _real("seconds", "s", "this round and its evaluations took"),
+    _text("device", "kind of device that made the network"),
+    _text("error", "why the trial failed; null where it did not"),
+)
+
+
+def _accuracies() -> Iterator[Column]:
+    meanings = {
+        "generalization": "accuracy on clean test images",
+        "robustness": "mean over the attacks of the accuracy at their headline severity",
+    }
+    halves = {"": "all test images", "_selection": "selection half", "_report": "report half"}
+    for name in ACCURACIES:
+        meaning = meanings.get(name, f"accuracy under {name.removeprefix('robustness_')}, headline severity")
+        for half, images in halves.items():
+            yield _real(f"{name}{half}", "share", f"{meaning}; {images}")
+
+
+def _gains() -> Iterator[Column]:
+    over = {"gain": "the baseline", "gain_over_control": "the control"}
+    for name in ACCURACIES:
+        for gain in GAINS:
+            for half in HALVES:
+                yield _real(f"{name}_{gain}{half}", "p.p.", f"{name}{half} minus that of {over[gain]}")
+
+
+TRIALS = (*_KEYS, *_SETTINGS, *_accuracies(), *_gains(), *_COST)
+ATTACK_ROWS = (
+    _text("trial_key", "the attacked network"),
+    _text("attack", "name of the attack; clean for none"),
+    _text("kind", "kind of the attack, for example of corruption; the attack's name where it has one kind"),
+    _real("severity", "ε in [0, 1]; side in pixels; 1 to 5", "how hard; 0 for clean"),
+    _count("correct", "images", "classified rightly"),
+    _count("total", "images", "all test images, also those that the network gets wrong unattacked"),
+    _real("accuracy", "share", "correct / total"),
+    *(
+        _count(f"{name}{half}", "images", f"{name} in the {half.removeprefix('_')} half")
+        for half in HALVES[1:]
+        for name in ("correct", "total")
+    ),
+    _text("source", "where the attacked images come from, where there is a choice"),
+    _text("test_fingerprint", "the test images"),
+)
+HISTORY = (
+    _text("trial_key", "the trained network"),
+    _count("epoch", "epochs", "of this round's training, from 1"),
+    _real("loss", "nats", "mean training loss of the epoch"),
+    _real("accuracy", "share", "of the training images as they were shown"),
+    _real("learning_rate", "", "at the end of the epoch"),
+    _real("seconds", "s", "the epoch took"),
+)
+TABLES = {"trials": TRIALS, "attacks": ATTACK_ROWS, "history": HISTORY}
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """The Arrow schema of one of ``TABLES``, with units and meanings as field metadata."""
+    return pa.schema([column.field() for column in TABLES[table]], metadata={"schema": str(SCHEMA_VERSION)})

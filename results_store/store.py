@@ -1,0 +1,285 @@
+"""The store: results, networks, scores and tables in a folder or a bucket.
+
+Every object is written in one step under a key made of what it holds, so writing it twice is harmless and two
+workers can share it without a lock. Weights come first, ``network.json`` next and the result last: where there is a
+result, all that it speaks of is there.
+"""
+
+import io
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_safetensors
+from safetensors.numpy import save as save_safetensors
+
+from results_store.documents import EvaluationResult, FailureResult, NetworkResult, Plain
+from results_store.errors import NotStored, StoreError
+from results_store.index import RESULTS, Index
+from results_store.objects import Objects
+from results_store.schema import SCHEMA_VERSION, TABLES, arrow_schema
+from results_store.views import rows_of
+from sweeps.keys import key_of
+
+Arrays = Mapping[str, NDArray[Any]]
+
+WEIGHTS = "weights.safetensors"
+NETWORK = "network.json"
+_ABOUT = "store.json"
+_CONTENTS = b"results"  # in a table's metadata
+_HEADER = "about"  # the one entry of a safetensors header that is ours: JSON
+
+
+class Store:
+    """A store at a URL: a local folder, or what else fsspec knows."""
+
+    def __init__(self, url: str) -> None:
+        """Opens a store without writing anything; one that is not there yet is empty.
+
+        Raises:
+            StoreError: the URL is none, or the store is of a newer schema.
+        """
+        self.objects = Objects(url)
+        self._check_schema()
+
+    def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
+        return Store, (self.url,)
+
+    @property
+    def url(self) -> str:
+        return self.objects.url
+
+    def prepare(self) -> None:
+        """Makes sure that the store can be written, and states its schema. Raises: StoreError."""
+        self._check_schema()
+        self._put_json(_ABOUT, {"schema": SCHEMA_VERSION})
+
+    def _check_schema(self) -> None:
+        try:
+            about = self._get_json(_ABOUT)
+        except NotStored:
+            return
+        if not isinstance(about.get("schema"), int):
+            raise StoreError(f"{self.objects.path(_ABOUT)}: does not say the store's schema")
+        if about["schema"] > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.url}: the store has schema {about['schema']} and this prunesweep knows {SCHEMA_VERSION}; "
+                "use a newer prunesweep or another store"
+            )
+
+    # results
+
+    def has_result(self, key: str) -> bool:
+        return self.objects.has(f"{RESULTS}/{key}.json")
+
+    def result_keys(self) -> frozenset[str]:
+        """The keys of all results; one listing."""
+        names = (name.removesuffix(".json") for name in self.objects.names(RESULTS))
+        return frozenset(name for name in names if "." not in name)
+
+    def result(self, key: str) -> Plain:
+        """A result. Raises: NotStored."""
+        return self._get_json(f"{RESULTS}/{key}.json")
+
+    def save_result(self, result: NetworkResult | EvaluationResult) -> None:
+        """Commits a finished piece of work: what it speaks of has to be stored already."""
+        self._put_json(f"{RESULTS}/{result['key']}.json", result)
+
+    def save_failure(self, failure: FailureResult) -> None:
+        """Notes that a trial failed, beside whatever is known of it: a failure replaces nothing."""
+        self._put_json(f"{RESULTS}/{failure['key']}.failure-{uuid.uuid4().hex[:16]}.json", failure)
+
+    # networks
+
+    def save_network(self, key: str, weights: Arrays, description: Plain) -> None:
+        """Stores a network's parameters and buffers, then its ``network.json``."""
+        self.objects.put(f"networks/{key}/{WEIGHTS}", _pack(weights))
+        self._put_json(f"networks/{key}/{NETWORK}", description)
+
+    def load_network(self, key: str) -> tuple[dict[str, NDArray[Any]], Plain]:
+        """A network's parameters and its ``network.json``. Raises: NotStored."""
+        description = self._get_json(f"networks/{key}/{NETWORK}")
+        return self._load_arrays(f"networks/{key}/{WEIGHTS}")[0], description
+
+    def network_keys(self) -> list[str]:
+        """The keys of all networks; one listing."""
+        return self.objects.names("networks")
+
+    def network_files(self, key: str) -> dict[str, bytes]:
+        """The files of a stored network, as they are. Raises: NotStored."""
+        return {name: self.objects.get(f"networks/{key}/{name}") for name in (WEIGHTS, NETWORK)}
+
+    # scores, snapshots, checkpoints, outcomes
+
+    def has_scores(self, key: str) -> bool:
+        return self.objects.has(f"scores/{key}.safetensors")
+
+    def score_keys(self) -> frozenset[str]:
+        """The keys of all scores; one listing."""
+        return self._safetensors_keys("scores")
+
+    def save_scores(self, key: str, scores: Arrays) -> None:
+        self.objects.put(f"scores/{key}.safetensors", _pack(scores))
+
+    def load_scores(self, key: str) -> dict[str, NDArray[Any]]:
+        """Raises: NotStored."""
+        return self._load_arrays(f"scores/{key}.safetensors")[0]
+
+    def has_snapshot(self, key: str) -> bool:
+        return self.objects.has(f"snapshots/{key}.safetensors")
+
+    def snapshot_keys(self) -> frozenset[str]:
+        """The keys of all snapshots; one listing."""
+        return self._safetensors_keys("snapshots")
+
+    def save_snapshot(self, key: str, weights: Arrays) -> None:
+        self.objects.put(f"snapshots/{key}.safetensors", _pack(weights))
+
+    def load_snapshot(self, key: str) -> dict[str, NDArray[Any]]:
+        """Raises: NotStored."""
+        return self._load_arrays(f"snapshots/{key}.safetensors")[0]
+
+    def save_checkpoint(self, key: str, state: Arrays, about: Plain) -> None:
+        """Replaces the checkpoint of the network ``key``: arrays and JSON in one object."""
+        self.objects.put(f"checkpoints/{key}.safetensors", _pack(state, about))
+
+    def load_checkpoint(self, key: str) -> tuple[dict[str, NDArray[Any]], Plain] | None:
+        """The checkpoint of the network ``key``, or None."""
+        try:
+            return self._load_arrays(f"checkpoints/{key}.safetensors")
+        except NotStored:
+            return None
+
+    def delete_checkpoint(self, key: str) -> None:
+        """For when the network's result is stored."""
+        self.objects.delete(f"checkpoints/{key}.safetensors")
+
+    def save_outcomes(self, key: str, outcomes: Mapping[str, NDArray[np.bool_]]) -> None:
+        """Per-image outcomes of an evaluation at its headline severity: (images,) of bool a kind, kept as bits."""
+        images = {kind: len(bits) for kind, bits in outcomes.items()}
+        packed = {kind: np.packbits(bits) for kind, bits in outcomes.items()}
+        self.objects.put(f"outcomes/{key}.safetensors", _pack(packed, {"images": images}))
+
+    def load_outcomes(self, key: str) -> dict[str, NDArray[np.bool_]]:
+        """What ``save_outcomes`` was given. Raises: NotStored."""
+        packed, about = self._load_arrays(f"outcomes/{key}.safetensors")
+        return {kind: np.unpackbits(packed[kind], count=n).astype(bool) for kind, n in about["images"].items()}
+
+    # sweeps
+
+    def save_sweep(self, name: str, yaml_text: str, run: Plain) -> None:
+        """Notes the YAML as run, its trials and where it ran."""
+        self.objects.put(f"sweeps/{name}/sweep.yaml", yaml_text.encode())
+        self._put_json(f"sweeps/{name}/run.json", run)
+
+    def load_sweep_run(self, name: str) -> Plain:
+        """What ``save_sweep`` noted. Raises: NotStored."""
+        return self._get_json(f"sweeps/{name}/run.json")
+
+    def sweep_names(self) -> list[str]:
+        """The sweeps that ran on this store."""
+        return self.objects.names("sweeps")
+
+    # tables
+
+    def refresh_tables(self) -> bool:
+        """Makes the tables anew if there are results that they lack. Returns whether that was so."""
+        listed = self.objects.names(RESULTS)
+        contents = key_of("results", listed)
+        if all(self._table_contents(table) == contents for table in TABLES):
+            return False
+        index = Index(self.objects)
+        if index.catch_up(listed):
+            index.write()
+        for table in TABLES:
+            buffer = io.BytesIO()
+            pq.write_table(_make_table(table, index, contents), buffer, compression="zstd")
+            self.objects.put(_table_object(table), buffer.getvalue())
+        return True
+
+    def _table_contents(self, table: str) -> str | None:
+        """Which results a table was made from, as the key of their names; None where there is no table."""
+        try:
+            schema = pq.read_schema(io.BytesIO(self.objects.get(_table_object(table))))
+        except NotStored:
+            return None
+        return (schema.metadata or {}).get(_CONTENTS, b"").decode()
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table (``trials``, ``attacks``, ``history``) as it stands, refreshed where results are missing.
+
+        A store that cannot be written is read all the same.
+        """
+        try:
+            self.refresh_tables()
+        except StoreError:
+            return self._view(name)
+        return pq.read_table(io.BytesIO(self.objects.get(_table_object(name)))).to_pandas()
+
+    def _view(self, name: str) -> pd.DataFrame:
+        index = Index(self.objects)
+        index.catch_up(self.objects.names(RESULTS))
+        return _make_table(name, index, "").to_pandas()
+
+    # shared steps
+
+    def _safetensors_keys(self, folder: str) -> frozenset[str]:
+        return frozenset(name.removesuffix(".safetensors") for name in self.objects.names(folder))
+
+    def _put_json(self, name: str, content: Any) -> None:
+        self.objects.put(name, json.dumps(content, indent=1, allow_nan=False).encode())
+
+    def _get_json(self, name: str) -> Plain:
+        try:
+            content = json.loads(self.objects.get(name))
+        except ValueError as error:
+            raise StoreError(f"{self.objects.path(name)}: is not JSON: {error}") from None
+        if not isinstance(content, dict):
+            raise StoreError(f"{self.objects.path(name)}: is not a JSON object")
+        return content
+
+    def _load_arrays(self, name: str) -> tuple[dict[str, NDArray[Any]], Plain]:
+        content = self.objects.get(name)
+        try:
+            return load_safetensors(content), _header_of(content)
+        except (SafetensorError, ValueError) as error:
+            raise StoreError(f"{self.objects.path(name)}: is no safetensors file: {error}") from None
+
+
+def finished_now() -> float:
+    """Seconds since 1970, for ``finished_at``."""
+    return time.time()
+
+
+def _make_table(table: str, index: Index, contents: str) -> pa.Table:
+    schema = arrow_schema(table)
+    metadata = {**(schema.metadata or {}), _CONTENTS: contents}
+    rows = rows_of(table, index.documents.values())
+    return pa.Table.from_pylist(rows, schema=schema.with_metadata(metadata))
+
+
+def _table_object(table: str) -> str:
+    return f"{table}/{table}.parquet"
+
+
+def _pack(arrays: Arrays, about: Plain | None = None) -> bytes:
+    header = {_HEADER: json.dumps(about)} if about is not None else None
+    contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
+    packed: bytes = save_safetensors(contiguous, metadata=header)
+    return packed
+
+
+def _header_of(content: bytes) -> Plain:
+    """Our JSON in the header: eight bytes of length, then the header as JSON (the safetensors format)."""
+    length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    about: Plain = json.loads(metadata.get(_HEADER, "{}"))
+    return about

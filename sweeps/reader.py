@@ -1,0 +1,247 @@
+"""Reads a sweep file: YAML and ``key=value`` overrides in, a ``Sweep`` or one clear line out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sweeps.errors import SweepError
+from sweeps.language import Sweep
+from sweeps.names import nearest, unknown_name
+
+BUILT_IN = Path(__file__).parent
+
+Place = tuple[str | int, ...]
+
+
+def built_in_sweeps() -> dict[str, Path]:
+    """The sweep files that come with the product, by the name that ``prunesweep run NAME`` takes."""
+    return {path.stem: path for path in sorted(BUILT_IN.glob("*.yaml"))}
+
+
+def find_sweep(name_or_path: str) -> Path:
+    """The file behind a built-in name or a path.
+
+    Raises:
+        SweepError: there is neither such a file nor such a name.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    names = built_in_sweeps()
+    if name_or_path in names:
+        return names[name_or_path]
+    guess = nearest(name_or_path, names)
+    hint = f"; did you mean {guess!r}?" if guess else ""
+    raise SweepError(f"{name_or_path}: no such sweep file{hint} Built in: {', '.join(names)}")
+
+
+def read_sweep(name_or_path: str, overrides: Sequence[str] = ()) -> Sweep:
+    """Reads and checks a sweep file; ``overrides`` are ``dotted.key=value`` with a YAML value each.
+
+    Raises:
+        SweepError: one line with the file, the line, the key and what is allowed there.
+    """
+    path = find_sweep(name_or_path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SweepError(f"{path}: cannot be read: {error}") from None
+    return parse_sweep(text, overrides, source=path.name)
+
+
+def parse_sweep(text: str, overrides: Sequence[str] = (), *, source: str = "sweep") -> Sweep:
+    """As ``read_sweep``, of YAML text; ``source`` stands before each message."""
+    document, places = _parse_yaml(text, source)
+    for override in overrides:
+        _apply(override, document, places)
+    try:
+        return Sweep.model_validate(document)
+    except ValidationError as errors:
+        raise SweepError(_message(errors.errors(), document, places)) from None
+
+
+class _Places:
+    """Where each key of a sweep came from: a line of the file, or an override."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._at: dict[Place, str] = {}
+
+    def put(self, place: Place, at: str) -> None:
+        self._at[place] = at
+
+    def replace(self, place: Place, at: str) -> None:
+        """As ``put``, and forgets what lay below."""
+        self._at = {known: line for known, line in self._at.items() if known[: len(place)] != place}
+        self._at[place] = at
+
+    def of(self, place: Place) -> str:
+        """The nearest enclosing key whose place is known."""
+        for length in range(len(place), 0, -1):
+            if place[:length] in self._at:
+                return self._at[place[:length]]
+        return self.source
+
+
+def _parse_yaml(text: str, source: str) -> tuple[dict[str, Any], _Places]:
+    places = _Places(source)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{source}:{mark.line + 1}" if mark else source
+        raise SweepError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    if not isinstance(document, dict) or root is None:
+        raise SweepError(f"{source}: a sweep is a mapping of keys (name, dataset, baseline, axes, …)")
+    _note_lines(root, (), places)
+    return document, places
+
+
+def _note_lines(node: yaml.Node, place: Place, places: _Places) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            line = f"{places.source}:{key.start_mark.line + 1}"
+            if key.value in seen:
+                raise SweepError(f"{line}: {_dotted((*place, key.value))}: the key stands here twice")
+            seen.add(key.value)
+            places.put((*place, key.value), line)
+            _note_lines(value, (*place, key.value), places)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            places.put((*place, index), f"{places.source}:{value.start_mark.line + 1}")
+            _note_lines(value, (*place, index), places)
+
+
+def _apply(override: str, document: dict[str, Any], places: _Places) -> None:
+    """Sets one ``dotted.key=value`` in the document; blocks that are absent are made."""
+    dotted, equals, value_text = override.partition("=")
+    at = f"--set {dotted}"
+    if not equals or not dotted:
+        raise SweepError(f"--set {override}: write it as key=value, for example --set baseline.epochs=3")
+    try:
+        value = yaml.safe_load(value_text)
+    except yaml.YAMLError:
+        raise SweepError(f"{at}: {value_text!r} is not a YAML value") from None
+    *parents, last = [int(part) if part.isdigit() else part for part in dotted.split(".")]
+    here: Any = document
+    place: Place = ()
+    for part in parents:
+        place = (*place, part)
+        if isinstance(here, dict) and here.get(part) is None:
+            here[part] = {}
+        here = _step(here, part, at)
+    if isinstance(here, list):
+        _step(here, last, at)
+    elif not isinstance(here, dict):
+        raise SweepError(f"{at}: {_dotted(place)} is a value and has no keys")
+    here[last] = value
+    places.replace((*place, last), at)
+
+
+def _step(here: Any, part: str | int, at: str) -> Any:
+    if isinstance(here, list) and not isinstance(part, int):
+        raise SweepError(f"{at}: this is a list of {len(here)}; name one by its number, for example axes.0.criterion")
+    try:
+        return here[part]
+    except (KeyError, IndexError, TypeError):
+        raise SweepError(f"{at}: there is no {part!r} here") from None
+
+
+def _message(errors: Iterable[ErrorDetails], document: Mapping[str, Any], places: _Places) -> str:
+    first, *others = sorted(errors, key=_rank)
+    place = _in_document(first["loc"], document)
+    more = f" (and {len(others)} more to mend)" if others else ""
+    key = _dotted(place)
+    return f"{places.of(place)}: {f'{key}: ' if key else ''}{_reason(first, place)}{more}"
+
+
+def _rank(error: ErrorDetails) -> int:
+    """A misspelt key first: a key that is missing is often the same mistake."""
+    return 0 if error["type"] == "extra_forbidden" else 1
+
+
+def _reason(error: ErrorDetails, place: Place) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return unknown_name(str(error["loc"][-1]), "a key here", _keys_beside(error["loc"]))
+    if kind == "missing":
+        return f"is not set; give it in the file or with --set {_dotted(place)}=…"
+    if kind == "literal_error":
+        return unknown_name(error["input"], "allowed here", _quoted(str(context["expected"])))
+    if kind == "union_tag_invalid":
+        return unknown_name(context["tag"], "a data set", _quoted(str(context["expected_tags"])))
+    if kind == "union_tag_not_found":
+        return "give its name, for example name: digits"
+    if kind in ("too_short", "missing_argument"):
+        return "is empty; give at least one value"
+    text = error["msg"].removeprefix("Value error, ")
+    return text if kind == "value_error" else f"{text[0].lower()}{text[1:]}, not {_shown(error['input'])}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _quoted(expected: str) -> list[str]:
+    """The names in pydantic's ``'a', 'b' or 'c'``."""
+    return [part.strip(" '") for part in expected.replace(" or ", ", ").split(",")]
+
+
+def _in_document(location: tuple[str | int, ...], document: Any) -> Place:
+    """pydantic's location without the steps that the file does not have: union tags, and lists left out for one."""
+    place: Place = ()
+    here = document
+    for index, step in enumerate(location):
+        is_last = index == len(location) - 1
+        if isinstance(here, dict):
+            if step in here:
+                here = here[step]
+            elif is_last:
+                return (*place, step)
+            else:
+                continue
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            here = here[step]
+        else:
+            continue
+        place = (*place, step)
+    return place
+
+
+def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
+    """The keys that the block around ``location`` may have."""
+    model: Any = Sweep
+    for step in location[:-1]:
+        model = _models_of(model, step) or model
+    return list(model.model_fields) if isinstance(model, type) else []
+
+
+def _models_of(model: Any, step: str | int) -> Any:
+    """The block that a step of a location leads to: a field's block, or the tagged member of a union."""
+    if not isinstance(model, type):  # the members of a union, by their tag
+        return next((member for member in model if _tag(member) == step), None)
+    field = model.model_fields.get(str(step))
+    found = _blocks_in(field.annotation) if field else []
+    return found[0] if len(found) == 1 else found or None
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    tags = get_args(model.model_fields["name"].annotation) if "name" in model.model_fields else ()
+    return tags[0] if tags else None
+
+
+def _blocks_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [block for part in get_args(annotation) for block in _blocks_in(part)]
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(str(part) for part in place)

@@ -1,0 +1,30 @@
+"""What several tests of the workers share."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from workers.architectures.network import Network, new_network
+
+
+@pytest.fixture
+def random_network() -> Callable[..., Network]:
+    """Makes a baseline for three classes of which every number is random, batch norms too; in eval mode."""
+
+    def make(architecture: str, image_size: int = 16, seed: int = 0) -> Network:
+        generator = torch.Generator().manual_seed(seed)
+        network = new_network(
+            architecture, 3, image_size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25), generator=generator
+        )
+        for module in network.modules():
+            if getattr(module, "bias", None) is not None:
+                nn.init.normal_(module.bias, 0, 0.3, generator=generator)
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.weight, 0.5, 1.5, generator=generator)
+                module.running_mean.normal_(0, 0.3, generator=generator)
+                module.running_var.uniform_(0.5, 1.5, generator=generator)
+        return network.eval()
+
+    return make

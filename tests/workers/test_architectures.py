@@ -1,0 +1,435 @@
+"""Architectures: what they compute and cost, what may be pruned, and how networks are made and loaded."""
+
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+from sweeps.catalogue import ARCHITECTURES, resolve
+from workers.architectures.network import (
+    NetworkError,
+    NetworkSpec,
+    evaluating,
+    load_network,
+    new_network,
+    rebuild_network,
+    reinitialise,
+)
+from workers.architectures.size import flops, parameters
+from workers.architectures.weights_file import WeightsError, load_weights, read_weights_file
+
+SHARED = Path(os.environ.get("PRUNESWEEP_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
+NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def fresh(architecture, classes=10, image_size=32, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return new_network(architecture, classes, image_size, *NORMALISATION, generator=generator)
+
+
+def store(network, folder):
+    folder.mkdir(exist_ok=True)
+    save_file(network.state_dict(), folder / "weights.safetensors")
+    (folder / "network.json").write_text(json.dumps(network.spec.to_json()))
+    return folder
+
+
+# What may be pruned
+
+
+@pytest.mark.parametrize(
+    ("architecture", "convolutions", "filters", "blocks"),
+    [
+        ("resnet20", 9, 336, 6),
+        ("resnet56", 27, 1008, 24),
+        ("mobilenet_v2", 16, 7104, 5),
+        ("vgg16", 12, 3712, 0),
+    ],
+)
+def test_counts_of_filters_and_blocks(architecture, convolutions, filters, blocks):
+    network = fresh(architecture)
+    groups = network.architecture.filter_groups(network.body)
+    widths = [network.body.get_submodule(group.convolution).out_channels for group in groups]
+    assert (len(groups), sum(widths)) == (convolutions, filters)
+    assert len(network.architecture.removable_blocks(network.body)) == blocks
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_catalogue_knows_what_can_be_pruned(architecture):
+    network = fresh(architecture)
+    can_lose_layers = bool(network.architecture.removable_blocks(network.body))
+    assert can_lose_layers == ("layers" in ARCHITECTURES[architecture].structures)
+    assert network.architecture.filter_groups(network.body)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_groups_and_blocks_name_modules_of_the_right_kind(architecture):
+    network = fresh(architecture)
+    for group in network.architecture.filter_groups(network.body):
+        convolution = network.body.get_submodule(group.convolution)
+        assert all(
+            network.body.get_submodule(n).num_features == convolution.out_channels for n in group.norms
+        )
+        activation = network.body.get_submodule(group.activation)
+        assert isinstance(activation, nn.ReLU | nn.ReLU6) and not activation.inplace
+    for block in network.architecture.removable_blocks(network.body):
+        assert isinstance(network.body.get_submodule(block.last_norm), nn.BatchNorm2d)
+        assert block.name in network.architecture.stages()[block.stage]
+
+
+# What is computed
+
+
+@pytest.mark.parametrize("image_size", [16, 32, 40])
+@pytest.mark.parametrize("architecture", ["resnet20", "resnet110", "mobilenet_v2", "vgg16"])
+def test_logits_have_the_right_shape(random_network, architecture, image_size):
+    network = random_network(architecture, image_size)
+    assert network(torch.rand(2, 3, image_size, image_size)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16"])
+def test_segments_compose_to_the_forward_pass(random_network, architecture):
+    network = random_network(architecture)
+    images = torch.rand(2, 3, 16, 16)
+    features = network.normalise(images)
+    for _, segment in network.architecture.segments(network.body):
+        features = segment(features)
+    assert torch.equal(features, network(images))
+
+
+def test_normalisation_is_inside(random_network):
+    network = random_network("resnet20")
+    images = torch.rand(2, 3, 16, 16)
+    normalised = torch.stack(
+        [(images[:, 0] - 0.5) / 0.2, (images[:, 1] - 0.4) / 0.3, (images[:, 2] - 0.3) / 0.25], dim=1
+    )
+    assert torch.allclose(network(images), network.body(normalised))
+    assert all(name.startswith("body.") for name in network.state_dict())
+
+
+def test_option_a_shortcut_takes_every_second_pixel_and_pads_channels():
+    shortcut = fresh("resnet20").body.layer2[0].shortcut
+    features = torch.rand(1, 16, 4, 4)
+    shortened = shortcut(features)
+    assert shortened.shape == (1, 32, 2, 2)
+    assert torch.equal(shortened[:, 8:24], features[:, :, ::2, ::2])
+    assert not shortened[:, :8].any() and not shortened[:, 24:].any()
+
+
+def test_evaluating_puts_every_mode_back():
+    network = fresh("resnet20").train()
+    network.body.bn1.eval()
+    with evaluating(network):
+        assert not any(module.training for module in network.modules()) and not torch.is_grad_enabled()
+    assert network.body.conv1.training and not network.body.bn1.training and torch.is_grad_enabled()
+
+
+# What it costs
+
+
+def convolution(kernel, channels_in, channels, pixels, groups=1):
+    """Parameters, with those of the batch norm that follows, and FLOPs."""
+    weights = kernel**2 * channels_in * channels // groups
+    return np.array([weights + 2 * channels, 2 * weights * pixels])
+
+
+def classifier(features, classes):
+    return np.array([features * classes + classes, 2 * features * classes])
+
+
+def resnet20_cost():
+    return (
+        convolution(3, 3, 16, 32**2)
+        + 6 * convolution(3, 16, 16, 32**2)
+        + convolution(3, 16, 32, 16**2)
+        + 5 * convolution(3, 32, 32, 16**2)
+        + convolution(3, 32, 64, 8**2)
+        + 5 * convolution(3, 64, 64, 8**2)
+        + classifier(64, 10)
+    )
+
+
+def vgg16_cost():
+    table = [(3, 64, 32), (64, 64, 32), (64, 128, 16), (128, 128, 16), (128, 256, 8), *[(256, 256, 8)] * 2]
+    table += [(256, 512, 4), *[(512, 512, 4)] * 2, *[(512, 512, 2)] * 3]
+    biases = np.array([sum(channels for _, channels, _ in table), 0])
+    return sum(convolution(3, a, b, side**2) for a, b, side in table) + biases + classifier(512, 10)
+
+
+def mobilenet_v2_cost():
+    table = [(32, 16, 1, 32, 32), (16, 24, 6, 32, 32), (24, 24, 6, 32, 32), (24, 32, 6, 32, 16)]
+    table += [*[(32, 32, 6, 16, 16)] * 2, (32, 64, 6, 16, 8), *[(64, 64, 6, 8, 8)] * 3, (64, 96, 6, 8, 8)]
+    table += [*[(96, 96, 6, 8, 8)] * 2, (96, 160, 6, 8, 4), *[(160, 160, 6, 4, 4)] * 2, (160, 320, 6, 4, 4)]
+    cost = convolution(3, 3, 32, 32**2) + convolution(1, 320, 1280, 4**2) + classifier(1280, 10)
+    for channels_in, channels, expansion, side_in, side in table:
+        hidden = expansion * channels_in
+        if expansion > 1:
+            cost += convolution(1, channels_in, hidden, side_in**2)
+        cost += convolution(3, hidden, hidden, side**2, groups=hidden) + convolution(
+            1, hidden, channels, side**2
+        )
+    return cost
+
+
+@pytest.mark.parametrize(
+    ("architecture", "cost"),
+    [("resnet20", resnet20_cost()), ("vgg16", vgg16_cost()), ("mobilenet_v2", mobilenet_v2_cost())],
+)
+def test_size_equals_the_one_computed_by_hand(architecture, cost):
+    network = fresh(architecture)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    assert (parameters(network), flops(network)) == tuple(cost)
+    assert network.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_published_sizes():
+    """He et al. (2016), table 6: 0.27 M and 0.85 M; Kuang Liu's VGG16: 14,728,266."""
+    assert parameters(fresh("resnet20")) == 269_722
+    assert parameters(fresh("resnet56")) == 853_018
+    assert parameters(fresh("vgg16")) == 14_728_266
+
+
+# How a network is made
+
+
+@pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16"])
+def test_new_networks_depend_on_the_generator_alone(architecture):
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    first = fresh(architecture)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(2)
+    again, other = fresh(architecture), fresh(architecture, seed=1)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert not torch.equal(next(first.parameters()), next(other.parameters()))
+    assert first.training
+
+
+def test_initial_weights_are_he_normal():
+    body = fresh("vgg16").body
+    assert body.features[10].weight.std().item() == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.01)
+    assert body.classifier.weight.std().item() == pytest.approx((1 / 512) ** 0.5, rel=0.05)
+    assert not body.features[10].bias.any() and not body.classifier.bias.any()
+
+
+def test_reinitialise_keeps_the_shape_and_nothing_else(random_network):
+    network = random_network("resnet20")
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    again = reinitialise(network, torch.Generator().manual_seed(3))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert again.spec == network.spec
+    for name, tensor in again.state_dict().items():
+        assert tensor.shape == before[name].shape
+        assert "num_batches_tracked" in name or not torch.equal(tensor, before[name])
+    assert torch.equal(again.body.bn1.running_var, torch.ones(16))
+    twin = reinitialise(network, torch.Generator().manual_seed(3))
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), twin.parameters(), strict=True))
+
+
+# How a network is described and loaded
+
+
+def test_a_spec_survives_json():
+    spec = NetworkSpec(
+        "resnet20", 10, 32, *NORMALISATION, {"layer1.1.conv1": [0, 3, 15]}, ["layer1.2", "layer3.1"]
+    )
+    stated = json.loads(json.dumps(spec.to_json()))
+    assert stated["kept_blocks"] == {"layer1": [0, 1], "layer2": [0, 1, 2], "layer3": [0, 2]}
+    assert NetworkSpec.from_json(stated) == spec
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": 1}, "unknown key 'colour'"),
+        ({"architecture": "lenet"}, "architecture 'lenet' is not known"),
+        ({"architecture": ["resnet20"]}, "is not known"),
+        ({"classes": 0}, "classes 0"),
+        ({"classes": True}, "classes True"),
+        ({"image_size": 8}, "image_size 8"),
+        ({"mean": [0.5, 0.5]}, "mean"),
+        ({"std": [0.5, 0.5, 0]}, "std"),
+        ({"std": "abc"}, "std"),
+        ({"mean": [0.5, 0.5, float("nan")]}, "mean"),
+        ({"kept_filters": {"layer1.0.conv1": [3, 1]}}, "kept_filters"),
+        ({"kept_filters": {"layer1.0.conv1": []}}, "kept_filters"),
+        ({"kept_filters": [1]}, "kept_filters"),
+        ({"kept_blocks": {"layer1": [0, 1, 2]}}, "must name the stages"),
+        (
+            {"kept_blocks": {"layer1": [0, 1], "layer2": [0, 9], "layer3": [0, 1]}},
+            "layer2 has an index out of range",
+        ),
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(change, message):
+    with pytest.raises(NetworkError, match="(?s)" + message.replace("[", r"\[")):
+        NetworkSpec.from_json(fresh("resnet20").spec.to_json() | change)
+
+
+def test_a_description_without_a_key_is_refused():
+    stated = fresh("resnet20").spec.to_json()
+    del stated["std"]
+    with pytest.raises(NetworkError, match="key 'std' is missing"):
+        NetworkSpec.from_json(stated)
+
+
+def test_an_unknown_block_is_refused():
+    with pytest.raises(NetworkError, match="'layer1.3' is not a residual block of resnet20"):
+        NetworkSpec("resnet20", 10, 32, *NORMALISATION, removed_blocks=["layer1.3"])
+
+
+@pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16"])
+def test_a_stored_network_is_loaded_bit_for_bit(random_network, architecture, tmp_path):
+    network = random_network(architecture)
+    loaded = load_network(store(network, tmp_path))
+    assert loaded.spec == network.spec and not loaded.training
+    assert all(
+        torch.equal(tensor, network.state_dict()[name]) for name, tensor in loaded.state_dict().items()
+    )
+    images = torch.rand(2, 3, 16, 16)
+    assert torch.equal(loaded(images), network(images))
+
+
+def damage_nothing_there(folder):
+    (folder / "network.json").unlink()
+
+
+def damage_json(folder):
+    (folder / "network.json").write_text("{")
+
+
+def damage_weights(folder):
+    (folder / "weights.safetensors").write_bytes(b"not safetensors at all")
+
+
+def damage_spec(folder):
+    stated = json.loads((folder / "network.json").read_text())
+    (folder / "network.json").write_text(json.dumps(stated | {"classes": 4}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_nothing_there, "network.json is missing"),
+        (damage_json, "Expecting"),
+        (damage_weights, "safetensors"),
+        (damage_spec, "body.linear.weight has 3 rows for 4 classes"),
+    ],
+)
+def test_a_damaged_network_is_refused_in_one_line(random_network, tmp_path, damage, message):
+    folder = store(random_network("resnet20"), tmp_path)
+    damage(folder)
+    with pytest.raises(NetworkError, match=message) as caught:
+        load_network(folder)
+    assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("body.layer1.0.conv1.weight", (5, 16, 3, 3), "has 5 filters where the description keeps 16"),
+        ("body.layer1.0.conv2.weight", (16, 5, 3, 3), "do not fit one another"),
+        ("body.layer1.0.conv1.weight", (16, 16, 1, 1), r"has shape \(16, 16, 1, 1\)"),
+        ("body.layer1.0.bn1.weight", (5,), "do not fit one another"),
+        ("body.layer1.0.bn1.bias", (5,), "body.layer1.0.bn1.bias has shape"),
+        ("body.other", (1,), "body.other is unexpected"),
+    ],
+)
+def test_tensors_that_contradict_the_description_are_refused(random_network, name, shape, message):
+    network = random_network("resnet20")
+    with pytest.raises(NetworkError, match=message):
+        rebuild_network(network.spec, network.state_dict() | {name: torch.zeros(shape)})
+
+
+# Weights files
+
+
+@pytest.mark.parametrize("form", ["safetensors", "plain", "nested", "parallel", "whole network", "old"])
+def test_weights_files_of_every_form_load(random_network, tmp_path, form):
+    source, target = random_network("resnet20"), random_network("resnet20", seed=1)
+    tensors = source.body.state_dict()
+    path = tmp_path / ("weights.safetensors" if form == "safetensors" else "weights.th")
+    if form == "safetensors":
+        save_file(tensors, path)
+    else:
+        without_counters = {name: tensor for name, tensor in tensors.items() if "num_batches" not in name}
+        content = {
+            "plain": tensors,
+            "nested": {"state_dict": tensors, "epoch": 3},
+            "parallel": {"state_dict": {f"module.{name}": tensor for name, tensor in tensors.items()}},
+            "whole network": source.state_dict(),
+            "old": without_counters,
+        }[form]
+        torch.save(content, path)
+    load_weights(target, read_weights_file(path))
+    assert all(torch.equal(tensor, target.state_dict()[name]) for name, tensor in source.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("of", "into", "message"),
+    [
+        (("resnet20", 10), ("resnet20", 3), r"body.linear.weight has shape \(10, 64\) where .* \(3, 64\)"),
+        (("resnet20", 10), ("resnet32", 10), "body.layer1.3.conv1.weight is missing"),
+        (("resnet32", 10), ("resnet20", 10), "body.layer1.3.conv1.weight is unexpected"),
+        (("vgg16", 10), ("resnet20", 10), "body.conv1.weight is missing"),
+    ],
+)
+def test_weights_of_another_network_are_refused_and_change_nothing(of, into, message):
+    network = fresh(*into, seed=1)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with pytest.raises(WeightsError, match=message):
+        load_weights(network, fresh(*of).body.state_dict())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+class Malicious:
+    def __reduce__(self):
+        return (pytest.fail, ("a weights file ran code",))
+
+
+@pytest.mark.parametrize("content", [{"state_dict": {"conv1.weight": 3}}, [1, 2], Malicious()])
+def test_files_that_hold_something_else_are_refused(tmp_path, content):
+    path = tmp_path / "weights.th"
+    torch.save(content, path)
+    with pytest.raises(WeightsError) as caught:
+        read_weights_file(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_files_that_are_missing_or_damaged_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match="no such weights file"):
+        read_weights_file(tmp_path / "absent.th")
+    for name in ("damaged.th", "damaged.safetensors"):
+        (tmp_path / name).write_bytes(b"\x00" * 7)
+        with pytest.raises(WeightsError, match=name):
+            read_weights_file(tmp_path / name)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs trained weights and CIFAR-10 images in {SHARED}")
+@pytest.mark.parametrize(
+    ("architecture", "file"),
+    [("resnet20", "resnet20-12fca82f.th"), ("resnet56", "resnet56-4bfd9763.th")],
+)
+def test_trained_weights_classify_cifar10(architecture, file):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = parquet.read_table(SHARED / "cifar10" / "test.parquet").slice(0, 200).to_pylist()
+    images = np.stack([np.asarray(Image.open(io.BytesIO(row["img"]["bytes"]))) for row in rows])
+    labels = torch.tensor([row["label"] for row in rows])
+    network = fresh(architecture).eval()
+    load_weights(network, read_weights_file(SHARED / "weights" / file))
+    with torch.no_grad():
+        predicted = network(torch.from_numpy(images).permute(0, 3, 1, 2) / 255).argmax(dim=1)
+    assert (predicted == labels).float().mean() > 0.88
+
+
+def test_every_architecture_of_the_catalogue_resolves():
+    for name, entry in ARCHITECTURES.items():
+        assert resolve(entry.code) is fresh(name).architecture

@@ -1,0 +1,271 @@
+"""Criteria: one contract that all keep, and each against its definition, computed another way."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from sweeps.catalogue import CRITERIA, resolve
+from workers.pruning.criteria import expected_abs, hrank, kl_divergence, l1, pls, random
+from workers.pruning.criteria.sample import BATCH, Sample
+from workers.pruning.filters import remove_filters
+
+RESIDUAL = ["resnet20", "mobilenet_v2"]
+
+
+def sample_of(images, size=16, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8, generator=generator)
+    return Sample(pixels, torch.arange(images) % 3, classes=3, seed=5)
+
+
+@pytest.fixture
+def thin_network(random_network):
+    """Makes a network of which every convolution that may lose filters has four left."""
+
+    def make(architecture):
+        network = random_network(architecture)
+        groups = network.architecture.filter_groups(network.body)
+        widths = {g.convolution: network.body.get_submodule(g.convolution).out_channels for g in groups}
+        return remove_filters(network, {name: range(4, width) for name, width in widths.items()})
+
+    return make
+
+
+def groups_of(network):
+    return network.architecture.filter_groups(network.body)
+
+
+def blocks_of(network):
+    return network.architecture.removable_blocks(network.body)
+
+
+def module_output(network, path, images):
+    """What the module at ``path`` puts out for the whole sample at once."""
+    caught = []
+    hook = network.body.get_submodule(path).register_forward_hook(lambda *call: caught.append(call[-1]))
+    with torch.no_grad():
+        network(images)
+    hook.remove()
+    return caught[0].double()
+
+
+# The contract
+
+
+def check_scores(scores, shapes):
+    assert {name: tuple(score.shape) for name, score in scores.items()} == shapes
+    for score in scores.values():
+        assert score.dtype == torch.float64 and score.device.type == "cpu" and score.isfinite().all()
+        assert not score.requires_grad and (score >= -1e-12).all()
+
+
+def check_untouched(network, score):
+    """Runs ``score`` twice on a network in mixed modes; returns its scores."""
+    network.train()
+    network.body.get_submodule(groups_of(network)[0].norms[0]).eval()
+    modes = [module.training for module in network.modules()]
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    random_state = torch.get_rng_state()
+    scores, again = score(), score()
+    assert all(torch.equal(again[name], values) for name, values in scores.items()) and len(again) == len(
+        scores
+    )
+    assert [module.training for module in network.modules()] == modes
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in network.parameters())
+    assert not any(module._forward_hooks for module in network.modules())
+    assert torch.equal(torch.get_rng_state(), random_state)
+    return scores
+
+
+@pytest.mark.parametrize("architecture", [*RESIDUAL, "vgg16"])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_filters_are_scored(thin_network, criterion, architecture):
+    network, sample = thin_network(architecture), sample_of(6)
+    groups, code = groups_of(network), resolve(CRITERIA[criterion].code)
+    scores = check_untouched(network, lambda: code.score_filters(network, groups, sample))
+    check_scores(scores, {group.convolution: (4,) for group in groups})
+    assert len(torch.cat(list(scores.values())).unique()) > 4
+
+
+@pytest.mark.parametrize("architecture", RESIDUAL)
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_blocks_are_scored(thin_network, criterion, architecture):
+    network, sample = thin_network(architecture), sample_of(6)
+    blocks, code = blocks_of(network), resolve(CRITERIA[criterion].code)
+    scores = check_untouched(network, lambda: code.score_blocks(network, blocks, sample))
+    check_scores(scores, {block.name: () for block in blocks})
+    assert len(torch.stack(list(scores.values())).unique()) > 1
+
+
+@pytest.mark.parametrize("criterion", ["expected_abs", "hrank", "kl_divergence", "pls"])
+def test_several_batches_are_one_sample(thin_network, criterion):
+    """A sample of more than a batch scores as the mean, or the regression, of all its images."""
+    network, code = thin_network("resnet20"), resolve(CRITERIA[criterion].code)
+    once = sample_of(150)
+    twice = replace(once, images=once.images.repeat(2, 1, 1, 1), labels=once.labels.repeat(2))
+    assert len(twice.images) > BATCH
+    for score, structures in ((code.score_filters, groups_of), (code.score_blocks, blocks_of)):
+        scores, again = (score(network, structures(network), sample) for sample in (once, twice))
+        for name, values in scores.items():
+            assert torch.allclose(values, again[name], rtol=1e-4, atol=1e-7)
+
+
+def test_batches_are_floats_in_the_unit_interval():
+    sample = sample_of(BATCH + 1)
+    sample.images[0, 0, 0, 0], sample.images[0, 0, 0, 1] = 0, 255
+    batches = list(sample.batches())
+    assert [len(batch) for batch in batches] == [BATCH, 1] and batches[0].dtype == torch.float32
+    assert torch.equal((torch.cat(batches) * 255).round().to(torch.uint8), sample.images)
+    assert batches[0].min() == 0 and batches[0].max() == 1
+
+
+# Each against its definition
+
+
+def test_l1_by_hand(random_network):
+    network = random_network("resnet20")
+    with torch.no_grad():
+        network.body.layer1[1].conv1.weight.fill_(-0.5)
+        network.body.layer1[1].conv2.weight.fill_(0.25)
+    scores = l1.score_filters(network, groups_of(network), sample_of(1))
+    assert torch.equal(scores["layer1.1.conv1"], torch.full((16,), 0.5 * 9 * 16, dtype=torch.float64))
+    assert l1.score_blocks(network, blocks_of(network), sample_of(1))["layer1.1"] == 0.375 * 9 * 16
+
+
+@pytest.mark.parametrize("architecture", RESIDUAL)
+def test_expected_abs_is_the_mean_activation(thin_network, architecture):
+    network, sample = thin_network(architecture), sample_of(6)
+    groups, blocks = groups_of(network)[::5], blocks_of(network)
+    filters = expected_abs.score_filters(network, groups, sample)
+    layers = expected_abs.score_blocks(network, blocks, sample)
+    for group in groups:
+        activation = module_output(network, group.activation, sample.images / 255)
+        assert torch.allclose(filters[group.convolution], activation.mean(dim=(0, 2, 3)))
+    for block in blocks:
+        assert torch.allclose(
+            layers[block.name], module_output(network, block.name, sample.images / 255).abs().mean()
+        )
+
+
+@pytest.mark.parametrize("architecture", RESIDUAL)
+def test_hrank_is_the_rank_that_numpy_finds(thin_network, architecture):
+    network, sample = thin_network(architecture), sample_of(4)
+    groups, blocks = groups_of(network), blocks_of(network)
+    filters = hrank.score_filters(network, groups, sample)
+    layers = hrank.score_blocks(network, blocks, sample)
+    for group in groups:
+        maps = module_output(network, group.activation, sample.images / 255).float().numpy()
+        assert np.array_equal(filters[group.convolution], np.linalg.matrix_rank(maps).mean(axis=0))
+    for block in blocks:
+        maps = module_output(network, block.name, sample.images / 255).float().numpy()
+        assert layers[block.name].item() == pytest.approx(np.linalg.matrix_rank(maps).mean() / maps.shape[-1])
+    assert len(torch.cat(list(filters.values())).unique()) > 3
+
+
+def divergence_without(network, original, images, silence):
+    """KL(masked ‖ original) by PyTorch's function, after a full forward pass of a network that is masked."""
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with torch.no_grad():
+        silence()
+        masked = network(images).double()
+        network.load_state_dict(before)
+    return functional.kl_div(
+        original.log_softmax(1), masked.log_softmax(1), reduction="batchmean", log_target=True
+    )
+
+
+@pytest.mark.parametrize("architecture", [*RESIDUAL, "vgg16"])
+def test_kl_divergence_is_that_of_full_passes(thin_network, architecture):
+    network, sample = thin_network(architecture), sample_of(4)
+    images = sample.images / 255
+    original = network(images).double().detach()
+    groups, blocks = groups_of(network), blocks_of(network)
+
+    def silence_filter(group, i):
+        network.body.get_submodule(group.convolution).weight[i] = 0
+        for norm in map(network.body.get_submodule, group.norms):
+            norm.weight[i] = norm.bias[i] = 0
+
+    def silence_block(block):
+        norm = network.body.get_submodule(block.last_norm)
+        norm.weight[:] = norm.bias[:] = 0
+
+    filters = kl_divergence.score_filters(network, groups, sample)
+    for group in groups[::4]:
+        for i in range(4):
+            expected = divergence_without(
+                network, original, images, lambda g=group, i=i: silence_filter(g, i)
+            )
+            assert filters[group.convolution][i].item() == pytest.approx(expected.item(), rel=1e-3, abs=1e-9)
+    layers = kl_divergence.score_blocks(network, blocks, sample)
+    for block in blocks:
+        expected = divergence_without(network, original, images, lambda b=block: silence_block(b))
+        assert layers[block.name].item() == pytest.approx(expected.item(), rel=1e-3, abs=1e-9)
+
+
+def vip_by_svd(features, labels):
+    """VIP of two components whose weights are singular vectors, deflated by hand; see Wold et al. (2001)."""
+    x = (features - features.mean(0)) / np.where(features.std(0) > 0, features.std(0), 1)
+    y = (labels - labels.mean(0)) / labels.std(0)
+    weighted, total = 0.0, 0.0
+    for _ in range(2):
+        w = np.linalg.svd(x.T @ y, full_matrices=False)[0][:, 0]
+        t = x @ w
+        q = y.T @ t / (t @ t)
+        x = x - np.outer(t, x.T @ t / (t @ t))
+        y = y - np.outer(t, q)
+        explained = (t @ t) * (q @ q)
+        weighted, total = weighted + explained * w**2, total + explained
+    return np.sqrt(x.shape[1] * weighted / total)
+
+
+def test_vip_is_its_formula():
+    rng = np.random.default_rng(0)
+    labels = np.eye(4)[rng.integers(0, 4, 80)]
+    features = labels @ rng.normal(size=(4, 30)) * rng.uniform(0, 2, 30) + rng.normal(size=(80, 30))
+    features[:, 7] = 3.0
+    scores = pls.vip(features, labels)
+    assert np.allclose(scores, vip_by_svd(features, labels), rtol=1e-4, atol=1e-9)
+    assert scores[7] == pytest.approx(0) and (scores**2).mean() == pytest.approx(1)
+
+
+def test_pls_looks_at_every_convolution_of_the_network(thin_network):
+    network, sample = thin_network("resnet20"), sample_of(30)
+    paths = [name for name, module in network.body.named_modules() if isinstance(module, torch.nn.Conv2d)]
+    maxima = [module_output(network, path, sample.images / 255).amax(dim=(2, 3)) for path in paths]
+    expected = vip_by_svd(torch.cat(maxima, dim=1).numpy(), np.eye(3)[sample.labels])
+    by_path = dict(zip(paths, np.split(expected, np.cumsum([m.shape[1] for m in maxima])[:-1]), strict=True))
+    for some in (groups_of(network), groups_of(network)[3:5]):
+        scores = pls.score_filters(network, some, sample)
+        assert list(scores) == [group.convolution for group in some]
+        for name, score in scores.items():
+            assert np.allclose(score, by_path[name], rtol=1e-3, atol=1e-6)
+
+
+def test_pls_of_blocks_is_the_mean_of_their_channels(thin_network):
+    network, sample = thin_network("resnet20"), sample_of(30)
+    blocks = blocks_of(network)
+    maxima = [module_output(network, block.name, sample.images / 255).amax(dim=(2, 3)) for block in blocks]
+    expected = vip_by_svd(torch.cat(maxima, dim=1).numpy(), np.eye(3)[sample.labels])
+    means = [part.mean() for part in np.split(expected, np.cumsum([m.shape[1] for m in maxima])[:-1])]
+    scores = pls.score_blocks(network, blocks, sample)
+    assert np.allclose([scores[block.name] for block in blocks], means, rtol=1e-3)
+
+
+def test_random_depends_on_the_seed_and_the_names_alone(thin_network):
+    network, other = thin_network("resnet20"), thin_network("resnet20")
+    groups, blocks = groups_of(network), blocks_of(network)
+    scores = random.score_filters(network, groups, sample_of(2))
+    again = random.score_filters(other, groups[3:], sample_of(7, seed=1))
+    assert all(torch.equal(scores[name], values) for name, values in again.items())
+    reseeded = replace(sample_of(2), seed=6)
+    assert not torch.equal(
+        random.score_filters(network, groups, reseeded)["layer1.0.conv1"], scores["layer1.0.conv1"]
+    )
+    layers = random.score_blocks(network, blocks, sample_of(2))
+    assert layers == random.score_blocks(other, blocks, sample_of(3, seed=1))
+    assert layers != random.score_blocks(network, blocks, reseeded)

@@ -1,0 +1,337 @@
+"""Pruning: which structures go, and that a network without them computes what it should and costs less."""
+
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from workers.architectures.architecture import Block
+from workers.architectures.network import NetworkSpec, load_network
+from workers.architectures.size import flops, parameters
+from workers.pruning.errors import NothingToRemove
+from workers.pruning.filters import remove_filters
+from workers.pruning.layers import remove_blocks
+from workers.pruning.masking import silenced_blocks, silenced_filters
+from workers.pruning.ranking import lowest_blocks, lowest_filters, share
+
+IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+RESIDUAL = ["resnet20", "mobilenet_v2"]
+ALL = [*RESIDUAL, "vgg16"]
+
+
+def tensors(**layers):
+    return {name: torch.tensor(scores, dtype=torch.float64) for name, scores in layers.items()}
+
+
+def some_filters(network, ratio, seed):
+    """Random filters of every convolution, as indices into the network as it is now."""
+    generator = torch.Generator().manual_seed(seed)
+    groups = network.architecture.filter_groups(network.body)
+    widths = {g.convolution: network.body.get_submodule(g.convolution).out_channels for g in groups}
+    return {
+        name: torch.randperm(width, generator=generator)[: math.ceil(ratio * width)].tolist()
+        for name, width in widths.items()
+    }
+
+
+def one_block_a_stage(network):
+    return list(
+        {block.stage: block.name for block in network.architecture.removable_blocks(network.body)}.values()
+    )
+
+
+# Ranking
+
+
+def test_global_quota_takes_the_lowest_of_all():
+    scores = tensors(a=[5, 1, 6, 7], b=[2, 9, 8, 3])
+    assert lowest_filters(scores, 0.25, "global") == {"a": [1], "b": [0]}
+    assert lowest_filters(scores, 0.3, "global") == {"a": [1], "b": [0, 3]}
+
+
+def test_per_layer_quota_takes_the_lowest_of_each():
+    scores = tensors(a=[5, 1, 6, 7], b=[20, 90, 80, 30])
+    assert lowest_filters(scores, 0.25, "per_layer") == {"a": [1], "b": [0]}
+    assert lowest_filters(scores, 0.26, "per_layer") == {"a": [0, 1], "b": [0, 3]}
+
+
+def test_a_layer_never_vanishes():
+    scores = tensors(a=[1, 2], b=[10, 30, 20])
+    assert lowest_filters(scores, 0.6, "global") == {"a": [0], "b": [0, 2]}
+    assert lowest_filters(scores, 1.0, "global") == {"a": [0], "b": [0, 2]}
+    assert lowest_filters(scores, 1.0, "per_layer") == {"a": [0], "b": [0, 2]}
+    assert lowest_filters(tensors(a=[1]), 0.5, "per_layer") == {}
+
+
+def test_equal_scores_go_in_order():
+    scores = tensors(b=[1, 1, 1], a=[1, 0, 1])
+    assert lowest_filters(scores, 0.5, "global") == {"b": [0, 1], "a": [1]}
+
+
+def test_nothing_is_removed_at_ratio_zero():
+    assert lowest_filters(tensors(a=[1, 2]), 0, "global") == {}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "total", "expected"),
+    [
+        (0.1, 1008, 101),
+        (0.1, 1010, 101),
+        (0.07, 100, 7),
+        (0.29, 100, 29),
+        (1e-3, 1000, 1),
+        (1e-3, 1001, 2),
+        (1, 7, 7),
+    ],
+)
+def test_share_rounds_up_the_ratio_as_written(ratio, total, expected):
+    assert share(ratio, total) == expected
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
+def test_ratios_outside_the_unit_interval_are_refused(ratio):
+    with pytest.raises(ValueError, match="ratio"):
+        lowest_filters(tensors(a=[1, 2]), ratio, "global")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("quota", ["global", "per_layer"])
+def test_scores_that_are_not_finite_are_refused(bad, quota):
+    with pytest.raises(ValueError, match="scores of b are not all finite"):
+        lowest_filters(tensors(a=[1, 2], b=[1, bad]), 0.5, quota)
+
+
+def test_an_unknown_quota_is_refused():
+    with pytest.raises(ValueError, match="'local'"):
+        lowest_filters(tensors(a=[1, 2]), 0.5, "local")
+
+
+STAGES = [Block(f"{stage}.{i}", stage, f"{stage}.{i}.bn2", 4) for stage in "ab" for i in (1, 2, 3)]
+BLOCK_SCORES = tensors(**{"a.1": 1, "a.2": 2, "a.3": 3, "b.1": 9, "b.2": 8, "b.3": 8})
+
+
+@pytest.mark.parametrize(
+    ("ratio", "count", "expected"),
+    [
+        (0.1, None, ["a.1"]),
+        (0.34, None, ["a.1", "a.2", "b.2"]),
+        (0.5, 1, ["a.1"]),
+        (0.1, 4, ["a.1", "a.2", "b.2", "b.3"]),
+        (1.0, None, ["a.1", "a.2", "b.2", "b.3"]),
+        (0.1, 0, []),
+    ],
+)
+def test_lowest_blocks_leave_each_stage_two(ratio, count, expected):
+    assert lowest_blocks(BLOCK_SCORES, STAGES, ratio, count) == expected
+
+
+def test_blocks_are_refused_as_filters_are():
+    with pytest.raises(ValueError, match="a.1 are not all finite"):
+        lowest_blocks(BLOCK_SCORES | tensors(**{"a.1": float("nan")}), STAGES, 0.1)
+    with pytest.raises(ValueError, match="-1 blocks"):
+        lowest_blocks(BLOCK_SCORES, STAGES, 0.1, -1)
+
+
+# Removal against silence
+
+
+@pytest.mark.parametrize("architecture", ALL)
+def test_a_network_without_filters_equals_one_where_they_are_silent(random_network, architecture):
+    network = random_network(architecture)
+    lost = some_filters(network, 0.3, seed=1)
+    original = network(IMAGES)
+    smaller = remove_filters(network, lost)
+    with silenced_filters(network, lost):
+        silent = network(IMAGES)
+    assert torch.allclose(smaller(IMAGES), silent, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(original, silent, rtol=1e-2, atol=1e-2)
+    assert torch.equal(network(IMAGES), original)
+
+
+@pytest.mark.parametrize("architecture", RESIDUAL)
+def test_a_network_without_blocks_equals_one_where_they_are_silent(random_network, architecture):
+    network = random_network(architecture)
+    lost = one_block_a_stage(network)
+    original = network(IMAGES)
+    smaller = remove_blocks(network, lost)
+    with silenced_blocks(network, lost):
+        silent = network(IMAGES)
+    assert torch.allclose(smaller(IMAGES), silent, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(original, silent, rtol=1e-2, atol=1e-2)
+    assert torch.equal(network(IMAGES), original)
+
+
+@pytest.mark.parametrize("architecture", RESIDUAL)
+def test_two_rounds_of_both_equal_silence_and_count_in_the_baseline(random_network, architecture, tmp_path):
+    """Rounds remove filters, blocks, filters; the spec must name them by the indices of the baseline."""
+    network = random_network(architecture)
+    first = remove_filters(network, some_filters(network, 0.3, seed=1))
+    second = remove_blocks(first, one_block_a_stage(first))
+    third = remove_filters(second, some_filters(second, 0.3, seed=2))
+    groups = network.architecture.filter_groups(network.body)
+    widths = {g.convolution: network.body.get_submodule(g.convolution).out_channels for g in groups}
+    gone = {
+        name: [i for i in range(widths[name]) if i not in kept]
+        for name, kept in third.spec.kept_filters.items()
+    }
+    with silenced_filters(network, gone), silenced_blocks(network, third.spec.removed_blocks):
+        silent = network(IMAGES)
+    assert torch.allclose(third(IMAGES), silent, rtol=1e-5, atol=1e-5)
+    assert sum(map(len, third.spec.kept_filters.values())) == sum(
+        third.body.get_submodule(g.convolution).out_channels
+        for g in third.architecture.filter_groups(third.body)
+    )
+
+    save_file(third.state_dict(), tmp_path / "weights.safetensors")
+    (tmp_path / "network.json").write_text(json.dumps(third.spec.to_json()))
+    loaded = load_network(tmp_path)
+    assert loaded.spec == third.spec
+    assert all(torch.equal(tensor, third.state_dict()[name]) for name, tensor in loaded.state_dict().items())
+    assert torch.equal(loaded(IMAGES), third(IMAGES))
+    again = some_filters(third, 0.2, seed=3)
+    assert torch.equal(remove_filters(loaded, again)(IMAGES), remove_filters(third, again)(IMAGES))
+
+
+@pytest.mark.parametrize("architecture", ALL)
+def test_all_filters_but_one_may_go(random_network, architecture):
+    network = random_network(architecture)
+    lost = {name: sorted(indices)[1:] for name, indices in some_filters(network, 1.0, seed=1).items()}
+    thinnest = remove_filters(network, lost)
+    with silenced_filters(network, lost):
+        assert torch.allclose(thinnest(IMAGES), network(IMAGES), rtol=1e-5, atol=1e-5)
+    assert set(map(tuple, thinnest.spec.kept_filters.values())) == {(0,)}
+
+
+def test_silence_ends_bit_for_bit_even_after_an_error(random_network):
+    network = random_network("resnet20")
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with pytest.raises(KeyboardInterrupt), silenced_filters(network, {"layer1.0.conv1": [0, 3]}):
+        assert not torch.equal(
+            network.state_dict()["body.layer1.0.bn1.bias"], before["body.layer1.0.bn1.bias"]
+        )
+        raise KeyboardInterrupt
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+# What removal costs, keeps and refuses
+
+
+@pytest.mark.parametrize(
+    ("architecture", "convolution", "lost_parameters", "lost_multiplications"),
+    [
+        # A filter's own weights, its batch norms, and the weights that read it in the next convolutions.
+        ("resnet20", "layer2.0.conv1", 9 * 16 + 2 + 9 * 32, 9 * (16 + 32) * 8**2),
+        ("vgg16", "features.0", 27 + 1 + 2 + 9 * 64, (27 + 9 * 64) * 16**2),
+        ("mobilenet_v2", "features.3.conv.0.0", 24 + 2 + 9 + 2 + 24, (24 + 9 + 24) * 16**2),
+    ],
+)
+def test_three_filters_less_cost_what_they_should(
+    random_network, architecture, convolution, lost_parameters, lost_multiplications
+):
+    network = random_network(architecture)
+    smaller = remove_filters(network, {convolution: [0, 5, 7]})
+    assert parameters(network) - parameters(smaller) == 3 * lost_parameters
+    assert flops(network) - flops(smaller) == 3 * 2 * lost_multiplications
+
+
+@pytest.mark.parametrize(
+    ("architecture", "block", "lost_parameters", "lost_multiplications"),
+    [
+        ("resnet20", "layer3.1", 2 * (9 * 64 * 64 + 2 * 64), 2 * 9 * 64 * 64 * 4**2),
+        ("mobilenet_v2", "features.8", 384 * (64 + 2 + 9 + 2 + 64) + 2 * 64, 384 * (64 + 9 + 64) * 4**2),
+    ],
+)
+def test_a_block_less_costs_what_it_should(
+    random_network, architecture, block, lost_parameters, lost_multiplications
+):
+    network = random_network(architecture)
+    smaller = remove_blocks(network, [block])
+    assert parameters(network) - parameters(smaller) == lost_parameters
+    assert flops(network) - flops(smaller) == 2 * lost_multiplications
+
+
+def test_indices_go_back_to_the_baseline(random_network):
+    network = random_network("resnet20")
+    first = remove_filters(network, {"layer1.0.conv1": [0, 2, 4], "layer2.0.conv1": [31]})
+    second = remove_filters(first, {"layer1.0.conv1": [1, 12], "layer1.1.conv1": [15]})
+    assert second.spec.kept_filters == {
+        "layer1.0.conv1": [1, *range(5, 15)],
+        "layer1.1.conv1": list(range(15)),
+        "layer2.0.conv1": list(range(31)),
+    }
+    third = remove_blocks(second, ["layer1.1"])
+    assert list(third.spec.kept_filters) == ["layer1.0.conv1", "layer2.0.conv1"]
+    assert third.spec.removed_blocks == ["layer1.1"]
+    assert third.spec.kept_blocks == {"layer1": [0, 2], "layer2": [0, 1, 2], "layer3": [0, 1, 2]}
+    assert network.spec == NetworkSpec("resnet20", 3, 16, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
+
+
+def test_a_stage_of_two_has_no_more_candidates(random_network):
+    network = remove_blocks(random_network("resnet20"), ["layer1.1"])
+    candidates = [block.name for block in network.architecture.removable_blocks(network.body)]
+    assert candidates == ["layer2.1", "layer2.2", "layer3.1", "layer3.2"]
+    names = [group.convolution for group in network.architecture.filter_groups(network.body)]
+    assert "layer1.1.conv1" not in names and len(names) == 8
+
+
+@pytest.mark.parametrize("architecture", ALL)
+def test_modes_and_frozen_parameters_are_kept(random_network, architecture):
+    network = random_network(architecture).train()
+    first = next(module for module in network.body.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    first.eval()
+    frozen = next(iter(dict(network.named_parameters())))
+    network.get_parameter(frozen).requires_grad_(False)
+    with torch.no_grad():
+        smaller = remove_filters(network, some_filters(network, 0.1, seed=1))
+    for (name, before), (_, after) in zip(network.named_modules(), smaller.named_modules(), strict=True):
+        assert after.training == before.training, name
+    for name, parameter in smaller.named_parameters():
+        assert parameter.requires_grad == (name != frozen)
+        assert parameter.is_leaf and parameter.grad is None
+
+
+@pytest.mark.parametrize("architecture", ALL)
+def test_a_smaller_network_can_be_trained(random_network, architecture):
+    network = remove_filters(
+        random_network(architecture), some_filters(random_network(architecture), 0.5, seed=1)
+    )
+    network.train()(IMAGES).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_removing_nothing_is_an_error(random_network):
+    with pytest.raises(NothingToRemove):
+        remove_filters(random_network("resnet20"), {"layer1.0.conv1": []})
+    with pytest.raises(NothingToRemove):
+        remove_blocks(random_network("resnet20"), [])
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"layer1.0.conv2": [0]}, "layer1.0.conv2 is no convolution whose filters may go"),
+        ({"layer1.0.conv1": [16]}, "has filters 0 to 15"),
+        ({"layer1.0.conv1": [-1]}, "has filters 0 to 15"),
+        ({"layer1.0.conv1": list(range(16))}, "would lose all its 16 filters"),
+    ],
+)
+def test_filters_that_may_not_go_are_refused(random_network, filters, message):
+    with pytest.raises(ValueError, match=message):
+        remove_filters(random_network("resnet20"), filters)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "names", "message"),
+    [
+        ("resnet20", ["layer1.0"], "layer1.0 is no block that may go"),
+        ("resnet20", ["layer1.1", "layer1.2"], "layer1 has 3 blocks and keeps at least 2: it cannot lose 2"),
+        ("mobilenet_v2", ["features.2"], "features.2 is no block that may go"),
+        ("mobilenet_v2", ["features.10"], "features.10 is no block that may go"),
+        ("vgg16", ["features.0"], "features.0 is no block that may go"),
+    ],
+)
+def test_blocks_that_may_not_go_are_refused(random_network, architecture, names, message):
+    with pytest.raises(ValueError, match=message):
+        remove_blocks(random_network(architecture), names)

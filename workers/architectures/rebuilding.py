@@ -1,0 +1,92 @@
+"""Giving a baseline's body the shapes of a pruned network's tensors."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from workers.architectures.spec import NetworkError, NetworkSpec
+
+PREFIX = "body."
+"""Where a network's state dict keeps the tensors of its body."""
+
+
+def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> None:
+    """Reshapes every layer of a body on the meta device to ``tensors``, a network's state dict.
+
+    Raises NetworkError when a tensor is missing, contradicts the spec, or the layers do not fit one another.
+    """
+    layers = {
+        name: layer
+        for name, layer in body.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+    }
+    for name in spec.kept_filters:
+        _demand(
+            isinstance(layers.get(name), nn.Conv2d),
+            f"kept_filters names {name}, no convolution of this network",
+        )
+    for name, layer in layers.items():
+        key = f"{PREFIX}{name}.weight"
+        _demand(key in tensors, f"{key} is missing")
+        shape = tensors[key].shape
+        alike = len(shape) == layer.weight.ndim and shape[2:] == layer.weight.shape[2:] and 0 not in shape
+        _demand(alike, f"{key} has shape {tuple(shape)} where the baseline has {tuple(layer.weight.shape)}")
+        if isinstance(layer, nn.BatchNorm2d):
+            _shape_norm(layer, shape)
+        elif isinstance(layer, nn.Linear):
+            _demand(shape[0] == spec.classes, f"{key} has {shape[0]} rows for {spec.classes} classes")
+            _shape_linear(layer, shape)
+        elif layer.groups > 1:
+            _shape_depthwise(layer, shape)
+        else:
+            filters = len(spec.kept_filters.get(name, range(layer.out_channels)))
+            _demand(
+                shape[0] == filters, f"{key} has {shape[0]} filters where the description keeps {filters}"
+            )
+            _shape_convolution(layer, shape)
+    _check_that_layers_fit(body, spec)
+
+
+def _shape_norm(norm: nn.BatchNorm2d, shape: torch.Size) -> None:
+    norm.num_features = shape[0]
+    norm.weight, norm.bias = _parameter(shape), _parameter(shape)
+    norm.running_mean, norm.running_var = _parameter(shape).detach(), _parameter(shape).detach()
+
+
+def _shape_linear(linear: nn.Linear, shape: torch.Size) -> None:
+    linear.out_features, linear.in_features = shape
+    linear.weight = _parameter(shape)
+
+
+def _shape_depthwise(convolution: nn.Conv2d, shape: torch.Size) -> None:
+    convolution.groups = convolution.in_channels = convolution.out_channels = shape[0]
+    convolution.weight = _parameter(shape)
+
+
+def _shape_convolution(convolution: nn.Conv2d, shape: torch.Size) -> None:
+    convolution.out_channels, convolution.in_channels = shape[:2]
+    convolution.weight = _parameter(shape)
+    if convolution.bias is not None:
+        convolution.bias = _parameter(shape[:1])
+
+
+def _parameter(shape: torch.Size) -> nn.Parameter:
+    return nn.Parameter(torch.empty(shape, device="meta"))
+
+
+def _check_that_layers_fit(body: nn.Module, spec: NetworkSpec) -> None:
+    """Runs the body on the meta device, which computes shapes and nothing else."""
+    modes = body.training
+    try:
+        with torch.no_grad():
+            body.eval()(torch.empty(1, 3, spec.image_size, spec.image_size, device="meta"))
+    except RuntimeError as error:
+        raise NetworkError(f"its layers do not fit one another: {str(error).splitlines()[0]}") from error
+    finally:
+        body.train(modes)
+
+
+def _demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise NetworkError(otherwise)

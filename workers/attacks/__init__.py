@@ -1,0 +1,1 @@
+"""Attacks, a file each, and the subject that they attack."""

@@ -1,0 +1,80 @@
+"""The one door to the corruptions: their kinds by name, and what corrupts a stack of images."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from workers.attacks.corruptions.blur import defocus_blur, glass_blur, motion_blur, zoom_blur
+from workers.attacks.corruptions.digital import contrast, elastic_transform, jpeg_compression, pixelate
+from workers.attacks.corruptions.draws import Draws
+from workers.attacks.corruptions.frost_textures import SOURCES
+from workers.attacks.corruptions.noise import gaussian_noise, impulse_noise, shot_noise
+from workers.attacks.corruptions.weather import brightness, fog, frost, snow
+
+KINDS: dict[str, Callable[..., Tensor]] = {
+    "gaussian_noise": gaussian_noise,
+    "shot_noise": shot_noise,
+    "impulse_noise": impulse_noise,
+    "defocus_blur": defocus_blur,
+    "glass_blur": glass_blur,
+    "motion_blur": motion_blur,
+    "zoom_blur": zoom_blur,
+    "snow": snow,
+    "frost": frost,
+    "fog": fog,
+    "brightness": brightness,
+    "contrast": contrast,
+    "elastic_transform": elastic_transform,
+    "pixelate": pixelate,
+    "jpeg_compression": jpeg_compression,
+}
+"""In the published order; each takes uint8 images (N, 3, H, H), the severity and the images' draws."""
+
+SEVERITIES = range(1, 6)
+LEAST_SIDE = 16
+CHUNK_LEVELS = 2**16
+GPU_CHUNK_LEVELS = 2**22
+
+
+def corrupt(images: Tensor, kind: str, severity: int, *, frost_textures: str = "package") -> Tensor:
+    """Corrupted copies of ``images``, uint8 (N, 3, H, H) with H >= 16; same shape, type and device.
+
+    ``kind`` is one of ``KINDS`` and ``severity`` 1 to 5; the constants are CIFAR-10-C's at every size, and lengths
+    that its authors fixed at 32 pixels grow with H. ``frost_textures`` is ``package`` (the photographs that the
+    distribution imagecorruptions-imaug ships) or ``generated``; other kinds ignore it.
+
+    Random numbers come from (kind, severity, index of the image) alone: every call gives the same levels.
+
+    Raises ValueError for images, a kind, a severity or textures other than these, and ImportError for photographs
+    of frost that are not installed.
+    """
+    _check(images, kind, severity, frost_textures)
+    corruption = partial(frost, textures=frost_textures) if kind == "frost" else KINDS[kind]
+    corrupted = torch.empty_like(images)
+    for indices in _chunks(images):
+        chunk = slice(indices.start, indices.stop)
+        corrupted[chunk] = corruption(images[chunk], severity, Draws(kind, severity, indices, images.device))
+    return corrupted
+
+
+def _chunks(images: Tensor) -> Iterator[range]:
+    """Runs of indices whose intermediate results fit a processor's cache, or a fraction of a GPU's memory."""
+    levels = CHUNK_LEVELS if images.device.type == "cpu" else GPU_CHUNK_LEVELS
+    count = max(1, levels // images[0:1].numel()) if len(images) else 1
+    return (range(start, min(start + count, len(images))) for start in range(0, len(images), count))
+
+
+def _check(images: Tensor, kind: str, severity: int, frost_textures: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"unknown corruption {kind!r}; known are {', '.join(KINDS)}")
+    if severity not in SEVERITIES:
+        raise ValueError(f"severity is {severity!r} but must be 1, 2, 3, 4 or 5")
+    if frost_textures not in SOURCES:
+        raise ValueError(f"unknown frost textures {frost_textures!r}; known are {', '.join(SOURCES)}")
+    square = images.ndim == 4 and images.shape[1] == 3 and images.shape[2] == images.shape[3] >= LEAST_SIDE
+    if images.dtype != torch.uint8 or not square:
+        raise ValueError(
+            f"images must be uint8 (N, 3, H, H) with H >= {LEAST_SIDE}, not {images.dtype} {tuple(images.shape)}"
+        )

@@ -1,0 +1,58 @@
+"""Linear filters, as sums of shifted images.
+
+The sums are single multiplications and additions in a fixed order. A library's convolution may choose its order by
+the batch's size, and the levels of an image would then depend on the images beside it.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workers.attacks.corruptions.borders import Fold
+
+
+def correlate(images: Tensor, kernel: Tensor, fold: Fold) -> Tensor:
+    """Images (..., H, W) under an odd-sided kernel (K, K); weights of zero cost nothing."""
+    height, width = images.shape[-2:]
+    radius = len(kernel) // 2
+    padded = _pad(_pad(images, radius, -2, fold), radius, -1, fold)
+    total = torch.zeros_like(images)
+    for row, column in kernel.nonzero().tolist():
+        window = padded[..., row : row + height, column : column + width]
+        total += window * kernel[row, column].item()
+    return total
+
+
+def gaussian_blur(images: Tensor, sigma: float, fold: Fold, truncate: float = 4.0) -> Tensor:
+    """Images (..., H, W) under a Gaussian of ``sigma`` pixels, cut off after ``truncate`` sigmas as SciPy does."""
+    radius = int(truncate * sigma + 0.5)
+    if radius == 0:
+        return images
+    weights = gaussian_weights(sigma, radius)
+    return _smooth(_smooth(images, weights, -2, fold), weights, -1, fold)
+
+
+def gaussian_weights(sigma: float, radius: int) -> list[float]:
+    """A sampled Gaussian's weights at 0 … radius; with those at −radius … −1 they sum to one.
+
+    Computed as in SciPy: the last bit decides which level a flat area falls to.
+    """
+    weights = np.exp(-0.5 / sigma**2 * np.arange(-radius, radius + 1) ** 2)
+    return (weights / weights.sum())[radius:].tolist()
+
+
+def _smooth(images: Tensor, weights: list[float], dim: int, fold: Fold) -> Tensor:
+    """Correlate along one dimension; the kernel is symmetric and given from its centre outwards."""
+    size, radius = images.shape[dim], len(weights) - 1
+    padded = _pad(images, radius, dim, fold)
+    total = padded.narrow(dim, radius, size) * weights[0]
+    for offset in range(radius, 0, -1):
+        pair = padded.narrow(dim, radius - offset, size) + padded.narrow(dim, radius + offset, size)
+        total += pair.mul_(weights[offset])
+    return total
+
+
+def _pad(images: Tensor, margin: int, dim: int, fold: Fold) -> Tensor:
+    size = images.shape[dim]
+    positions = torch.arange(-margin, size + margin, device=images.device)
+    return images.index_select(dim, fold(positions, size))

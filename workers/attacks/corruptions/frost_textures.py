@@ -1,0 +1,72 @@
+"""Photographs of frost, or textures that stand in for them."""
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.io import ImageReadMode, decode_image
+
+from workers.attacks.corruptions.plasma import plasma_fractal
+from workers.streams import stream
+
+SOURCES = ("package", "generated")
+PACKAGE = "imagecorruptions"
+PHOTOGRAPHS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
+PHOTOGRAPH_SCALE = 0.2
+# mean red, green and blue, and standard deviation: those of the photographs, which are almost as rough as noise
+GENERATED_LOOKS = (
+    (78, 149, 166, 19),
+    (201, 205, 214, 22),
+    (201, 205, 214, 22),
+    (138, 153, 165, 29),
+    (112, 123, 135, 43),
+)
+GENERATED_DECAY = 0.95
+GENERATED_LEAST_SIDE = 128
+
+
+def frost_package_installed() -> bool:
+    """Whether the photographs of the distribution imagecorruptions-imaug can be had."""
+    return find_spec(PACKAGE) is not None
+
+
+@cache
+def frost_textures(source: str, side: int) -> tuple[Tensor, ...]:
+    """Five textures uint8 (3, H, W) on the CPU, H and W greater than ``side``.
+
+    ``source`` is ``package``, the photographs that CIFAR-10-C was made with, or ``generated``, which are the same
+    on every call. Raises ImportError if the package is not installed.
+    """
+    return _photographs(side) if source == "package" else _generated(side)
+
+
+def _photographs(side: int) -> tuple[Tensor, ...]:
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ImportError(
+            "frost needs the textures of imagecorruptions-imaug, which is not installed: "
+            "install it or choose frost_textures='generated'"
+        )
+    folder = Path(spec.origin).parent / "frost"
+    return tuple(_photograph(folder / name, side) for name in PHOTOGRAPHS)
+
+
+def _photograph(path: Path, side: int) -> Tensor:
+    """A photograph at a fifth of its size, as published, or as much larger as ``side`` needs."""
+    photograph = decode_image(str(path), ImageReadMode.RGB)
+    scale = max(PHOTOGRAPH_SCALE, (side + 1) / min(photograph.shape[1:]))
+    scaled = functional.interpolate(photograph[None].double(), scale_factor=scale, mode="bilinear")
+    return scaled[0].round().to(torch.uint8)
+
+
+def _generated(side: int) -> tuple[Tensor, ...]:
+    size = max(GENERATED_LEAST_SIDE, 1 << side.bit_length())
+    looks = torch.tensor(GENERATED_LOOKS, dtype=torch.float64)[..., None, None]
+    noise = torch.rand(len(looks), size**2 - 1, generator=stream("frost textures"), dtype=torch.float64)
+    heights = plasma_fractal(2 * noise - 1, GENERATED_DECAY)
+    deviations = (heights - heights.mean((1, 2), keepdim=True)) / heights.std((1, 2), keepdim=True)
+    textures = looks[:, :3] + looks[:, 3:] * deviations[:, None]
+    return tuple(textures.clamp(0, 255).to(torch.uint8))

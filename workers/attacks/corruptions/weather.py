@@ -1,0 +1,87 @@
+"""The weather family: snow, frost, fog and brightness.
+
+The constants are CIFAR-10-C's, severities 1 to 5 (Hendrycks & Dietterich 2019).
+"""
+
+import torch
+from torch import Tensor
+
+from workers.attacks.corruptions.draws import Draws
+from workers.attacks.corruptions.frost_textures import frost_textures
+from workers.attacks.corruptions.motion import motion_blur
+from workers.attacks.corruptions.pixels import to_levels, to_unit
+from workers.attacks.corruptions.plasma import plasma_fractal
+from workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
+
+SNOW = (
+    # flakes: mean, deviation, enlargement, threshold, radius and sigma of their motion; share of the image that stays
+    (0.1, 0.2, 1.0, 0.6, 8, 3, 0.95),
+    (0.1, 0.2, 1.0, 0.5, 10, 4, 0.9),
+    (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+    (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+    (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+)
+FROST_WEIGHTS_OF_IMAGE_AND_TEXTURE = ((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))
+FOG_DENSITY_AND_DECAY = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))
+BRIGHTNESS_ADDED = (0.05, 0.1, 0.15, 0.2, 0.3)
+LUMA = (0.299, 0.587, 0.114)
+
+
+def snow(images: Tensor, severity: int, draws: Draws) -> Tensor:
+    """Whiten the image and let flakes fall over it, once as drawn and once turned upside down."""
+    *flakes, kept = SNOW[severity - 1]
+    layer = to_unit(_falling_flakes(images.shape[-1], *flakes, draws))
+    unit = to_unit(images).float()
+    whitened = kept * unit + (1 - kept) * torch.maximum(unit, _luma(unit) * 1.5 + 0.5)
+    return to_levels(whitened + layer + layer.rot90(2, (-2, -1)))
+
+
+def _falling_flakes(
+    size: int, mean: float, deviation: float, zoom: float, threshold: float, radius: int, sigma: float, draws: Draws
+) -> Tensor:
+    """Bright spots smeared along lines within 45 degrees of the vertical; uint8 (N, 1, H, H)."""
+    spots = draws.normal(1, size, size).mul_(deviation).add_(mean)
+    spots = clipped_zoom(spots, *zoom_sides(size, zoom))
+    spots = spots.masked_fill(spots < threshold, 0)
+    return motion_blur(to_levels(spots), radius, sigma, draws.uniform(-135, -45))
+
+
+def _luma(unit: Tensor) -> Tensor:
+    red, green, blue = (unit[:, channel : channel + 1] * share for channel, share in enumerate(LUMA))
+    return red + green + blue
+
+
+def frost(images: Tensor, severity: int, draws: Draws, textures: str = "package") -> Tensor:
+    """Lay a random cut-out of a random photograph of frost over the image."""
+    image_weight, frost_weight = FROST_WEIGHTS_OF_IMAGE_AND_TEXTURE[severity - 1]
+    places = draws.uniform(0, 1, 3).tolist()
+    choice = frost_textures(textures, images.shape[-1])
+    ice = torch.stack([_cut_out(choice, images.shape[-1], *place) for place in places]).to(images.device)
+    mixed = images.to(torch.float64) * image_weight + ice.to(torch.float64) * frost_weight
+    return mixed.clamp_(0, 255).to(torch.uint8)
+
+
+def _cut_out(textures: list[Tensor], size: int, which: float, row: float, column: float) -> Tensor:
+    """A square of ``size`` pixels out of one texture; the three places lie in [0, 1)."""
+    texture = textures[int(which * len(textures))]
+    top, left = int(row * (texture.shape[1] - size)), int(column * (texture.shape[2] - size))
+    return texture[:, top : top + size, left : left + size]
+
+
+def fog(images: Tensor, severity: int, draws: Draws) -> Tensor:
+    """Add clouds, and darken so that the brightest level stays within range."""
+    density, decay = FOG_DENSITY_AND_DECAY[severity - 1]
+    size = images.shape[-1]
+    map_size = 1 << (size - 1).bit_length()
+    clouds = plasma_fractal(draws.uniform(-1, 1, map_size**2 - 1), decay)[:, None, :size, :size]
+    unit = to_unit(images)
+    brightest = unit.amax((1, 2, 3), keepdim=True)
+    return to_levels((unit + density * clouds) * brightest / (brightest + density))
+
+
+def brightness(images: Tensor, severity: int, draws: Draws) -> Tensor:
+    """Raise the value of hue, saturation and value; hue and saturation stay, and so the channels' ratios."""
+    unit = to_unit(images)
+    value = unit.amax(1, keepdim=True)
+    ratios = torch.where(value > 0, unit / value, 1.0)
+    return to_levels(ratios * (value + BRIGHTNESS_ADDED[severity - 1]).clamp(max=1))

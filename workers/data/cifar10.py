@@ -1,0 +1,33 @@
+"""CIFAR-10 (Krizhevsky 2009) through torchvision, which checks every file against its published MD5."""
+
+import numpy as np
+from torchvision.datasets import CIFAR10
+
+from sweeps.datasets import Cifar10
+from sweeps.errors import DataError
+from workers.data.dataset import Dataset, make_dataset
+
+
+def load(settings: Cifar10) -> Dataset:
+    """50,000 training and 10,000 test images of 32 × 32 in ten classes.
+
+    Raises:
+        DataError: the files are not below ``root``, or not as published, and ``download`` is not set.
+    """
+    try:
+        train, test = (
+            CIFAR10(settings.root, train=train, download=settings.download) for train in (True, False)
+        )
+    except (RuntimeError, OSError) as error:
+        if settings.download:
+            raise DataError(f"cifar10: could not be downloaded to {settings.root}: {error}") from None
+        raise DataError(
+            f"cifar10: not found below {settings.root}; set dataset.root to where cifar-10-batches-py lies, "
+            "or dataset.download=true"
+        ) from None
+    return make_dataset(
+        settings,
+        (train.data, np.asarray(train.targets, dtype=np.int64)),
+        (test.data, np.asarray(test.targets, dtype=np.int64)),
+        train.classes,
+    )

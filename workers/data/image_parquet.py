@@ -1,0 +1,86 @@
+"""Images in Parquet as Hugging Face lays them out: a column of ``{bytes, path}`` and one of integer labels."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from sweeps.datasets import ImageParquet
+from sweeps.errors import DataError
+from sweeps.fingerprints import parquet_files
+from workers.data.dataset import Dataset, make_dataset
+from workers.data.decoding import decode_images
+
+LABEL_NAMES = ("label", "labels", "fine_label")
+
+
+def load(settings: ImageParquet) -> Dataset:
+    """The images of all files of each split, in the order of the files.
+
+    Raises:
+        DataError: a file is missing, is no Parquet, or does not have the two columns; an image does not decode.
+    """
+    train_files = parquet_files(settings.train, "dataset.train")
+    train = _read(train_files)
+    test = _read(parquet_files(settings.test, "dataset.test"))
+    names = _class_names(train_files[0])
+    count = settings.classes or (len(names) if names else int(train[1].max(initial=0)) + 1)
+    classes = names if names and len(names) == count else [str(label) for label in range(count)]
+    return make_dataset(settings, train, test, classes)
+
+
+def _read(files: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    tables = [(file, *_columns(file)) for file in files]
+    images = decode_images(pair for file, pictures, _ in tables for pair in _encoded(file, pictures))
+    labels = np.concatenate([np.asarray(labels, dtype=np.int64) for _, _, labels in tables])
+    return images, labels
+
+
+def _columns(file: str) -> tuple[pa.ChunkedArray, NDArray[np.int64]]:
+    """The image column and the labels of one file."""
+    try:
+        schema = pq.read_schema(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{file}: is no Parquet file: {error}") from None
+    image = next((field.name for field in schema if _holds_images(field.type)), None)
+    label = next((name for name in LABEL_NAMES if name in schema.names), None)
+    if image is None or label is None or not pa.types.is_integer(schema.field(label).type):
+        raise DataError(
+            f"{file}: has no column of images ({{bytes, path}}) or none of integer labels ({', '.join(LABEL_NAMES)}); "
+            f"its columns are {', '.join(schema.names)}"
+        )
+    table = pq.read_table(file, columns=[image, label])
+    if table.column(label).null_count:
+        raise DataError(f"{file}: has rows without a label")
+    return table.column(image), table.column(label).to_numpy().astype(np.int64)
+
+
+def _holds_images(type_: pa.DataType) -> bool:
+    return pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0
+
+
+def _encoded(file: str, pictures: pa.ChunkedArray) -> Iterator[tuple[str, bytes]]:
+    row = 0
+    for chunk in pictures.chunks:
+        for content in chunk.field("bytes"):
+            if not content.is_valid:
+                raise DataError(f"{file}: row {row} holds no image bytes")
+            yield f"{file}, row {row}", content.as_py()
+            row += 1
+
+
+def _class_names(file: str) -> list[str]:
+    """The class names that Hugging Face notes in a file's metadata, or none."""
+    metadata = pq.read_schema(file).metadata or {}
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+    except (ValueError, KeyError, TypeError):
+        return []
+    for name in LABEL_NAMES:
+        names = features.get(name, {}).get("names") if isinstance(features.get(name), dict) else None
+        if isinstance(names, list):
+            return [str(entry) for entry in names]
+    return []

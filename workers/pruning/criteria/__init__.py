@@ -1,0 +1,3 @@
+"""The criteria, one file each. A criterion is ``score_filters`` and ``score_blocks``; the lowest score goes
+first.
+"""

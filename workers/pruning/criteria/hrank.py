@@ -1,0 +1,36 @@
+"""HRank: feature maps of low rank carry little. Lin et al. (2020), "HRank: Filter Pruning using High-Rank
+Feature Map".
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from workers.architectures.architecture import Block, FilterGroup
+from workers.architectures.network import Network
+from workers.pruning.criteria.sample import Sample
+from workers.pruning.observing import mean_over_sample
+
+
+def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+    """Each filter's mean rank of its map after the ReLU that follows: float64 (n_filters,) by convolution."""
+    ranks = mean_over_sample(network, [group.activation for group in groups], sample, _rank)
+    return {group.convolution: ranks[group.activation] for group in groups}
+
+
+def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+    """The mean rank of a block's output maps over max(height, width), in [0, 1]: float64 () by block."""
+    ranks = mean_over_sample(network, [block.name for block in blocks], sample, _relative_rank)
+    return {block.name: ranks[block.name].mean() for block in blocks}
+
+
+def _rank(output: Tensor) -> Tensor:
+    """NumPy's and PyTorch's rule: singular values above max(h, w) · ε of the largest, in the maps' own
+    precision.
+    """
+    return torch.linalg.matrix_rank(output)
+
+
+def _relative_rank(output: Tensor) -> Tensor:
+    return _rank(output) / max(output.shape[-2:])

@@ -1,0 +1,32 @@
+"""L1: small weights matter little. Li et al. (2017), "Pruning Filters for Efficient ConvNets"."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from workers.architectures.architecture import Block, FilterGroup
+from workers.architectures.network import Network
+from workers.pruning.criteria.sample import Sample
+
+
+def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+    """Σ|w| over each filter's weights: float64 (n_filters,) by convolution. The sample is not looked at."""
+    return {group.convolution: _norms(network.body.get_submodule(group.convolution)) for group in groups}
+
+
+def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+    """The mean of Σ|w| over all filters of a block's convolutions: float64 () by block.
+
+    This definition is ours: the paper's code has none for layers. The sample is not looked at.
+    """
+    return {block.name: _mean_norm(network.body.get_submodule(block.name)) for block in blocks}
+
+
+def _norms(convolution: nn.Module) -> Tensor:
+    return convolution.weight.detach().cpu().double().abs().sum(dim=(1, 2, 3))
+
+
+def _mean_norm(block: nn.Module) -> Tensor:
+    convolutions = [module for module in block.modules() if isinstance(module, nn.Conv2d)]
+    return torch.cat([_norms(convolution) for convolution in convolutions]).mean()

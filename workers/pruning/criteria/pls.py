@@ -1,0 +1,74 @@
+"""PLS: what says little about the class matters little.
+
+Jordao et al. (2018), "Pruning Deep Neural Networks using Partial Least Squares": a partial least squares
+regression of the classes on what every filter responds, and each filter's Variable Importance in Projection
+(VIP) in it.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from sklearn.cross_decomposition import PLSRegression
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from workers.architectures.architecture import Block, FilterGroup
+from workers.architectures.network import Network
+from workers.pruning.criteria.sample import Sample
+from workers.pruning.observing import observe
+
+COMPONENTS = 2
+# The power iteration behind each component stops when its squared change is below this. At the default, 1e-6,
+# scores are right to two digits only.
+TOLERANCE = 1e-12
+MOST_ITERATIONS = 10_000
+
+
+def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+    """Each filter's VIP: float64 (n_filters,), at least 0, by convolution.
+
+    As in the paper's code, all convolutions of the network, also those whose filters may not go, stand side
+    by side in one regression, each filter by the largest value of its output, before batch norm.
+    """
+    convolutions = [name for name, module in network.body.named_modules() if isinstance(module, nn.Conv2d)]
+    importance = _importance(network, convolutions, sample)
+    return {group.convolution: importance[group.convolution] for group in groups}
+
+
+def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+    """The mean VIP of a block's output channels, in one regression on all given blocks: float64 () by block.
+
+    This definition is ours: the paper's code has none for layers.
+    """
+    importance = _importance(network, [block.name for block in blocks], sample)
+    return {block.name: importance[block.name].mean() for block in blocks}
+
+
+def vip(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Variable Importance in Projection of every column of ``features``.
+
+    VIP_i = √(p · Σ_j s_j (w_ij / ‖w_j‖)² / Σ_j s_j) with s_j = (t_jᵀt_j)(q_jᵀq_j), for scores t, weights w
+    and label loadings q of the two components. Features (n, p) and one-hot labels (n, classes) are both
+    standardised, as in the paper's code: else the scale of a convolution's weights, which batch norm undoes,
+    would count. Returns (p,).
+    """
+    regression = PLSRegression(COMPONENTS, scale=True, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
+    regression.fit(features, labels)
+    explained = (regression.x_scores_**2).sum(axis=0) * (regression.y_loadings_**2).sum(axis=0)
+    weights = regression.x_weights_ / np.linalg.norm(regression.x_weights_, axis=0)
+    return np.sqrt(features.shape[1] * (weights**2 @ explained) / explained.sum())
+
+
+def _importance(network: Network, paths: Sequence[str], sample: Sample) -> dict[str, Tensor]:
+    """The VIP of the output channels of the modules at ``paths``, in one regression: float64 (channels,) by
+    path.
+    """
+    pooled: dict[str, list[Tensor]] = defaultdict(list)
+    observe(network, paths, sample, lambda path, output: pooled[path].append(output.amax(dim=(2, 3)).cpu()))
+    features = {path: torch.cat(batches) for path, batches in pooled.items()}
+    columns = torch.cat([features[path] for path in paths], dim=1).double().numpy()
+    labels = one_hot(sample.labels.long(), sample.classes).double().cpu().numpy()
+    scores = torch.from_numpy(vip(columns, labels))
+    return dict(zip(paths, scores.split([features[path].shape[1] for path in paths]), strict=True))

@@ -1,0 +1,30 @@
+"""Random scores: what every other criterion has to beat."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from workers.architectures.architecture import Block, FilterGroup
+from workers.architectures.network import Network
+from workers.pruning.criteria.sample import Sample
+from workers.streams import stream
+
+
+def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+    """Uniform in [0, 1), drawn from the sample's seed and the convolution's name: float64 (n_filters,)."""
+    return {
+        group.convolution: _draw(
+            sample.seed, group.convolution, network.body.get_submodule(group.convolution).out_channels
+        )
+        for group in groups
+    }
+
+
+def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+    """Uniform in [0, 1), drawn from the sample's seed and the block's name: float64 () by block."""
+    return {block.name: _draw(sample.seed, block.name, 1)[0] for block in blocks}
+
+
+def _draw(seed: int, name: str, count: int) -> Tensor:
+    return torch.rand(count, generator=stream(seed, name), dtype=torch.float64)

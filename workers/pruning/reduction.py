@@ -1,0 +1,20 @@
+"""Brings a network down to what another one, pruned from the same baseline, has left."""
+
+from workers.architectures.network import Network, NetworkSpec
+from workers.pruning.filters import remove_filters
+from workers.pruning.layers import remove_blocks
+
+
+def reduce_to(network: Network, spec: NetworkSpec) -> Network:
+    """The unpruned ``network`` without the blocks and filters that ``spec`` lacks; its parameters stay its
+    own.
+    """
+    if spec.removed_blocks:
+        network = remove_blocks(network, spec.removed_blocks)
+    lost = {name: _others(network, name, kept) for name, kept in spec.kept_filters.items()}
+    return remove_filters(network, lost) if lost else network
+
+
+def _others(network: Network, convolution: str, kept: list[int]) -> list[int]:
+    width = network.body.get_submodule(convolution).out_channels
+    return sorted(set(range(width)) - set(kept))

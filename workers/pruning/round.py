@@ -1,0 +1,99 @@
+"""One round of pruning: score → remove, with the scores of the store where it has them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sweeps.catalogue import CRITERIA, NONE, resolve
+from workers.architectures.network import Network
+from workers.pruning.criteria.sample import Sample
+from workers.pruning.filters import remove_filters
+from workers.pruning.layers import remove_blocks
+from workers.pruning.ranking import lowest_blocks, lowest_filters, share
+from workers.streams import stream
+from workers.tensors import to_arrays, to_tensors
+from workers.work import Work
+
+
+@dataclass(frozen=True)
+class Removal:
+    """How many structures a round was to remove, and how many it did."""
+
+    filters_asked: int = 0
+    filters_removed: int = 0
+    blocks_asked: int = 0
+    blocks_removed: int = 0
+
+    def __add__(self, other: "Removal") -> "Removal":
+        return Removal(
+            self.filters_asked + other.filters_asked,
+            self.filters_removed + other.filters_removed,
+            self.blocks_asked + other.blocks_asked,
+            self.blocks_removed + other.blocks_removed,
+        )
+
+
+def prune(network: Network, work: Work) -> tuple[Network, Removal]:
+    """The network without the structures that score lowest; of a control, the network as it is.
+
+    ``both`` removes layers, then filters of what is left, in the same round.
+
+    Raises:
+        NothingToRemove: nothing that may go is left.
+    """
+    removal = Removal()
+    for scored in work.trial.score_keys:
+        network, removed = _STEPS[scored](network, work)
+        removal += removed
+    return network, removal
+
+
+def _prune_filters(network: Network, work: Work) -> tuple[Network, Removal]:
+    scores = _scores(network, work, "filters")
+    step = work.trial.round
+    if step.quota == "global":
+        asked = share(step.ratio, sum(len(layer) for layer in scores.values()))
+    else:
+        asked = sum(share(step.ratio, len(layer)) for layer in scores.values())
+    chosen = lowest_filters(scores, step.ratio, step.quota)
+    removed = sum(len(indices) for indices in chosen.values())
+    return remove_filters(network, chosen), Removal(filters_asked=asked, filters_removed=removed)
+
+
+def _prune_layers(network: Network, work: Work) -> tuple[Network, Removal]:
+    scores = _scores(network, work, "layers")
+    step = work.trial.round
+    candidates = network.architecture.removable_blocks(network.body)
+    asked = share(step.ratio, len(candidates)) if step.blocks is None else step.blocks
+    chosen = lowest_blocks(scores, candidates, step.ratio, step.blocks)
+    return remove_blocks(network, chosen), Removal(blocks_asked=asked, blocks_removed=len(chosen))
+
+
+_STEPS = {"filters": _prune_filters, "layers": _prune_layers}
+
+
+def _scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
+    """The scores of a network's filters or layers: of the store, or made and stored."""
+    key = work.trial.score_keys[scored]
+    if work.store.has_scores(key):
+        return to_tensors(work.store.load_scores(key))
+    work.progress({"stage": "scoring", "structure": scored})
+    criterion = resolve(CRITERIA[work.trial.criterion].code)
+    architecture, body = network.architecture, network.body
+    if scored == "filters":
+        scores = criterion.score_filters(network, architecture.filter_groups(body), _sample(work))
+    else:
+        scores = criterion.score_blocks(network, architecture.removable_blocks(body), _sample(work))
+    work.check_stop()
+    work.store.save_scores(key, to_arrays(scores))
+    return scores
+
+
+def _sample(work: Work) -> Sample:
+    """The training images that criteria look at: the same for all criteria of a seed."""
+    trial, split = work.trial, work.data.train
+    order = torch.randperm(len(split), generator=stream("scoring", trial.seed))
+    chosen = order[: trial.round.scoring_images].to(split.labels.device)
+    draw = int(torch.randint(2**31, (), generator=stream("random scores", trial.seed, trial.iterations)))
+    return Sample(split.images[chosen], split.labels[chosen], len(work.data.classes), draw)

@@ -1,0 +1,24 @@
+"""Networks' tensors as the arrays that the store keeps, and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+def to_arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """Copies of tensors as arrays."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
+
+
+def to_tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """Copies of arrays as tensors on the CPU."""
+    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def state_arrays(network: nn.Module) -> dict[str, NDArray[Any]]:
+    """A network's parameters and buffers."""
+    return to_arrays(network.state_dict())

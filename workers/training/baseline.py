@@ -1,0 +1,83 @@
+"""The unpruned network: made and trained, or taken from a weights file; and the snapshots of its early training."""
+
+from dataclasses import dataclass, replace
+
+from results_store.documents import Epoch
+from sweeps.trial import snapshot_key
+from workers.architectures.network import Network, NetworkSpec, new_network, rebuild_network
+from workers.architectures.weights_file import load_weights, read_weights_file
+from workers.streams import stream
+from workers.tensors import state_arrays, to_tensors
+from workers.training.checkpoint import Checkpoint
+from workers.training.loop import train
+from workers.work import Work
+
+
+def make_baseline(work: Work) -> tuple[Network, list[Epoch]]:
+    """The baseline that the trial describes, and its training's history.
+
+    Raises:
+        WeightsError: the weights file is of another architecture.
+    """
+    network = _new(work)
+    weights = work.trial.conditions.weights
+    if work.trial.round.weights_sha256 is not None:
+        load_weights(network, read_weights_file(weights or ""))
+        return network, []
+    checkpoint = Checkpoint(work.store, work.trial.key)
+    return network, _train(network, work, checkpoint=checkpoint)
+
+
+def load_snapshot(work: Work) -> Network:
+    """The baseline as it was at the epoch that the winning ticket goes back to; made if it is not stored."""
+    ensure_snapshot(work)
+    tensors = to_tensors(work.store.load_snapshot(work.trial.snapshot_key or ""))
+    return rebuild_network(_spec(work), tensors)
+
+
+def ensure_snapshot(work: Work) -> None:
+    """Makes the snapshot that the trial goes back to, if it goes back to one and it is not stored.
+
+    A baseline stores what its own sweep asks for. Where a later sweep asks for another epoch, the baseline is
+    trained again up to there, which gives the same numbers.
+    """
+    key, epoch = work.trial.snapshot_key, work.trial.round.rewind_epoch
+    if key is None or epoch is None or work.store.has_snapshot(key):
+        return
+    again = replace(work, trial=replace(work.trial.baseline, snapshot_epochs=(epoch,)))
+    _train(_new(again), again, last_epoch=epoch)
+
+
+def _train(
+    network: Network, work: Work, *, last_epoch: int | None = None, checkpoint: Checkpoint | None = None
+) -> list[Epoch]:
+    training = work.trial.round.training
+    assert training is not None
+    return train(
+        network, training, work, last_epoch=last_epoch, after_epoch=_SnapshotKeeper(work), checkpoint=checkpoint
+    )
+
+
+@dataclass(frozen=True)
+class _SnapshotKeeper:
+    """Stores the network after each of the epochs that winning tickets go back to."""
+
+    work: Work
+
+    def __call__(self, epoch: int, network: Network) -> None:
+        if epoch in self.work.trial.snapshot_epochs:
+            self.work.store.save_snapshot(snapshot_key(self.work.trial, epoch), state_arrays(network))
+
+
+def _new(work: Work) -> Network:
+    """The network before training."""
+    spec = _spec(work)
+    generator = stream("initialisation", work.trial.seed, 0)
+    network = new_network(spec.architecture, spec.classes, spec.image_size, spec.mean, spec.std, generator=generator)
+    return network.to(work.data.device)
+
+
+def _spec(work: Work) -> NetworkSpec:
+    root = work.trial.baseline.round
+    mean, std = work.data.channel_statistics() if root.mean is None or root.std is None else (root.mean, root.std)
+    return NetworkSpec(work.trial.architecture, len(work.data.classes), work.data.side, mean, std)

@@ -1,0 +1,172 @@
+"""The life of a trial: parent → score → remove → adjust → store the network → attack it → store what came out."""
+
+import time
+from importlib.metadata import version
+
+import numpy as np
+
+from results_store import NotStored, Store
+from results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
+from results_store.store import finished_now
+from sweeps.catalogue import ADJUSTMENTS, EVALUATIONS, resolve
+from sweeps.trial import Trial
+from workers.architectures.network import Network, NetworkSpec, rebuild_network
+from workers.architectures.size import flops, parameters
+from workers.attacks.subject import Evaluation, Outcome, Subject
+from workers.data.dataset import Dataset, selection_half
+from workers.pruning.errors import NothingToRemove
+from workers.pruning.round import Removal, prune
+from workers.runtime import configure, device_name
+from workers.tensors import state_arrays, to_tensors
+from workers.training.baseline import ensure_snapshot, make_baseline
+from workers.work import Progress, ShouldStop, TrialError, Work
+
+_PACKAGES = ("prunesweep", "torch", "torchvision", "numpy", "scikit-learn", "torch-pruning")
+
+
+def run_trial(
+    trial: Trial,
+    store: Store,
+    data: Dataset,
+    *,
+    progress: Progress = lambda event: None,
+    should_stop: ShouldStop = lambda: False,
+) -> dict[str, int]:
+    """Makes whatever of a trial the store does not have yet: its network, then its evaluations.
+
+    Runs on the device where ``data`` lies. Everything made is stored at once, so that a trial that ends early goes
+    on from there; running a finished trial again does nothing.
+
+    Args:
+        trial: its parent has to be in the store.
+        progress: called with one event a stage: ``{"stage": "shared" | "epoch" | "stored" | "attacked", …}``.
+        should_stop: asked between batches and epochs.
+
+    Returns:
+        ``epochs`` trained and ``evaluations`` made by this call.
+
+    Raises:
+        NotStored: the parent is not in the store.
+        TrialError: the trial cannot be done; one line says why.
+        Stopped: ``should_stop`` said so.
+    """
+    configure(trial.conditions.threads)
+    work = Work(trial, store, data, progress, should_stop)
+    epochs = 0
+    if not store.has_result(trial.key):
+        epochs = _make_network(work)
+    missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
+    if missing:
+        network = _stored_network(store, trial.key).to(data.device)
+        subject = Subject(network, data.test, trial.conditions.test_fingerprint, work.check_stop)
+        for name in missing:
+            _evaluate(subject, work, name)
+    return {"epochs": epochs, "evaluations": len(missing)}
+
+
+def _make_network(work: Work) -> int:
+    """Makes and stores the network. Returns the epochs that it took."""
+    start = time.monotonic()
+    before = Removal()
+    if work.trial.parent is None:
+        network, history = make_baseline(work)
+        removal = Removal()
+    else:
+        parent, before = _parent(work)
+        network, removal, history = _next_round(parent, work)
+    _store_network(network, history, before + removal, time.monotonic() - start, work)
+    return len(history)
+
+
+def _next_round(parent: Network, work: Work) -> tuple[Network, Removal, list[Epoch]]:
+    """Score → remove → adjust."""
+    try:
+        network, removal = prune(parent.to(work.data.device), work)
+    except NothingToRemove as error:
+        raise TrialError(f"nothing is left to remove: {error}") from None
+    ensure_snapshot(work)
+    work.progress({"stage": "shared"})  # siblings need not wait any longer for what they share with this trial
+    adjusted, history = resolve(ADJUSTMENTS[work.trial.adjustment].code)(network, work)
+    return adjusted, removal, history
+
+
+def _parent(work: Work) -> tuple[Network, Removal]:
+    """The parent's network, and what is gone from it since the baseline."""
+    parent = work.trial.parent
+    assert parent is not None
+    try:
+        result = work.store.result(parent.key)
+    except NotStored:
+        raise NotStored(f"the parent of {work.trial.label()} is not stored; run {parent.label()} first") from None
+    gone = Removal(**{name: result[name] for name in vars(Removal())})
+    return _stored_network(work.store, parent.key), gone
+
+
+def _stored_network(store: Store, key: str) -> Network:
+    arrays, description = store.load_network(key)
+    return rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays))
+
+
+def _store_network(
+    network: Network, history: list[Epoch], removal: Removal, seconds: float, work: Work
+) -> None:
+    trial, store = work.trial, work.store
+    store.save_network(trial.key, state_arrays(network), network.spec.to_json())
+    result: NetworkResult = {
+        "kind": "network",
+        "key": trial.key,
+        **trial.relations,
+        "settings": trial.settings,
+        "parameters": parameters(network),
+        "flops": flops(network),
+        **vars(removal),
+        "epochs": len(history),
+        "epochs_total": trial.epochs_total,
+        "history": history,
+        "seconds": seconds,
+        "device": device_name(work.data.device),
+        "versions": {name: version(name) for name in _PACKAGES},
+        "finished_at": finished_now(),
+    }
+    store.save_result(result)
+    store.delete_checkpoint(trial.key)
+    work.progress({"stage": "stored"})
+
+
+def _evaluate(subject: Subject, work: Work, attack: str) -> None:
+    """Runs one attack and stores its per-image outcomes, then its result."""
+    start = time.monotonic()
+    entry, settings = EVALUATIONS[attack], work.trial.evaluations[attack]
+    evaluation: Evaluation = resolve(entry.code)(subject, settings)
+    key = work.trial.evaluation_key(attack)
+    half = selection_half(len(subject.labels))
+    headline = {
+        outcome.kind: outcome.correct
+        for outcome in evaluation.outcomes
+        if outcome.severity == evaluation.headline_severity
+    }
+    work.store.save_outcomes(key, headline)
+    result: EvaluationResult = {
+        "kind": "evaluation",
+        "key": key,
+        "trial_key": work.trial.key,
+        "attack": attack,
+        "version": entry.version,
+        "headline": settings.headline_text(),
+        "headline_severity": evaluation.headline_severity,
+        "test_fingerprint": work.trial.conditions.test_fingerprint,
+        "total": [len(half), int(half.sum()), int((~half).sum())],
+        "counts": [_count(outcome, half) for outcome in evaluation.outcomes],
+        "measures": evaluation.measures,
+        "source": evaluation.source,
+        "seconds": time.monotonic() - start,
+        "finished_at": finished_now(),
+    }
+    work.store.save_result(result)
+    work.progress({"stage": "attacked", "attack": attack})
+
+
+def _count(outcome: Outcome, half: np.ndarray) -> Count:
+    correct = outcome.correct
+    counts = [int(correct.sum()), int(correct[half].sum()), int(correct[~half].sum())]
+    return {"kind": outcome.kind, "severity": outcome.severity, "correct": counts}
