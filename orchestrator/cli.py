@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +32,13 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Sets a key of the sweep file; repeatable.")
 ]
 STORE = "store"
+LOG_WIDTH = 160
+
+
+def _console() -> Console:
+    """Tables need some width; where there is no terminal, nobody wraps them."""
+    console = Console()
+    return console if console.is_terminal else Console(width=LOG_WIDTH)
 
 
 def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -78,12 +86,14 @@ def run(
 
     Exit status: 0 all done, 1 some trials failed, 2 bad usage.
     """
+    from orchestrator.reporter import in_words
     from orchestrator.run import run_sweep
 
-    console = Console()
+    console = _console()
     ran = run_sweep(sweep, store=store, address=address, overrides=set_ or (), console=console)
     done = len(ran.plan.to_run) - len(ran.failures)
     print(f"{done} trials run, {len(ran.plan.done)} were stored already, {len(ran.failures)} failed")
+    print(f"made: {in_words(Counter(ran.made))}")
     for key, error in ran.failures.items():
         print(f"failed: {key} {ran.plan.tree.trials[key].label()}: {error}")
     _print_front_of(ran.plan.sweep.name, ran.store, console)
@@ -112,7 +122,7 @@ def status(store: StoreUrl = STORE) -> None:
     from results_store import Store
 
     opened = Store(store)
-    Console().print(status_table(sweep_states(opened)))
+    _console().print(status_table(sweep_states(opened)))
     for line in failures_of(opened):
         print(line)
 
@@ -140,18 +150,16 @@ def pareto(
     """Choose the Pareto-optimal networks on the selection half; report them on the report half."""
     from orchestrator.front import pareto_front
     from orchestrator.selection import SelectionError
-    from orchestrator.tables import front_table
+    from orchestrator.tables import front_records, front_table
 
     if pick not in (None, "knee"):
         raise SelectionError(f"--pick {pick}: allowed: knee")
     names = [name.strip() for name in objectives.split(",") if name.strip()]
     front = pareto_front(store, objectives=names, constraints=constraint or (), where=where or (), sweep=sweep)
-    if pick:
-        front = front.only_knee()
     if as_json:
-        print(json.dumps(front.to_json(), indent=1))
+        print(json.dumps(front_records(front, only_knee=pick is not None), indent=1))
     else:
-        Console().print(front_table(front))
+        _console().print(front_table(front, only_knee=pick is not None))
 
 
 @app.command(epilog="Example: prunesweep export 3f2a91c0de --to my_network")

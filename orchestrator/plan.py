@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from results_store import Store
 from sweeps.language import Sweep
 from sweeps.tree import TrialTree, grow_tree
 from sweeps.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,10 @@ def read_timings(store: Store, dataset: str) -> Timings:
     trained = history.groupby("trial_key")["seconds"].sum()
     beside = trials["seconds"] - trials["trial_key"].map(trained).fillna(0.0)
     return Timings(
-        epoch=epochs.groupby("architecture")["seconds"].median().to_dict(),
-        beside=beside.groupby(trials["architecture"]).median().to_dict(),
+        epoch=_medians(epochs["seconds"], epochs["architecture"]),
+        beside=_medians(beside, trials["architecture"]),
     )
+
+
+def _medians(values: "pd.Series[float]", groups: "pd.Series[str]") -> dict[str, float]:
+    return {str(group): float(median) for group, median in values.groupby(groups).median().items()}

@@ -2,6 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,25 +20,32 @@ class Reporter(ABC):
     def __init__(self, total: int) -> None:
         self.total = total
         self.ended = 0
+        self.made: Counter[str] = Counter()  # epochs, sets of scores and evaluations so far
         self._since: dict[str, float] = {}
 
     def started(self, trial: Trial) -> None:
         self._since[trial.key] = time.monotonic()
 
+    @abstractmethod
     def progressed(self, trial: Trial, event: Mapping[str, Any]) -> None:
         """An event of ``workers.run_trial``."""
 
     def finished(self, trial: Trial, event: Mapping[str, Any]) -> None:
-        """``event`` has the ``epochs`` trained and the ``evaluations`` made."""
+        """``event``: what ``workers.run_trial`` returned."""
         self.ended += 1
-        made = f"{event['epochs']} epochs, {event['evaluations']} evaluations, {self._seconds(trial):.1f} s"
-        self.say(f"[{self.ended}/{self.total}] {trial.label()}: {made}")
+        made = {name: int(event[name]) for name in ("epochs", "scores", "evaluations")}
+        self.made.update(made)
+        self.say(f"[{self.ended}/{self.total}] {trial.label()}: {in_words(made)}, {self._seconds(trial):.1f} s")
 
     def failed(self, trial: Trial, error: str) -> None:
         self.ended += 1
         self.say(f"[{self.ended}/{self.total}] {trial.label()}: FAILED: {error}")
 
-    def close(self) -> None:
+    def __enter__(self) -> "Reporter":
+        """The sweep begins."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """The sweep is over, or was ended."""
 
     @abstractmethod
@@ -50,6 +58,9 @@ class Reporter(ABC):
 
 class PlainReporter(Reporter):
     """A line a trial, for logs."""
+
+    def progressed(self, trial: Trial, event: Mapping[str, Any]) -> None:
+        return
 
     def say(self, line: str) -> None:
         print(line, flush=True)
@@ -66,14 +77,20 @@ class LiveReporter(Reporter):
         )
         self._task = self._bar.add_task("trials", total=total)
         self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=4)
+
+    def __enter__(self) -> "LiveReporter":
         self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.stop()
 
     def started(self, trial: Trial) -> None:
         super().started(trial)
         self._running[trial.key] = f"{trial.label()}: starting"
 
     def progressed(self, trial: Trial, event: Mapping[str, Any]) -> None:
-        self._running[trial.key] = f"{trial.label()}: {_in_words(event)}"
+        self._running[trial.key] = f"{trial.label()}: {_stage_in_words(event)}"
 
     def finished(self, trial: Trial, event: Mapping[str, Any]) -> None:
         self._running.pop(trial.key, None)
@@ -87,9 +104,6 @@ class LiveReporter(Reporter):
         self._bar.update(self._task, completed=self.ended)
         self._live.console.print(Text(line))
 
-    def close(self) -> None:
-        self._live.stop()
-
     def _picture(self) -> Group:
         return Group(*(Text(f"  {line}") for line in list(self._running.values())), self._bar)
 
@@ -99,7 +113,12 @@ def make_reporter(total: int, console: Console) -> Reporter:
     return LiveReporter(total, console) if console.is_terminal else PlainReporter(total)
 
 
-def _in_words(event: Mapping[str, Any]) -> str:
+def in_words(made: Mapping[str, int]) -> str:
+    """What was made, on one line."""
+    return f"{made['epochs']} epochs trained, {made['scores']} sets of scores, {made['evaluations']} evaluations"
+
+
+def _stage_in_words(event: Mapping[str, Any]) -> str:
     stage = event.get("stage")
     if stage == "epoch":
         return f"epoch {event['epoch']}/{event['epochs']}, loss {event['loss']:.3f}"

@@ -10,7 +10,7 @@ from rich.console import Console
 from orchestrator.cluster.driver import run_plan
 from orchestrator.cluster.session import ray_session
 from orchestrator.plan import Plan, make_plan
-from orchestrator.reporter import make_reporter
+from orchestrator.reporter import Reporter, make_reporter
 from results_store import Store
 from results_store.store import finished_now
 from sweeps.reader import find_sweep, read_sweep
@@ -20,11 +20,16 @@ DEFAULT_STORE = "store"
 
 @dataclass(frozen=True)
 class SweepRun:
-    """What a run of a sweep did. ``failures``: the errors of the trials that failed, by key."""
+    """What a run of a sweep did.
+
+    ``failures``: the errors of the trials that failed, by key; ``made``: counts of ``epochs`` trained, sets of
+    ``scores`` and ``evaluations`` made by this run.
+    """
 
     plan: Plan
     store: Store
     failures: dict[str, str]
+    made: dict[str, int]
 
 
 def run_sweep(
@@ -57,15 +62,18 @@ def run_sweep(
         opened.prepare()
         opened.save_sweep(read.name, yaml_text, about)
 
-    failures = _run(plan, opened, console or Console(), address, begin) if plan.to_run else {}
-    if not plan.to_run:
+    reporter = make_reporter(len(plan.to_run), console or Console())
+    failures: dict[str, str] = {}
+    if plan.to_run:
+        failures = _run(plan, opened, reporter, address, begin)
+    else:
         begin()
     opened.refresh_tables()
-    return SweepRun(plan, opened, failures)
+    return SweepRun(plan, opened, failures, dict(reporter.made))
 
 
 def _run(
-    plan: Plan, store: Store, console: Console, address: str | None, begin: Callable[[], None]
+    plan: Plan, store: Store, reporter: Reporter, address: str | None, begin: Callable[[], None]
 ) -> dict[str, str]:
     """Checks everything that can be checked, then begins to write and to run."""
     # torch is imported only where there is something to run.
@@ -76,11 +84,8 @@ def _run(
     check_trials(plan.to_run, data)
     with ray_session(address, plan.sweep.resources):
         begin()
-        reporter = make_reporter(len(plan.to_run), console)
-        try:
+        with reporter:
             return run_plan(plan, store, data.arrays(), reporter)
-        finally:
-            reporter.close()
 
 
 def _about_run(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:

@@ -148,7 +148,7 @@ class Schedule:
     def _longest_chains(self, cost: Callable[[Trial], float]) -> dict[str, float]:
         """For each trial, what it and the dearest chain of open trials below it cost."""
         longest: dict[str, float] = {}
-        for key in reversed(self._tree.trials):
+        for key in reversed(list(self._tree.trials)):
             below = max((longest[child] for child in self._tree.children[key]), default=0.0)
             longest[key] = below + (cost(self._tree.trials[key]) if key in self._open else 0.0)
         return longest

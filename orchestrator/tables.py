@@ -1,5 +1,6 @@
 """What commands print: plans, fronts and the state of sweeps as tables on a terminal."""
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from orchestrator.plan import Plan, Timings
 from orchestrator.selection import Front
+from sweeps.catalogue import NONE
 
 KEY_DIGITS = 10  # of a key, where people read it; commands take the beginning of a key
 
@@ -40,27 +42,34 @@ def _estimate(plan: Plan, timings: Timings | None) -> str:
     return f"time: about {timedelta(seconds=round(seconds))} of work, divided by the trials that run at once"
 
 
-def front_table(front: Front) -> Table:
-    """The Pareto-optimal networks, the knee marked."""
+def front_table(front: Front, *, only_knee: bool = False) -> Table:
+    """The Pareto-optimal networks, the knee marked; accuracies as selection half / report half."""
     table = Table(title=_front_title(front), caption=_front_caption(front))
-    shown = front.table
-    for name in ("", "trial", "architecture", "structure", "criterion", "adjustment"):
-        table.add_column(name, no_wrap=name == "trial")
-    table.add_column("it.", justify="right")
-    table.add_column("ratio", justify="right")
-    measured = [column for objective in front.objectives for column in _columns_of(objective.name, shown)]
-    for column in [*measured, "parameters", "flops"]:
-        table.add_column(column.replace("_", " "), justify="right")
-    for index, row in shown.iterrows():
-        keys = row["trial_keys"]
-        more = f" +{len(keys) - 1}" if len(keys) > 1 else ""
-        settings = [str(row[name]) for name in ("architecture", "structure", "criterion", "adjustment")]
-        numbers = [_number(row[column]) for column in [*measured, "parameters", "flops"]]
+    for name in ("", "trial", "architecture", "pruning", "adjustment"):
+        table.add_column(name, no_wrap=True)
+    names = [objective.name for objective in front.objectives]
+    for name in dict.fromkeys([*names, "parameters", "flops"]):
+        table.add_column(name.replace("_", " "), justify="right")
+    for index, row in front.table.iterrows():
+        if only_knee and index != front.knee:
+            continue
         mark = "◆" if index == front.knee else ""
-        table.add_row(
-            mark, keys[0][:KEY_DIGITS] + more, *settings, str(row["iterations"]), f"{row['ratio']:g}", *numbers
-        )
+        figures = [_figure(row, name) for name in dict.fromkeys([*names, "parameters", "flops"])]
+        table.add_row(mark, _keys(row), row["architecture"], _pruning(row), row["adjustment"], *figures)
     return table
+
+
+def front_records(front: Front, *, only_knee: bool = False) -> dict[str, object]:
+    """The front as JSON values: what it was chosen by, and one record a network."""
+    chosen = front.table.iloc[[front.knee]] if only_knee else front.table
+    records = json.loads(chosen.assign(knee=chosen.index == front.knee).to_json(orient="records", double_precision=15))
+    return {
+        "objectives": {objective.name: objective.kind.direction for objective in front.objectives},
+        "candidates": front.candidates,
+        "left_out": front.left_out,
+        "hypervolume": front.hypervolume,
+        "front": records,
+    }
 
 
 def _front_title(front: Front) -> str:
@@ -69,19 +78,28 @@ def _front_title(front: Front) -> str:
 
 
 def _front_caption(front: Front) -> str:
-    left_out = "; ".join(f"{count} left out: {reason}" for reason, count in front.left_out.items())
-    return f"◆ the knee. Chosen on the selection half, reported on the report half.{' ' + left_out if left_out else ''}"
+    left_out = "".join(f" {count} left out: {reason}." for reason, count in front.left_out.items())
+    return f"◆ the knee. Accuracies: chosen on the selection half / reported on the report half.{left_out}"
 
 
-def _columns_of(objective: str, table: pd.DataFrame) -> list[str]:
-    halves = [f"{objective}_selection", f"{objective}_report"]
-    return [column for column in (halves if halves[0] in table.columns else [objective]) if column in table.columns]
+def _keys(row: pd.Series) -> str:
+    first, *others = row["trial_keys"]
+    return str(first)[:KEY_DIGITS] + (f" +{len(others)}" if others else "")
 
 
-def _number(value: float) -> str:
-    if pd.isna(value):
-        return ""
-    return f"{value:.4f}" if abs(value) < 1000 and value != int(value) else f"{value:,.0f}"
+def _pruning(row: pd.Series) -> str:
+    if row["iterations"] == 0:
+        return "baseline"
+    what = "control" if row["structure"] == NONE else f"{row['structure']} {row['criterion']} {row['ratio']:g}"
+    return f"{what} ×{row['iterations']}"
+
+
+def _figure(row: pd.Series, name: str) -> str:
+    halves = [row.get(f"{name}_selection"), row.get(f"{name}_report")]
+    if None not in halves:
+        return " / ".join("" if pd.isna(value) else f"{value:.4f}" for value in halves)
+    value = row[name]
+    return "" if pd.isna(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
 
 
 def status_table(rows: Sequence[tuple[str, int, int, int]]) -> Table:

@@ -211,23 +211,23 @@ class Store:
             schema = pq.read_schema(io.BytesIO(self.objects.get(_table_object(table))))
         except NotStored:
             return None
-        return (schema.metadata or {}).get(_CONTENTS, b"").decode()
+        contents: bytes = (schema.metadata or {}).get(_CONTENTS, b"")
+        return contents.decode()
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table (``trials``, ``attacks``, ``history``) as it stands, refreshed where results are missing.
+        """A table (``trials``, ``attacks``, ``history``), refreshed where results are missing from it.
 
         A store that cannot be written is read all the same.
         """
         try:
             self.refresh_tables()
+            table = pq.read_table(io.BytesIO(self.objects.get(_table_object(name))))
         except StoreError:
-            return self._view(name)
-        return pq.read_table(io.BytesIO(self.objects.get(_table_object(name)))).to_pandas()
-
-    def _view(self, name: str) -> pd.DataFrame:
-        index = Index(self.objects)
-        index.catch_up(self.objects.names(RESULTS))
-        return _make_table(name, index, "").to_pandas()
+            index = Index(self.objects)
+            index.catch_up(self.objects.names(RESULTS))
+            table = _make_table(name, index, "")
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
 
     # shared steps
 

@@ -56,9 +56,7 @@ def attack_rows(known: Known) -> list[Row]:
 
 def history_rows(known: Known) -> list[Row]:
     """One row a trial × epoch."""
-    return [
-        {"trial_key": key, **epoch} for key in sorted(known.networks) for epoch in known.networks[key]["history"]
-    ]
+    return [{"trial_key": key, **epoch} for key in sorted(known.networks) for epoch in known.networks[key]["history"]]
 
 
 def _trial_row(known: Known, key: str) -> Row:

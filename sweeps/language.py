@@ -34,12 +34,8 @@ Architectures = Annotated[_Strings, *_names("an architecture", ARCHITECTURES)]
 Structures = Annotated[_Strings, *_names("a structure", PRUNED_STRUCTURES)]
 Criteria = Annotated[_Strings, *_names("a criterion", CRITERIA)]
 Adjustments = Annotated[_Strings, *_names("an adjustment", ADJUSTMENTS)]
-Iterations = Annotated[
-    tuple[Annotated[Whole, Field(ge=0)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
-]
-Ratios = Annotated[
-    tuple[Annotated[Number, Field(gt=0, lt=1)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
-]
+Iterations = Annotated[tuple[Annotated[Whole, Field(ge=0)], ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Ratios = Annotated[tuple[Annotated[Number, Field(gt=0, lt=1)], ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 Seeds = Annotated[
     tuple[Annotated[Whole, Field(ge=0, lt=2**31)], ...],
     BeforeValidator(_as_tuple),

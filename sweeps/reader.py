@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -220,16 +220,20 @@ def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
     model: Any = Sweep
     for step in location[:-1]:
         model = _models_of(model, step) or model
-    return list(model.model_fields) if isinstance(model, type) else []
+    return list(model.model_fields) if _is_block(model) else []
 
 
 def _models_of(model: Any, step: str | int) -> Any:
     """The block that a step of a location leads to: a field's block, or the tagged member of a union."""
-    if not isinstance(model, type):  # the members of a union, by their tag
+    if not _is_block(model):  # the members of a union, by their tag
         return next((member for member in model if _tag(member) == step), None)
     field = model.model_fields.get(str(step))
     found = _blocks_in(field.annotation) if field else []
     return found[0] if len(found) == 1 else found or None
+
+
+def _is_block(model: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(model, type) and issubclass(model, BaseModel)
 
 
 def _tag(model: type[BaseModel]) -> str | None:
@@ -238,7 +242,7 @@ def _tag(model: type[BaseModel]) -> str | None:
 
 
 def _blocks_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if _is_block(annotation):
         return [annotation]
     return [block for part in get_args(annotation) for block in _blocks_in(part)]
 

@@ -109,9 +109,7 @@ class _Grower:
                 elif impossible:
                     self._invalid[impossible] += 1
                 else:
-                    yield self._pruned(
-                        architecture, structure, criterion, adjustment, ratio, seed, iterations
-                    ).key
+                    yield self._pruned(architecture, structure, criterion, adjustment, ratio, seed, iterations).key
 
     def _impossible(self, architecture: str, structure: str, adjustment: str) -> tuple[str, str] | None:
         """What cannot be combined, and why."""
@@ -145,9 +143,7 @@ class _Grower:
     def _baseline_round(self) -> Round:
         baseline = self._sweep.baseline
         training = None if self._weights_sha256 else self._baseline_training()
-        return Round(
-            training=training, weights_sha256=self._weights_sha256, mean=baseline.mean, std=baseline.std
-        )
+        return Round(training=training, weights_sha256=self._weights_sha256, mean=baseline.mean, std=baseline.std)
 
     def _snapshot_epochs(self) -> tuple[int, ...]:
         rewinds = any(ADJUSTMENTS[name].needs_snapshot for grid in self._sweep.axes for name in grid.adjustment)
@@ -180,9 +176,7 @@ class _Grower:
             )
         return self._made[place]
 
-    def _control(
-        self, architecture: str, structure: str, adjustment: str, seed: int, iterations: int
-    ) -> Trial | None:
+    def _control(self, architecture: str, structure: str, adjustment: str, seed: int, iterations: int) -> Trial | None:
         """Named also where the sweep runs no controls: it may be in the store, or come later."""
         if structure == NONE:
             return None

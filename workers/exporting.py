@@ -31,7 +31,14 @@ def write_program(folder: Path, format: str) -> Path:
         raise ExtraMissing("ONNX needs the extra: pip install 'prunesweep[onnx]'")
     path = folder / "network.onnx"
     torch.onnx.export(
-        network, example, str(path), dynamo=True, dynamic_shapes=batch, input_names=["images"], output_names=["logits"],
-        external_data=False, verbose=False,
+        network,
+        example,
+        str(path),
+        dynamo=True,
+        dynamic_shapes=batch,
+        input_names=["images"],
+        output_names=["logits"],
+        external_data=False,
+        verbose=False,
     )
     return path

@@ -31,10 +31,10 @@ def check_trials(trials: Iterable[Trial], data: Dataset) -> None:
 
 def _check_weights(trial: Trial, weights: str, data: Dataset) -> None:
     unit = (1.0, 1.0, 1.0)
-    network = new_network(
-        trial.architecture, len(data.classes), data.side, unit, unit, generator=stream("preflight")
-    )
+    network = new_network(trial.architecture, len(data.classes), data.side, unit, unit, generator=stream("preflight"))
     try:
         load_weights(network, read_weights_file(weights))
     except WeightsError as error:
-        raise WeightsError(f"baseline.weights: {weights}: not a {trial.architecture} of {len(data.classes)} classes: {error}") from None
+        raise WeightsError(
+            f"baseline.weights: {weights}: not a {trial.architecture} of {len(data.classes)} classes: {error}"
+        ) from None

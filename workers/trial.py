@@ -1,7 +1,10 @@
 """The life of a trial: parent → score → remove → adjust → store the network → attack it → store what came out."""
 
 import time
+from collections import Counter
+from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -39,11 +42,11 @@ def run_trial(
 
     Args:
         trial: its parent has to be in the store.
-        progress: called with one event a stage: ``{"stage": "shared" | "epoch" | "stored" | "attacked", …}``.
+        progress: called with ``{"stage": "scoring" | "shared" | "epoch" | "stored" | "attacked", …}``.
         should_stop: asked between batches and epochs.
 
     Returns:
-        ``epochs`` trained and ``evaluations`` made by this call.
+        what this call did: ``epochs`` trained, ``scores`` (sets) and ``evaluations`` made.
 
     Raises:
         NotStored: the parent is not in the store.
@@ -51,21 +54,26 @@ def run_trial(
         Stopped: ``should_stop`` said so.
     """
     configure(trial.conditions.threads)
-    work = Work(trial, store, data, progress, should_stop)
-    epochs = 0
+    done: Counter[str] = Counter()
+
+    def tell(event: Mapping[str, Any]) -> None:
+        done[event["stage"]] += 1
+        progress(event)
+
+    work = Work(trial, store, data, tell, should_stop)
     if not store.has_result(trial.key):
-        epochs = _make_network(work)
+        _make_network(work)
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
     if missing:
         network = _stored_network(store, trial.key).to(data.device)
         subject = Subject(network, data.test, trial.conditions.test_fingerprint, work.check_stop)
         for name in missing:
             _evaluate(subject, work, name)
-    return {"epochs": epochs, "evaluations": len(missing)}
+    return {"epochs": done["epoch"], "scores": done["scoring"], "evaluations": done["attacked"]}
 
 
-def _make_network(work: Work) -> int:
-    """Makes and stores the network. Returns the epochs that it took."""
+def _make_network(work: Work) -> None:
+    """Makes and stores the network."""
     start = time.monotonic()
     before = Removal()
     if work.trial.parent is None:
@@ -75,7 +83,6 @@ def _make_network(work: Work) -> int:
         parent, before = _parent(work)
         network, removal, history = _next_round(parent, work)
     _store_network(network, history, before + removal, time.monotonic() - start, work)
-    return len(history)
 
 
 def _next_round(parent: Network, work: Work) -> tuple[Network, Removal, list[Epoch]]:
@@ -107,9 +114,7 @@ def _stored_network(store: Store, key: str) -> Network:
     return rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays))
 
 
-def _store_network(
-    network: Network, history: list[Epoch], removal: Removal, seconds: float, work: Work
-) -> None:
+def _store_network(network: Network, history: list[Epoch], removal: Removal, seconds: float, work: Work) -> None:
     trial, store = work.trial, work.store
     store.save_network(trial.key, state_arrays(network), network.spec.to_json())
     result: NetworkResult = {

@@ -20,9 +20,7 @@ STOP_SECONDS = 30.0
 class TrialActor(tune.Trainable):
     """Runs ``workers.run_trial`` in a thread; each ``step`` waits for its next event and reports it to Tune."""
 
-    def setup(
-        self, config: dict[str, Any], trials: Mapping[str, Trial], store: Store, data: Mapping[str, Any]
-    ) -> None:
+    def setup(self, config: dict[str, Any], trials: Mapping[str, Trial], store: Store, data: Mapping[str, Any]) -> None:
         """Called once a process. ``trials``: by key; ``data``: ``Dataset.arrays()``, shared by the node's workers."""
         from workers.data.dataset import Dataset
         from workers.runtime import default_device
@@ -66,9 +64,7 @@ class TrialActor(tune.Trainable):
         from workers.work import Stopped, TrialError
 
         try:
-            done = run_trial(
-                trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set
-            )
+            done = run_trial(trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set)
             self._events.put({"stage": "done", **done})
         except Stopped:
             self._events.put({"stage": "stopped"})

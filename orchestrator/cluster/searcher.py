@@ -58,9 +58,7 @@ class TreeSearcher(Searcher):
         """An event of a trial in progress."""
         self._note_progress(self._live[trial_id], result)
 
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A trial's end. ``error``: its worker or the storage failed more often than is retried."""
         trial = self._live.pop(trial_id)
         event = result or {}

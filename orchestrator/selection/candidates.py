@@ -82,9 +82,7 @@ def _apart(trials: pd.DataFrame) -> "pd.Series[str]":
     return trials["trial_key"].where(ambiguous, "")
 
 
-def _comparable_figures(
-    trials: pd.DataFrame, measured: Sequence[str], group: "pd.Series[int]"
-) -> pd.DataFrame:
+def _comparable_figures(trials: pd.DataFrame, measured: Sequence[str], group: "pd.Series[int]") -> pd.DataFrame:
     """The measured columns as floats, null where a group's trials were not measured alike."""
     figures = trials[[*measured]].astype(np.float64)
     for column, concerns in COMPARABLE_WITHIN.items():
@@ -93,9 +91,7 @@ def _comparable_figures(
     return figures
 
 
-def meeting(
-    candidates: pd.DataFrame, constraints: Iterable[Condition]
-) -> tuple[pd.DataFrame, dict[str, int]]:
+def meeting(candidates: pd.DataFrame, constraints: Iterable[Condition]) -> tuple[pd.DataFrame, dict[str, int]]:
     """The candidates that meet every constraint; and how many trials the others stand for, by constraint."""
     left_out: dict[str, int] = {}
     for constraint in constraints:

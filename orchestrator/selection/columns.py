@@ -45,9 +45,7 @@ def check_table(trials: pd.DataFrame) -> None:
     """Raise ``SelectionError`` where ``trials`` lacks a column that every store's trials table has."""
     absent = [column for column in REQUIRED if column not in trials.columns]
     if absent:
-        raise SelectionError(
-            f"this is not a trials table: it has no column {', '.join(dict.fromkeys(absent))}"
-        )
+        raise SelectionError(f"this is not a trials table: it has no column {', '.join(dict.fromkeys(absent))}")
 
 
 def without_half(name: str) -> str:

@@ -81,14 +81,11 @@ def _parse_constraint(text: str, trials: pd.DataFrame) -> Condition:
     numeric = [
         known
         for known in figures(trials.columns)
-        if known not in FILTERS
-        and pd.api.types.is_numeric_dtype(trials[selection_column(known, trials.columns)])
+        if known not in FILTERS and pd.api.types.is_numeric_dtype(trials[selection_column(known, trials.columns)])
     ]
     if figure not in numeric:
         raise unknown(f'column in constraint "{text}":', column, numeric)
-    return Condition(
-        text, figure, selection_column(figure, trials.columns), sign, _number("constraint", text, value)
-    )
+    return Condition(text, figure, selection_column(figure, trials.columns), sign, _number("constraint", text, value))
 
 
 def _parse_filter(text: str, trials: pd.DataFrame) -> Condition:

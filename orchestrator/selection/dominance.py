@@ -14,8 +14,8 @@ def non_dominated(losses: NDArray[np.float64]) -> NDArray[np.bool_]:
         One truth value a point, the same as ``optuna.Study.best_trials`` has it, which copies every trial.
     """
     optimal = np.zeros(len(losses), dtype=bool)
-    # In lexicographic order no point is dominated by a later one, so the first that is left is optimal.
-    remaining = np.lexsort(losses.T[::-1])
+    # In this (lexicographic) order no point is dominated by a later one, so the first that is left is optimal.
+    remaining = np.lexsort(losses.T)
     while remaining.size:
         best = losses[remaining[0]]
         rest = losses[remaining]

@@ -110,7 +110,6 @@ def select_front(
     names = [*dict.fromkeys([*(goal.name for goal in goals), *(limit.name for limit in limits)])]
     needed = [*dict.fromkeys([*(goal.column for goal in goals), *(limit.column for limit in limits)])]
     eligible, left_out = eligible_trials(trials, filters, needed)
-    _check_any(len(eligible), len(trials), left_out)
     check_comparable(eligible, names)
 
     measured = _measured(names, trials.columns)

@@ -45,9 +45,7 @@ def as_study(candidates: pd.DataFrame, objectives: Sequence[Objective]) -> Study
     return study
 
 
-def hypervolume(
-    front: pd.DataFrame, objectives: Sequence[Objective], reference_point: Sequence[float]
-) -> float:
+def hypervolume(front: pd.DataFrame, objectives: Sequence[Objective], reference_point: Sequence[float]) -> float:
     """The volume between the front and the reference point, in the product of the objectives' units."""
     # Optuna's only public way to it is drawing a plot.
     from optuna._hypervolume import compute_hypervolume

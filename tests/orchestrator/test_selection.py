@@ -111,9 +111,7 @@ def test_non_dominated_as_brute_force(objectives: int) -> None:
     for _ in range(30):
         # Few distinct values make for ties and equal points.
         losses = generator.integers(0, 5, (40, objectives)).astype(float)
-        dominated = [
-            any((other <= point).all() and (other < point).any() for other in losses) for point in losses
-        ]
+        dominated = [any((other <= point).all() and (other < point).any() for other in losses) for point in losses]
         assert non_dominated(losses).tolist() == [not beaten for beaten in dominated]
 
 
@@ -176,6 +174,17 @@ def test_choosing_by_the_report_half_is_refused() -> None:
     expected = '"robustness_report" cannot be chosen by: the report half is kept to report the chosen; '
     assert refusal(points((0.9, 0.2)), objectives="robustness_report").startswith(expected)
     assert refusal(points((0.9, 0.2)), constraints="robustness_report > 0.1").startswith(expected)
+
+
+def test_other_figures_with_halves_are_read_on_the_selection_half_too() -> None:
+    trials = points((0.9, 0.2), (0.8, 0.5))
+    trials["logit_margin_selection"] = [1.0, 2.0]
+    trials["logit_margin_report"] = [2.0, 1.0]
+    front = select_front(trials, constraints="logit_margin > 1.5")
+    assert front.table[["logit_margin_selection", "logit_margin_report"]].values.tolist() == [[2.0, 1.0]]
+    allowed = refusal(trials, constraints="zzz > 1").split("allowed: ")[1].split(", ")
+    assert "logit_margin" in allowed
+    assert not any(name.endswith(("_selection", "_report")) for name in allowed)
 
 
 def test_naming_the_selection_half_is_naming_the_figure() -> None:
@@ -244,6 +253,7 @@ def test_a_null_meets_no_constraint(constraint: str) -> None:
         ("ratio < 0.25", "a"),
         ("ratio != 0.2", "ac"),  # a null is not known to differ
         ("seed >= 1", "c"),
+        ("structure != none", "abc"),
     ],
 )
 def test_where(where: str, kept: str) -> None:
@@ -282,11 +292,11 @@ def test_nobody_left_says_why() -> None:
     trials["error"] = ["lost", None, None]
     message = refusal(trials, constraints="flops < 5", where="iterations < 3")
     assert message == (
-        "no candidate is left of 3 trials: 1 where not met: iterations < 3; 1 failed; "
-        "1 constraint not met: flops < 5"
+        "no candidate is left of 3 trials: 1 where not met: iterations < 3; 1 failed; 1 constraint not met: flops < 5"
     )
     assert refusal(trials.iloc[:1]) == "no candidate is left of 1 trials: 1 failed"
     assert refusal(trials.iloc[:0]) == "no candidate is left of 0 trials"
+    assert refusal(trials.iloc[:0], where="structure == none") == "no candidate is left of 0 trials"
 
 
 # ---------------------------------------------------------------------------------------------------- seeds
@@ -304,9 +314,9 @@ def test_seeds_are_averaged_before_comparing() -> None:
     averaged = front.compared.loc[0]
     assert averaged["trial_keys"] == ["a0", "a1"]
     assert averaged["seeds"] == 2
-    assert [
-        averaged[name] for name in ("generalization_selection", "robustness_report", "flops")
-    ] == pytest.approx([0.8, 0.3, 20])
+    assert [averaged[name] for name in ("generalization_selection", "robustness_report", "flops")] == pytest.approx(
+        [0.8, 0.3, 20]
+    )
     assert "seed" not in front.table
 
 
@@ -319,6 +329,14 @@ def test_seeds_apart() -> None:
     assert keys(front) == ["a0", "a1"]
     assert front.table["seed"].tolist() == [0, 1]
     assert front.table["seeds"].tolist() == [1, 1]
+    assert [seed.params["seed"] for seed in front.study.trials] == [0, 1]
+
+
+def test_a_mean_over_fewer_seeds_than_it_says_is_not_reported() -> None:
+    trials = table(trial("a0", seed=0), trial("a1", seed=1, robustness_gain_over_control_report=np.nan))
+    front = select_front(trials).table
+    assert front["robustness_gain_report"].tolist() == [0.5]
+    assert front["robustness_gain_over_control_report"].isna().all()
 
 
 def test_settings_that_do_not_apply_are_averaged_too() -> None:
@@ -337,20 +355,20 @@ def test_a_failed_seed_does_not_take_its_siblings_along() -> None:
 
 
 def test_constraints_hold_for_the_mean_of_the_seeds() -> None:
-    trials = table(
-        trial("a0", generalization_gain=-3.0, seed=0), trial("a1", generalization_gain=2.0, seed=1)
-    )
+    trials = table(trial("a0", generalization_gain=-3.0, seed=0), trial("a1", generalization_gain=2.0, seed=1))
     assert keys(select_front(trials, constraints="generalization_gain >= -1")) == ["a0+a1"]
     refused = refusal(trials, constraints="generalization_gain >= 0")
     assert refused == "no candidate is left of 2 trials: 2 constraint not met: generalization_gain >= 0"
 
 
-def test_two_networks_of_one_seed_are_never_averaged() -> None:
+@pytest.mark.parametrize("ratio", [0.1, np.nan])
+def test_two_networks_of_one_seed_are_never_averaged(ratio: float) -> None:
     trials = table(
         trial("short", generalization=0.8, robustness=0.4, seed=0),
         trial("long", generalization=0.9, robustness=0.3, seed=0),
         trial("other", generalization=0.7, robustness=0.5, seed=1),
     )
+    trials["ratio"] = ratio
     assert keys(select_front(trials)) == ["long", "short", "other"]
 
 
@@ -374,19 +392,16 @@ def test_unequal_definitions_of_robustness_are_not_ranked_together() -> None:
 def test_other_test_images_are_not_ranked_together(column: str) -> None:
     trials = points((0.9, 0.2), (0.8, 0.5))
     trials[column] = ["x", "y"]
-    assert f"generalization cannot be compared between unequal {column}" in refusal(
-        trials, objectives="generalization"
-    )
+    assert f"generalization cannot be compared between unequal {column}" in refusal(trials, objectives="generalization")
     assert f"generalization_gain cannot be compared between unequal {column}" in refusal(
         trials, objectives=("flops", "generalization_gain")
     )
     assert keys(select_front(trials, objectives="flops")) == ["a", "b"]
 
 
-def test_definitions_do_not_matter_where_robustness_is_not_asked() -> None:
-    trials = table(
-        trial("a0", seed=0, robustness_definition="x"), trial("a1", seed=1, robustness_definition="y")
-    )
+@pytest.mark.parametrize("other", ["y", None])
+def test_definitions_do_not_matter_where_robustness_is_not_asked(other: str | None) -> None:
+    trials = table(trial("a0", seed=0, robustness_definition="x"), trial("a1", seed=1, robustness_definition=other))
     front = select_front(trials, objectives=("generalization", "flops")).table
     assert front["trial_keys"].tolist() == [["a0", "a1"]]
     assert front["generalization_gain_report"].tolist() == [0.5]
@@ -441,6 +456,12 @@ def test_knee_in_three_dimensions_is_measured_from_the_plane_through_the_extreme
     assert best(*extremes, (0.8, 0.4, 0.4), (0.3, 0.6, 0.6)) == 4
 
 
+def test_the_extreme_of_several_is_the_one_with_the_best_sum() -> None:
+    # As before with (1, 0.5, 0); from (1, 0, 0.2) the plane would be 0.8 x + y + z, which chooses the other.
+    extremes = ((1, 0, 0.2), (1, 0.5, 0), (0, 1, 0), (0, 0, 1))
+    assert best(*extremes, (0.85, 0.4, 0.4), (0.3, 0.6, 0.6)) == 5
+
+
 def test_knee_without_a_plane_is_the_best_sum() -> None:
     # The first is best in two objectives, so that two extremes fix no plane.
     assert best((1, 1, 0), (0, 0, 1), (0.6, 0.6, 0.7), (0.5, 0.4, 0.9)) == 0
@@ -455,6 +476,8 @@ def test_knee_faces_the_best() -> None:
 
 def test_an_objective_in_which_all_agree_does_not_matter() -> None:
     assert best((1, 5, 0), (0.9, 5, 0.3), (0.7, 5, 0.7), (0, 5, 1)) == 2
+    extremes = ((1, 0.5, 0, 5), (0, 1, 0, 5), (0, 0, 1, 5))
+    assert best(*extremes, (0.8, 0.4, 0.4, 5), (0.3, 0.6, 0.6, 5)) == 4
 
 
 def test_knee_is_a_row_of_the_table() -> None:
@@ -471,6 +494,12 @@ def test_hypervolume_of_accuracies_by_hand() -> None:
     front = select_front(points((0.9, 0.2), (0.8, 0.5), (0.6, 0.6), (0.7, 0.4)))
     assert front.reference_point == (0.0, 0.0)
     assert front.hypervolume == pytest.approx(0.18 + 0.24 + 0.06)
+
+
+def test_reference_point_of_every_kind() -> None:
+    objectives = [*FIGURES, *GAINS, "flops", "parameters", "seconds"]
+    front = select_front(points((0.9, 0.2), (0.8, 0.3)), objectives=objectives)
+    assert front.reference_point == (*[0.0] * 4, *[-100.0] * 8, 1000.0, 100.0, 1.0)
 
 
 def test_hypervolume_of_gain_and_cost_by_hand() -> None:
@@ -533,16 +562,14 @@ def test_study_holds_every_candidate() -> None:
 def test_study_is_made_quietly(capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder) -> None:
     import optuna
 
-    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
     assert select_front(points((0.9, 0.2))).study.trials
-    assert optuna.logging.get_verbosity() == verbosity
+    assert optuna.logging.get_verbosity() == optuna.logging.INFO
     assert capfd.readouterr().err == ""
     assert not recwarn.list
 
 
-@pytest.mark.parametrize(
-    "objectives", [("generalization", "robustness"), ("generalization", "robustness", "flops")]
-)
+@pytest.mark.parametrize("objectives", [("generalization", "robustness"), ("generalization", "robustness", "flops")])
 def test_optuna_plots_the_front(objectives: tuple[str, ...]) -> None:
     import optuna.visualization
 
@@ -617,9 +644,7 @@ def test_another_table_is_refused() -> None:
 
 
 def test_import_is_light() -> None:
-    heavy = (
-        "import orchestrator.selection, sys; print({'optuna', 'plotly', 'ray', 'torch'} & set(sys.modules))"
-    )
+    heavy = "import orchestrator.selection, sys; print({'optuna', 'plotly', 'ray', 'torch'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", heavy], text=True).strip() == "set()"
 
 

@@ -74,9 +74,7 @@ def test_groups_and_blocks_name_modules_of_the_right_kind(architecture):
     network = fresh(architecture)
     for group in network.architecture.filter_groups(network.body):
         convolution = network.body.get_submodule(group.convolution)
-        assert all(
-            network.body.get_submodule(n).num_features == convolution.out_channels for n in group.norms
-        )
+        assert all(network.body.get_submodule(n).num_features == convolution.out_channels for n in group.norms)
         activation = network.body.get_submodule(group.activation)
         assert isinstance(activation, nn.ReLU | nn.ReLU6) and not activation.inplace
     for block in network.architecture.removable_blocks(network.body):
@@ -172,9 +170,7 @@ def mobilenet_v2_cost():
         hidden = expansion * channels_in
         if expansion > 1:
             cost += convolution(1, channels_in, hidden, side_in**2)
-        cost += convolution(3, hidden, hidden, side**2, groups=hidden) + convolution(
-            1, hidden, channels, side**2
-        )
+        cost += convolution(3, hidden, hidden, side**2, groups=hidden) + convolution(1, hidden, channels, side**2)
     return cost
 
 
@@ -238,9 +234,7 @@ def test_reinitialise_keeps_the_shape_and_nothing_else(random_network):
 
 
 def test_a_spec_survives_json():
-    spec = NetworkSpec(
-        "resnet20", 10, 32, *NORMALISATION, {"layer1.1.conv1": [0, 3, 15]}, ["layer1.2", "layer3.1"]
-    )
+    spec = NetworkSpec("resnet20", 10, 32, *NORMALISATION, {"layer1.1.conv1": [0, 3, 15]}, ["layer1.2", "layer3.1"])
     stated = json.loads(json.dumps(spec.to_json()))
     assert stated["kept_blocks"] == {"layer1": [0, 1], "layer2": [0, 1, 2], "layer3": [0, 2]}
     assert NetworkSpec.from_json(stated) == spec
@@ -291,9 +285,7 @@ def test_a_stored_network_is_loaded_bit_for_bit(random_network, architecture, tm
     network = random_network(architecture)
     loaded = load_network(store(network, tmp_path))
     assert loaded.spec == network.spec and not loaded.training
-    assert all(
-        torch.equal(tensor, network.state_dict()[name]) for name, tensor in loaded.state_dict().items()
-    )
+    assert all(torch.equal(tensor, network.state_dict()[name]) for name, tensor in loaded.state_dict().items())
     images = torch.rand(2, 3, 16, 16)
     assert torch.equal(loaded(images), network(images))
 

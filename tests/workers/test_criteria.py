@@ -70,9 +70,7 @@ def check_untouched(network, score):
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     random_state = torch.get_rng_state()
     scores, again = score(), score()
-    assert all(torch.equal(again[name], values) for name, values in scores.items()) and len(again) == len(
-        scores
-    )
+    assert all(torch.equal(again[name], values) for name, values in scores.items()) and len(again) == len(scores)
     assert [module.training for module in network.modules()] == modes
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in network.parameters())
@@ -146,9 +144,7 @@ def test_expected_abs_is_the_mean_activation(thin_network, architecture):
         activation = module_output(network, group.activation, sample.images / 255)
         assert torch.allclose(filters[group.convolution], activation.mean(dim=(0, 2, 3)))
     for block in blocks:
-        assert torch.allclose(
-            layers[block.name], module_output(network, block.name, sample.images / 255).abs().mean()
-        )
+        assert torch.allclose(layers[block.name], module_output(network, block.name, sample.images / 255).abs().mean())
 
 
 @pytest.mark.parametrize("architecture", RESIDUAL)
@@ -173,9 +169,7 @@ def divergence_without(network, original, images, silence):
         silence()
         masked = network(images).double()
         network.load_state_dict(before)
-    return functional.kl_div(
-        original.log_softmax(1), masked.log_softmax(1), reduction="batchmean", log_target=True
-    )
+    return functional.kl_div(original.log_softmax(1), masked.log_softmax(1), reduction="batchmean", log_target=True)
 
 
 @pytest.mark.parametrize("architecture", [*RESIDUAL, "vgg16"])
@@ -197,9 +191,7 @@ def test_kl_divergence_is_that_of_full_passes(thin_network, architecture):
     filters = kl_divergence.score_filters(network, groups, sample)
     for group in groups[::4]:
         for i in range(4):
-            expected = divergence_without(
-                network, original, images, lambda g=group, i=i: silence_filter(g, i)
-            )
+            expected = divergence_without(network, original, images, lambda g=group, i=i: silence_filter(g, i))
             assert filters[group.convolution][i].item() == pytest.approx(expected.item(), rel=1e-3, abs=1e-9)
     layers = kl_divergence.score_blocks(network, blocks, sample)
     for block in blocks:
@@ -263,9 +255,7 @@ def test_random_depends_on_the_seed_and_the_names_alone(thin_network):
     again = random.score_filters(other, groups[3:], sample_of(7, seed=1))
     assert all(torch.equal(scores[name], values) for name, values in again.items())
     reseeded = replace(sample_of(2), seed=6)
-    assert not torch.equal(
-        random.score_filters(network, groups, reseeded)["layer1.0.conv1"], scores["layer1.0.conv1"]
-    )
+    assert not torch.equal(random.score_filters(network, groups, reseeded)["layer1.0.conv1"], scores["layer1.0.conv1"])
     layers = random.score_blocks(network, blocks, sample_of(2))
     assert layers == random.score_blocks(other, blocks, sample_of(3, seed=1))
     assert layers != random.score_blocks(network, blocks, reseeded)

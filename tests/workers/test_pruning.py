@@ -37,9 +37,7 @@ def some_filters(network, ratio, seed):
 
 
 def one_block_a_stage(network):
-    return list(
-        {block.stage: block.name for block in network.architecture.removable_blocks(network.body)}.values()
-    )
+    return list({block.stage: block.name for block in network.architecture.removable_blocks(network.body)}.values())
 
 
 # Ranking
@@ -172,16 +170,12 @@ def test_two_rounds_of_both_equal_silence_and_count_in_the_baseline(random_netwo
     third = remove_filters(second, some_filters(second, 0.3, seed=2))
     groups = network.architecture.filter_groups(network.body)
     widths = {g.convolution: network.body.get_submodule(g.convolution).out_channels for g in groups}
-    gone = {
-        name: [i for i in range(widths[name]) if i not in kept]
-        for name, kept in third.spec.kept_filters.items()
-    }
+    gone = {name: [i for i in range(widths[name]) if i not in kept] for name, kept in third.spec.kept_filters.items()}
     with silenced_filters(network, gone), silenced_blocks(network, third.spec.removed_blocks):
         silent = network(IMAGES)
     assert torch.allclose(third(IMAGES), silent, rtol=1e-5, atol=1e-5)
     assert sum(map(len, third.spec.kept_filters.values())) == sum(
-        third.body.get_submodule(g.convolution).out_channels
-        for g in third.architecture.filter_groups(third.body)
+        third.body.get_submodule(g.convolution).out_channels for g in third.architecture.filter_groups(third.body)
     )
 
     save_file(third.state_dict(), tmp_path / "weights.safetensors")
@@ -208,9 +202,7 @@ def test_silence_ends_bit_for_bit_even_after_an_error(random_network):
     network = random_network("resnet20")
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with pytest.raises(KeyboardInterrupt), silenced_filters(network, {"layer1.0.conv1": [0, 3]}):
-        assert not torch.equal(
-            network.state_dict()["body.layer1.0.bn1.bias"], before["body.layer1.0.bn1.bias"]
-        )
+        assert not torch.equal(network.state_dict()["body.layer1.0.bn1.bias"], before["body.layer1.0.bn1.bias"])
         raise KeyboardInterrupt
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
@@ -243,9 +235,7 @@ def test_three_filters_less_cost_what_they_should(
         ("mobilenet_v2", "features.8", 384 * (64 + 2 + 9 + 2 + 64) + 2 * 64, 384 * (64 + 9 + 64) * 4**2),
     ],
 )
-def test_a_block_less_costs_what_it_should(
-    random_network, architecture, block, lost_parameters, lost_multiplications
-):
+def test_a_block_less_costs_what_it_should(random_network, architecture, block, lost_parameters, lost_multiplications):
     network = random_network(architecture)
     smaller = remove_blocks(network, [block])
     assert parameters(network) - parameters(smaller) == lost_parameters
@@ -294,9 +284,7 @@ def test_modes_and_frozen_parameters_are_kept(random_network, architecture):
 
 @pytest.mark.parametrize("architecture", ALL)
 def test_a_smaller_network_can_be_trained(random_network, architecture):
-    network = remove_filters(
-        random_network(architecture), some_filters(random_network(architecture), 0.5, seed=1)
-    )
+    network = remove_filters(random_network(architecture), some_filters(random_network(architecture), 0.5, seed=1))
     network.train()(IMAGES).square().mean().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
 

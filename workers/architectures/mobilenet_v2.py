@@ -31,9 +31,7 @@ class MobileNetV2Cifar(Architecture):
 
     def build(self, classes: int) -> nn.Module:
         """Without dropout, which the customary CIFAR version does not have either."""
-        body = MobileNetV2(
-            num_classes=classes, inverted_residual_setting=[list(s) for s in STAGES], dropout=0.0
-        )
+        body = MobileNetV2(num_classes=classes, inverted_residual_setting=[list(s) for s in STAGES], dropout=0.0)
         body.features[0][0].stride = (1, 1)
         for module in body.modules():
             if isinstance(module, nn.ReLU6):

@@ -17,9 +17,7 @@ def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]
     Raises NetworkError when a tensor is missing, contradicts the spec, or the layers do not fit one another.
     """
     layers = {
-        name: layer
-        for name, layer in body.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+        name: layer for name, layer in body.named_modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
     }
     for name in spec.kept_filters:
         _demand(
@@ -41,9 +39,7 @@ def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]
             _shape_depthwise(layer, shape)
         else:
             filters = len(spec.kept_filters.get(name, range(layer.out_channels)))
-            _demand(
-                shape[0] == filters, f"{key} has {shape[0]} filters where the description keeps {filters}"
-            )
+            _demand(shape[0] == filters, f"{key} has {shape[0]} filters where the description keeps {filters}")
             _shape_convolution(layer, shape)
     _check_that_layers_fit(body, spec)
 

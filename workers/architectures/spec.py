@@ -104,16 +104,10 @@ def find_architecture(name: str) -> Architecture:
 
 def _removed_blocks(architecture: str, kept_blocks: Mapping[str, list[int]]) -> list[str]:
     stages = find_architecture(architecture).stages()
-    _demand(
-        list(kept_blocks) == list(stages), f"kept_blocks must name the stages {', '.join(stages) or '(none)'}"
-    )
+    _demand(list(kept_blocks) == list(stages), f"kept_blocks must name the stages {', '.join(stages) or '(none)'}")
     for stage, kept in kept_blocks.items():
-        _demand(
-            max(kept, default=0) < len(stages[stage]), f"kept_blocks of {stage} has an index out of range"
-        )
-    return [
-        name for stage, names in stages.items() for i, name in enumerate(names) if i not in kept_blocks[stage]
-    ]
+        _demand(max(kept, default=0) < len(stages[stage]), f"kept_blocks of {stage} has an index out of range")
+    return [name for stage, names in stages.items() for i, name in enumerate(names) if i not in kept_blocks[stage]]
 
 
 def _demand(holds: bool, otherwise: str) -> None:

@@ -50,10 +50,7 @@ class Vgg16(Architecture):
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
         """Every convolution but the last, as in the paper's code."""
         convolutions = [i for i, layer in enumerate(body.features) if isinstance(layer, nn.Conv2d)]
-        return [
-            FilterGroup(f"features.{i}", (f"features.{i + 1}",), f"features.{i + 2}")
-            for i in convolutions[:-1]
-        ]
+        return [FilterGroup(f"features.{i}", (f"features.{i + 1}",), f"features.{i + 2}") for i in convolutions[:-1]]
 
     def removable_blocks(self, body: nn.Module) -> list[Block]:
         return []

@@ -55,8 +55,7 @@ def load_weights(network: "Network", tensors: Mapping[str, Tensor]) -> None:
     """
     state = network.state_dict()
     named = {
-        name if name.startswith(NETWORK_PREFIX) else NETWORK_PREFIX + name: tensor
-        for name, tensor in tensors.items()
+        name if name.startswith(NETWORK_PREFIX) else NETWORK_PREFIX + name: tensor for name, tensor in tensors.items()
     }
     counters = {name: torch.zeros_like(target) for name, target in state.items() if name.endswith(COUNTER)}
     copy_tensors(counters | named, state)

@@ -71,9 +71,7 @@ class Subject:
     def correct(self, attacked: Callable[[slice], Tensor]) -> NDArray[np.bool_]:
         """Which images the network gets right when ``attacked`` gives a batch's pixels, float32 in [0, 1]."""
         with torch.inference_mode():
-            return _joined(
-                self.network(attacked(batch)).argmax(1) == self.labels[batch] for batch in self.batches()
-            )
+            return _joined(self.network(attacked(batch)).argmax(1) == self.labels[batch] for batch in self.batches())
 
     @cached_property
     def logits(self) -> Tensor:
@@ -84,13 +82,14 @@ class Subject:
     @cached_property
     def _gradient(self) -> tuple[Tensor, NDArray[np.bool_]]:
         signs, vanishing = [], []
-        for batch in self.batches():
-            images = self.pixels(batch).requires_grad_()
-            # The sum, so that an image's gradient does not depend on the size of its batch.
-            loss = cross_entropy(self.network(images), self.labels[batch], reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, images)
-            signs.append(gradient.sign().to(torch.int8))
-            vanishing.append(gradient.abs().amax((1, 2, 3)) < VANISHING)
+        with torch.inference_mode(False), torch.enable_grad():  # also where an attack asks while it only classifies
+            for batch in self.batches():
+                images = self.pixels(batch).requires_grad_()
+                # The sum, so that an image's gradient does not depend on the size of its batch.
+                loss = cross_entropy(self.network(images), self.labels[batch], reduction="sum")
+                (gradient,) = torch.autograd.grad(loss, images)
+                signs.append(gradient.sign().to(torch.int8))
+                vanishing.append(gradient.abs().amax((1, 2, 3)) < VANISHING)
         return torch.cat(signs), _joined(vanishing)
 
     @property

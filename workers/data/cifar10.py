@@ -15,9 +15,7 @@ def load(settings: Cifar10) -> Dataset:
         DataError: the files are not below ``root``, or not as published, and ``download`` is not set.
     """
     try:
-        train, test = (
-            CIFAR10(settings.root, train=train, download=settings.download) for train in (True, False)
-        )
+        train, test = (CIFAR10(settings.root, train=train, download=settings.download) for train in (True, False))
     except (RuntimeError, OSError) as error:
         if settings.download:
             raise DataError(f"cifar10: could not be downloaded to {settings.root}: {error}") from None

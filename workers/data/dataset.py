@@ -79,9 +79,7 @@ class Dataset:
         """What ``arrays`` gave; the pixels are shared and not copied."""
         with warnings.catch_warnings():  # shared memory is read-only, and nothing here writes to pixels
             warnings.filterwarnings("ignore", message=".*not writable.*")
-            train, test = (
-                Split(*(torch.from_numpy(array) for array in arrays[name])) for name in ("train", "test")
-            )
+            train, test = (Split(*(torch.from_numpy(array) for array in arrays[name])) for name in ("train", "test"))
         return Dataset(arrays["name"], train, test, tuple(arrays["classes"]))
 
 
@@ -127,9 +125,7 @@ def _check(name: str, what: str, images: NDArray[Any], labels: NDArray[Any], cla
         raise DataError(f"{name}: {len(images)} {what} images; there must be at least two")
     height, width = images.shape[1:3]
     if height != width or height < MINIMUM_SIDE:
-        raise DataError(
-            f"{name}: {what} images are {_size(images)} pixels; squares from {MINIMUM_SIDE} up are needed"
-        )
+        raise DataError(f"{name}: {what} images are {_size(images)} pixels; squares from {MINIMUM_SIDE} up are needed")
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
         raise DataError(

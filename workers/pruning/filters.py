@@ -34,9 +34,7 @@ def _widths(network: Network) -> dict[str, int]:
     return {group.convolution: network.body.get_submodule(group.convolution).out_channels for group in groups}
 
 
-def _kept(
-    spec: NetworkSpec, widths: Mapping[str, int], lost: Mapping[str, Sequence[int]]
-) -> dict[str, list[int]]:
+def _kept(spec: NetworkSpec, widths: Mapping[str, int], lost: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
     """What remains, as indices into the baseline, of each convolution that has lost filters so far."""
     before = {name: spec.kept_filters.get(name, range(width)) for name, width in widths.items()}
     after = {

@@ -25,9 +25,7 @@ def cut_filters(body: nn.Module, filters: Mapping[str, Sequence[int]], image_siz
     modes = {module: module.training for module in smaller.modules()}
     graph = _trace(smaller, image_size)
     for convolution, indices in filters.items():
-        group = graph.get_pruning_group(
-            smaller.get_submodule(convolution), prune_conv_out_channels, idxs=list(indices)
-        )
+        group = graph.get_pruning_group(smaller.get_submodule(convolution), prune_conv_out_channels, idxs=list(indices))
         group.prune()
     for module, training in modes.items():
         module.training = training

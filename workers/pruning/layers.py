@@ -46,9 +46,7 @@ def _check(network: Network, names: set[str]) -> None:
     for stage, losses in Counter(candidates[name].stage for name in names).items():
         size = next(block.stage_size for block in candidates.values() if block.stage == stage)
         if size - losses < LEAST_BLOCKS:
-            raise ValueError(
-                f"{stage} has {size} blocks and keeps at least {LEAST_BLOCKS}: it cannot lose {losses}"
-            )
+            raise ValueError(f"{stage} has {size} blocks and keeps at least {LEAST_BLOCKS}: it cannot lose {losses}")
 
 
 def _in_order(network: Network, names: set[str]) -> list[str]:

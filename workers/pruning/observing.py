@@ -9,9 +9,7 @@ from workers.architectures.network import Network, evaluating
 from workers.pruning.criteria.sample import Sample
 
 
-def observe(
-    network: Network, paths: Iterable[str], sample: Sample, receive: Callable[[str, Tensor], None]
-) -> None:
+def observe(network: Network, paths: Iterable[str], sample: Sample, receive: Callable[[str, Tensor], None]) -> None:
     """Runs the sample through the network in eval mode, without gradients.
 
     For every batch of n images, ``receive`` gets each module path inside the body with that module's output

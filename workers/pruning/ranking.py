@@ -67,12 +67,8 @@ def _lowest_of_all(scores: Mapping[str, Tensor], ratio: float) -> dict[str, list
     ]
     ascending = sorted(scored, key=lambda filter_: filter_[0])  # stable, so equal scores keep their order
     may_lose = {convolution: len(layer) - 1 for convolution, layer in scores.items()}
-    taken = _take(
-        ((convolution, index) for _, convolution, index in ascending), may_lose, share(ratio, len(scored))
-    )
-    lost = {
-        convolution: sorted(index for owner, index in taken if owner == convolution) for convolution in scores
-    }
+    taken = _take(((convolution, index) for _, convolution, index in ascending), may_lose, share(ratio, len(scored)))
+    lost = {convolution: sorted(index for owner, index in taken if owner == convolution) for convolution in scores}
     return {convolution: indices for convolution, indices in lost.items() if indices}
 
 

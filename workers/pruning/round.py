@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sweeps.catalogue import CRITERIA, NONE, resolve
+from sweeps.catalogue import CRITERIA, resolve
 from workers.architectures.network import Network
 from workers.pruning.criteria.sample import Sample
 from workers.pruning.filters import remove_filters

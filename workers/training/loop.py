@@ -68,9 +68,7 @@ def train(
     return history
 
 
-def _train_epoch(
-    network: Network, optimizer: torch.optim.SGD, training: Training, work: Work, epoch: int
-) -> Epoch:
+def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Training, work: Work, epoch: int) -> Epoch:
     start = time.monotonic()
     network.train()
     device = work.data.device
@@ -113,7 +111,5 @@ def _batches(work: Work, training: Training, epoch: int) -> Iterator[tuple[Tenso
     for chosen in order.split(training.batch_size):
         if len(chosen) == 1:  # batch norm has no variance of one image
             continue
-        images = augment(
-            split.images[chosen], padding=padding, flip=bool(training.flip), generator=generator
-        )
+        images = augment(split.images[chosen], padding=padding, flip=bool(training.flip), generator=generator)
         yield images.float().div_(255), split.labels[chosen]

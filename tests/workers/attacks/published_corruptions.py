@@ -217,7 +217,11 @@ def elastic_transform(image: Array, level: int, numbers: Numbers) -> Array:
     unit = image.astype(np.float32) / np.float32(255)
     centre, square = size // 2, size // 3
     points = np.float32(
-        [[centre + square, centre + square], [centre + square, centre - square], [centre - square, centre - square]]
+        [
+            [centre + square, centre + square],
+            [centre + square, centre - square],
+            [centre - square, centre - square],
+        ]
     )
     moved = points + numbers.uniform(-shift, shift, 3, 2).astype(np.float32)
     matrix = cv2.getAffineTransform(points, moved)

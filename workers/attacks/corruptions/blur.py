@@ -44,9 +44,9 @@ def _disk(radius: float, softness: float) -> Tensor:
 def glass_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Look through structured glass: blur, let every pixel take the place of a neighbour, and blur again.
 
-    The published loop means to swap pixels. Its two sides are views of one array, however, and so it copies the
-    neighbour; and as it walks from the bottom right while neighbours lie up and left, no copy sees an earlier one.
-    A round is therefore one gather.
+    The published loop means to swap pixels. Its two sides are views of one array, however, and so it copies
+    the neighbour; and as it walks from the bottom right while neighbours lie up and left, no copy sees an
+    earlier one. A round is therefore one gather.
     """
     sigma, rounds = GLASS_SIGMA_AND_ROUNDS[severity - 1]
     blurred = to_levels(gaussian_blur(to_unit(images), sigma, nearest))
@@ -73,7 +73,7 @@ def motion_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 
 def zoom_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
-    """Average the image with its enlargements, the image of something that comes nearer; in float32, as published."""
+    """Average the image with its enlargements, as if it came nearer; the sum is in float32, as published."""
     unit = to_unit(images)
     factors = ZOOM_FACTORS[severity - 1]
     total = torch.zeros_like(unit, dtype=torch.float32)

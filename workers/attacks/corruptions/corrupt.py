@@ -1,5 +1,6 @@
-"""The one door to the corruptions: their kinds by name, and what corrupts a stack of images."""
+"""The corruptions by name, and the function that corrupts a stack of images."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -31,7 +32,6 @@ KINDS: dict[str, Callable[..., Tensor]] = {
     "jpeg_compression": jpeg_compression,
 }
 """In the published order; each takes uint8 images (N, 3, H, H), the severity and the images' draws."""
-
 SEVERITIES = range(1, 6)
 LEAST_SIDE = 16
 CHUNK_LEVELS = 2**16
@@ -41,14 +41,14 @@ GPU_CHUNK_LEVELS = 2**22
 def corrupt(images: Tensor, kind: str, severity: int, *, frost_textures: str = "package") -> Tensor:
     """Corrupted copies of ``images``, uint8 (N, 3, H, H) with H >= 16; same shape, type and device.
 
-    ``kind`` is one of ``KINDS`` and ``severity`` 1 to 5; the constants are CIFAR-10-C's at every size, and lengths
-    that its authors fixed at 32 pixels grow with H. ``frost_textures`` is ``package`` (the photographs that the
-    distribution imagecorruptions-imaug ships) or ``generated``; other kinds ignore it.
+    ``kind`` is one of ``KINDS`` and ``severity`` 1 to 5. The constants are CIFAR-10-C's at every size, but
+    lengths that its authors fixed at 32 pixels grow with H. ``frost_textures`` is ``package`` (the
+    photographs that the distribution imagecorruptions-imaug ships) or ``generated``; other kinds ignore it.
 
     Random numbers come from (kind, severity, index of the image) alone: every call gives the same levels.
 
-    Raises ValueError for images, a kind, a severity or textures other than these, and ImportError for photographs
-    of frost that are not installed.
+    Raises ValueError for images, a kind, a severity or textures other than these, and ImportError for
+    photographs of frost that are not installed.
     """
     _check(images, kind, severity, frost_textures)
     corruption = partial(frost, textures=frost_textures) if kind == "frost" else KINDS[kind]
@@ -62,8 +62,9 @@ def corrupt(images: Tensor, kind: str, severity: int, *, frost_textures: str = "
 def _chunks(images: Tensor) -> Iterator[range]:
     """Runs of indices whose intermediate results fit a processor's cache, or a fraction of a GPU's memory."""
     levels = CHUNK_LEVELS if images.device.type == "cpu" else GPU_CHUNK_LEVELS
-    count = max(1, levels // images[0:1].numel()) if len(images) else 1
-    return (range(start, min(start + count, len(images))) for start in range(0, len(images), count))
+    count = max(1, levels // math.prod(images.shape[1:]))
+    for start in range(0, len(images), count):
+        yield range(start, min(start + count, len(images)))
 
 
 def _check(images: Tensor, kind: str, severity: int, frost_textures: str) -> None:
@@ -75,6 +76,5 @@ def _check(images: Tensor, kind: str, severity: int, frost_textures: str) -> Non
         raise ValueError(f"unknown frost textures {frost_textures!r}; known are {', '.join(SOURCES)}")
     square = images.ndim == 4 and images.shape[1] == 3 and images.shape[2] == images.shape[3] >= LEAST_SIDE
     if images.dtype != torch.uint8 or not square:
-        raise ValueError(
-            f"images must be uint8 (N, 3, H, H) with H >= {LEAST_SIDE}, not {images.dtype} {tuple(images.shape)}"
-        )
+        found = f"{images.dtype} {tuple(images.shape)}"
+        raise ValueError(f"images must be uint8 (N, 3, H, H) with H >= {LEAST_SIDE}, not {found}")

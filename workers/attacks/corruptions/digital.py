@@ -3,10 +3,14 @@
 The constants are CIFAR-10-C's, severities 1 to 5 (Hendrycks & Dietterich 2019).
 """
 
+import io
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
-from torchvision.io import decode_jpeg, encode_jpeg
 
 from workers.attacks.corruptions.borders import symmetric
 from workers.attacks.corruptions.draws import Draws
@@ -46,7 +50,8 @@ def _bend(unit: Tensor, moves: Tensor) -> Tensor:
     near, far = size // 2 - size // 3, size // 2 + size // 3
     corners = torch.tensor([[far, far], [far, near], [near, near]], dtype=torch.float64)
     moved = functional.pad(corners + moves.cpu(), (0, 1), value=1)
-    from_column, from_row, offset = torch.linalg.solve(moved, corners).to(unit.device)[..., None, None].unbind(1)
+    to_source = torch.linalg.solve(moved, corners).to(unit.device)
+    from_column, from_row, offset = to_source[..., None, None].unbind(1)
     columns, rows = _positions(unit)
     source = columns * from_column + rows * from_row + offset
     return _sample(unit, source[:, 0], source[:, 1], mirrored_at_pixels=True).float().double()
@@ -82,9 +87,10 @@ def pixelate(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 
 def _box_ends(size: int, small: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """For each of ``size`` pixels, the first and last pixel whose centres its box of ``size / small`` pixels covers.
+    """For each pixel, the first and the last of the pixels that are averaged where it lies.
 
-    The box is narrower than two pixels, so that these are all that it covers.
+    A box is less than two pixels wide and so covers the centres of one or two, a centre on its right rim
+    included. At some odd sizes, where centres do lie on rims, Pillow's rounding decides otherwise.
     """
     box = (2 * torch.arange(size, device=device) + 1) * small // (2 * size)
     first = (2 * box * size + small) // (2 * small)
@@ -99,6 +105,12 @@ def _rounded_mean(one: Tensor, other: Tensor) -> Tensor:
 
 def jpeg_compression(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Through JPEG and back, image by image."""
-    quality = JPEG_QUALITY[severity - 1]
-    decoded = [decode_jpeg(encode_jpeg(image, quality)) for image in images.cpu()]
-    return torch.stack(decoded).to(images.device)
+    pixels = images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    decoded = np.stack([_through_jpeg(image, JPEG_QUALITY[severity - 1]) for image in pixels])
+    return torch.from_numpy(decoded).permute(0, 3, 1, 2).to(images.device)
+
+
+def _through_jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file, formats=["JPEG"]))

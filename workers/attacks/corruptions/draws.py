@@ -11,9 +11,9 @@ from workers.streams import stream
 class Draws:
     """The random numbers of the images ``indices`` under one kind and severity.
 
-    Each image has a stream of its own, derived from (kind, severity, index), so that its numbers do not depend on
-    the images beside it, and successive calls go on in it. The numbers are drawn on the CPU, so that they are the
-    same on every device. All methods return float64 (images, *shape) on ``device``.
+    Each image has a stream of its own, derived from (kind, severity, index), so that its numbers do not
+    depend on the images beside it, and successive calls go on in it. The numbers are drawn on the CPU, so
+    that they are the same on every device. All methods return float64 (images, *shape) on ``device``.
     """
 
     def __init__(self, kind: str, severity: int, indices: range, device: torch.device) -> None:

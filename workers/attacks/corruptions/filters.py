@@ -1,7 +1,7 @@
 """Linear filters, as sums of shifted images.
 
-The sums are single multiplications and additions in a fixed order. A library's convolution may choose its order by
-the batch's size, and the levels of an image would then depend on the images beside it.
+The sums are single multiplications and additions in a fixed order. A library's convolution may choose its
+order by the batch's size, and the levels of an image would then depend on the images beside it.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def correlate(images: Tensor, kernel: Tensor, fold: Fold) -> Tensor:
 
 
 def gaussian_blur(images: Tensor, sigma: float, fold: Fold, truncate: float = 4.0) -> Tensor:
-    """Images (..., H, W) under a Gaussian of ``sigma`` pixels, cut off after ``truncate`` sigmas as SciPy does."""
+    """Images (..., H, W) under a Gaussian of ``sigma`` pixels, cut off after ``truncate`` sigmas."""
     radius = int(truncate * sigma + 0.5)
     if radius == 0:
         return images

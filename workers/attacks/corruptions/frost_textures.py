@@ -4,10 +4,11 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
-from torchvision.io import ImageReadMode, decode_image
 
 from workers.attacks.corruptions.plasma import plasma_fractal
 from workers.streams import stream
@@ -16,7 +17,7 @@ SOURCES = ("package", "generated")
 PACKAGE = "imagecorruptions"
 PHOTOGRAPHS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
 PHOTOGRAPH_SCALE = 0.2
-# mean red, green and blue, and standard deviation: those of the photographs, which are almost as rough as noise
+# mean red, green and blue, and standard deviation, like the photographs'; the decay makes them as rough
 GENERATED_LOOKS = (
     (78, 149, 166, 19),
     (201, 205, 214, 22),
@@ -37,8 +38,8 @@ def frost_package_installed() -> bool:
 def frost_textures(source: str, side: int) -> tuple[Tensor, ...]:
     """Five textures uint8 (3, H, W) on the CPU, H and W greater than ``side``.
 
-    ``source`` is ``package``, the photographs that CIFAR-10-C was made with, or ``generated``, which are the same
-    on every call. Raises ImportError if the package is not installed.
+    ``source`` is ``package``, the photographs that CIFAR-10-C was made with, or ``generated``, which are the
+    same on every call. Raises ImportError if the package is not installed.
     """
     return _photographs(side) if source == "package" else _generated(side)
 
@@ -56,7 +57,8 @@ def _photographs(side: int) -> tuple[Tensor, ...]:
 
 def _photograph(path: Path, side: int) -> Tensor:
     """A photograph at a fifth of its size, as published, or as much larger as ``side`` needs."""
-    photograph = decode_image(str(path), ImageReadMode.RGB)
+    with Image.open(path) as file:
+        photograph = torch.from_numpy(np.array(file.convert("RGB"))).permute(2, 0, 1)
     scale = max(PHOTOGRAPH_SCALE, (side + 1) / min(photograph.shape[1:]))
     scaled = functional.interpolate(photograph[None].double(), scale_factor=scale, mode="bilinear")
     return scaled[0].round().to(torch.uint8)

@@ -13,9 +13,9 @@ Q16_PER_LEVEL = 257
 def motion_blur(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
     """Levels uint8 (N, C, H, W) blurred along a line that starts at each pixel; the same shape and type.
 
-    The line is ``2 * radius + 1`` pixels long, its weights are half a Gaussian of ``sigma`` pixels, and it points to
-    ``angles`` (N,), in degrees clockwise from the right. ImageMagick computes with 16 bits a channel: it rounds
-    there, and drops what is less than a level on the way back to 8 bits.
+    The line is ``2 * radius + 1`` pixels long, its weights are half a Gaussian of ``sigma`` pixels, and it
+    points to ``angles`` (N,), in degrees clockwise from the right. ImageMagick computes with 16 bits a
+    channel: it rounds there, and drops what is less than a level on the way back to 8 bits.
     """
     height, width = images.shape[-2:]
     pixels = images.flatten(2).to(torch.float64) * Q16_PER_LEVEL

@@ -3,7 +3,6 @@
 The constants are CIFAR-10-C's, severities 1 to 5 (Hendrycks & Dietterich 2019).
 """
 
-import torch
 from torch import Tensor
 
 from workers.attacks.corruptions.draws import Draws

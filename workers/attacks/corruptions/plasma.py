@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 from torch import Tensor
 
 FIRST_WIBBLE = 100.0
@@ -11,8 +10,8 @@ FIRST_WIBBLE = 100.0
 def plasma_fractal(noise: Tensor, decay: float) -> Tensor:
     """Height maps float64 (N, S, S) in [0, 1], where S is a power of two; their borders join.
 
-    ``noise`` (N, S * S - 1) is uniform in [-1, 1); with every halving of the step, the wibble that is added to the
-    neighbours' mean shrinks by ``decay`` and, as in the published code, enters squared.
+    ``noise`` (N, S * S - 1) is uniform in [-1, 1). With every halving of the step, the wibble that is added
+    to the neighbours' mean shrinks by ``decay``; as in the published code, it enters squared.
     """
     size = math.isqrt(noise.shape[1] + 1)
     heights = noise.new_zeros(len(noise), size, size)

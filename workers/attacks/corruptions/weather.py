@@ -3,6 +3,8 @@
 The constants are CIFAR-10-C's, severities 1 to 5 (Hendrycks & Dietterich 2019).
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -13,13 +15,25 @@ from workers.attacks.corruptions.pixels import to_levels, to_unit
 from workers.attacks.corruptions.plasma import plasma_fractal
 from workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
 
+
+class Snowfall(NamedTuple):
+    """How flakes are drawn, enlarged, cut off and blown, and which share of the image they leave as it is."""
+
+    mean: float
+    deviation: float
+    zoom: float
+    threshold: float
+    radius: int
+    sigma: float
+    kept: float
+
+
 SNOW = (
-    # flakes: mean, deviation, enlargement, threshold, radius and sigma of their motion; share of the image that stays
-    (0.1, 0.2, 1.0, 0.6, 8, 3, 0.95),
-    (0.1, 0.2, 1.0, 0.5, 10, 4, 0.9),
-    (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
-    (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
-    (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+    Snowfall(0.1, 0.2, 1.0, 0.6, 8, 3, 0.95),
+    Snowfall(0.1, 0.2, 1.0, 0.5, 10, 4, 0.9),
+    Snowfall(0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+    Snowfall(0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+    Snowfall(0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
 )
 FROST_WEIGHTS_OF_IMAGE_AND_TEXTURE = ((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))
 FOG_DENSITY_AND_DECAY = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))
@@ -29,21 +43,20 @@ LUMA = (0.299, 0.587, 0.114)
 
 def snow(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Whiten the image and let flakes fall over it, once as drawn and once turned upside down."""
-    *flakes, kept = SNOW[severity - 1]
-    layer = to_unit(_falling_flakes(images.shape[-1], *flakes, draws))
+    snowfall = SNOW[severity - 1]
+    kept = snowfall.kept
+    layer = to_unit(_flakes(images.shape[-1], snowfall, draws))
     unit = to_unit(images).float()
     whitened = kept * unit + (1 - kept) * torch.maximum(unit, _luma(unit) * 1.5 + 0.5)
     return to_levels(whitened + layer + layer.rot90(2, (-2, -1)))
 
 
-def _falling_flakes(
-    size: int, mean: float, deviation: float, zoom: float, threshold: float, radius: int, sigma: float, draws: Draws
-) -> Tensor:
+def _flakes(size: int, snowfall: Snowfall, draws: Draws) -> Tensor:
     """Bright spots smeared along lines within 45 degrees of the vertical; uint8 (N, 1, H, H)."""
-    spots = draws.normal(1, size, size).mul_(deviation).add_(mean)
-    spots = clipped_zoom(spots, *zoom_sides(size, zoom))
-    spots = spots.masked_fill(spots < threshold, 0)
-    return motion_blur(to_levels(spots), radius, sigma, draws.uniform(-135, -45))
+    spots = draws.normal(1, size, size).mul_(snowfall.deviation).add_(snowfall.mean)
+    spots = clipped_zoom(spots, *zoom_sides(size, snowfall.zoom))
+    spots = spots.masked_fill(spots < snowfall.threshold, 0)
+    return motion_blur(to_levels(spots), snowfall.radius, snowfall.sigma, draws.uniform(-135, -45))
 
 
 def _luma(unit: Tensor) -> Tensor:
@@ -61,7 +74,7 @@ def frost(images: Tensor, severity: int, draws: Draws, textures: str = "package"
     return mixed.clamp_(0, 255).to(torch.uint8)
 
 
-def _cut_out(textures: list[Tensor], size: int, which: float, row: float, column: float) -> Tensor:
+def _cut_out(textures: tuple[Tensor, ...], size: int, which: float, row: float, column: float) -> Tensor:
     """A square of ``size`` pixels out of one texture; the three places lie in [0, 1)."""
     texture = textures[int(which * len(textures))]
     top, left = int(row * (texture.shape[1] - size)), int(column * (texture.shape[2] - size))

@@ -1,4 +1,4 @@
-"""Enlarging the middle of an image by linear interpolation between its outermost pixels' centres, as SciPy does."""
+"""Enlarging the middle of an image by linear interpolation, from outermost centre to outermost centre."""
 
 import math
 
@@ -7,17 +7,21 @@ from torch import Tensor
 
 
 def clipped_zoom(images: Tensor, crop: int, zoomed: int) -> Tensor:
-    """The middle ``crop`` pixels of square float64 images (..., H, H), enlarged to ``zoomed`` >= H and trimmed to H."""
+    """The middle ``crop`` pixels of float64 images (..., H, H), enlarged to ``zoomed`` >= H, trimmed to H.
+
+    As SciPy's ``zoom``, but where its rounding leaves a black border at some sizes, the last pixel goes on.
+    """
     size = images.shape[-1]
     trim = (zoomed - size) // 2
     position = torch.arange(trim, trim + size, dtype=torch.float64, device=images.device)
-    position = (position * ((crop - 1) / (zoomed - 1))).clamp_(max=crop - 1)  # rounding may lead beyond the last pixel
+    position *= (crop - 1) / (zoomed - 1)
+    position.clamp_(max=crop - 1)  # rounding may lead beyond the last pixel
     middle = images.narrow(-2, (size - crop) // 2, crop).narrow(-1, (size - crop) // 2, crop)
     return _interpolate(_interpolate(middle, position, -2), position, -1)
 
 
 def zoom_sides(size: int, factor: float) -> tuple[int, int]:
-    """The sides ``(crop, zoomed)`` in whole pixels that stand for ``factor`` >= 1; nearby factors share theirs."""
+    """The sides (crop, zoomed) in whole pixels for ``factor`` >= 1; nearby factors share them."""
     crop = math.ceil(size / factor)
     return crop, round(crop * factor)
 

@@ -1,0 +1,134 @@
+"""The schedule: parents first, longest chain first, shared work made once, failures passed down."""
+
+import random
+
+import pytest
+
+from orchestrator.schedule import Schedule
+from sweeps.reader import parse_sweep
+from sweeps.tree import TrialTree, grow_tree
+from sweeps.trial import Trial
+
+SWEEP = """
+name: schedule
+dataset: {name: digits}
+baseline: {epochs: 4}
+adjustment: {epochs: 1, rewind_epoch: 1}
+axes:
+  architecture: [resnet20, resnet32]
+  structure: [filters, layers, both]
+  criterion: [l1, pls]
+  adjustment: [fine_tune, scratch_e, winning_ticket]
+  iterations: [1, 2, 3]
+"""
+
+
+@pytest.fixture(scope="module")
+def tree() -> TrialTree:
+    return grow_tree(parse_sweep(SWEEP))
+
+
+def run_all(schedule: Schedule, tree: TrialTree, workers: int, seed: int = 0) -> list[str]:
+    """Runs a schedule to its end with trials ending in random order; checks the rules at every step."""
+    chance = random.Random(seed)
+    running: dict[str, Trial] = {}
+    stored: set[str] = set()
+    shared: set[str] = set()
+    order = []
+    while not schedule.is_over:
+        while len(running) < workers and (trial := schedule.take()):
+            assert trial.parent is None or trial.parent.key in stored
+            making = {key for other in running.values() for key in other.shared_keys if key not in shared}
+            assert not making & set(trial.shared_keys), "two workers make the same scores"
+            running[trial.key] = trial
+            order.append(trial.key)
+        assert running, "nothing runs and nothing is ready: the schedule is stuck"
+        key = chance.choice(sorted(running))
+        trial = running[key]
+        if not shared.issuperset(trial.shared_keys) and chance.random() < 0.5:
+            schedule.made_shared(key)
+            shared.update(trial.shared_keys)
+            continue
+        schedule.finished(key)
+        shared.update(trial.shared_keys)
+        stored.add(key)
+        del running[key]
+    return order
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7, 100])
+def test_every_trial_runs_once_whatever_the_number_of_workers(tree: TrialTree, workers: int) -> None:
+    order = run_all(Schedule(tree), tree, workers, seed=workers)
+    assert sorted(order) == sorted(tree.trials)
+
+
+def test_what_is_done_is_not_handed_out(tree: TrialTree) -> None:
+    done = set(list(tree.trials)[:10])
+    order = run_all_from(tree, done)
+    assert not done & set(order)
+    assert len(order) == len(tree) - 10
+
+
+def run_all_from(tree: TrialTree, done: set[str]) -> list[str]:
+    schedule, order = Schedule(tree, done=done), []
+    while trial := schedule.take():
+        order.append(trial.key)
+        schedule.finished(trial.key)
+    return order
+
+
+def test_the_longest_remaining_chain_goes_first(tree: TrialTree) -> None:
+    schedule = Schedule(tree)
+    baseline = schedule.take()
+    assert baseline is not None
+    schedule.finished(baseline.key)
+    second = schedule.take()
+    assert second is not None and second.is_baseline, "the other baseline's chain is longer than any chain below it"
+    schedule.finished(second.key)
+    first_round = schedule.take()
+    assert first_round is not None
+    assert first_round.adjustment == "scratch_e", "three rounds of four epochs: the longest chain there is"
+
+
+def test_a_network_that_is_stored_lets_its_children_start_before_its_attacks_end(tree: TrialTree) -> None:
+    schedule = Schedule(tree)
+    baselines = [schedule.take(), schedule.take()]
+    assert schedule.take() is None
+    assert baselines[0] is not None
+    schedule.made_network(baselines[0].key)
+    child = schedule.take()
+    assert child is not None and child.parent is baselines[0]
+
+
+def test_a_failure_is_passed_down_and_the_others_go_on(tree: TrialTree) -> None:
+    schedule = Schedule(tree)
+    failing = schedule.take()
+    assert failing is not None and failing.is_baseline
+    lost = schedule.failed(failing.key)
+    assert {trial.key for trial in lost} == {t.key for t in tree if t.baseline is failing and t is not failing}
+    remaining = run_all(schedule, tree, workers=2)
+    assert len(remaining) == len(tree) - len(lost) - 1
+
+
+def test_a_failure_after_the_network_was_stored_costs_no_descendant(tree: TrialTree) -> None:
+    schedule = Schedule(tree)
+    trial = schedule.take()
+    assert trial is not None
+    schedule.made_network(trial.key)
+    assert schedule.failed(trial.key) == []
+
+
+def test_scores_are_made_by_another_sibling_when_the_first_fails(tree: TrialTree) -> None:
+    schedule = Schedule(tree)
+    for baseline in (schedule.take(), schedule.take()):
+        assert baseline is not None
+        schedule.finished(baseline.key)
+    taken: list[Trial] = []
+    while trial := schedule.take():
+        taken.append(trial)
+    first = next(trial for trial in taken if trial.score_keys)
+    siblings = [t for t in tree if t is not first and set(t.shared_keys) & set(first.shared_keys)]
+    assert siblings and not {t.key for t in siblings} & {t.key for t in taken}
+    schedule.failed(first.key)
+    again = schedule.take()
+    assert again is not None and again.key in {t.key for t in siblings}

@@ -1,0 +1,222 @@
+"""The corruptions against their published definition, and what holds whatever the definition."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from workers.attacks.corruptions import corrupt as corrupt_module
+from workers.attacks.corruptions import frost_textures
+from workers.attacks.corruptions.corrupt import KINDS, corrupt
+from workers.attacks.corruptions.draws import Draws
+
+for oracle in ("cv2", "scipy", "skimage", "imagecorruptions"):
+    pytest.importorskip(oracle, reason=f"the published definition needs {oracle}, which is not installed")
+
+from tests.workers.attacks.published_corruptions import FreshNumbers, publish  # noqa: E402
+
+SEVERITIES = (1, 2, 3, 4, 5)
+RANDOM = tuple(
+    "gaussian_noise shot_noise impulse_noise glass_blur motion_blur snow frost fog elastic_transform".split()
+)
+# Where the order of float operations differs from the published one, a value on the cut between two levels may fall
+# to either: the largest share of levels that may differ, by one. All other kinds are equal level by level.
+MAY_DIFFER_BY_ONE = {
+    "zoom_blur": 0.001,
+    "snow": 0.001,
+    "brightness": 0.1,  # pixels with a channel at 255 keep their levels, of which the way through the hue loses one
+    "contrast": 0.005,
+    "elastic_transform": 0.001,
+}
+# Of these, the published constants trade one property for another on the way from severity 1 to 5.
+NOT_STEADY = ("glass_blur", "motion_blur", "snow", "frost", "elastic_transform", "pixelate")
+
+
+def make_images(count: int, size: int) -> Tensor:
+    """Images with smooth areas, edges, a little grain and both ends of the scale; uint8 (count, 3, size, size)."""
+    generator = torch.Generator().manual_seed(size)
+    coarse = torch.rand(count, 3, 5, 5, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")
+    edges = torch.rand(count, 3, 1, 1, generator=generator) * (smooth[:, :1] > 0.6)
+    grain = 0.02 * torch.randn(count, 3, size, size, generator=generator)
+    return ((1.6 * smooth - 0.4 + 0.5 * edges + grain).clamp(0, 1) * 255).to(torch.uint8)
+
+
+class OurNumbers:
+    """The numbers that our corruption draws for one image, for the published definition to use."""
+
+    def __init__(self, kind: str, severity: int, index: int) -> None:
+        self._draws = Draws(kind, severity, range(index, index + 1), torch.device("cpu"))
+
+    def normal(self, *shape: int) -> np.ndarray:
+        return self._draws.normal(*shape)[0].numpy()
+
+    def uniform(self, low: float, high: float, *shape: int) -> np.ndarray:
+        return self._draws.uniform(low, high, *shape)[0].numpy()
+
+    def poisson(self, rates: np.ndarray) -> np.ndarray:
+        return self._draws.poisson(torch.from_numpy(rates)[None])[0].numpy()
+
+
+def published(images: Tensor, kind: str, severity: int, numbers: Callable[[int], object]) -> Tensor:
+    """The published definition of every image; ``numbers`` gives those of an index."""
+    pixels = images.permute(0, 2, 3, 1).numpy()
+    made = [publish(image, kind, severity, numbers(index)) for index, image in enumerate(pixels)]
+    return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("severity", SEVERITIES)
+@pytest.mark.parametrize("size", [16, 32])
+def test_same_numbers_give_the_published_levels(kind: str, severity: int, size: int) -> None:
+    images = make_images(6, size)
+    expected = published(images, kind, severity, lambda index: OurNumbers(kind, severity, index))
+    difference = (corrupt(images, kind, severity).int() - expected.int()).abs()
+    assert difference.max() <= (kind in MAY_DIFFER_BY_ONE)
+    assert (difference > 0).float().mean() <= MAY_DIFFER_BY_ONE.get(kind, 0)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "frost"])
+def test_the_published_definition_holds_at_64_pixels(kind: str) -> None:
+    """Frost is left out: one published photograph is smaller than 64 pixels there, and ours is enlarged."""
+    images = make_images(2, 64)
+    expected = published(images, kind, 5, lambda index: OurNumbers(kind, 5, index))
+    difference = (corrupt(images, kind, 5).int() - expected.int()).abs()
+    assert difference.max() <= (kind in MAY_DIFFER_BY_ONE)
+    assert (difference > 0).float().mean() <= MAY_DIFFER_BY_ONE.get(kind, 0)
+
+
+@pytest.mark.parametrize("kind", RANDOM)
+def test_our_numbers_are_distributed_as_the_published_ones(kind: str) -> None:
+    """The change that a corruption makes has the mean, spread and histogram that NumPy's own numbers give it."""
+    images = make_images(150, 32)
+    ours = corrupt(images, kind, 3).double() - images
+    theirs = published(images, kind, 3, FreshNumbers).double() - images
+    error = 4 * (ours.mean((1, 2, 3)).std() + theirs.mean((1, 2, 3)).std()) / len(images) ** 0.5
+    assert abs(ours.mean() - theirs.mean()) < error
+    assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.05)
+    bins = torch.linspace(-256, 256, 65, dtype=torch.float64)
+    shares = [torch.histogram(change.flatten(), bins)[0] / change.numel() for change in (ours, theirs)]
+    assert (shares[0] - shares[1]).abs().sum() / 2 < 0.03
+
+
+def test_draws_are_independent_between_images_kinds_and_severities() -> None:
+    many = Draws("fog", 1, range(64), torch.device("cpu")).uniform(0, 1, 4096)
+    assert 0 <= many.min() and many.max() < 1
+    assert torch.corrcoef(many).triu(1).abs().max() < 0.1  # 64 · 63 / 2 pairs of deviation 1 / 64
+    same = Draws("fog", 1, range(64), torch.device("cpu")).uniform(0, 1, 4096)
+    assert torch.equal(many, same)
+    for other in (
+        Draws("frost", 1, range(64), torch.device("cpu")),
+        Draws("fog", 2, range(64), torch.device("cpu")),
+    ):
+        assert not torch.isclose(many, other.uniform(0, 1, 4096)).all(1).any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_is_the_same_in_any_chunk_and_on_every_call(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = make_images(23, 32)
+    whole = corrupt(images, kind, 4)
+    assert torch.equal(corrupt(images, kind, 4), whole)
+    assert torch.equal(corrupt(images[:5], kind, 4), whole[:5])
+    monkeypatch.setattr(corrupt_module, "CHUNK_LEVELS", 4 * 3 * 32 * 32)
+    assert torch.equal(corrupt(images, kind, 4), whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [16, 25, 96])
+def test_every_size_keeps_shape_and_type_and_leaves_the_original_alone(kind: str, size: int) -> None:
+    images = make_images(2, size)
+    before = images.clone()
+    corrupted = corrupt(images, kind, 5)
+    assert corrupted.shape == images.shape and corrupted.dtype == torch.uint8
+    assert torch.equal(images, before)
+    assert not torch.equal(corrupted, images)
+    assert corrupt(images[:0], kind, 5).shape == (0, 3, size, size)
+
+
+def test_an_image_laid_out_otherwise_gives_the_same_levels() -> None:
+    images = make_images(3, 32)
+    for kind in KINDS:
+        turned = images.to(memory_format=torch.channels_last)
+        assert torch.equal(corrupt(turned, kind, 2), corrupt(images, kind, 2)), kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_higher_severity_distorts_more(kind: str) -> None:
+    images = make_images(60, 32)
+    distortions = [(corrupt(images, kind, s).double() - images).abs().mean().item() for s in SEVERITIES]
+    assert distortions[-1] > 1.2 * distortions[0]
+    if kind not in NOT_STEADY:
+        assert distortions == sorted(distortions)
+
+
+def test_zooming_leaves_no_black_border() -> None:
+    """SciPy does at 35 pixels and a factor of 1.2, where rounding leads it beyond the last pixel."""
+    white = torch.full((1, 3, 35, 35), 255, dtype=torch.uint8)
+    assert corrupt(white, "zoom_blur", 5).min() == 255
+
+
+def test_the_published_photographs_are_a_fifth_of_their_size() -> None:
+    sides = [tuple(texture.shape) for texture in frost_textures.frost_textures("package", 32)]
+    assert sides == [(3, 120, 180), (3, 63, 112), (3, 63, 112), (3, 70, 105), (3, 99, 132)]
+
+
+@pytest.mark.parametrize("size", [32, 96, 224])
+def test_both_sources_give_textures_larger_than_the_image(size: int) -> None:
+    for source in frost_textures.SOURCES:
+        assert all(min(texture.shape[1:]) > size for texture in frost_textures.frost_textures(source, size))
+
+
+def test_generated_frost_resembles_the_photographs() -> None:
+    images = make_images(200, 32)
+    photographed = corrupt(images, "frost", 3).double()
+    generated = corrupt(images, "frost", 3, frost_textures="generated").double()
+    assert torch.equal(generated, corrupt(images, "frost", 3, frost_textures="generated").double())
+    assert not torch.equal(generated, photographed)
+    assert abs(generated.mean() - photographed.mean()) < 5
+    assert generated.std().item() == pytest.approx(photographed.std().item(), rel=0.1)
+
+
+def test_missing_photographs_are_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert frost_textures.frost_package_installed()
+    monkeypatch.setattr(frost_textures, "PACKAGE", "a_package_that_nobody_installs")
+    frost_textures.frost_textures.cache_clear()
+    assert not frost_textures.frost_package_installed()
+    with pytest.raises(ImportError, match=r"^frost needs .* imagecorruptions-imaug.*='generated'$"):
+        corrupt(make_images(1, 32), "frost", 1)
+    assert corrupt(make_images(1, 32), "frost", 1, frost_textures="generated").any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "rain"}, r"^unknown corruption 'rain'; known are gaussian_noise, .*, jpeg_compression$"),
+        ({"severity": 0}, "^severity is 0 but must be 1, 2, 3, 4 or 5$"),
+        ({"severity": 6}, "^severity is 6 but must be 1, 2, 3, 4 or 5$"),
+        ({"frost_textures": "snowy"}, "^unknown frost textures 'snowy'; known are package, generated$"),
+        (
+            {"images": torch.zeros(1, 3, 32, 32)},
+            r"^images must be uint8 .* not torch.float32 \(1, 3, 32, 32\)$",
+        ),
+        (
+            {"images": torch.zeros(1, 3, 32, 31, dtype=torch.uint8)},
+            r"^images must be uint8 .*\(1, 3, 32, 31\)$",
+        ),
+        ({"images": torch.zeros(1, 3, 8, 8, dtype=torch.uint8)}, r"^images must be uint8 .*\(1, 3, 8, 8\)$"),
+        ({"images": torch.zeros(3, 32, 32, dtype=torch.uint8)}, r"^images must be uint8 .*\(3, 32, 32\)$"),
+    ],
+)
+def test_mistakes_are_one_clear_line(change: dict[str, object], message: str) -> None:
+    arguments = {
+        "images": make_images(1, 32),
+        "kind": "fog",
+        "severity": 1,
+        "frost_textures": "generated",
+    } | change
+    with pytest.raises(ValueError, match=message):
+        corrupt(**arguments)  # type: ignore[arg-type]
