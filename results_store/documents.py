@@ -71,7 +71,7 @@ class EvaluationResult(TypedDict):
 
 
 class FailureResult(TypedDict):
-    """A trial could not be done. It is superseded once a result named in ``missing`` is all there."""
+    """A trial could not be done. A success replaces it: the network, and one of each of the ``evaluations``."""
 
     kind: Literal["failure"]
     key: str
@@ -79,7 +79,7 @@ class FailureResult(TypedDict):
     baseline_key: str
     control_key: str | None
     settings: TrialSettings
-    missing: list[str]
+    evaluations: list[str]
     error: str
     details: str
     finished_at: float
@@ -96,7 +96,7 @@ def failure_of(trial: Trial, error: str, details: str = "") -> FailureResult:
         "key": trial.key,
         **trial.relations,
         "settings": trial.settings,
-        "missing": list(trial.result_keys),
+        "evaluations": list(trial.evaluations),
         "error": error,
         "details": details,
         "finished_at": time.time(),

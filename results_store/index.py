@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from results_store.documents import Plain
-from results_store.errors import NotStored
+from results_store.errors import StoreError
 from results_store.objects import Objects
 
 RESULTS = "results"
@@ -27,11 +27,22 @@ class Index:
         self.documents: dict[str, Plain] = _read(objects)
 
     def catch_up(self, listed: Sequence[str]) -> bool:
-        """Reads the results that are ``listed`` and not known yet. Returns whether there were any."""
-        missing = [name for name in listed if name.endswith(".json") and name not in self.documents]
-        for name in missing:
-            self.documents[name] = json.loads(self._objects.get(f"{RESULTS}/{name}"))
-        return bool(missing)
+        """Reads the results that are ``listed`` and not known yet, and forgets those that are gone.
+
+        Returns:
+            Whether there were any.
+        """
+        known = self.documents
+        names = [name for name in listed if name.endswith(".json")]
+        self.documents = {name: known[name] if name in known else self._read_result(name) for name in names}
+        return self.documents.keys() != known.keys()
+
+    def _read_result(self, name: str) -> Plain:
+        try:
+            document: Plain = json.loads(self._objects.get(f"{RESULTS}/{name}"))
+        except ValueError as error:
+            raise StoreError(f"{self._objects.path(f'{RESULTS}/{name}')}: is not JSON: {error}") from None
+        return document
 
     def write(self) -> None:
         """Stores the index."""
@@ -45,7 +56,7 @@ class Index:
 def _read(objects: Objects) -> dict[str, Plain]:
     try:
         table = pq.read_table(io.BytesIO(objects.get(INDEX)))
-    except (NotStored, pa.ArrowInvalid):
+        names, texts = table.column("name").to_pylist(), table.column("document").to_pylist()
+        return {name: json.loads(text) for name, text in zip(names, texts, strict=True)}
+    except (StoreError, pa.ArrowException, OSError, LookupError, ValueError):  # lost or damaged: it is made anew
         return {}
-    names, texts = table.column("name").to_pylist(), table.column("document").to_pylist()
-    return {name: json.loads(text) for name, text in zip(names, texts, strict=True)}

@@ -35,8 +35,9 @@ class Objects:
                 _replace(Path(self._path(name)), content)
             else:
                 self._fs.pipe_file(self._path(name), content)
-        except OSError as error:
-            raise StoreError(f"{self._path(name)}: cannot be written: {error.strerror or error}") from error
+        except (OSError, ValueError, NotImplementedError) as error:  # the latter two of fsspec's read-only places
+            why = getattr(error, "strerror", None) or error
+            raise StoreError(f"{self._path(name)}: cannot be written: {why}") from error
 
     def get(self, name: str) -> bytes:
         """The object's bytes. Raises: NotStored where there is none, StoreError where it cannot be read."""
@@ -54,28 +55,37 @@ class Objects:
         return bool(self._fs.exists(self._path(name)))
 
     def names(self, folder: str) -> list[str]:
-        """The names of the objects right below ``folder``, sorted; one listing. Hidden ones are left out."""
+        """The names of the objects right below ``folder``, sorted; one listing. Hidden ones are left out.
+
+        Raises:
+            StoreError: it cannot be listed; a folder that is not there is empty.
+        """
         self._fs.invalidate_cache()
         try:
             listed = self._fs.ls(self._path(folder), detail=False)
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise StoreError(f"{self._path(folder)}: cannot be read: {error.strerror or error}") from error
         names = (str(path).rstrip("/").rsplit("/", 1)[-1] for path in listed)
         return sorted(name for name in names if name and not name.startswith("."))
 
     def delete(self, name: str) -> None:
-        """Removes an object; one that is not there is as well."""
+        """Removes an object; one that is not there is as well. Raises: StoreError where that cannot be done."""
         try:
             self._fs.rm_file(self._path(name))
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise StoreError(f"{self._path(name)}: cannot be deleted: {error.strerror or error}") from error
 
     def path(self, name: str) -> str:
         """Where the object lies: a local path or a URL."""
         return self._path(name) if self.is_local else str(self._fs.unstrip_protocol(self._path(name)))
 
     def _path(self, name: str) -> str:
-        return f"{str(self._root).rstrip('/')}/{name}" if name else str(self._root)
+        root = str(self._root)
+        return f"{root.rstrip('/')}/{name}" if root and name else root or name
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -191,10 +191,15 @@ class Store:
     # tables
 
     def refresh_tables(self) -> bool:
-        """Makes the tables anew if there are results that they lack. Returns whether that was so."""
+        """Makes the tables anew if there are results or columns that they lack. Returns whether that was so.
+
+        Where there is no store yet, none is made.
+        """
         listed = self.objects.names(RESULTS)
+        if not listed and not self.objects.has(_ABOUT):
+            return False
         contents = key_of("results", listed)
-        if all(self._table_contents(table) == contents for table in TABLES):
+        if all(self._is_current(table, contents) for table in TABLES):
             return False
         index = Index(self.objects)
         if index.catch_up(listed):
@@ -205,14 +210,13 @@ class Store:
             self.objects.put(_table_object(table), buffer.getvalue())
         return True
 
-    def _table_contents(self, table: str) -> str | None:
-        """Which results a table was made from, as the key of their names; None where there is no table."""
+    def _is_current(self, table: str, contents: str) -> bool:
+        """Whether a table is there with today's columns, made from these results (the key of their names)."""
         try:
             schema = pq.read_schema(io.BytesIO(self.objects.get(_table_object(table))))
-        except NotStored:
-            return None
-        contents: bytes = (schema.metadata or {}).get(_CONTENTS, b"")
-        return contents.decode()
+        except (NotStored, pa.ArrowException, OSError):  # lost or damaged
+            return False
+        return bool(schema.equals(_table_schema(table, contents), check_metadata=True))
 
     def table(self, name: str) -> pd.DataFrame:
         """A table (``trials``, ``attacks``, ``history``), refreshed where results are missing from it.
@@ -260,10 +264,12 @@ def finished_now() -> float:
 
 
 def _make_table(table: str, index: Index, contents: str) -> pa.Table:
+    return pa.Table.from_pylist(rows_of(table, index.documents.values()), schema=_table_schema(table, contents))
+
+
+def _table_schema(table: str, contents: str) -> pa.Schema:
     schema = arrow_schema(table)
-    metadata = {**(schema.metadata or {}), _CONTENTS: contents}
-    rows = rows_of(table, index.documents.values())
-    return pa.Table.from_pylist(rows, schema=schema.with_metadata(metadata))
+    return schema.with_metadata({**(schema.metadata or {}), _CONTENTS: contents})
 
 
 def _table_object(table: str) -> str:

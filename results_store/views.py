@@ -18,20 +18,20 @@ class Known:
         self.networks: dict[str, NetworkResult] = {}
         self.evaluations: dict[str, list[EvaluationResult]] = defaultdict(list)
         self.failures: dict[str, FailureResult] = {}
-        keys: set[str] = set()
         for document in sorted(documents, key=lambda document: (document["finished_at"], document["key"])):
             if document["kind"] == "network":
                 self.networks[document["key"]] = document
-                keys.add(document["key"])
             elif document["kind"] == "evaluation":
                 self.evaluations[document["trial_key"]].append(document)
-                keys.add(document["key"])
             else:
                 self.failures[document["key"]] = document  # the latest replaces earlier ones
         # A success replaces a failure, whichever came last.
-        self.failures = {
-            key: failure for key, failure in self.failures.items() if not keys.issuperset(failure["missing"])
-        }
+        self.failures = {key: failure for key, failure in self.failures.items() if not self._succeeded(failure)}
+
+    def _succeeded(self, failure: FailureResult) -> bool:
+        """Whether the network is there, and an evaluation by each attack, be it with other settings."""
+        made = {evaluation["attack"] for evaluation in self.evaluations.get(failure["key"], [])}
+        return failure["key"] in self.networks and made.issuperset(failure["evaluations"])
 
 
 def trial_rows(known: Known) -> list[Row]:

@@ -1,9 +1,10 @@
 """The settings of each attack: severities, and the headline severity that enters ``robustness``."""
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal, get_args
+from importlib.util import find_spec
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sweeps.block import Block
 from sweeps.numbers import Number, Whole
@@ -31,8 +32,27 @@ Side = Annotated[Whole, Field(ge=1)]
 Severity = Annotated[Whole, Field(ge=1, le=5)]
 
 
+def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(sorted(set(values)))
+
+
+# The order and the repetition of severities and kinds mean nothing, so neither changes a key.
+Epsilons = Annotated[tuple[Epsilon, ...], Field(min_length=1), AfterValidator(_sorted_once)]
+Sides = Annotated[tuple[Side, ...], Field(min_length=1), AfterValidator(_sorted_once)]
+Severities = Annotated[tuple[Severity, ...], Field(min_length=1), AfterValidator(_sorted_once)]
+Kinds = Annotated[
+    tuple[CorruptionKind, ...],
+    Field(min_length=1),
+    AfterValidator(lambda kinds: tuple(kind for kind in CORRUPTION_KINDS if kind in kinds)),
+]
+
+
 class AttackSettings(Block):
     """One attack's block of a sweep file."""
+
+    def settled(self) -> Self:
+        """The settings with every choice made that depends on what is installed: a key must not depend on it."""
+        return self
 
     def headline_text(self) -> str:
         """The headline severity in words; it becomes part of a trial's ``robustness_definition``."""
@@ -46,7 +66,7 @@ class Clean(AttackSettings):
 class Fgsm(AttackSettings):
     """One step along the sign of the loss's gradient (Goodfellow et al. 2015); ε in [0, 1] pixel units."""
 
-    epsilons: tuple[Epsilon, ...] = Field(default=(2 / 255, 4 / 255, 8 / 255, 16 / 255), min_length=1)
+    epsilons: Epsilons = (2 / 255, 4 / 255, 8 / 255, 16 / 255)
     headline: Epsilon = 8 / 255
 
     @model_validator(mode="after")
@@ -62,7 +82,7 @@ class Fgsm(AttackSettings):
 class Occlusion(AttackSettings):
     """A centred black square; ``sides`` in pixels. Left out, they are eight steps up to half of the image's side."""
 
-    sides: tuple[Side, ...] | None = Field(default=None, min_length=1)
+    sides: Sides | None = None
     headline: Side | None = None
 
     @model_validator(mode="after")
@@ -95,11 +115,11 @@ class Corruptions(AttackSettings):
     """The common corruptions of Hendrycks and Dietterich (2019), generated with CIFAR-10-C's constants.
 
     ``frost_textures``: those of the installed imagecorruptions-imaug (``package``), one of ours (``generated``), or
-    the first where it is installed (``auto``, which the planner settles before a key is made).
+    the first where it is installed (``auto``, which is settled before a key is made).
     """
 
-    kinds: tuple[CorruptionKind, ...] = Field(default=CORRUPTION_KINDS, min_length=1)
-    severities: tuple[Severity, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
+    kinds: Kinds = CORRUPTION_KINDS
+    severities: Severities = (1, 2, 3, 4, 5)
     headline: Severity = 5
     frost_textures: Literal["auto", "package", "generated"] = "auto"
 
@@ -109,8 +129,17 @@ class Corruptions(AttackSettings):
             raise ValueError(f"headline {self.headline} is not among the severities")
         return self
 
+    def settled(self) -> Self:
+        if self.frost_textures != "auto":
+            return self
+        textures = "package" if find_spec("imagecorruptions") else "generated"
+        return self.model_copy(update={"frost_textures": textures})
+
     def headline_text(self) -> str:
-        return f"mean of {len(self.kinds)} kinds at {self.headline}"
+        is_all = self.kinds == CORRUPTION_KINDS
+        kinds = f"{len(self.kinds)} kinds" if is_all else ", ".join(self.kinds)
+        frost = " with generated frost" if self.frost_textures == "generated" and "frost" in self.kinds else ""
+        return f"mean of {kinds} at {self.headline}{frost}"
 
 
 class Attacks(Block):

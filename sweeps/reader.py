@@ -14,6 +14,11 @@ from sweeps.names import nearest, unknown_name
 
 BUILT_IN = Path(__file__).parent
 
+# PyYAML lets a ValueError through for what looks like a date and is none: 2021-02-30.
+_YAML_ERRORS = (yaml.YAMLError, ValueError)
+
+_KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
 Place = tuple[str | int, ...]
 
 
@@ -55,13 +60,19 @@ def read_sweep(name_or_path: str, overrides: Sequence[str] = ()) -> Sweep:
 
 def parse_sweep(text: str, overrides: Sequence[str] = (), *, source: str = "sweep") -> Sweep:
     """As ``read_sweep``, of YAML text; ``source`` stands before each message."""
-    document, places = _parse_yaml(text, source)
-    for override in overrides:
-        _apply(override, document, places)
     try:
+        document, places = _parse_yaml(text, source)
+        for override in overrides:
+            _apply(override, document, places)
         return Sweep.model_validate(document)
     except ValidationError as errors:
-        raise SweepError(_message(errors.errors(), document, places)) from None
+        raise SweepError(_one_line(_message(errors.errors(), document, places))) from None
+    except SweepError as error:
+        raise SweepError(_one_line(str(error))) from None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines())
 
 
 class _Places:
@@ -92,7 +103,7 @@ def _parse_yaml(text: str, source: str) -> tuple[dict[str, Any], _Places]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except _YAML_ERRORS as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{source}:{mark.line + 1}" if mark else source
         raise SweepError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
@@ -102,20 +113,25 @@ def _parse_yaml(text: str, source: str) -> tuple[dict[str, Any], _Places]:
     return document, places
 
 
-def _note_lines(node: yaml.Node, place: Place, places: _Places) -> None:
+def _note_lines(node: yaml.Node, place: Place, places: _Places, above: tuple[yaml.Node, ...] = ()) -> None:
+    if node in above:
+        raise SweepError(f"{places.of(place)}: {_dotted(place)}: refers to a block that it is in itself")
+    above = (*above, node)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
             line = f"{places.source}:{key.start_mark.line + 1}"
+            if key.tag not in _KEY_TAGS:
+                raise SweepError(f"{line}: {_dotted((*place, key.value))}: a key is a word, not a number or the like")
             if key.value in seen:
                 raise SweepError(f"{line}: {_dotted((*place, key.value))}: the key stands here twice")
             seen.add(key.value)
             places.put((*place, key.value), line)
-            _note_lines(value, (*place, key.value), places)
+            _note_lines(value, (*place, key.value), places, above)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             places.put((*place, index), f"{places.source}:{value.start_mark.line + 1}")
-            _note_lines(value, (*place, index), places)
+            _note_lines(value, (*place, index), places, above)
 
 
 def _apply(override: str, document: dict[str, Any], places: _Places) -> None:
@@ -126,39 +142,47 @@ def _apply(override: str, document: dict[str, Any], places: _Places) -> None:
         raise SweepError(f"--set {override}: write it as key=value, for example --set baseline.epochs=3")
     try:
         value = yaml.safe_load(value_text)
-    except yaml.YAMLError:
+    except _YAML_ERRORS:
         raise SweepError(f"{at}: {value_text!r} is not a YAML value") from None
-    *parents, last = [int(part) if part.isdigit() else part for part in dotted.split(".")]
+    *parents, last = [int(part) if part.isdecimal() else part for part in dotted.split(".")]
     here: Any = document
     place: Place = ()
     for part in parents:
-        place = (*place, part)
-        if isinstance(here, dict) and here.get(part) is None:
+        if isinstance(here, dict) and isinstance(part, str) and here.get(part) is None:
             here[part] = {}
-        here = _step(here, part, at)
-    if isinstance(here, list):
-        _step(here, last, at)
-    elif not isinstance(here, dict):
-        raise SweepError(f"{at}: {_dotted(place)} is a value and has no keys")
+            places.replace((*place, part), at)
+        here = _step(here, part, place, at)
+        place = (*place, part)
+    if not isinstance(here, dict) or isinstance(last, int):
+        _step(here, last, place, at)
     here[last] = value
     places.replace((*place, last), at)
 
 
-def _step(here: Any, part: str | int, at: str) -> Any:
-    if isinstance(here, list) and not isinstance(part, int):
-        raise SweepError(f"{at}: this is a list of {len(here)}; name one by its number, for example axes.0.criterion")
-    try:
+def _step(here: Any, part: str | int, place: Place, at: str) -> Any:
+    if isinstance(here, dict) and isinstance(part, str):
         return here[part]
-    except (KeyError, IndexError, TypeError):
-        raise SweepError(f"{at}: there is no {part!r} here") from None
+    what = _dotted(place)
+    if not isinstance(here, list):
+        raise SweepError(f"{at}: {what} is {'no list' if isinstance(part, int) else 'a value and has no keys'}")
+    if isinstance(part, str):
+        raise SweepError(f"{at}: {what} is a list of {len(here)}; name one by its number, for example {what}.0.{part}")
+    if part >= len(here):
+        raise SweepError(f"{at}: {what} is a list of {len(here)}, counted from 0")
+    return here[part]
 
 
 def _message(errors: Iterable[ErrorDetails], document: Mapping[str, Any], places: _Places) -> str:
-    first, *others = sorted(errors, key=_rank)
+    first, *others = sorted((error for error in errors if not _follows_from_another(error)), key=_rank)
     place = _in_document(first["loc"], document)
     more = f" (and {len(others)} more to mend)" if others else ""
     key = _dotted(place)
     return f"{places.of(place)}: {f'{key}: ' if key else ''}{_reason(first, place)}{more}"
+
+
+def _follows_from_another(error: ErrorDetails) -> bool:
+    """A list that is too short only because its values are wrong."""
+    return error["type"] == "too_short" and bool(error["input"])
 
 
 def _rank(error: ErrorDetails) -> int:
@@ -170,6 +194,10 @@ def _reason(error: ErrorDetails, place: Place) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown_name(str(error["loc"][-1]), "a key here", _keys_beside(error["loc"]))
+    if kind == "missing" and isinstance(error["loc"][-1], int):
+        return f"has too few values: {_shown(error['input'])}"
+    if kind == "too_long":
+        return f"takes {context['max_length']} values, not {context['actual_length']}"
     if kind == "missing":
         return f"is not set; give it in the file or with --set {_dotted(place)}=…"
     if kind == "literal_error":
@@ -181,7 +209,20 @@ def _reason(error: ErrorDetails, place: Place) -> str:
     if kind in ("too_short", "missing_argument"):
         return "is empty; give at least one value"
     text = error["msg"].removeprefix("Value error, ")
-    return text if kind == "value_error" else f"{text[0].lower()}{text[1:]}, not {_shown(error['input'])}"
+    if kind == "value_error":
+        return text
+    return f"{_PLAIN_WORDS.get(kind) or f'{text[0].lower()}{text[1:]}'}, not {_shown(error['input'])}"
+
+
+_PLAIN_WORDS = {
+    "model_type": "should be a block of keys",
+    "model_attributes_type": "should be a block of keys",
+    "tuple_type": "should be a list",
+    "int_type": "should be a whole number",
+    "string_type": "should be a word",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+}
 
 
 def _shown(value: Any) -> str:

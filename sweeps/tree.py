@@ -1,13 +1,10 @@
 """The trial tree: every trial of a sweep joined to its parent, a baseline being a root."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from itertools import product
 
-from sweeps.attacks import AttackSettings, Corruptions
 from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE
 from sweeps.fingerprints import Fingerprints, data_fingerprints, file_sha256
 from sweeps.language import Axes, Sweep, Training
@@ -63,15 +60,6 @@ def _weights_sha256(sweep: Sweep) -> str | None:
     return file_sha256(sweep.baseline.weights, "baseline.weights") if sweep.baseline.weights else None
 
 
-def _settled(attacks: dict[str, AttackSettings]) -> dict[str, AttackSettings]:
-    """The attacks with ``auto`` replaced by what this installation has: a key must not depend on the worker."""
-    corruptions = attacks.get("corruptions")
-    if isinstance(corruptions, Corruptions) and corruptions.frost_textures == "auto":
-        textures = "package" if find_spec("imagecorruptions") else "generated"
-        attacks = attacks | {"corruptions": corruptions.model_copy(update={"frost_textures": textures})}
-    return attacks
-
-
 class _Grower:
     """Grows one tree, making each trial once."""
 
@@ -84,17 +72,17 @@ class _Grower:
             test_fingerprint=data.test,
             precision=sweep.precision,
             threads=sweep.resources.cpu,
-            attacks=_settled(sweep.attacks.chosen()),
+            attacks={name: settings.settled() for name, settings in sweep.attacks.chosen().items()},
             weights=sweep.baseline.weights,
         )
         self._made: dict[tuple[object, ...], Trial] = {}
-        self._invalid: Counter[tuple[str, str]] = Counter()
+        self._invalid: dict[tuple[str, str], set[tuple[object, ...]]] = {}
 
     def grow(self) -> TrialTree:
         asked = frozenset(key for grid in self._sweep.axes for key in self._grow_grid(grid))
         with_controls = self._sweep.control
         trials = {t.key: t for t in self._made.values() if with_controls or not t.is_control}
-        invalid = tuple(Invalid(what, reason, count) for (what, reason), count in self._invalid.items())
+        invalid = tuple(Invalid(what, reason, len(places)) for (what, reason), places in self._invalid.items())
         return TrialTree(trials, asked, invalid)
 
     def _grow_grid(self, grid: Axes) -> Iterator[str]:
@@ -107,7 +95,8 @@ class _Grower:
                 if iterations == 0:
                     yield self._baseline(architecture, seed).key
                 elif impossible:
-                    self._invalid[impossible] += 1
+                    place = (architecture, structure, criterion, adjustment, ratio, seed, iterations)
+                    self._invalid.setdefault(impossible, set()).add(place)
                 else:
                     yield self._pruned(architecture, structure, criterion, adjustment, ratio, seed, iterations).key
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sweeps.errors import UserError
 from sweeps.language import Resources
 
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 20
 _PROBE = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 
 

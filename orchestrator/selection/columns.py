@@ -38,6 +38,9 @@ COMPARABLE_WITHIN: dict[str, Callable[[str], bool]] = {
 }
 """Column -> which figures can be compared only between trials that agree in it."""
 
+DIAGNOSTICS = frozenset({"logit_margin", "vanishing_gradients"})
+"""Figures of all test images alone: they tell of a network, and nothing is chosen by them."""
+
 REQUIRED = (*SETTINGS, SEED, *COMPARABLE_WITHIN, "trial_key", "error", "parameters", "flops")
 
 
@@ -77,7 +80,7 @@ def figures(columns: Iterable[str]) -> list[str]:
     """The figures that can be chosen by: those with a selection half, and those that have no halves."""
     columns = list(columns)
     names = dict.fromkeys(column.removesuffix(SELECTION) for column in columns if not column.endswith(REPORT))
-    return [name for name in names if selection_column(name, columns) in columns]
+    return [name for name in names if name not in DIAGNOSTICS and selection_column(name, columns) in columns]
 
 
 def report_gains(columns: Iterable[str]) -> list[str]:

@@ -35,7 +35,6 @@ OBJECTIVES: dict[str, Kind] = {
     "flops": COST,
     "parameters": COST,
     "seconds": COST,
-    "latency": COST,
 }
 """Objective -> kind. Accuracies lie in [0, 1], gains are percentage points. What is said of ``robustness``
 also holds for ``robustness_ATTACK`` of every attack in the table."""

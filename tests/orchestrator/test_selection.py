@@ -178,12 +178,12 @@ def test_choosing_by_the_report_half_is_refused() -> None:
 
 def test_other_figures_with_halves_are_read_on_the_selection_half_too() -> None:
     trials = points((0.9, 0.2), (0.8, 0.5))
-    trials["logit_margin_selection"] = [1.0, 2.0]
-    trials["logit_margin_report"] = [2.0, 1.0]
-    front = select_front(trials, constraints="logit_margin > 1.5")
-    assert front.table[["logit_margin_selection", "logit_margin_report"]].values.tolist() == [[2.0, 1.0]]
+    trials["certified_radius_selection"] = [1.0, 2.0]
+    trials["certified_radius_report"] = [2.0, 1.0]
+    front = select_front(trials, constraints="certified_radius > 1.5")
+    assert front.table[["certified_radius_selection", "certified_radius_report"]].values.tolist() == [[2.0, 1.0]]
     allowed = refusal(trials, constraints="zzz > 1").split("allowed: ")[1].split(", ")
-    assert "logit_margin" in allowed
+    assert "certified_radius" in allowed
     assert not any(name.endswith(("_selection", "_report")) for name in allowed)
 
 

@@ -126,7 +126,7 @@ def test_lowest_blocks_leave_each_stage_two(ratio, count, expected):
 
 
 def test_blocks_are_refused_as_filters_are():
-    with pytest.raises(ValueError, match="a.1 are not all finite"):
+    with pytest.raises(ValueError, match=r"a\.1 are not all finite"):
         lowest_blocks(BLOCK_SCORES | tensors(**{"a.1": float("nan")}), STAGES, 0.1)
     with pytest.raises(ValueError, match="-1 blocks"):
         lowest_blocks(BLOCK_SCORES, STAGES, 0.1, -1)
@@ -258,6 +258,11 @@ def test_indices_go_back_to_the_baseline(random_network):
     assert network.spec == NetworkSpec("resnet20", 3, 16, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
 
 
+def test_blocks_of_two_rounds_are_listed_in_the_order_they_ran(random_network):
+    network = remove_blocks(remove_blocks(random_network("resnet20"), ["layer3.1"]), ["layer1.2"])
+    assert network.spec.removed_blocks == ["layer1.2", "layer3.1"]
+
+
 def test_a_stage_of_two_has_no_more_candidates(random_network):
     network = remove_blocks(random_network("resnet20"), ["layer1.1"])
     candidates = [block.name for block in network.architecture.removable_blocks(network.body)]
@@ -268,9 +273,8 @@ def test_a_stage_of_two_has_no_more_candidates(random_network):
 
 @pytest.mark.parametrize("architecture", ALL)
 def test_modes_and_frozen_parameters_are_kept(random_network, architecture):
-    network = random_network(architecture).train()
-    first = next(module for module in network.body.modules() if isinstance(module, torch.nn.BatchNorm2d))
-    first.eval()
+    network = random_network(architecture)
+    next(module for module in network.body.modules() if isinstance(module, torch.nn.BatchNorm2d)).train()
     frozen = next(iter(dict(network.named_parameters())))
     network.get_parameter(frozen).requires_grad_(False)
     with torch.no_grad():
@@ -280,6 +284,16 @@ def test_modes_and_frozen_parameters_are_kept(random_network, architecture):
     for name, parameter in smaller.named_parameters():
         assert parameter.requires_grad == (name != frozen)
         assert parameter.is_leaf and parameter.grad is None
+
+
+@pytest.mark.parametrize("architecture", ALL)
+def test_a_frozen_network_can_be_pruned(random_network, architecture):
+    network = random_network(architecture)
+    lost = some_filters(network, 0.1, seed=1)
+    smaller = remove_filters(network.requires_grad_(False), lost)
+    with silenced_filters(network, lost):
+        assert torch.allclose(smaller(IMAGES), network(IMAGES), rtol=1e-5, atol=1e-5)
+    assert not any(parameter.requires_grad for parameter in smaller.parameters())
 
 
 @pytest.mark.parametrize("architecture", ALL)

@@ -6,6 +6,7 @@ that its weights files load.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -58,7 +59,7 @@ class ResNetBody(nn.Module):
         width = STEM_WIDTH
         for stage, stage_width in STAGE_WIDTHS.items():
             widths = [width] + [stage_width] * blocks
-            stacked = [BasicBlock(before, after) for before, after in zip(widths, widths[1:], strict=False)]
+            stacked = [BasicBlock(before, after) for before, after in pairwise(widths)]
             self.add_module(stage, nn.Sequential(*stacked))
             width = stage_width
         self.pool = nn.AdaptiveAvgPool2d(1)

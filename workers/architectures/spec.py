@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from sweeps.catalogue import ARCHITECTURES, resolve
@@ -132,7 +133,7 @@ def _is_ascending(indices: Any) -> bool:
         isinstance(indices, list)
         and len(indices) > 0
         and all(_is_count(index, 0) for index in indices)
-        and all(a < b for a, b in zip(indices, indices[1:], strict=False))
+        and all(a < b for a, b in pairwise(indices))
     )
 
 

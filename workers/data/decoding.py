@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from sweeps.errors import DataError
 
@@ -33,5 +33,5 @@ def _decode(name: str, content: bytes) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # as Pillow's readers raise
         raise DataError(f"{name}: cannot be decoded: {error}") from None

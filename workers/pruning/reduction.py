@@ -6,9 +6,7 @@ from workers.pruning.layers import remove_blocks
 
 
 def reduce_to(network: Network, spec: NetworkSpec) -> Network:
-    """The unpruned ``network`` without the blocks and filters that ``spec`` lacks; its parameters stay its
-    own.
-    """
+    """The unpruned ``network`` without the blocks and filters that ``spec`` lacks; its parameters stay its own."""
     if spec.removed_blocks:
         network = remove_blocks(network, spec.removed_blocks)
     lost = {name: _others(network, name, kept) for name, kept in spec.kept_filters.items()}

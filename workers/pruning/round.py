@@ -74,11 +74,17 @@ _STEPS = {"filters": _prune_filters, "layers": _prune_layers}
 
 
 def _scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
-    """The scores of a network's filters or layers: of the store, or made and stored."""
+    """The scores of a network's filters or layers, in its order: of the store, or made and stored."""
     key = work.trial.score_keys[scored]
-    if work.store.has_scores(key):
-        return to_tensors(work.store.load_scores(key))
-    work.progress({"stage": "scoring", "structure": scored})
+    if not work.store.has_scores(key):
+        work.progress({"stage": "scoring", "structure": scored})
+        work.store.save_scores(key, to_arrays(_make_scores(network, work, scored)))
+    stored = to_tensors(work.store.load_scores(key))
+    # Ties go by order, which must be the same for those who made the scores and those who found them.
+    return {name: stored[name] for name in _scored_names(network, scored)}
+
+
+def _make_scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
     criterion = resolve(CRITERIA[work.trial.criterion].code)
     architecture, body = network.architecture, network.body
     if scored == "filters":
@@ -86,8 +92,14 @@ def _scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
     else:
         scores = criterion.score_blocks(network, architecture.removable_blocks(body), _sample(work))
     work.check_stop()
-    work.store.save_scores(key, to_arrays(scores))
     return scores
+
+
+def _scored_names(network: Network, scored: str) -> list[str]:
+    architecture, body = network.architecture, network.body
+    if scored == "filters":
+        return [group.convolution for group in architecture.filter_groups(body)]
+    return [block.name for block in architecture.removable_blocks(body)]
 
 
 def _sample(work: Work) -> Sample:

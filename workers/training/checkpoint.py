@@ -37,13 +37,10 @@ class Checkpoint:
         history: list[Epoch] = about["history"]
         return history
 
-    def save_if_due(self, network: nn.Module, optimizer: torch.optim.SGD, history: list[Epoch]) -> None:
-        """Writes the state if the last writing is an ``interval`` ago."""
-        if time.monotonic() - self._written >= self.interval:
-            self.save(network, optimizer, history)
-
-    def save(self, network: nn.Module, optimizer: torch.optim.SGD, history: list[Epoch]) -> None:
-        """Writes the state after the last epoch of ``history``."""
+    def keep(self, network: nn.Module, optimizer: torch.optim.SGD, history: list[Epoch], *, now: bool = False) -> None:
+        """Writes the state after the last epoch of ``history``, if ``now`` or if the last writing is long ago."""
+        if not now and time.monotonic() - self._written < self.interval:
+            return
         momentum = {name: _momentum(optimizer, p) for name, p in network.named_parameters()}
         state = {_NETWORK + name: tensor for name, tensor in network.state_dict().items()}
         state |= {_MOMENTUM + name: tensor for name, tensor in momentum.items()}

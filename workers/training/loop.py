@@ -16,7 +16,7 @@ from workers.data.dataset import Split
 from workers.streams import stream
 from workers.training.checkpoint import Checkpoint
 from workers.training.schedule import learning_rate
-from workers.work import TrialError, Work
+from workers.work import Stopped, TrialError, Work
 
 AfterEpoch = Callable[[int, Network], None]
 
@@ -60,11 +60,11 @@ def train(
         history.append(_train_epoch(network, optimizer, training, work, epoch))
         after_epoch(epoch + 1, network)
         work.progress({"stage": "epoch", "epoch": epoch + 1, "epochs": training.epochs, **history[-1]})
+        stopping = work.should_stop()
         if checkpoint:
-            checkpoint.save_if_due(network, optimizer, history)
-            if work.should_stop():
-                checkpoint.save(network, optimizer, history)
-        work.check_stop()
+            checkpoint.keep(network, optimizer, history, now=stopping)
+        if stopping:
+            raise Stopped(work.trial.key)
     return history
 
 

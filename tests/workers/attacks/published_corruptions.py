@@ -1,12 +1,13 @@
 """The 15 corruptions as published: one image at a time, in NumPy, SciPy, scikit-image, OpenCV and Pillow.
 
-An oracle for tests, with CIFAR-10-C's constants. Images are uint8 (H, H, 3); `numbers` gives an image's random
-numbers as `workers.attacks.corruptions.draws.Draws` does, but for one image and as arrays.
+An oracle for tests, with CIFAR-10-C's constants. Images are uint8 (H, H, 3); ``numbers`` gives an image's
+random numbers as ``workers.attacks.corruptions.draws.Draws`` does, but for one image and as arrays.
 """
 
 import io
 import math
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,7 +100,7 @@ def motion_blur(image: Array, level: int, numbers: Numbers) -> Array:
 
 
 def imagemagick_motion_blur(image: Array, radius: float, sigma: float, angle: float) -> Array:
-    """`MotionBlurImage` of ImageMagick 6 with 16 bits a channel; uint8 (H, H, channels)."""
+    """``MotionBlurImage`` of ImageMagick 6 with 16 bits a channel; uint8 (H, H, channels)."""
     width = 2 * math.ceil(radius) + 1
     kernel = np.exp(-(np.arange(width) ** 2) / (2 * sigma**2)) / (math.sqrt(2 * math.pi) * sigma)
     kernel /= kernel.sum()
@@ -155,16 +156,21 @@ def snow(image: Array, level: int, numbers: Numbers) -> Array:
 def frost(image: Array, level: int, numbers: Numbers) -> Array:
     image_weight, frost_weight = [(1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)][level]
     which, row, column = numbers.uniform(0, 1, 3)
-    spec = find_spec("imagecorruptions")
-    assert spec is not None and spec.origin is not None
-    name = ["frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"][int(which * 5)]
-    texture = cv2.imread(str(Path(spec.origin).parent / "frost" / name))
-    assert texture is not None
-    texture = cv2.resize(texture, (0, 0), fx=0.2, fy=0.2)
+    names = ["frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"]
+    texture = _frost_texture(names[int(which * 5)])
     size = len(image)
     top, left = int(row * (texture.shape[0] - size)), int(column * (texture.shape[1] - size))
     red_green_blue = texture[top : top + size, left : left + size, ::-1]
     return np.clip(image_weight * image + frost_weight * red_green_blue, 0, 255)
+
+
+@cache
+def _frost_texture(name: str) -> Array:
+    spec = find_spec("imagecorruptions")
+    assert spec is not None and spec.origin is not None
+    texture = cv2.imread(str(Path(spec.origin).parent / "frost" / name))
+    assert texture is not None
+    return cv2.resize(texture, (0, 0), fx=0.2, fy=0.2)
 
 
 def fog(image: Array, level: int, numbers: Numbers) -> Array:

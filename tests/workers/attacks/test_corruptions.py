@@ -15,27 +15,26 @@ from workers.attacks.corruptions.draws import Draws
 for oracle in ("cv2", "scipy", "skimage", "imagecorruptions"):
     pytest.importorskip(oracle, reason=f"the published definition needs {oracle}, which is not installed")
 
-from tests.workers.attacks.published_corruptions import FreshNumbers, publish  # noqa: E402
+from published_corruptions import FreshNumbers, publish  # noqa: E402
 
 SEVERITIES = (1, 2, 3, 4, 5)
-RANDOM = tuple(
-    "gaussian_noise shot_noise impulse_noise glass_blur motion_blur snow frost fog elastic_transform".split()
-)
-# Where the order of float operations differs from the published one, a value on the cut between two levels may fall
-# to either: the largest share of levels that may differ, by one. All other kinds are equal level by level.
+NOT_RANDOM = ("defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression")
+# Where the order of float operations differs from the published one, a value between two levels may fall to
+# either: the largest share of levels that may differ, by one. All other kinds are equal in every level.
 MAY_DIFFER_BY_ONE = {
     "zoom_blur": 0.001,
     "snow": 0.001,
-    "brightness": 0.1,  # pixels with a channel at 255 keep their levels, of which the way through the hue loses one
+    # pixels with a channel at 255 keep their levels, of which the published way through the hue loses one
+    "brightness": 0.1,
     "contrast": 0.005,
     "elastic_transform": 0.001,
 }
-# Of these, the published constants trade one property for another on the way from severity 1 to 5.
+# With the published constants, the distortion of these does not rise with every step of severity.
 NOT_STEADY = ("glass_blur", "motion_blur", "snow", "frost", "elastic_transform", "pixelate")
 
 
 def make_images(count: int, size: int) -> Tensor:
-    """Images with smooth areas, edges, a little grain and both ends of the scale; uint8 (count, 3, size, size)."""
+    """Images with smooth areas, edges, grain and both ends of the scale; uint8 (count, 3, size, size)."""
     generator = torch.Generator().manual_seed(size)
     coarse = torch.rand(count, 3, 5, 5, generator=generator)
     smooth = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")
@@ -88,10 +87,10 @@ def test_the_published_definition_holds_at_64_pixels(kind: str) -> None:
     assert (difference > 0).float().mean() <= MAY_DIFFER_BY_ONE.get(kind, 0)
 
 
-@pytest.mark.parametrize("kind", RANDOM)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NOT_RANDOM])
 def test_our_numbers_are_distributed_as_the_published_ones(kind: str) -> None:
-    """The change that a corruption makes has the mean, spread and histogram that NumPy's own numbers give it."""
-    images = make_images(150, 32)
+    """What a corruption changes has the mean, spread and histogram that NumPy's own numbers give it."""
+    images = make_images(120, 32)
     ours = corrupt(images, kind, 3).double() - images
     theirs = published(images, kind, 3, FreshNumbers).double() - images
     error = 4 * (ours.mean((1, 2, 3)).std() + theirs.mean((1, 2, 3)).std()) / len(images) ** 0.5
@@ -102,23 +101,21 @@ def test_our_numbers_are_distributed_as_the_published_ones(kind: str) -> None:
     assert (shares[0] - shares[1]).abs().sum() / 2 < 0.03
 
 
+def uniform_draws(kind: str, severity: int) -> Tensor:
+    return Draws(kind, severity, range(64), torch.device("cpu")).uniform(0, 1, 4096)
+
+
 def test_draws_are_independent_between_images_kinds_and_severities() -> None:
-    many = Draws("fog", 1, range(64), torch.device("cpu")).uniform(0, 1, 4096)
-    assert 0 <= many.min() and many.max() < 1
-    assert torch.corrcoef(many).triu(1).abs().max() < 0.1  # 64 · 63 / 2 pairs of deviation 1 / 64
-    same = Draws("fog", 1, range(64), torch.device("cpu")).uniform(0, 1, 4096)
-    assert torch.equal(many, same)
-    for other in (
-        Draws("frost", 1, range(64), torch.device("cpu")),
-        Draws("fog", 2, range(64), torch.device("cpu")),
-    ):
-        assert not torch.isclose(many, other.uniform(0, 1, 4096)).all(1).any()
+    numbers = uniform_draws("fog", 1)
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    assert torch.equal(uniform_draws("fog", 1), numbers)
+    others = torch.cat([numbers, uniform_draws("frost", 1), uniform_draws("fog", 2)])
+    assert torch.corrcoef(others).triu(1).abs().max() < 0.1  # a correlation's standard deviation is 1 / 64
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_image_is_the_same_in_any_chunk_and_on_every_call(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_image_is_the_same_in_every_chunk_and_call(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     images = make_images(23, 32)
     whole = corrupt(images, kind, 4)
     assert torch.equal(corrupt(images, kind, 4), whole)
@@ -133,31 +130,36 @@ def test_every_size_keeps_shape_and_type_and_leaves_the_original_alone(kind: str
     images = make_images(2, size)
     before = images.clone()
     corrupted = corrupt(images, kind, 5)
-    assert corrupted.shape == images.shape and corrupted.dtype == torch.uint8
+    assert corrupted.shape == images.shape
+    assert corrupted.dtype == torch.uint8
     assert torch.equal(images, before)
     assert not torch.equal(corrupted, images)
     assert corrupt(images[:0], kind, 5).shape == (0, 3, size, size)
 
 
-def test_an_image_laid_out_otherwise_gives_the_same_levels() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_images_laid_out_by_pixel_give_the_same_levels_and_stay_as_they_are(kind: str) -> None:
     images = make_images(3, 32)
-    for kind in KINDS:
-        turned = images.to(memory_format=torch.channels_last)
-        assert torch.equal(corrupt(turned, kind, 2), corrupt(images, kind, 2)), kind
+    by_pixel = images.to(memory_format=torch.channels_last)
+    assert torch.equal(corrupt(by_pixel, kind, 2), corrupt(images, kind, 2))
+    assert torch.equal(by_pixel, images)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_higher_severity_distorts_more(kind: str) -> None:
-    images = make_images(60, 32)
+    images = make_images(40, 32)
     distortions = [(corrupt(images, kind, s).double() - images).abs().mean().item() for s in SEVERITIES]
-    assert distortions[-1] > 1.2 * distortions[0]
     if kind not in NOT_STEADY:
         assert distortions == sorted(distortions)
+    if kind == "elastic_transform":  # its wildest affine maps are the first severity's
+        assert distortions == sorted(distortions, reverse=True)
+    else:
+        assert distortions[-1] > 1.2 * distortions[0]
 
 
 def test_zooming_leaves_no_black_border() -> None:
-    """SciPy does at 35 pixels and a factor of 1.2, where rounding leads it beyond the last pixel."""
-    white = torch.full((1, 3, 35, 35), 255, dtype=torch.uint8)
+    """SciPy does at 36 pixels and a factor of 1.2, where rounding leads it beyond the last pixel."""
+    white = torch.full((1, 3, 36, 36), 255, dtype=torch.uint8)
     assert corrupt(white, "zoom_blur", 5).min() == 255
 
 
@@ -176,6 +178,7 @@ def test_generated_frost_resembles_the_photographs() -> None:
     images = make_images(200, 32)
     photographed = corrupt(images, "frost", 3).double()
     generated = corrupt(images, "frost", 3, frost_textures="generated").double()
+    frost_textures.frost_textures.cache_clear()
     assert torch.equal(generated, corrupt(images, "frost", 3, frost_textures="generated").double())
     assert not torch.equal(generated, photographed)
     assert abs(generated.mean() - photographed.mean()) < 5

@@ -21,9 +21,7 @@ def corruptions(subject: Subject, settings: Corruptions) -> Evaluation:
 
 
 def _outcome(subject: Subject, settings: Corruptions, kind: str, severity: int) -> Outcome:
-    corrupted = corrupted_images(
-        subject.images, subject.test_fingerprint, kind, severity, settings.frost_textures
-    )
+    corrupted = corrupted_images(subject.images, subject.test_fingerprint, kind, severity, settings.frost_textures)
 
     def attacked(batch: slice) -> Tensor:
         return corrupted[batch].to(subject.images.device).float().div_(255)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 from torch.nn import functional
 
@@ -105,12 +106,14 @@ def _rounded_mean(one: Tensor, other: Tensor) -> Tensor:
 
 def jpeg_compression(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Through JPEG and back, image by image."""
-    pixels = images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    decoded = np.stack([_through_jpeg(image, JPEG_QUALITY[severity - 1]) for image in pixels])
-    return torch.from_numpy(decoded).permute(0, 3, 1, 2).to(images.device)
+    pixels = images.permute(0, 2, 3, 1).cpu().numpy().copy()
+    for image in pixels:
+        image[:] = _through_jpeg(image, JPEG_QUALITY[severity - 1])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(images.device)
 
 
 def _through_jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file, formats=["JPEG"]))
+    file.seek(0)
+    return np.asarray(JpegImageFile(file))  # Image.open would first have to guess the format

@@ -1,6 +1,7 @@
 """Random numbers that belong to an image and not to the batch that it happens to be in."""
 
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
@@ -17,8 +18,15 @@ class Draws:
     """
 
     def __init__(self, kind: str, severity: int, indices: range, device: torch.device) -> None:
-        self._streams = [stream("corruption", kind, severity, index) for index in indices]
+        self._kind = kind
+        self._severity = severity
+        self._indices = indices
         self._device = device
+
+    @cached_property
+    def _streams(self) -> list[Generator]:
+        """Made on the first draw: many kinds draw nothing."""
+        return [stream("corruption", self._kind, self._severity, index) for index in self._indices]
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers, drawn in float32: thrice as fast, and finer than any level."""

@@ -38,7 +38,7 @@ def gaussian_weights(sigma: float, radius: int) -> list[float]:
     Computed as in SciPy: the last bit decides which level a flat area falls to.
     """
     weights = np.exp(-0.5 / sigma**2 * np.arange(-radius, radius + 1) ** 2)
-    return (weights / weights.sum())[radius:].tolist()
+    return [float(weight) for weight in weights[radius:] / weights.sum()]
 
 
 def _smooth(images: Tensor, weights: list[float], dim: int, fold: Fold) -> Tensor:

@@ -1,0 +1,44 @@
+"""What all tests share."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from sweeps.language import Sweep
+from sweeps.reader import parse_sweep
+
+BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Corrupted images are cached in a folder of this session, and not in the developer's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNESWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Where a test has imported torch, it computes with one thread: the same numbers on every machine."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of CIFAR-10 and of trained weights that some tests check against."""
+    folder = Path(os.environ.get("PRUNESWEEP_TEST_DATA", BESIDE_THE_REPOSITORY))
+    if not folder.is_dir():
+        pytest.skip(f"needs CIFAR-10 and trained weights; there is no {folder} (PRUNESWEEP_TEST_DATA names it)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def parse() -> Callable[..., Sweep]:
+    """Reads a sweep from YAML text and ``key=value`` overrides."""
+    return lambda text, *overrides: parse_sweep(dedent(text), overrides)

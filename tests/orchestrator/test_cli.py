@@ -1,0 +1,144 @@
+"""The command line: one clear line and exit status 2 for what the user can put right; nothing started or written."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.cli import app
+
+SWEEP = """
+name: refused
+dataset: {name: digits, size: 16}
+baseline: {epochs: 1}
+adjustment: {epochs: 1}
+axes: {architecture: resnet20, criterion: l1}
+"""
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    path = tmp_path / "refused.yaml"
+    path.write_text(SWEEP)
+    return path
+
+
+def refusal(*arguments: str) -> str:
+    """The one line that a refused command prints."""
+    ran = CliRunner().invoke(app, list(arguments))
+    assert ran.exit_code == 2, ran.output
+    assert ran.stderr.count("\n") == 1, ran.stderr
+    return ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("axes.criterion=l2", "'l2' is not a criterion; did you mean 'l1'?"),
+        ("axes.ratio=1", "axes.ratio"),
+        ("axes.architecture=[]", "is empty"),
+        ("axes.iterations=-1", "axes.iterations"),
+        ("dataset={name: image_parquet, train: no.parquet, test: no.parquet}", "no.parquet: no such file"),
+        ("dataset={name: image_folder, train: nowhere, test: nowhere}", "nowhere: no such folder"),
+        ("dataset={name: cifar10, root: nowhere}", "not found below nowhere"),
+        ("baseline.weights=no.th", "no.th"),
+        ("attacks.occlusion={sides: [40]}", "side 40 is larger than the images"),
+        ("resources.cpu=4096", "a trial asks for 4096 CPUs"),
+        ("resources.gpu=64", "64 GPUs"),
+    ],
+)
+def test_a_bad_sweep_starts_and_writes_nothing(sweep: Path, tmp_path: Path, change: str, said: str) -> None:
+    store = tmp_path / "store"
+    assert said in refusal("run", str(sweep), "--store", str(store), "--set", change)
+    assert not store.exists()
+
+
+def image_parquet(path: Path, sides: list[int], labels: list[int]) -> Path:
+    """Grey PNG images of these sides."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    rows = []
+    for side in sides:
+        png = BytesIO()
+        Image.fromarray(np.full((side, side, 3), 128, np.uint8)).save(png, "PNG")
+        rows.append({"bytes": png.getvalue(), "path": None})
+    pq.write_table(pa.table({"image": rows, "label": labels}), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sides", "labels", "said"),
+    [([16, 16, 20], [0, 1, 0], "must be of one size"), ([16, 16], [0, -1], "has label -1")],
+)
+def test_bad_images_start_nothing(sweep: Path, tmp_path: Path, sides: list[int], labels: list[int], said: str) -> None:
+    bad, good = image_parquet(tmp_path / "bad.parquet", sides, labels), tmp_path / "good.parquet"
+    image_parquet(good, [16, 16], [0, 1])
+    store = tmp_path / "store"
+    change = f"dataset={{name: image_parquet, train: {bad}, test: {good}}}"
+    assert said in refusal("run", str(sweep), "--store", str(store), "--set", change)
+    assert not store.exists()
+
+
+def test_a_weights_file_of_another_architecture_names_the_first_key(sweep: Path, tmp_path: Path) -> None:
+    import torch
+
+    from workers.architectures.network import new_network
+
+    unit = (1.0, 1.0, 1.0)
+    other = new_network("resnet32", 10, 16, unit, unit, generator=torch.Generator())
+    torch.save(other.body.state_dict(), tmp_path / "other.th")
+    said = refusal("run", str(sweep), "--store", str(tmp_path / "s"), "--set", f"baseline.weights={tmp_path}/other.th")
+    assert "layer1.3.conv1.weight" in said
+
+
+def test_a_store_that_cannot_be_written_or_is_newer_is_refused(sweep: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot be" in refusal("run", str(sweep), "--store", str(tmp_path / "file" / "store"))
+    (tmp_path / "newer").mkdir()
+    (tmp_path / "newer" / "store.json").write_text(json.dumps({"schema": 99}))
+    assert "schema 99" in refusal("run", str(sweep), "--store", str(tmp_path / "newer"))
+
+
+def test_a_ray_address_that_does_not_answer_is_refused(sweep: Path, tmp_path: Path) -> None:
+    with socket.socket() as listening:  # accepts, and never says a word
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        said = refusal("run", str(sweep), "--store", str(tmp_path / "store"), "--address", address)
+    assert f"{address}: no Ray cluster answers there" in said
+    assert not (tmp_path / "store").exists()
+
+
+def test_commands_on_an_empty_store_say_so(tmp_path: Path) -> None:
+    empty = str(tmp_path / "empty")
+    assert "no sweep has run" in refusal("status", "--store", empty)
+    assert "no candidate" in refusal("pareto", "--store", empty)
+    assert "no network" in refusal("export", "abc", "--to", str(tmp_path / "out"), "--store", empty)
+    assert not Path(empty).exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "status", "pareto", "export"])
+def test_every_command_helps_with_an_example(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"])
+    assert shown.exit_code == 0
+    assert f"prunesweep {command}" in shown.output
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["plan", "cifar10_grid"]])
+def test_plan_and_help_import_neither_torch_nor_ray(arguments: list[str]) -> None:
+    program = (
+        "import sys; from orchestrator.cli import app; app(sys.argv[1:], standalone_mode=False); "
+        "print('IMPORTED', sorted({'torch', 'ray', 'torchvision', 'sklearn'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", program, *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "IMPORTED []" in ran.stdout

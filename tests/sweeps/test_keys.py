@@ -1,0 +1,353 @@
+"""Keys: what each thing is named by, what changes its name, and what leaves it as it is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps import catalogue
+from sweeps.attacks import Fgsm
+from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, DATASETS, EVALUATIONS
+from sweeps.keys import key_of
+from sweeps.language import Adjustment, Pruning, Training
+from sweeps.reader import parse_sweep
+from sweeps.tree import TrialTree, grow_tree
+from sweeps.trial import Round, Trial
+
+SWEEP = """
+name: golden
+dataset: {name: digits}
+baseline: {epochs: 4, batch_size: 64}
+adjustment: {epochs: 2, learning_rate: 0.02, batch_size: 64, rewind_epoch: 1}
+axes:
+  - {architecture: resnet20, structure: [filters, layers, both], criterion: l1}
+  - {architecture: resnet20, structure: filters, criterion: l1, adjustment: winning_ticket}
+attacks:
+  fgsm: {epsilons: [4/255, 8/255]}
+  occlusion:
+  corruptions: {severities: [5], frost_textures: package}
+"""
+
+# Keys as they were when the first results were stored under them. A key that changes here empties everybody's store:
+# what was stored is not found any more and is made anew. Where the meaning of a stage did change, raise its version in
+# sweeps/catalogue.py; only then is a new key right.
+GOLDEN = {
+    "baseline": "d3a1b234464b60f6ed7ee113c695edb1",
+    "weights-file baseline": "4f542f6445425c6f7f667382cdb63dcb",
+    "pruned": "a76248f33fb48e3a665d92157d8179cb",
+    "control": "de98d89c0c0174b27dbce6840d3310a1",
+    "winning ticket": "6b25e8464b378e86d5df0c5ff2d58825",
+    "snapshot": "f8ceff0350ddc8e15aae75e5639a49cb",
+    "scores of layers": "3b2ce2d804747bb24beda1ca718997ac",
+    "scores of both, layers": "3b2ce2d804747bb24beda1ca718997ac",
+    "scores of both, filters": "5d5ecb616a9a1d1c01e12f3f41a288cc",
+    "evaluation clean": "c6c7478012147d80e82b5b75ec7fdace",
+    "evaluation fgsm": "9c66c5a18cfc5b3df4edc5ce7dbcb75f",
+    "evaluation occlusion": "5b89f1750b64a77a02990c62aa04c4e2",
+    "evaluation corruptions": "8780c937c6cde5b40891923f15c2d67c",
+}
+
+
+def tree_of(*overrides: str, text: str = SWEEP) -> TrialTree:
+    return grow_tree(parse_sweep(text, overrides))
+
+
+def the(tree: TrialTree, **settings: Any) -> Trial:
+    """The one trial of a tree with these settings."""
+    (found,) = (trial for trial in tree if settings.items() <= trial.settings.items())
+    return found
+
+
+@pytest.fixture
+def weights_file(tmp_path: Path) -> Path:
+    path = tmp_path / "weights.th"
+    path.write_bytes(b"not read when keys are made")
+    return path
+
+
+def test_the_golden_keys_stay_as_they_are(weights_file: Path) -> None:
+    tree = tree_of()
+    pruned = the(tree, structure="filters", adjustment="fine_tune")
+    ticket = the(tree, structure="filters", adjustment="winning_ticket")
+    both = the(tree, structure="both")
+    found = {
+        "baseline": the(tree, iterations=0).key,
+        "weights-file baseline": the(tree_of(f"baseline={{weights: {weights_file}}}"), iterations=0).key,
+        "pruned": pruned.key,
+        "control": the(tree, structure="none", adjustment="fine_tune", iterations=1).key,
+        "winning ticket": ticket.key,
+        "snapshot": ticket.snapshot_key,
+        "scores of layers": the(tree, structure="layers").score_keys["layers"],
+        "scores of both, layers": both.score_keys["layers"],
+        "scores of both, filters": both.score_keys["filters"],
+        **{f"evaluation {attack}": pruned.evaluation_key(attack) for attack in pruned.evaluations},
+    }
+    assert found == GOLDEN
+
+
+# What changes a network's key
+
+SETTINGS = {
+    "seed": "seeds=1",
+    "architecture": "axes.architecture=resnet32",
+    "structure": "axes.structure=both",
+    "criterion": "axes.criterion=l1",
+    "adjustment": "axes.adjustment=none",
+    "iterations": "axes.iterations=2",
+    "ratio": "axes.ratio=0.2",
+    "quota": "pruning.quota=per_layer",
+    "scoring_images": "pruning.scoring_images=64",
+    "blocks": "pruning.blocks=1",
+    "precision": "precision=bf16",
+    "threads": "resources.cpu=2",
+    "mean and std": "baseline={epochs: 4, mean: [0, 0, 0], std: [1, 1, 1]}",
+    "training images": "dataset.train_limit=100",
+    "image size": "dataset.size=32",
+}
+TRAINING = {
+    "epochs": "3",
+    "batch_size": "32",
+    "learning_rate": "0.03",
+    "momentum": "0.8",
+    "nesterov": "false",
+    "weight_decay": "0",
+    "schedule": "step",
+    "warmup_epochs": "1",
+    "step_at": "[0.4]",
+    "step_factor": "0.2",
+    "label_smoothing": "0.1",
+    "crop_padding": "1",
+    "flip": "true",
+}
+ONE = (
+    "name: one\ndataset: {name: digits}\nbaseline: {epochs: 4}\nadjustment: {epochs: 2}\naxes: {architecture: resnet20}"
+)
+
+
+def last_trial(*overrides: str) -> Trial:
+    """The pruned trial with the most iterations of a sweep that asks for one."""
+    tree = tree_of(*overrides, text=ONE)
+    return max(tree, key=lambda trial: (trial.structure != "none", trial.iterations))
+
+
+@pytest.mark.parametrize("override", [o for name, o in SETTINGS.items() if name != "blocks"])
+def test_each_setting_of_a_trial_changes_its_key(override: str) -> None:
+    assert last_trial(override).key != last_trial().key
+
+
+def test_the_number_of_blocks_changes_the_key_where_blocks_are_removed() -> None:
+    blocks = SETTINGS["blocks"]
+    assert last_trial("axes.structure=layers", blocks).key != last_trial("axes.structure=layers").key
+    assert last_trial(blocks).key == last_trial().key
+
+
+@pytest.mark.parametrize("block", ["baseline", "adjustment"])
+@pytest.mark.parametrize("setting", TRAINING)
+def test_each_setting_of_training_changes_the_keys_from_there_on(block: str, setting: str) -> None:
+    before, after = last_trial(), last_trial(f"{block}.{setting}={TRAINING[setting]}")
+    assert after.key != before.key
+    assert (after.baseline.key != before.baseline.key) == (block == "baseline")
+
+
+def test_the_rewind_epoch_changes_winning_tickets_alone() -> None:
+    rewound = [tree_of(f"adjustment.rewind_epoch={epoch}") for epoch in (1, 2)]
+    tickets, tuned, baselines = (
+        [the(tree, **settings).key for tree in rewound]
+        for settings in (
+            {"structure": "filters", "adjustment": "winning_ticket"},
+            {"structure": "filters", "adjustment": "fine_tune"},
+            {"iterations": 0},
+        )
+    )
+    assert tickets[0] != tickets[1]
+    assert tuned[0] == tuned[1]
+    assert baselines[0] == baselines[1]
+
+
+def test_no_setting_is_forgotten_here() -> None:
+    assert set(TRAINING) == set(Training.model_fields) == set(Adjustment.model_fields) - {"rewind_epoch"}
+    assert set(Pruning.model_fields) <= set(SETTINGS)
+
+
+def parquet_sweep(folder: Path, train: bytes = b"train", test: bytes = b"test") -> Trial:
+    """The baseline of a sweep on two files with these bytes; no image is decoded to make a key."""
+    folder.mkdir(exist_ok=True)
+    for name, content in {"train": train, "test": test}.items():
+        (folder / name).write_bytes(content)
+    text = ONE.replace("{name: digits}", f"{{name: image_parquet, train: {folder}/train, test: {folder}/test}}")
+    return next(iter(tree_of(text=text)))
+
+
+def test_the_training_images_change_the_network_and_the_test_images_its_evaluations(tmp_path: Path) -> None:
+    before, other_train = parquet_sweep(tmp_path / "a"), parquet_sweep(tmp_path / "b", train=b"other")
+    other_test = parquet_sweep(tmp_path / "c", test=b"other")
+    assert other_train.key != before.key
+    assert other_test.key == before.key
+    assert other_test.evaluation_key("fgsm") != before.evaluation_key("fgsm")
+
+
+def test_the_weights_files_bytes_change_the_key_and_its_place_does_not(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.th", "b.th", "c.th")]
+    for path, content in zip(paths, [b"one", b"one", b"two"], strict=True):
+        path.write_bytes(content)
+    one, moved, two = (last_trial(f"baseline={{weights: {path}}}") for path in paths)
+    assert one.key == moved.key != two.key
+
+
+VERSIONS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "training": lambda patch: patch.setattr("sweeps.trial.TRAINING_VERSION", 99),
+    "scoring": lambda patch: patch.setattr("sweeps.trial.SCORING_VERSION", 99),
+    "removal": lambda patch: patch.setattr("sweeps.trial.REMOVAL_VERSION", 99),
+    "architecture": lambda patch: raise_version(patch, ARCHITECTURES, "resnet20"),
+    "criterion": lambda patch: raise_version(patch, CRITERIA, "pls"),
+    "adjustment": lambda patch: raise_version(patch, ADJUSTMENTS, "fine_tune"),
+    "data set": lambda patch: raise_version(patch, DATASETS, "digits"),
+}
+
+
+def raise_version(patch: pytest.MonkeyPatch, registry: Any, name: str) -> None:
+    patch.setitem(registry, name, replace(registry[name], version=99))
+
+
+@pytest.mark.parametrize("stage", VERSIONS)
+def test_a_stages_version_changes_the_key(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = last_trial().key
+    VERSIONS[stage](monkeypatch)
+    assert last_trial().key != before
+
+
+def test_versions_of_stages_that_a_trial_does_not_use_leave_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = last_trial()
+    for registry, name in [(ARCHITECTURES, "vgg16"), (CRITERIA, "l1"), (ADJUSTMENTS, "none"), (DATASETS, "cifar10")]:
+        raise_version(monkeypatch, registry, name)
+    for stage in ("scoring", "removal", "criterion", "adjustment"):
+        VERSIONS[stage](monkeypatch)
+    assert last_trial().baseline.key == before.baseline.key
+
+
+def test_every_version_of_the_catalogue_is_tried_above() -> None:
+    assert {name for name in vars(catalogue) if name.endswith("_VERSION")} == {
+        "TRAINING_VERSION",
+        "REMOVAL_VERSION",
+        "SCORING_VERSION",
+    }
+
+
+# What leaves a key as it is
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["name=other"],
+        ["control=false"],
+        ["resources.workers=3", "resources.gpu=0.5"],
+        ["attacks={fgsm: {epsilons: [8/255]}}"],
+        ["axes.ratio=[0.3, 0.1]", "axes.criterion=[l1, pls]", "seeds=[2, 0]"],
+        ["axes=[{architecture: vgg16}, {architecture: resnet20}]"],
+        ["dataset.test_limit=50"],
+        ["baseline.learning_rate=1e-1", "baseline.momentum=9/10"],
+        ["baseline.schedule=cosine", "pruning.scoring_images=512", "dataset.size=16"],
+    ],
+    ids=" ".join,
+)
+def test_a_networks_key_does_not_depend_on(overrides: Sequence[str]) -> None:
+    assert last_trial().key in tree_of(*overrides, text=ONE).trials
+
+
+class TrainingLater(Training):
+    averaging: bool = False
+
+
+class RoundLater(Round):
+    training: TrainingLater | None = None
+    regrow: float = 0.0
+
+
+class FgsmLater(Fgsm):
+    steps: int = 1
+
+
+def later(trial: Trial, **settings: Any) -> Trial:
+    """The trial as a later version of the product would describe it, which has more settings."""
+    values = {**dict(trial.round), **settings}
+    training = TrainingLater(**dict(trial.round.training or Training()))
+    return replace(trial, round=RoundLater(**{**values, "training": settings.get("training", training)}))
+
+
+def test_a_setting_that_is_added_later_leaves_keys_as_long_as_it_is_at_its_default() -> None:
+    trial = last_trial()
+    assert later(trial).key == trial.key
+    assert later(trial, regrow=0.5).key != trial.key
+    assert later(trial, training=TrainingLater(epochs=2, learning_rate=0.01, averaging=True)).key != trial.key
+
+
+def test_an_attacks_setting_that_is_added_later_leaves_keys_too() -> None:
+    trial = last_trial("attacks={fgsm: {epsilons: [8/255]}}")
+    later = replace(trial.conditions, attacks={"fgsm": FgsmLater(epsilons=(8 / 255,))})
+    assert replace(trial, conditions=later).evaluation_key("fgsm") == trial.evaluation_key("fgsm")
+    other = replace(trial.conditions, attacks={"fgsm": FgsmLater(epsilons=(8 / 255,), steps=2)})
+    assert replace(trial, conditions=other).evaluation_key("fgsm") != trial.evaluation_key("fgsm")
+
+
+# Evaluations and scores
+
+
+def test_an_attacks_settings_and_version_change_its_own_evaluation_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def keys(*overrides: str) -> dict[str, str]:
+        trial = the(tree_of(*overrides), iterations=0)
+        return {"network": trial.key} | {attack: trial.evaluation_key(attack) for attack in trial.evaluations}
+
+    def changed(after: dict[str, str]) -> set[str]:
+        return {name for name, key in before.items() if after[name] != key}
+
+    before = keys()
+    assert changed(keys("attacks.fgsm.epsilons=[8/255]")) == {"fgsm"}
+    assert changed(keys("attacks.occlusion={sides: [8]}")) == {"occlusion"}
+    assert changed(keys("attacks.corruptions.kinds=[fog]")) == {"corruptions"}
+    assert changed(keys("attacks.corruptions.frost_textures=generated")) == {"corruptions"}
+    raise_version(monkeypatch, EVALUATIONS, "clean")
+    assert changed(keys()) == {"clean"}
+
+
+@pytest.mark.parametrize(
+    ("attack", "again"),
+    [
+        ("fgsm", "{epsilons: [8/255, 4/255, 8/255]}"),
+        ("occlusion", "{}"),
+        ("corruptions", "{severities: [5, 5], frost_textures: package}"),
+    ],
+)
+def test_order_and_repetition_of_severities_leave_the_key(attack: str, again: str) -> None:
+    before, after = (the(tree_of(*o), iterations=0) for o in ([], [f"attacks.{attack}={again}"]))
+    assert after.evaluation_key(attack) == before.evaluation_key(attack)
+
+
+def test_order_and_repetition_of_kinds_leave_the_key() -> None:
+    trials = [last_trial(f"attacks.corruptions.kinds={kinds}") for kinds in ("[fog, frost]", "[frost, fog, frost]")]
+    assert trials[0].evaluation_key("corruptions") == trials[1].evaluation_key("corruptions")
+
+
+def test_scores_depend_on_the_parent_criterion_structure_and_images_alone() -> None:
+    def key(*overrides: str) -> str:
+        return last_trial(*overrides).score_keys["filters"]
+
+    for same in ("axes.ratio=0.5", "pruning.quota=per_layer", "axes.adjustment=none", "adjustment.epochs=5"):
+        assert key(same) == key()
+    for other in ("axes.criterion=l1", "pruning.scoring_images=64", "baseline.epochs=3", "seeds=1", "precision=bf16"):
+        assert key(other) != key()
+
+
+def test_equal_contents_of_different_kinds_have_different_keys() -> None:
+    assert key_of("network", [1]) != key_of("scores", [1])
+
+
+def test_a_key_does_not_depend_on_the_order_of_a_mapping() -> None:
+    assert key_of("network", {"a": 1, "b": 2}) == key_of("network", {"b": 2, "a": 1})
+
+
+def test_no_two_results_share_a_key() -> None:
+    keys = [key for seed in (0, 1) for trial in tree_of(f"seeds={seed}") for key in trial.result_keys]
+    assert len(keys) == len(set(keys))

@@ -1,0 +1,125 @@
+"""FGSM, occlusion and the clean evaluation, against independent implementations and by hand."""
+
+from collections.abc import Callable
+
+import foolbox
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from sweeps.attacks import Clean, Fgsm, Occlusion
+from sweeps.catalogue import EVALUATIONS, resolve
+from workers.architectures.network import Network
+from workers.attacks.clean import clean, logit_margins
+from workers.attacks.fgsm import fgsm, step
+from workers.attacks.occlusion import occlude, occlusion
+from workers.attacks.subject import Subject
+from workers.data.dataset import Split, selection_half
+
+MakeNetwork = Callable[..., Network]
+EPSILONS = (2 / 255, 8 / 255, 16 / 255)
+
+
+def random_split(images: int = 300, side: int = 16) -> Split:
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.randint(0, 256, (images, 3, side, side), generator=generator, dtype=torch.uint8)
+    return Split(pixels, torch.randint(0, 3, (images,), generator=generator))
+
+
+@pytest.fixture
+def subject(random_network: MakeNetwork) -> Subject:
+    return Subject(random_network("resnet20"), random_split(), "test images")
+
+
+@pytest.mark.parametrize("attack", EVALUATIONS)
+def test_every_attack_keeps_the_contract(attack: str, random_network: MakeNetwork) -> None:
+    entry = EVALUATIONS[attack]
+    network, split = random_network("resnet20"), random_split(40)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    evaluations = [
+        resolve(entry.code)(Subject(network, split, f"contract {attack}"), entry.settings().settled()) for _ in range(2)
+    ]
+    first, second = evaluations
+    assert len({(outcome.kind, outcome.severity) for outcome in first.outcomes}) == len(first.outcomes)
+    assert any(outcome.severity == first.headline_severity for outcome in first.outcomes)
+    for one, again in zip(first.outcomes, second.outcomes, strict=True):
+        assert one.correct.shape == (40,) and one.correct.dtype == bool
+        np.testing.assert_array_equal(one.correct, again.correct)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert not network.training
+
+
+def test_fgsm_makes_the_pixels_that_foolbox_makes(subject: Subject) -> None:
+    model = foolbox.PyTorchModel(subject.network, bounds=(0, 1), device="cpu")
+    images = subject.pixels(slice(0, 100))
+    _, theirs, _ = foolbox.attacks.FGSM()(model, images, subject.labels[:100], epsilons=list(EPSILONS))
+    for epsilon, expected in zip(EPSILONS, theirs, strict=True):
+        ours = step(images, subject.gradient_signs[:100], epsilon)
+        assert torch.equal(ours, expected), "pixels differ"
+
+
+def test_fgsm_counts_every_image_also_those_already_wrong(subject: Subject) -> None:
+    evaluation = fgsm(subject, Fgsm(epsilons=EPSILONS))
+    images = subject.pixels(slice(0, 300)).requires_grad_()
+    (gradient,) = torch.autograd.grad(cross_entropy(subject.network(images), subject.labels), images)
+    for outcome, epsilon in zip(evaluation.outcomes, EPSILONS, strict=True):
+        attacked = (images + epsilon * gradient.sign()).clamp(0, 1)
+        expected = subject.network(attacked).argmax(1) == subject.labels
+        np.testing.assert_array_equal(outcome.correct, expected.numpy())
+
+
+def test_occlusion_blackens_a_centred_square_and_nothing_else() -> None:
+    occluded = occlude(torch.ones(1, 3, 8, 8), 4)
+    expected = torch.ones(8, 8)
+    expected[2:6, 2:6] = 0
+    assert torch.equal(occluded, expected.expand(1, 3, 8, 8))
+
+
+def test_occlusion_without_sides_goes_up_to_half_the_image(subject: Subject) -> None:
+    evaluation = occlusion(subject, Occlusion())
+    assert [outcome.severity for outcome in evaluation.outcomes] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert evaluation.headline_severity == 8
+
+
+def test_occluding_nothing_of_a_black_image_changes_nothing(random_network: MakeNetwork) -> None:
+    black = Split(torch.zeros(20, 3, 16, 16, dtype=torch.uint8), torch.zeros(20, dtype=torch.int64))
+    subject = Subject(random_network("resnet20"), black, "black")
+    untouched = clean(subject, Clean()).outcomes[0].correct
+    for outcome in occlusion(subject, Occlusion()).outcomes:
+        np.testing.assert_array_equal(outcome.correct, untouched)
+
+
+def test_logit_margin_by_hand() -> None:
+    logits = torch.tensor([[3.0, 1.0, 2.5], [0.0, 4.0, 9.0]])
+    assert logit_margins(logits, torch.tensor([0, 1])).tolist() == [0.5, -5.0]
+
+
+class Scaled(torch.nn.Module):
+    """A network whose logits are multiplied: the same decisions, and no gradient left to follow."""
+
+    def __init__(self, network: Network, factor: float) -> None:
+        super().__init__()
+        self.network, self.factor = network, factor
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.factor * self.network(images)
+
+
+def test_scaled_logits_show_in_the_margin_and_in_vanishing_gradients(random_network: MakeNetwork) -> None:
+    network, split = random_network("resnet20"), random_split()
+    with torch.no_grad():
+        labels = network(split.images.float() / 255).argmax(1)  # all right, so that the loss saturates
+    split = Split(split.images, labels)
+    plain = clean(Subject(network, split, "t"), Clean())
+    scaled = clean(Subject(Scaled(network, 1e4), split, "t"), Clean())  # type: ignore[arg-type]
+    np.testing.assert_array_equal(plain.outcomes[0].correct, scaled.outcomes[0].correct)
+    assert scaled.measures["logit_margin"] == pytest.approx(1e4 * plain.measures["logit_margin"], rel=1e-4)
+    assert plain.measures["vanishing_gradients"] < 0.05 < 0.9 < scaled.measures["vanishing_gradients"]
+
+
+def test_the_halves_are_fixed_disjoint_and_cover_all_images() -> None:
+    half = selection_half(10_000)
+    assert half.sum() == 5_000
+    np.testing.assert_array_equal(half, selection_half(10_000))

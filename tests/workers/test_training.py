@@ -1,0 +1,176 @@
+"""Training: schedules by hand, the same numbers bit for bit however often it is interrupted, every scheme."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from results_store import Store
+from sweeps.language import Training
+from sweeps.reader import parse_sweep
+from sweeps.tree import TrialTree, grow_tree
+from sweeps.trial import Trial
+from workers import load_dataset, run_trial
+from workers.data.dataset import Dataset
+from workers.training.checkpoint import Checkpoint
+from workers.training.schedule import learning_rate
+from workers.work import Stopped, TrialError
+
+SWEEP = """
+name: training
+dataset: {name: digits, size: 16, train_limit: 130, test_limit: 40}
+baseline: {epochs: 3, learning_rate: 0.05, batch_size: 64}
+adjustment: {epochs: 2, learning_rate: 0.01, batch_size: 64, rewind_epoch: 1}
+pruning: {scoring_images: 50}
+axes:
+  architecture: resnet20
+  structure: filters
+  criterion: l1
+  adjustment: [fine_tune, scratch_e, scratch_b, winning_ticket, none]
+attacks: {fgsm: {epsilons: [8/255]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return load_dataset(parse_sweep(SWEEP).dataset)
+
+
+@pytest.fixture
+def tree() -> TrialTree:
+    return grow_tree(parse_sweep(SWEEP))
+
+
+def pruned(tree: TrialTree, adjustment: str) -> Trial:
+    return next(trial for trial in tree if trial.structure == "filters" and trial.adjustment == adjustment)
+
+
+def weights(store: Store, trial: Trial) -> dict[str, Any]:
+    return store.load_network(trial.key)[0]
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one.keys() == other.keys() and all((one[name] == other[name]).all() for name in one)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "progress", "expected"),
+    [
+        ({"schedule": "cosine"}, 0, 1.0),
+        ({"schedule": "cosine"}, 5, 0.5),
+        ({"schedule": "cosine"}, 2.5, 0.5 * (1 + math.cos(math.pi / 4))),
+        ({"schedule": "cosine"}, 10, 0.0),
+        ({"schedule": "step"}, 4.9, 1.0),
+        ({"schedule": "step"}, 5, 0.1),
+        ({"schedule": "step"}, 7.5, 0.01),
+        ({"schedule": "constant"}, 9, 1.0),
+        ({"schedule": "constant", "warmup_epochs": 2}, 0.5, 0.25),
+        ({"schedule": "cosine", "warmup_epochs": 2}, 6, 0.5),
+    ],
+)
+def test_schedules_by_hand(schedule: dict[str, Any], progress: float, expected: float) -> None:
+    training = Training(epochs=10, learning_rate=1.0, **schedule)
+    assert learning_rate(training, progress) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_trial_ends_with_the_same_bits_in_any_store_and_order(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:
+    trials = [tree.trials[key] for key in tree.trials]
+    one, other = Store(str(tmp_path / "one")), Store(str(tmp_path / "other"))
+    for trial in trials:
+        run_trial(trial, one, data)
+    for trial in [trials[0], *reversed(trials[1:])]:
+        torch.rand(7)  # global random state must not matter
+        run_trial(trial, other, data)
+    assert all(same(weights(one, trial), weights(other, trial)) for trial in trials)
+
+
+def test_a_stopped_trial_goes_on_and_ends_with_the_same_bits(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:
+    baseline = next(iter(tree))
+    whole, parts = Store(str(tmp_path / "whole")), Store(str(tmp_path / "parts"))
+    assert run_trial(baseline, whole, data)["epochs"] == 3
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            run_trial(baseline, parts, data, should_stop=lambda: True)
+    assert parts.load_checkpoint(baseline.key) is not None
+    assert run_trial(baseline, parts, data)["epochs"] == 1, "two of three epochs were done"
+    assert same(weights(whole, baseline), weights(parts, baseline))
+    assert parts.load_checkpoint(baseline.key) is None, "a finished trial leaves no checkpoint"
+    losses = [[epoch["loss"] for epoch in store.result(baseline.key)["history"]] for store in (whole, parts)]
+    assert losses[0] == losses[1]
+
+
+def test_a_checkpoint_is_written_when_it_is_due(tmp_path: Path) -> None:
+    network = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    store = Store(str(tmp_path))
+    Checkpoint(store, "early").keep(network, optimizer, [])
+    assert store.load_checkpoint("early") is None
+    Checkpoint(store, "due", interval=0).keep(network, optimizer, [])
+    assert store.load_checkpoint("due") is not None
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "epochs"), [("fine_tune", 2), ("scratch_e", 3), ("scratch_b", 6), ("winning_ticket", 2), ("none", 0)]
+)
+def test_each_scheme_trains_its_epochs(
+    adjustment: str, epochs: int, tree: TrialTree, data: Dataset, tmp_path: Path
+) -> None:
+    store = Store(str(tmp_path))
+    baseline, trial = next(iter(tree)), pruned(tree, adjustment)
+    run_trial(baseline, store, data)
+    assert run_trial(trial, store, data)["epochs"] == epochs == trial.round.epochs
+    result = store.result(trial.key)
+    assert result["epochs"] == epochs
+    assert result["epochs_total"] == 3 + epochs
+    assert result["filters_removed"] == 34  # ⌈0.1 · 3 · (16 + 32 + 64)⌉
+
+
+def test_none_keeps_the_parameters_that_pruning_left(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    baseline, trial = next(iter(tree)), pruned(tree, "none")
+    run_trial(baseline, store, data)
+    run_trial(trial, store, data)
+    before, after = weights(store, baseline), weights(store, trial)
+    kept = store.load_network(trial.key)[1]["kept_filters"]["layer1.0.conv1"]
+    assert (after["body.layer1.0.conv1.weight"] == before["body.layer1.0.conv1.weight"][kept]).all()
+    assert (after["body.linear.weight"] == before["body.linear.weight"]).all()
+
+
+def test_a_winning_ticket_starts_at_the_snapshot(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    baseline, trial = next(iter(tree)), pruned(tree, "winning_ticket")
+    run_trial(baseline, store, data)
+    assert trial.snapshot_key is not None and store.has_snapshot(trial.snapshot_key)
+    run_trial(trial, store, data)
+    assert [epoch["epoch"] for epoch in store.result(trial.key)["history"]] == [2, 3]
+
+
+def test_a_snapshot_of_another_epoch_is_made_again_with_the_same_bits(
+    tree: TrialTree, data: Dataset, tmp_path: Path
+) -> None:
+    kept, lost = Store(str(tmp_path / "kept")), Store(str(tmp_path / "lost"))
+    baseline, trial = next(iter(tree)), pruned(tree, "winning_ticket")
+    run_trial(baseline, kept, data)
+    run_trial(replace(baseline, snapshot_epochs=()), lost, data)
+    assert trial.snapshot_key is not None and not lost.has_snapshot(trial.snapshot_key)
+    assert run_trial(trial, kept, data)["epochs"] == 2
+    assert run_trial(trial, lost, data)["epochs"] == 2 + 1, "the baseline's first epoch, once more"
+    assert same(weights(kept, trial), weights(lost, trial))
+
+
+def test_a_loss_that_is_not_finite_fails_the_trial_with_one_line(data: Dataset, tmp_path: Path) -> None:
+    tree = grow_tree(parse_sweep(SWEEP, ["baseline.learning_rate=1e30"]))
+    with pytest.raises(TrialError, match="training diverged: the loss of epoch 1 is"):
+        run_trial(next(iter(tree)), Store(str(tmp_path)), data)
+
+
+def test_bf16_is_another_trial_and_trains(data: Dataset, tmp_path: Path) -> None:
+    baseline = next(iter(grow_tree(parse_sweep(SWEEP, ["precision=bf16"]))))
+    assert baseline.key != next(iter(grow_tree(parse_sweep(SWEEP)))).key
+    store = Store(str(tmp_path))
+    run_trial(baseline, store, data)
+    assert all(array.dtype != "bfloat16" for array in weights(store, baseline).values())
