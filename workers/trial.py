@@ -19,7 +19,7 @@ from workers.attacks.subject import Evaluation, Outcome, Subject
 from workers.data.dataset import Dataset, selection_half
 from workers.pruning.errors import NothingToRemove
 from workers.pruning.round import Removal, prune
-from workers.runtime import configure, device_name
+from workers.runtime import configure, device_name, place
 from workers.tensors import state_arrays, to_tensors
 from workers.training.baseline import ensure_snapshot, make_baseline
 from workers.work import Progress, ShouldStop, TrialError, Work
@@ -65,7 +65,7 @@ def run_trial(
         _make_network(work)
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
     if missing:
-        network = _stored_network(store, trial.key).to(data.device)
+        network = _stored_network(work, trial.key)
         subject = Subject(network, data.test, trial.conditions.test_fingerprint, work.check_stop)
         for name in missing:
             _evaluate(subject, work, name)
@@ -88,7 +88,7 @@ def _make_network(work: Work) -> None:
 def _next_round(parent: Network, work: Work) -> tuple[Network, Removal, list[Epoch]]:
     """Score → remove → adjust."""
     try:
-        network, removal = prune(parent.to(work.data.device), work)
+        network, removal = prune(parent, work)
     except NothingToRemove as error:
         raise TrialError(f"nothing is left to remove: {error}") from None
     ensure_snapshot(work)
@@ -106,12 +106,13 @@ def _parent(work: Work) -> tuple[Network, Removal]:
     except NotStored:
         raise NotStored(f"the parent of {work.trial.label()} is not stored; run {parent.label()} first") from None
     gone = Removal(**{name: result[name] for name in vars(Removal())})
-    return _stored_network(work.store, parent.key), gone
+    return _stored_network(work, parent.key), gone
 
 
-def _stored_network(store: Store, key: str) -> Network:
-    arrays, description = store.load_network(key)
-    return rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays))
+def _stored_network(work: Work, key: str) -> Network:
+    arrays, description = work.store.load_network(key)
+    network = rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays))
+    return place(network, work.data.device)
 
 
 def _store_network(network: Network, history: list[Epoch], removal: Removal, seconds: float, work: Work) -> None:

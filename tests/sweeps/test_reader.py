@@ -65,6 +65,7 @@ MISTAKES = [
     (7, "adjustment: {epoch: 1}", "adjustment.epoch", "did you mean 'epochs'?", "rewind_epoch"),
     (8, "pruning: {qota: global}", "pruning.qota", "did you mean 'quota'?", "quota, blocks, scoring_images"),
     (12, "    rato: 0.1", "axes.0.rato", "did you mean 'ratio'?", "architecture, structure, criterion"),
+    (10, "  - architectur: vgg16", "axes.0.architectur", "did you mean 'architecture'?", "(and 1 more to mend)"),
     (14, "  fgms: {}", "attacks.fgms", "did you mean 'fgsm'?", f"Allowed: {', '.join(ATTACKS)}"),
     (14, "  fgsm: {epsilon: [8/255]}", "attacks.fgsm.epsilon", "did you mean 'epsilons'?", "epsilons, headline"),
     (16, "resources: {cpus: 1}", "resources.cpus", "did you mean 'cpu'?", "Allowed: cpu, gpu, workers"),

@@ -26,7 +26,7 @@ name: matrix
 dataset: {name: digits, size: 16, train_limit: 96, test_limit: 20}
 baseline: {epochs: 1, learning_rate: 0.02, batch_size: 48}
 adjustment: {epochs: 1, learning_rate: 0.01, batch_size: 48, rewind_epoch: 0}
-pruning: {scoring_images: 24}
+pruning: {scoring_images: 8}
 control: false
 axes: {architecture: resnet20}
 attacks: {fgsm: {epsilons: [8/255]}}

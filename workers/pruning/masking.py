@@ -1,10 +1,11 @@
 """Silencing filters and blocks: the network computes what it would without them, and keeps its shape."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from workers.architectures.network import Network
 
@@ -32,6 +33,36 @@ def silenced(body: nn.Module, channels: Channels) -> Iterator[None]:
             for norm, (weight, bias) in saved.items():
                 norm.weight.copy_(weight)
                 norm.bias.copy_(bias)
+
+
+@contextmanager
+def silenced_apart(body: nn.Module, apart: Sequence[Channels]) -> Iterator[None]:
+    """Within the context the body takes ``len(apart)`` equal batches, one after another as one, each with its own silence.
+
+    Batch i passes with the channels ``apart[i]`` zero after their norms. For use without gradients.
+    """
+    by_norm: dict[str, list[tuple[int, Sequence[int] | slice]]] = defaultdict(list)
+    for number, channels in enumerate(apart):
+        for path, chosen in channels.items():
+            by_norm[path].append((number, chosen))
+    hooks = [
+        body.get_submodule(path).register_forward_hook(_silencer(silences, len(apart)))
+        for path, silences in by_norm.items()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _silencer(silences: Sequence[tuple[int, Sequence[int] | slice]], batches: int) -> Callable[..., None]:
+    def silence(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        each = output.unflatten(0, (batches, -1))
+        for number, chosen in silences:
+            each[number, :, chosen] = 0
+
+    return silence
 
 
 def silenced_filters(network: Network, filters: Mapping[str, Sequence[int]]) -> AbstractContextManager[None]:

@@ -30,7 +30,7 @@ def scratch(network: Network, work: Work) -> Adjusted:
 
 def winning_ticket(network: Network, work: Work) -> Adjusted:
     """The baseline's parameters of an early epoch (Frankle et al. 2020), trained to the end of its schedule."""
-    rewound = reduce_to(load_snapshot(work), network.spec).to(work.data.device)
+    rewound = reduce_to(load_snapshot(work), network.spec)
     return _trained(rewound, work)
 
 

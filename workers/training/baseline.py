@@ -6,6 +6,7 @@ from results_store.documents import Epoch
 from sweeps.trial import snapshot_key
 from workers.architectures.network import Network, NetworkSpec, new_network, rebuild_network
 from workers.architectures.weights_file import load_weights, read_weights_file
+from workers.runtime import place
 from workers.streams import stream
 from workers.tensors import state_arrays, to_tensors
 from workers.training.checkpoint import Checkpoint
@@ -23,7 +24,7 @@ def make_baseline(work: Work) -> tuple[Network, list[Epoch]]:
     weights = work.trial.conditions.weights
     if work.trial.round.weights_sha256 is not None:
         load_weights(network, read_weights_file(weights or ""))
-        return network, []
+        return place(network, work.data.device), []
     checkpoint = Checkpoint(work.store, work.trial.key)
     return network, _train(network, work, checkpoint=checkpoint)
 
@@ -74,7 +75,7 @@ def _new(work: Work) -> Network:
     spec = _spec(work)
     generator = stream("initialisation", work.trial.seed, 0)
     network = new_network(spec.architecture, spec.classes, spec.image_size, spec.mean, spec.std, generator=generator)
-    return network.to(work.data.device)
+    return network
 
 
 def _spec(work: Work) -> NetworkSpec:

@@ -13,6 +13,7 @@ from sweeps.language import Training
 from workers.architectures.network import Network
 from workers.data.augmentation import augment
 from workers.data.dataset import Split
+from workers.runtime import place
 from workers.streams import stream
 from workers.training.checkpoint import Checkpoint
 from workers.training.schedule import learning_rate
@@ -44,6 +45,7 @@ def train(
         TrialError: the loss is not finite.
         Stopped: an end was asked for; the checkpoint holds the epochs done.
     """
+    place(network, work.data.device)
     # After pruning, and so after the parameters were replaced: an older optimizer would train what is gone.
     optimizer = torch.optim.SGD(
         network.parameters(),

@@ -6,7 +6,7 @@ p_o), in nats, where p_m and p_o are the softmax of the masked and of the origin
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from workers.architectures.architecture import Block, FilterGroup, Segment
 from workers.architectures.network import Network, evaluating
-from workers.pruning.criteria.sample import Sample
-from workers.pruning.masking import ALL_CHANNELS, Channels, silenced
+from workers.pruning.criteria.sample import BATCH, Sample
+from workers.pruning.masking import ALL_CHANNELS, Channels, silenced_apart
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
@@ -49,25 +49,30 @@ def _divergences(network: Network, silencings: Sequence[Silencing], sample: Samp
     """The mean divergence of each silencing: float64 (n_silencings,) on the CPU.
 
     Walks along the segments once a batch and keeps one activation, the one that enters the segment at hand;
-    from there on alone the network runs again for each silencing. That is several times faster than full
-    passes.
+    from there on alone the network runs again, for as many silencings at once as make a full batch. That is
+    several times faster than full passes.
     """
     segments = network.architecture.segments(network.body)
     by_segment = defaultdict(list)
     for number, silencing in enumerate(silencings):
-        by_segment[_segment_of(silencing.path, segments)].append((number, silencing))
+        by_segment[_segment_of(silencing.path, segments)].append(number)
     sums = torch.zeros(len(silencings), dtype=torch.float64, device=sample.images.device)
     with evaluating(network):
         for images in sample.batches():
             original = network(images)
             entering = network.normalise(images)
             for position, (_, segment) in enumerate(segments):
-                for number, silencing in by_segment[position]:
-                    with silenced(network.body, silencing.channels):
-                        masked = _run(segments[position:], entering)
-                    sums[number] += _divergence(masked, original).sum()
+                for numbers in _chunks(by_segment[position], max(1, BATCH // len(images))):
+                    copies = entering.repeat(len(numbers), 1, 1, 1)
+                    with silenced_apart(network.body, [silencings[number].channels for number in numbers]):
+                        masked = _run(segments[position:], copies).unflatten(0, (len(numbers), -1))
+                    sums[numbers] += _divergence(masked, original).sum(1)
                 entering = segment(entering)
     return sums.cpu() / len(sample.images)
+
+
+def _chunks(numbers: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (numbers[start : start + size] for start in range(0, len(numbers), size))
 
 
 def _segment_of(path: str, segments: Sequence[Segment]) -> int:
@@ -81,7 +86,7 @@ def _run(segments: Sequence[Segment], features: Tensor) -> Tensor:
 
 
 def _divergence(masked: Tensor, original: Tensor) -> Tensor:
-    """KL(masked ‖ original) of each image: logits (n, classes) to (n,)."""
-    log_masked = masked.double().log_softmax(dim=1)
-    log_original = original.double().log_softmax(dim=1)
-    return (log_masked.exp() * (log_masked - log_original)).sum(dim=1)
+    """KL(masked ‖ original) of each image: logits (…, n, classes) and (n, classes) to (…, n)."""
+    log_masked = masked.double().log_softmax(dim=-1)
+    log_original = original.double().log_softmax(dim=-1)
+    return (log_masked.exp() * (log_masked - log_original)).sum(dim=-1)
