@@ -4,6 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.console import Console, Group
@@ -41,12 +42,9 @@ class Reporter(ABC):
         self.ended += 1
         self.say(f"[{self.ended}/{self.total}] {trial.label()}: FAILED: {error}")
 
-    def __enter__(self) -> "Reporter":
-        """The sweep begins."""
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """The sweep is over, or was ended."""
+    @abstractmethod
+    def showing(self) -> AbstractContextManager[object]:
+        """Within this context the sweep runs."""
 
     @abstractmethod
     def say(self, line: str) -> None:
@@ -58,6 +56,9 @@ class Reporter(ABC):
 
 class PlainReporter(Reporter):
     """A line a trial, for logs."""
+
+    def showing(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def progressed(self, trial: Trial, event: Mapping[str, Any]) -> None:
         return
@@ -78,12 +79,8 @@ class LiveReporter(Reporter):
         self._task = self._bar.add_task("trials", total=total)
         self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=4)
 
-    def __enter__(self) -> "LiveReporter":
-        self._live.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._live.stop()
+    def showing(self) -> AbstractContextManager[object]:
+        return self._live
 
     def started(self, trial: Trial) -> None:
         super().started(trial)

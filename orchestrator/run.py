@@ -84,7 +84,7 @@ def _run(
     check_trials(plan.to_run, data)
     with ray_session(address, plan.sweep.resources):
         begin()
-        with reporter:
+        with reporter.showing():
             return run_plan(plan, store, data.arrays(), reporter)
 
 

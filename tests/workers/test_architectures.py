@@ -1,14 +1,10 @@
 """Architectures: what they compute and cost, what may be pruned, and how networks are made and loaded."""
 
-import io
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
@@ -25,7 +21,6 @@ from workers.architectures.network import (
 from workers.architectures.size import flops, parameters
 from workers.architectures.weights_file import WeightsError, load_weights, read_weights_file
 
-SHARED = Path(os.environ.get("PRUNESWEEP_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -403,20 +398,3 @@ def test_files_that_are_missing_or_damaged_are_refused(tmp_path):
         (tmp_path / name).write_bytes(b"\x00" * 7)
         with pytest.raises(WeightsError, match=name):
             read_weights_file(tmp_path / name)
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs trained weights and CIFAR-10 images in {SHARED}")
-@pytest.mark.parametrize(
-    ("architecture", "file"),
-    [("resnet20", "resnet20-12fca82f.th"), ("resnet56", "resnet56-4bfd9763.th")],
-)
-def test_trained_weights_classify_cifar10(architecture, file):
-    parquet = pytest.importorskip("pyarrow.parquet")
-    rows = parquet.read_table(SHARED / "cifar10" / "test.parquet").slice(0, 200).to_pylist()
-    images = np.stack([np.asarray(Image.open(io.BytesIO(row["img"]["bytes"]))) for row in rows])
-    labels = torch.tensor([row["label"] for row in rows])
-    network = fresh(architecture).eval()
-    load_weights(network, read_weights_file(SHARED / "weights" / file))
-    with torch.no_grad():
-        predicted = network(torch.from_numpy(images).permute(0, 3, 1, 2) / 255).argmax(dim=1)
-    assert (predicted == labels).float().mean() > 0.88

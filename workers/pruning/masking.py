@@ -37,7 +37,7 @@ def silenced(body: nn.Module, channels: Channels) -> Iterator[None]:
 
 @contextmanager
 def silenced_apart(body: nn.Module, apart: Sequence[Channels]) -> Iterator[None]:
-    """Within the context the body takes ``len(apart)`` equal batches, one after another as one, each with its own silence.
+    """Within the context the body takes ``len(apart)`` equal batches as one, each with its own silence.
 
     Batch i passes with the channels ``apart[i]`` zero after their norms. For use without gradients.
     """

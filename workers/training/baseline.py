@@ -74,8 +74,7 @@ def _new(work: Work) -> Network:
     """The network before training."""
     spec = _spec(work)
     generator = stream("initialisation", work.trial.seed, 0)
-    network = new_network(spec.architecture, spec.classes, spec.image_size, spec.mean, spec.std, generator=generator)
-    return network
+    return new_network(spec.architecture, spec.classes, spec.image_size, spec.mean, spec.std, generator=generator)
 
 
 def _spec(work: Work) -> NetworkSpec:
