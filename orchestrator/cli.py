@@ -57,17 +57,22 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 @app.command(epilog="Example: prunesweep plan quickstart")
 @_one_line_errors
-def plan(sweep: SweepName, store: StoreUrl = STORE, set_: Overrides = None) -> None:
+def plan(
+    sweep: SweepName,
+    store: StoreUrl = STORE,
+    set_: Overrides = None,
+    trials: Annotated[bool, typer.Option("--trials", help="List every trial.")] = False,
+) -> None:
     """Show what a sweep would run, what is stored already and what sharing saves."""
     from orchestrator.plan import make_plan, read_timings
-    from orchestrator.tables import plan_lines
+    from orchestrator.tables import plan_lines, trial_lines
     from results_store import Store
     from sweeps.reader import read_sweep
 
     opened = Store(store)
     made = make_plan(read_sweep(sweep, set_ or ()), opened)
     timings = read_timings(opened, made.sweep.dataset.name) if made.results else None
-    for line in plan_lines(made, timings):
+    for line in [*plan_lines(made, timings), *(trial_lines(made) if trials else ())]:
         print(line)
 
 
@@ -91,14 +96,16 @@ def run(
 
     console = _console()
     ran = run_sweep(sweep, store=store, address=address, overrides=set_ or (), console=console)
-    done = len(ran.plan.to_run) - len(ran.failures)
+    done = len(ran.plan.to_run) - len(ran.failures) - ran.unfinished
     print(f"{done} trials run, {len(ran.plan.done)} were stored already, {len(ran.failures)} failed")
     print(f"made: {in_words(Counter(ran.made))}")
     for key, error in ran.failures.items():
         print(f"failed: {key} {ran.plan.tree.trials[key].label()}: {error}")
+    if ran.unfinished:
+        print(f"interrupted with {ran.unfinished} trials to go; run the same command again to go on")
     _print_front_of(ran.plan.sweep.name, ran.store, console)
     print(f"results: pandas.read_parquet({ran.store.objects.path('trials')!r})")
-    raise typer.Exit(SOME_FAILED if ran.failures else SUCCESS)
+    raise typer.Exit(SOME_FAILED if ran.failures or ran.unfinished else SUCCESS)
 
 
 def _print_front_of(sweep: str, store: "Store", console: Console) -> None:

@@ -23,13 +23,14 @@ class SweepRun:
     """What a run of a sweep did.
 
     ``failures``: the errors of the trials that failed, by key; ``made``: counts of ``epochs`` trained, sets of
-    ``scores`` and ``evaluations`` made by this run.
+    ``scores`` and ``evaluations`` made by this run; ``unfinished``: how many trials an interruption left for the next.
     """
 
     plan: Plan
     store: Store
     failures: dict[str, str]
     made: dict[str, int]
+    unfinished: int
 
 
 def run_sweep(
@@ -69,7 +70,8 @@ def run_sweep(
     else:
         begin()
     opened.refresh_tables()
-    return SweepRun(plan, opened, failures, dict(reporter.made))
+    left = [trial for trial in make_plan(read, opened).to_run if trial.key not in failures]
+    return SweepRun(plan, opened, failures, dict(reporter.made), len(left))
 
 
 def _run(

@@ -1,7 +1,7 @@
 """What commands print: plans, fronts and the state of sweeps as tables on a terminal."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import pandas as pd
@@ -31,6 +31,13 @@ def plan_lines(plan: Plan, timings: Timings | None) -> list[str]:
     ]
     lines += [f"left out: {invalid.trials} × {invalid.what}: {invalid.reason}" for invalid in tree.invalid]
     return [*lines, _estimate(plan, timings)]
+
+
+def trial_lines(plan: Plan) -> Iterator[str]:
+    """A line a trial: its key, whether it is stored, its settings."""
+    for trial in plan.tree:
+        state = "stored" if trial.key in plan.done else "network stored" if trial.key in plan.networks else "to run"
+        yield f"{trial.key}  {state:<14}  {trial.label()}"
 
 
 def _estimate(plan: Plan, timings: Timings | None) -> str:

@@ -71,7 +71,7 @@ class EvaluationResult(TypedDict):
 
 
 class FailureResult(TypedDict):
-    """A trial could not be done. A success replaces it: the network, and one of each of the ``evaluations``."""
+    """A trial could not be done. A success replaces it: one of each of the ``evaluations``."""
 
     kind: Literal["failure"]
     key: str

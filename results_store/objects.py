@@ -15,11 +15,12 @@ class Objects:
 
     def __init__(self, url: str) -> None:
         """``url``: a local folder or any fsspec URL. Nothing is written. Raises: StoreError for an unknown scheme."""
-        self.url = url
         try:
             self._fs, self._root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
             raise StoreError(f"{url}: {error}") from None
+        # Absolute, because workers need not have the driver's working folder.
+        self.url = str(self._root) if self.is_local else url
 
     def __reduce__(self) -> tuple[type["Objects"], tuple[str]]:
         return Objects, (self.url,)

@@ -129,3 +129,22 @@ TABLES = {"trials": TRIALS, "attacks": ATTACK_ROWS, "history": HISTORY}
 def arrow_schema(table: str) -> pa.Schema:
     """The Arrow schema of one of ``TABLES``, with units and meanings as field metadata."""
     return pa.schema([column.field() for column in TABLES[table]], metadata={"schema": str(SCHEMA_VERSION)})
+
+
+def as_markdown() -> str:
+    """The tables in words, as ``docs/tables.md`` holds them."""
+    parts = [_PREFACE.format(version=SCHEMA_VERSION)]
+    for table, columns in TABLES.items():
+        parts.append(f"\n## {table}\n\n")
+        parts.append("| column | type | unit | meaning |\n| --- | --- | --- | --- |\n")
+        parts += [f"| `{c.name}` | {c.type} | {c.unit} | {c.meaning} |\n" for c in columns]
+    return "".join(parts)
+
+
+_PREFACE = """# The tables
+
+Schema version {version}. Each table is a folder with one Parquet file below the store: `pandas.read_parquet("store/trials")`.
+They are views of `results/`, made anew whenever results are missing from them; every column is always there with its
+type, also where no trial has a value yet. Units and meanings are in the Parquet schema's field metadata as well.
+This page is what `results_store.schema.as_markdown()` returns.
+"""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 
 from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE
 from sweeps.fingerprints import Fingerprints, data_fingerprints, file_sha256
@@ -73,7 +74,7 @@ class _Grower:
             precision=sweep.precision,
             threads=sweep.resources.cpu,
             attacks={name: settings.settled() for name, settings in sweep.attacks.chosen().items()},
-            weights=sweep.baseline.weights,
+            weights=str(Path(sweep.baseline.weights).absolute()) if sweep.baseline.weights else None,
         )
         self._made: dict[tuple[object, ...], Trial] = {}
         self._invalid: dict[tuple[str, str], set[tuple[object, ...]]] = {}

@@ -47,12 +47,11 @@ def _set_environment(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # A cluster of our own listens on this machine alone and leaves no token behind.
     os.environ.setdefault("RAY_AUTH_MODE", "disabled" if address is None else "token")
+    os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+    # Tune's own output, its five log files a trial and its snapshots: the store is the only memory.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_SYNCER", "1")
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
-    os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 
 def _cpus() -> int:

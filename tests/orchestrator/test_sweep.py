@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -110,6 +111,37 @@ def test_a_killed_driver_loses_nothing(two_workers: Path, sweep_file: Path, tmp_
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert {path: path.stat().st_mtime_ns for path in made} == made, "something was made twice"
     pd.testing.assert_frame_equal(trials_of(store), trials_of(two_workers), check_exact=True)
+
+
+def test_a_lost_worker_is_replaced_and_leaves_no_trace(sweep_file: Path, two_workers: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    command = [sys.executable, "-m", "orchestrator", "run", str(sweep_file), "--store", str(store)]
+    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    while len(Store(str(store)).network_keys()) < 2:
+        assert driver.poll() is None, "the driver ended before a worker could be killed"
+        time.sleep(0.05)
+    os.kill(worker_of(driver.pid), signal.SIGKILL)
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    pd.testing.assert_frame_equal(trials_of(store), trials_of(two_workers), check_exact=True)
+
+
+def worker_of(driver: int) -> int:
+    """The process id of one of a driver's Ray workers that runs trials."""
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):  # a process that has just ended
+            if "Trainable" in (folder / "cmdline").read_text() and driver in ancestors(int(folder.name)):
+                return int(folder.name)
+    raise AssertionError("no worker runs a trial")
+
+
+def ancestors(process: int) -> list[int]:
+    """The parents of a process, its own first."""
+    found = []
+    while process > 1:
+        process = int((Path("/proc") / str(process) / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        found.append(process)
+    return found
 
 
 def test_a_new_value_on_an_axis_runs_only_the_new_trials(two_workers: Path, sweep_file: Path) -> None:
