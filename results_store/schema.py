@@ -143,8 +143,8 @@ def as_markdown() -> str:
 
 _PREFACE = """# The tables
 
-Schema version {version}. Each table is a folder with one Parquet file below the store: `pandas.read_parquet("store/trials")`.
-They are views of `results/`, made anew whenever results are missing from them; every column is always there with its
-type, also where no trial has a value yet. Units and meanings are in the Parquet schema's field metadata as well.
-This page is what `results_store.schema.as_markdown()` returns.
+Schema version {version}. Each table is a folder below the store with one Parquet file in it, as in
+`pandas.read_parquet("store/trials")`. They are views of `results/`, made anew whenever results are missing from
+them; every column is always there with its type, also where no trial has a value yet. Units and meanings are in
+the Parquet schema's field metadata as well. This page is what `results_store.schema.as_markdown()` returns.
 """

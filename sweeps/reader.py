@@ -176,8 +176,14 @@ def _message(errors: Iterable[ErrorDetails], document: Mapping[str, Any], places
     first, *others = sorted((error for error in errors if not _follows_from_another(error)), key=_rank)
     place = _in_document(first["loc"], document)
     more = f" (and {len(others)} more to mend)" if others else ""
-    key = _dotted(place)
-    return f"{places.of(place)}: {f'{key}: ' if key else ''}{_reason(first, place)}{more}"
+    reason = _reason(first, place)
+    if not place:  # of the sweep as a whole: the reason begins with the key that it is about
+        return f"{places.of(_place_named_in(reason))}: {reason}{more}"
+    return f"{places.of(place)}: {_dotted(place)}: {reason}{more}"
+
+
+def _place_named_in(reason: str) -> Place:
+    return tuple(reason.partition(":")[0].split("."))
 
 
 def _follows_from_another(error: ErrorDetails) -> bool:
