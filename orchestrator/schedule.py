@@ -43,7 +43,7 @@ class Schedule:
         self._claims: dict[str, str] = {}  # what is being made → the trial that makes it
         self._waiting: dict[str, list[str]] = defaultdict(list)  # what is being made → who waits for it
         self._open = {trial.key for trial in tree if trial.key not in done}
-        self._running: set[str] = set()
+        self._taken: set[str] = set()
         self._order = {key: number for number, key in enumerate(tree.trials)}
         self._chain = self._longest_chains(cost)
         self._ready: list[tuple[float, int, str]] = []
@@ -64,9 +64,9 @@ class Schedule:
         while self._ready:
             _, _, key = heapq.heappop(self._ready)
             trial = self._tree.trials[key]
-            if self._must_wait(trial):
+            if key in self._taken or key not in self._open or self._must_wait(trial):
                 continue
-            self._running.add(key)
+            self._taken.add(key)
             for shared in self._unmade(trial):
                 self._claims[shared] = key
             return trial
@@ -90,23 +90,17 @@ class Schedule:
     def finished(self, key: str) -> None:
         """The trial is done."""
         self.made_network(key)
-        self._close(key)
-
-    def put_back(self, key: str) -> None:
-        """The trial was not done, and that is no fault of its own: it is ready again."""
-        self._release(key)
-        self._running.discard(key)
-        self._push(key)
+        self._open.discard(key)
 
     def failed(self, key: str) -> list[Trial]:
         """The trial cannot be done. Returns the descendants that cannot be either, for want of its network."""
         self._release(key)
-        self._close(key)
+        self._open.discard(key)
         if key in self._networks:
             return []
         lost = list(self._descendants(key))
         for trial in lost:
-            self._close(trial.key)
+            self._open.discard(trial.key)
         return lost
 
     def _must_wait(self, trial: Trial) -> bool:
@@ -128,10 +122,6 @@ class Schedule:
                 del self._claims[shared]
                 for waiting in self._waiting.pop(shared, []):
                     self._push(waiting)
-
-    def _close(self, key: str) -> None:
-        self._open.discard(key)
-        self._running.discard(key)
 
     def _push(self, key: str) -> None:
         heapq.heappush(self._ready, (-self._chain[key], self._order[key], key))

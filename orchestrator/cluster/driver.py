@@ -5,12 +5,13 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from orchestrator.plan import Plan
 from orchestrator.reporter import Reporter
 from orchestrator.schedule import Schedule
-from results_store import Store
+from results_store import Store, StoreError
 from results_store.documents import failure_of
 
 RETRIES = 3  # of trials whose worker was lost or whose store did not answer
@@ -34,7 +35,7 @@ def run_plan(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter)
         schedule,
         reporter,
         capacity=lambda: cluster_capacity(resources.cpu, resources.gpu, resources.workers),
-        note_failure=lambda trial, error, details: store.save_failure(failure_of(trial, error, details)),
+        note_failure=lambda trial, error: store.save_failure(failure_of(trial, error)),
         after_trial=_now_and_then(store.refresh_tables),
     )
     actor = tune.with_resources(
@@ -42,7 +43,7 @@ def run_plan(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter)
         {"cpu": resources.cpu, "gpu": resources.gpu},
     )
     # The searcher limits live trials; Tune's own default would let one trial pend at a time, on one actor.
-    os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(max(len(trials), 1)))
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(len(trials))
     # What Tune logs of a retry is a traceback; a trial that fails for good is told by our own one line.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="prunesweep-tune-") as scratch:
@@ -70,7 +71,8 @@ def _now_and_then(refresh: Callable[[], object]) -> Callable[[], None]:
         if time.monotonic() - last < max(REFRESH_SECONDS, 20 * took):
             return
         start = time.monotonic()
-        refresh()
+        with suppress(StoreError):  # only a view: the next refresh, or the one at the end, catches up
+            refresh()
         last = time.monotonic()
         took = last - start
 

@@ -23,13 +23,13 @@ class TreeSearcher(Searcher):
         reporter: Reporter,
         *,
         capacity: Callable[[], int],
-        note_failure: Callable[[Trial, str, str], None],
+        note_failure: Callable[[Trial, str], None],
         after_trial: Callable[[], None],
     ) -> None:
         """
         Args:
             capacity: how many trials the cluster can run now.
-            note_failure: stores (trial, error, details) of a trial that cannot be done for want of its parent.
+            note_failure: stores (trial, error) of a trial that cannot be done for want of its parent.
             after_trial: called when a trial has ended.
         """
         super().__init__(metric="stage", mode="max")
@@ -84,7 +84,7 @@ class TreeSearcher(Searcher):
         for descendant in self._schedule.failed(trial.key):
             why = f"its ancestor {trial.key} ({trial.label()}) failed: {error}"
             self.failures[descendant.key] = why
-            self._note_failure(descendant, why, "")
+            self._note_failure(descendant, why)
             self._reporter.failed(descendant, why)
 
     # Tune would save the searcher to restore a sweep; the store is the only memory, and resume is running again.

@@ -132,3 +132,13 @@ def test_scores_are_made_by_another_sibling_when_the_first_fails(tree: TrialTree
     schedule.failed(first.key)
     again = schedule.take()
     assert again is not None and again.key in {t.key for t in siblings}
+
+
+def test_a_trial_whose_network_outlived_its_parents_runs_once(tree: TrialTree) -> None:
+    orphan = next(trial for trial in tree if trial.iterations == 1)
+    schedule = Schedule(tree, networks=[orphan.key])
+    taken = []
+    while trial := schedule.take():
+        taken.append(trial.key)
+        schedule.finished(trial.key)
+    assert sorted(taken) == sorted(tree.trials)

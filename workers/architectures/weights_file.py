@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from sweeps.errors import DataError
-
-if TYPE_CHECKING:
-    from workers.architectures.network import Network
 
 SAFETENSORS = ".safetensors"
 NESTED_UNDER = "state_dict"
@@ -46,7 +43,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} cannot be read as safetensors: {error}") from error
 
 
-def load_weights(network: "Network", tensors: Mapping[str, Tensor]) -> None:
+def load_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copies into ``network`` the tensors of a body or of a whole network, all or, when one does not fit,
     none.
 
