@@ -1,0 +1,87 @@
+"""A network leaves the store whole, in every format, and works without the store."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from orchestrator.export import ExportError, export_network, find_trial
+from results_store import Store
+from sweeps.reader import parse_sweep
+from sweeps.tree import grow_tree
+from workers import load_dataset, load_network, run_trial
+
+SWEEP = """
+name: export
+dataset: {name: digits, size: 16, train_limit: 64, test_limit: 10}
+baseline: {epochs: 1, learning_rate: 0.02, batch_size: 32}
+pruning: {scoring_images: 8}
+control: false
+axes: {architecture: resnet20, structure: both, criterion: l1, adjustment: none}
+attacks: {fgsm: {}}
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A baseline and a network without one block and some filters."""
+    sweep = parse_sweep(SWEEP)
+    store, data = Store(str(tmp_path_factory.mktemp("store"))), load_dataset(sweep.dataset)
+    for trial in grow_tree(sweep):
+        run_trial(trial, store, data)
+    return store
+
+
+@pytest.fixture(scope="module")
+def pruned() -> str:
+    return list(grow_tree(parse_sweep(SWEEP)))[-1].key
+
+
+def test_a_pruned_network_loads_and_computes_what_the_stored_one_does(
+    store: Store, pruned: str, tmp_path: Path
+) -> None:
+    home = load_network(export_network(store, pruned[:12], str(tmp_path / "home")))
+    stored = load_network(store.objects.path(f"networks/{pruned}"))
+    images = torch.rand(3, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(home(images), stored(images))
+    assert len(home.spec.removed_blocks) == 1 and home.spec.kept_filters
+
+
+def test_torch_export_needs_nothing_of_ours(store: Store, pruned: str, tmp_path: Path) -> None:
+    folder = export_network(store, pruned, str(tmp_path / "home"), format="torch_export")
+    program = torch.export.load(folder / "network.pt2").module()
+    for count in (1, 5):
+        images = torch.rand(count, 3, 16, 16)
+        with torch.no_grad():
+            torch.testing.assert_close(program(images), load_network(folder)(images))
+
+
+def test_onnx_gives_the_same_logits(store: Store, pruned: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="needs the extra onnx")
+    runtime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    folder = export_network(store, pruned, str(tmp_path / "home"), format="onnx")
+    images = torch.rand(5, 3, 16, 16)
+    (logits,) = runtime.InferenceSession(str(folder / "network.onnx")).run(None, {"images": images.numpy()})
+    with torch.no_grad():
+        torch.testing.assert_close(torch.from_numpy(logits), load_network(folder)(images), rtol=1e-4, atol=1e-4)
+
+
+def test_what_cannot_be_exported_is_said_in_one_line(store: Store, pruned: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="no network of"):
+        find_trial(store, "nothing")
+    with pytest.raises(ExportError, match="'jpeg' is no format; allowed: safetensors"):
+        export_network(store, pruned, str(tmp_path), format="jpeg")
+    with pytest.raises(ExportError, match="cannot be written"):
+        export_network(store, pruned, str(tmp_path / "file" / "home"))
+
+
+def test_the_beginning_of_a_key_must_name_one_network(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    for key in ("aa1", "aa2"):
+        store.save_network(key, {"weight": np.zeros(1)}, {})
+    assert find_trial(store, "aa1") == "aa1"
+    with pytest.raises(ExportError, match="aa: 2 networks of .* begin with this"):
+        find_trial(store, "aa")
