@@ -83,5 +83,5 @@ def test_the_beginning_of_a_key_must_name_one_network(tmp_path: Path) -> None:
     for key in ("aa1", "aa2"):
         store.save_network(key, {"weight": np.zeros(1)}, {})
     assert find_trial(store, "aa1") == "aa1"
-    with pytest.raises(ExportError, match="aa: 2 networks of .* begin with this"):
+    with pytest.raises(ExportError, match=r"aa: 2 networks of .* begin with this"):
         find_trial(store, "aa")

@@ -213,9 +213,12 @@ def test_moving_to_a_device_keeps_the_data(make: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [image_parquet, image_folder, cifar10])
 def test_pixels_and_labels_are_those_of_the_files(make: Any, tmp_path: Path) -> None:
     data = load_dataset(make(tmp_path))
-    by_class = np.argsort(TEST_LABELS, kind="stable") if make is image_folder else np.arange(TEST)
-    np.testing.assert_array_equal(data.test.images.permute(0, 2, 3, 1), TEST_IMAGES[by_class])
-    np.testing.assert_array_equal(data.test.labels, TEST_LABELS[by_class])
+    files = {"train": (TRAIN_IMAGES, TRAIN_LABELS), "test": (TEST_IMAGES, TEST_LABELS)}
+    for split, (images, labels) in files.items():
+        order = np.argsort(labels, kind="stable") if make is image_folder else np.arange(len(labels))
+        found = getattr(data, split)
+        np.testing.assert_array_equal(found.images.permute(0, 2, 3, 1), images[order])
+        np.testing.assert_array_equal(found.labels, labels[order])
 
 
 def test_digits_are_split_once_and_for_all_a_fifth_of_each_class() -> None:
