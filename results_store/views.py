@@ -118,11 +118,17 @@ def _add_accuracies(row: Row, evaluations: Mapping[str, EvaluationResult]) -> No
         if attacks:
             row[f"robustness{half}"] = sum(headlines[name][index] for name in attacks) / len(attacks)
     if attacks:
-        row["robustness_definition"] = "; ".join(f"{name} {evaluations[name]['headline']}" for name in attacks)
+        row["robustness_definition"] = "; ".join(_definition(evaluations[name]) for name in attacks)
     for evaluation in evaluations.values():
         row |= evaluation["measures"]
         row["test_fingerprint"] = evaluation["test_fingerprint"]
         row["seconds"] = (row["seconds"] or 0.0) + evaluation["seconds"]
+
+
+def _definition(evaluation: EvaluationResult) -> str:
+    """An attack's part of a robustness: what it means, and by which version where its meaning has changed."""
+    version = f" (version {evaluation['version']})" if evaluation["version"] > 1 else ""
+    return f"{evaluation['attack']} {evaluation['headline']}{version}"
 
 
 def _headline_accuracies(evaluation: EvaluationResult) -> list[float]:

@@ -143,7 +143,7 @@ class Corruptions(AttackSettings):
 
 
 class Attacks(Block):
-    """The attacks of a sweep: those that are named, or these three where the sweep file names none."""
+    """The attacks of a sweep: those that are named here; all three where the sweep file has no such block."""
 
     fgsm: Fgsm | None = None
     occlusion: Occlusion | None = None

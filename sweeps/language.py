@@ -17,6 +17,7 @@ from sweeps.datasets import Cifar10, Digits, ImageFolder, ImageParquet
 from sweeps.names import each_one_of, null_is_none
 from sweeps.numbers import Number, Whole
 
+MOST_ITERATIONS = 200  # a network of any use has long run out of filters
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -34,7 +35,9 @@ Architectures = Annotated[_Strings, *_names("an architecture", ARCHITECTURES)]
 Structures = Annotated[_Strings, *_names("a structure", PRUNED_STRUCTURES)]
 Criteria = Annotated[_Strings, *_names("a criterion", CRITERIA)]
 Adjustments = Annotated[_Strings, *_names("an adjustment", ADJUSTMENTS)]
-Iterations = Annotated[tuple[Annotated[Whole, Field(ge=0)], ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Iterations = Annotated[
+    tuple[Annotated[Whole, Field(ge=0, le=MOST_ITERATIONS)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
+]
 Ratios = Annotated[tuple[Annotated[Number, Field(gt=0, lt=1)], ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 Seeds = Annotated[
     tuple[Annotated[Whole, Field(ge=0, lt=2**31)], ...],
