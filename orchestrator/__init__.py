@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from orchestrator.front import pareto_front as pareto_front
     from orchestrator.run import run_sweep as run_sweep
 
-__all__ = ["pareto_front", "run_sweep"]
+__all__ = ["DEFAULT_STORE", "pareto_front", "run_sweep"]
+
+DEFAULT_STORE = "store"
 
 
 def __getattr__(name: str) -> Any:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from orchestrator import DEFAULT_STORE
 from sweeps.errors import UserError
 
 if TYPE_CHECKING:
     from results_store import Store
 
-SUCCESS, SOME_FAILED, BAD_USAGE = 0, 1, 2
+SUCCESS, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
     name="prunesweep",
@@ -31,7 +32,6 @@ StoreUrl = Annotated[str, typer.Option("--store", metavar="DIR", help="The store
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Sets a key of the sweep file; repeatable.")
 ]
-STORE = "store"
 LOG_WIDTH = 160
 
 
@@ -59,7 +59,7 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 @_one_line_errors
 def plan(
     sweep: SweepName,
-    store: StoreUrl = STORE,
+    store: StoreUrl = DEFAULT_STORE,
     set_: Overrides = None,
     trials: Annotated[bool, typer.Option("--trials", help="List every trial.")] = False,
 ) -> None:
@@ -80,7 +80,7 @@ def plan(
 @_one_line_errors
 def run(
     sweep: SweepName,
-    store: StoreUrl = STORE,
+    store: StoreUrl = DEFAULT_STORE,
     address: Annotated[
         str | None,
         typer.Option(metavar="ADDR", help="A Ray cluster; without one, Ray is started here and ended at the end."),
@@ -122,7 +122,7 @@ def _print_front_of(sweep: str, store: "Store", console: Console) -> None:
 
 @app.command(epilog="Example: prunesweep status --store store")
 @_one_line_errors
-def status(store: StoreUrl = STORE) -> None:
+def status(store: StoreUrl = DEFAULT_STORE) -> None:
     """Show how far the sweeps of a store are, and which trials failed."""
     from orchestrator.status import failures_of, sweep_states
     from orchestrator.tables import status_table
@@ -140,7 +140,7 @@ def status(store: StoreUrl = STORE) -> None:
 )
 @_one_line_errors
 def pareto(
-    store: StoreUrl = STORE,
+    store: StoreUrl = DEFAULT_STORE,
     objectives: Annotated[
         str, typer.Option(metavar="NAMES", help="Figures to choose by, with commas between them.")
     ] = "generalization,robustness",
@@ -174,7 +174,7 @@ def pareto(
 def export(
     trial: Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's key, or the beginning of it.")],
     to: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
-    store: StoreUrl = STORE,
+    store: StoreUrl = DEFAULT_STORE,
     format: Annotated[
         str, typer.Option(metavar="FORMAT", help="safetensors, torch_export (.pt2) or onnx.")
     ] = "safetensors",
@@ -189,4 +189,15 @@ def export(
 
 def main() -> None:
     """The entry point ``prunesweep``."""
-    app()
+    try:
+        status = app(standalone_mode=False)
+    except typer.Abort:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        # What the parser of arguments refuses: one line, like every other refusal. The rest are our bugs.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        print(f"prunesweep: {message()} See --help." if sys.argv[1:] else message(), file=sys.stderr)
+        sys.exit(BAD_USAGE)
+    sys.exit(status or SUCCESS)

@@ -1,6 +1,8 @@
 """Takes a network home: out of the store, into a folder that ``workers.load_network`` reads."""
 
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from results_store import Store, StoreError
 from results_store.objects import Objects
@@ -40,18 +42,30 @@ def export_network(store: Store, trial: str, folder: str, *, format: str = "safe
     """
     if format not in FORMATS:
         raise ExportError(f"{format!r} is no format; allowed: {', '.join(FORMATS)}")
-    key = find_trial(store, trial)
-    home = Objects(str(Path(folder).absolute()))
+    if not folder or "://" in folder:
+        raise ExportError(f"--to {folder!r}: name a folder of this machine")
+    if format == "onnx" and not (find_spec("onnx") and find_spec("onnxscript")):
+        raise ExportError("onnx needs an extra: pip install 'prunesweep[onnx]'")
+    files = _files_of(store, find_trial(store, trial), format)
+    home = Objects(folder)
     try:
-        for name, content in store.network_files(key).items():
+        for name, content in files.items():
             home.put(name, content)
     except StoreError as error:
         raise ExportError(str(error)) from None
-    if format != "safetensors":
-        from workers.exporting import ExtraMissing, write_program
-
-        try:
-            write_program(Path(folder), format)
-        except ExtraMissing as error:
-            raise ExportError(str(error)) from None
     return Path(folder)
+
+
+def _files_of(store: Store, key: str, format: str) -> dict[str, bytes]:
+    """All that will be written, before anything is."""
+    store.load_network(key)  # refuses what is damaged
+    files = store.network_files(key)
+    if format == "safetensors":
+        return files
+    from workers.exporting import write_program
+
+    with TemporaryDirectory(prefix="prunesweep-export-") as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        program = write_program(Path(folder), format)
+        return {**files, program.name: program.read_bytes()}

@@ -28,7 +28,7 @@ def pareto_front(
         objectives: figures to choose by, each with its direction in ``orchestrator.selection.OBJECTIVES``.
         constraints: such as ``"generalization_gain >= -1"``.
         where: such as ``"architecture == resnet20"``.
-        sweep: the name of a sweep that ran on the store.
+        sweep: the name of a sweep that ran on the store; its own attacks and images count, whatever others did since.
 
     Raises:
         UserError: one line about the store, the sweep's name, or what was asked for.
@@ -39,12 +39,10 @@ def pareto_front(
 
 
 def _trials_of(store: Store, sweep: str | None) -> pd.DataFrame:
-    trials = store.table("trials")
+    """The trials of a store as they were last attacked, or of one sweep as that sweep attacks them."""
     if sweep is None:
-        return trials
+        return store.table("trials")
     try:
-        keys = store.load_sweep_run(sweep)["trials"]
+        return store.table_of_sweep("trials", sweep)
     except NotStored:
-        names = store.sweep_names()
-        raise UserError(unknown_name(sweep, f"a sweep of {store.url}", names)) from None
-    return trials[trials["trial_key"].isin(keys)]
+        raise UserError(unknown_name(sweep, f"a sweep of {store.url}", store.sweep_names())) from None

@@ -1,6 +1,5 @@
 """The plan of a sweep on a store: what will run, what is there already, and what sharing saves."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -91,14 +90,15 @@ class Timings:
     epoch: dict[str, float]
     beside: dict[str, float]
 
-    def seconds(self, trials: Iterable[Trial]) -> float | None:
-        """The estimate for these trials one after another; None where an architecture has no timings."""
-        total = 0.0
-        for trial in trials:
-            if trial.architecture not in self.epoch:
-                return None
-            total += trial.round.epochs * self.epoch[trial.architecture] + self.beside[trial.architecture]
-        return total
+    def seconds(self, plan: Plan) -> float | None:
+        """The estimate for what will run, one trial after another; None where an architecture has no timings."""
+        if any(trial.architecture not in self.beside for trial in plan.to_run):
+            return None
+        return sum(self._seconds_of(trial, plan) for trial in plan.to_run)
+
+    def _seconds_of(self, trial: Trial, plan: Plan) -> float:
+        epochs = 0 if trial.key in plan.networks else trial.round.epochs
+        return epochs * self.epoch.get(trial.architecture, 0.0) + self.beside[trial.architecture]
 
 
 def read_timings(store: Store, dataset: str) -> Timings:

@@ -57,6 +57,10 @@ class Reporter(ABC):
 class PlainReporter(Reporter):
     """A line a trial, for logs."""
 
+    def __init__(self, total: int, console: Console) -> None:
+        super().__init__(total)
+        self._console = console
+
     def showing(self) -> AbstractContextManager[object]:
         return nullcontext()
 
@@ -64,7 +68,7 @@ class PlainReporter(Reporter):
         return
 
     def say(self, line: str) -> None:
-        print(line, flush=True)
+        print(line, file=self._console.file, flush=True)
 
 
 class LiveReporter(Reporter):
@@ -107,7 +111,7 @@ class LiveReporter(Reporter):
 
 def make_reporter(total: int, console: Console) -> Reporter:
     """A live view where ``console`` is a terminal, plain lines elsewhere."""
-    return LiveReporter(total, console) if console.is_terminal else PlainReporter(total)
+    return LiveReporter(total, console) if console.is_terminal else PlainReporter(total, console)
 
 
 def in_words(made: Mapping[str, int]) -> str:

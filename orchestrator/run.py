@@ -1,21 +1,20 @@
 """Runs a sweep: plan, check, run on Ray, collect."""
 
 import platform
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from rich.console import Console
 
+from orchestrator import DEFAULT_STORE
 from orchestrator.cluster.driver import run_plan
 from orchestrator.cluster.session import ray_session
 from orchestrator.plan import Plan, make_plan
 from orchestrator.reporter import Reporter, make_reporter
-from results_store import Store
-from results_store.store import finished_now
+from results_store import Store, StoreError
 from sweeps.reader import find_sweep, read_sweep
-
-DEFAULT_STORE = "store"
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,9 @@ def run_sweep(
     """
     read = read_sweep(sweep, overrides)
     opened = Store(store)
+    opened.check_writable()
+    if opened.url.startswith("memory:"):
+        raise StoreError(f"{opened.url}: workers do not share the driver's memory; name a folder or a bucket")
     plan = make_plan(read, opened)
     about = _about_run(plan, overrides)
     yaml_text = find_sweep(sweep).read_text(encoding="utf-8")
@@ -98,7 +100,7 @@ def _about_run(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:
         "asked": sorted(plan.tree.asked),
         "stored_before": sorted(plan.done),
         "result_keys": {trial.key: list(trial.result_keys) for trial in plan.tree},
-        "finished_at": finished_now(),
+        "started_at": time.time(),
         "prunesweep": version("prunesweep"),
         "python": platform.python_version(),
         "host": platform.node(),

@@ -1,8 +1,9 @@
 """How far the sweeps of a store are."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from results_store import Store, StoreError
+from results_store import NotStored, Store, StoreError
 
 
 def sweep_states(store: Store) -> list[tuple[str, int, int, int]]:
@@ -19,9 +20,10 @@ def sweep_states(store: Store) -> list[tuple[str, int, int, int]]:
     failed = set(trials.loc[trials["error"].notna(), "trial_key"])
     states = []
     for name in names:
-        needs: dict[str, list[str]] = store.load_sweep_run(name)["result_keys"]
-        done = sum(results.issuperset(keys) for keys in needs.values())
-        states.append((name, len(needs), done, len(failed & needs.keys())))
+        with suppress(NotStored):  # a run that was killed before it had noted its trials
+            needs: dict[str, list[str]] = store.load_sweep_run(name)["result_keys"]
+            done = sum(results.issuperset(keys) for keys in needs.values())
+            states.append((name, len(needs), done, len(failed & needs.keys())))
     return states
 
 

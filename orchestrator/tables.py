@@ -41,7 +41,7 @@ def trial_lines(plan: Plan) -> Iterator[str]:
 
 
 def _estimate(plan: Plan, timings: Timings | None) -> str:
-    seconds = timings.seconds(plan.to_run) if timings else None
+    seconds = timings.seconds(plan) if timings else None
     if not plan.to_run:
         return "time: nothing to run"
     if seconds is None:

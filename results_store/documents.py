@@ -71,7 +71,7 @@ class EvaluationResult(TypedDict):
 
 
 class FailureResult(TypedDict):
-    """A trial could not be done. A success replaces it: one of each of the ``evaluations``."""
+    """A trial could not be done: the result with the key ``failed`` could not be made. Once it is, this is void."""
 
     kind: Literal["failure"]
     key: str
@@ -79,7 +79,7 @@ class FailureResult(TypedDict):
     baseline_key: str
     control_key: str | None
     settings: TrialSettings
-    evaluations: list[str]
+    failed: str
     error: str
     details: str
     finished_at: float
@@ -89,15 +89,37 @@ Document = NetworkResult | EvaluationResult | FailureResult
 Plain = dict[str, Any]
 
 
-def failure_of(trial: Trial, error: str, details: str = "") -> FailureResult:
-    """The failure of a trial: ``error`` is one line, ``details`` a traceback where the fault is ours."""
+def failure_of(trial: Trial, failed: str, error: str, details: str = "") -> FailureResult:
+    """The failure of a trial.
+
+    Args:
+        failed: the key of the result that could not be made.
+        error: one line.
+        details: a traceback where the fault is ours.
+    """
     return {
         "kind": "failure",
         "key": trial.key,
         **trial.relations,
         "settings": trial.settings,
-        "evaluations": list(trial.evaluations),
+        "failed": failed,
         "error": error,
         "details": details,
         "finished_at": time.time(),
     }
+
+
+def fault_of(content: object) -> str | None:
+    """Why ``content`` is none of the documents, or None where it is one."""
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or kind not in _FIELDS:
+        return f"is no result: its kind is none of {', '.join(_FIELDS)}"
+    missing = sorted(_FIELDS[kind] - content.keys())
+    return f"is no result of a {kind}: it has no {missing[0]!r}" if missing else None
+
+
+_FIELDS = {
+    "network": NetworkResult.__required_keys__,
+    "evaluation": EvaluationResult.__required_keys__,
+    "failure": FailureResult.__required_keys__,
+}

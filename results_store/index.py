@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from results_store.documents import Plain
+from results_store.documents import Plain, fault_of
 from results_store.errors import StoreError
 from results_store.objects import Objects
 
@@ -38,10 +38,15 @@ class Index:
         return self.documents.keys() != known.keys()
 
     def _read_result(self, name: str) -> Plain:
+        content = self._objects.get(f"{RESULTS}/{name}")
+        where = self._objects.path(f"{RESULTS}/{name}")
         try:
-            document: Plain = json.loads(self._objects.get(f"{RESULTS}/{name}"))
+            document: Plain = json.loads(content)
         except ValueError as error:
-            raise StoreError(f"{self._objects.path(f'{RESULTS}/{name}')}: is not JSON: {error}") from None
+            raise StoreError(f"{where}: is not JSON: {error}") from None
+        fault = fault_of(document)
+        if fault is not None:
+            raise StoreError(f"{where}: {fault}; delete it to go on")
         return document
 
     def write(self) -> None:

@@ -15,9 +15,11 @@ class Objects:
 
     def __init__(self, url: str) -> None:
         """``url``: a local folder or any fsspec URL. Nothing is written. Raises: StoreError for an unknown scheme."""
+        if not url:
+            raise StoreError("the store's name is empty; name a folder or a URL")
         try:
             self._fs, self._root = fsspec.core.url_to_fs(url)
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, OSError) as error:
             raise StoreError(f"{url}: {error}") from None
         # Absolute, because workers need not have the driver's working folder.
         self.url = str(self._root) if self.is_local else url

@@ -66,10 +66,10 @@ _COST = (
     _real("vanishing_gradients", "share", "clean images whose loss has no input gradient in fp32"),
     _count("parameters", "", "parameters of the network"),
     _count("flops", "operations", "of one image; a multiply-add counts as two"),
-    _count("filters_asked", "filters", "that this round was to remove"),
-    _count("filters_removed", "filters", "that this round removed"),
-    _count("blocks_asked", "blocks", "that this round was to remove"),
-    _count("blocks_removed", "blocks", "that this round removed"),
+    _count("filters_asked", "filters", "that were to go since the baseline"),
+    _count("filters_removed", "filters", "that are gone since the baseline, without those of removed blocks"),
+    _count("blocks_asked", "blocks", "that were to go since the baseline"),
+    _count("blocks_removed", "blocks", "that are gone since the baseline"),
     _count("epochs", "epochs", "trained in this round"),
     _count("epochs_total", "epochs", "trained in this round and all before it"),
     _real("seconds", "s", "this round and its evaluations took"),
@@ -117,7 +117,7 @@ ATTACK_ROWS = (
 )
 HISTORY = (
     _text("trial_key", "the trained network"),
-    _count("epoch", "epochs", "of this round's training, from 1"),
+    _count("epoch", "epochs", "of this round's training; a winning ticket's begin after the one it goes back to"),
     _real("loss", "nats", "mean training loss of the epoch"),
     _real("accuracy", "share", "of the training images as they were shown"),
     _real("learning_rate", "", "at the end of the epoch"),

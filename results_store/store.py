@@ -7,9 +7,10 @@ result, all that it speaks of is there.
 
 import io
 import json
-import time
+import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,14 @@ class Store:
     @property
     def url(self) -> str:
         return self.objects.url
+
+    def check_writable(self) -> None:
+        """Writes nothing. Raises: StoreError where a local store clearly cannot be written."""
+        if not self.objects.is_local:
+            return
+        nearest = next(folder for folder in (Path(self.url), *Path(self.url).parents) if folder.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise StoreError(f"{self.url}: cannot be written: {nearest} is no folder that you may write to")
 
     def prepare(self) -> None:
         """Makes sure that the store can be written, and states its schema. Raises: StoreError."""
@@ -107,6 +116,8 @@ class Store:
     def load_network(self, key: str) -> tuple[dict[str, NDArray[Any]], Plain]:
         """A network's parameters and its ``network.json``. Raises: NotStored."""
         description = self._get_json(f"networks/{key}/{NETWORK}")
+        if "architecture" not in description:
+            raise StoreError(f"{self.objects.path(f'networks/{key}/{NETWORK}')}: describes no network")
         return self._load_arrays(f"networks/{key}/{WEIGHTS}")[0], description
 
     def network_keys(self) -> list[str]:
@@ -182,7 +193,10 @@ class Store:
 
     def load_sweep_run(self, name: str) -> Plain:
         """What ``save_sweep`` noted. Raises: NotStored."""
-        return self._get_json(f"sweeps/{name}/run.json")
+        run = self._get_json(f"sweeps/{name}/run.json")
+        if not isinstance(run.get("result_keys"), dict):
+            raise StoreError(f"{self.objects.path(f'sweeps/{name}/run.json')}: names no results of its trials")
+        return run
 
     def sweep_names(self) -> list[str]:
         """The sweeps that ran on this store."""
@@ -206,7 +220,7 @@ class Store:
             index.write()
         for table in TABLES:
             buffer = io.BytesIO()
-            pq.write_table(_make_table(table, index, contents), buffer, compression="zstd")
+            pq.write_table(_make_table(table, index.documents.values(), contents), buffer, compression="zstd")
             self.objects.put(_table_object(table), buffer.getvalue())
         return True
 
@@ -227,11 +241,31 @@ class Store:
             self.refresh_tables()
             table = pq.read_table(io.BytesIO(self.objects.get(_table_object(name))))
         except StoreError:
-            index = Index(self.objects)
-            index.catch_up(self.objects.names(RESULTS))
-            table = _make_table(name, index, "")
+            return self.table_of(name, self._index().documents)
         frame: pd.DataFrame = table.to_pandas()
         return frame
+
+    def table_of_sweep(self, name: str, sweep: str) -> pd.DataFrame:
+        """A table as if the store held the results of one sweep alone: its own attacks on its own images.
+
+        Raises:
+            NotStored: no sweep of that name has run on the store.
+        """
+        run = self.load_sweep_run(sweep)
+        own = {key for keys in run["result_keys"].values() for key in keys}
+        documents = self._index().documents.items()
+        return self.table_of(name, {at: d for at, d in documents if d.get("failed", d["key"]) in own})
+
+    @staticmethod
+    def table_of(name: str, documents: Mapping[str, Plain]) -> pd.DataFrame:
+        """A table of some documents."""
+        frame: pd.DataFrame = _make_table(name, documents.values(), "").to_pandas()
+        return frame
+
+    def _index(self) -> Index:
+        index = Index(self.objects)
+        index.catch_up(self.objects.names(RESULTS))
+        return index
 
     # shared steps
 
@@ -258,13 +292,8 @@ class Store:
             raise StoreError(f"{self.objects.path(name)}: is no safetensors file: {error}") from None
 
 
-def finished_now() -> float:
-    """Seconds since 1970, for ``finished_at``."""
-    return time.time()
-
-
-def _make_table(table: str, index: Index, contents: str) -> pa.Table:
-    return pa.Table.from_pylist(rows_of(table, index.documents.values()), schema=_table_schema(table, contents))
+def _make_table(table: str, documents: Iterable[Plain], contents: str) -> pa.Table:
+    return pa.Table.from_pylist(rows_of(table, documents), schema=_table_schema(table, contents))
 
 
 def _table_schema(table: str, contents: str) -> pa.Schema:

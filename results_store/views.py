@@ -5,41 +5,37 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from results_store.documents import Document, EvaluationResult, FailureResult, NetworkResult
-from results_store.schema import ACCURACIES, GAINS, HALVES, TRIALS
+from results_store.schema import GAINS, HALVES, TRIALS
 from sweeps.catalogue import ATTACKS, CLEAN
 
 Row = dict[str, Any]
 
 
 class Known:
-    """The documents of a store, sorted by what they tell of."""
+    """The documents of a store, sorted by what they tell of; evaluations and failures oldest first."""
 
     def __init__(self, documents: Iterable[Document]) -> None:
         self.networks: dict[str, NetworkResult] = {}
         self.evaluations: dict[str, list[EvaluationResult]] = defaultdict(list)
         self.failures: dict[str, FailureResult] = {}
+        failures: list[FailureResult] = []
+        made: set[str] = set()
         for document in sorted(documents, key=lambda document: (document["finished_at"], document["key"])):
+            if document["kind"] == "failure":
+                failures.append(document)
+                continue
+            made.add(document["key"])
             if document["kind"] == "network":
                 self.networks[document["key"]] = document
-            elif document["kind"] == "evaluation":
-                self.evaluations[document["trial_key"]].append(document)
             else:
-                self.failures[document["key"]] = document  # the latest replaces earlier ones
+                self.evaluations[document["trial_key"]].append(document)
         # A success replaces a failure, whichever came last.
-        self.failures = {key: failure for key, failure in self.failures.items() if not self._succeeded(failure)}
-
-    def _succeeded(self, failure: FailureResult) -> bool:
-        """Whether the network was evaluated by each attack, be it with other settings."""
-        made = {evaluation["attack"] for evaluation in self.evaluations.get(failure["key"], [])}
-        return made.issuperset(failure["evaluations"])
+        self.failures = {failure["key"]: failure for failure in failures if failure["failed"] not in made}
 
 
 def trial_rows(known: Known) -> list[Row]:
     """One row a trial, sorted by key."""
-    rows = {key: _trial_row(known, key) for key in sorted({*known.networks, *known.failures})}
-    for row in rows.values():
-        _add_gains(row, rows)
-    return list(rows.values())
+    return [_trial_row(known, key) for key in sorted({*known.networks, *known.failures})]
 
 
 def attack_rows(known: Known) -> list[Row]:
@@ -75,7 +71,11 @@ def _trial_row(known: Known, key: str) -> Row:
         row |= {name: value for name, value in network.items() if name in _NETWORK_COLUMNS}
     if failure is not None:
         row["error"] = failure["error"]
-    _add_accuracies(row, _latest_by_attack(known.evaluations.get(key, [])))
+    shown = _latest_by_attack(known.evaluations.get(key, []))
+    _add_accuracies(row, shown)
+    if row["parent_key"] is not None:
+        for gain, other in zip(GAINS, (row["baseline_key"], row["control_key"]), strict=True):
+            _add_gains(row, gain, shown, known.evaluations.get(other, []))
     return row
 
 
@@ -138,21 +138,37 @@ def _headline_accuracies(evaluation: EvaluationResult) -> list[float]:
     return [sum(half) / total for half, total in zip(zip(*counts, strict=True), kinds_times_images, strict=True)]
 
 
-def _add_gains(row: Row, rows: Mapping[str, Row]) -> None:
-    """Gains in percentage points, where both networks saw the same images and attacks."""
-    if row["parent_key"] is None:
-        return
-    others = dict(zip(GAINS, (row["baseline_key"], row["control_key"]), strict=True))
-    for gain, other_key in others.items():
-        other = rows.get(other_key) if other_key else None
-        if other is None or other["test_fingerprint"] != row["test_fingerprint"]:
-            continue
-        comparable = row["robustness_definition"] == other["robustness_definition"]
-        for name in ACCURACIES:
-            for half in HALVES:
-                mine, theirs = row[f"{name}{half}"], other[f"{name}{half}"]
-                if mine is not None and theirs is not None and (comparable or name == "generalization"):
-                    row[f"{name}_{gain}{half}"] = 100 * (mine - theirs)
+def _add_gains(
+    row: Row,
+    gain: str,
+    shown: Mapping[str, EvaluationResult],
+    others: Sequence[EvaluationResult],
+) -> None:
+    """Gains in percentage points over another network, wherever it was attacked in the same way on the same images.
+
+    Its latest evaluation need not be that one: another sweep may have attacked it in another way since.
+    """
+    differences: dict[str, list[float]] = {}
+    for name, evaluation in shown.items():
+        other = next((other for other in others if _comparison(other) == _comparison(evaluation)), None)
+        if other is not None:
+            mine, theirs = _headline_accuracies(evaluation), _headline_accuracies(other)
+            differences[name] = [100 * (one - two) for one, two in zip(mine, theirs, strict=True)]
+    attacks = [name for name in ATTACKS if name in shown]
+    for index, half in enumerate(HALVES):
+        if CLEAN in differences:
+            row[f"generalization_{gain}{half}"] = differences[CLEAN][index]
+        for name in attacks:
+            if name in differences:
+                row[f"robustness_{name}_{gain}{half}"] = differences[name][index]
+        if attacks and differences.keys() >= set(attacks):
+            row[f"robustness_{gain}{half}"] = sum(differences[name][index] for name in attacks) / len(attacks)
+
+
+def _comparison(evaluation: EvaluationResult) -> tuple[object, ...]:
+    """What two evaluations must have in common so that their headline accuracies can be compared."""
+    same = ("attack", "version", "headline", "headline_severity", "test_fingerprint")
+    return tuple(evaluation.get(name) for name in same)
 
 
 def _attack_rows(evaluation: EvaluationResult) -> Iterator[Row]:

@@ -130,10 +130,10 @@ class Corruptions(AttackSettings):
         return self
 
     def settled(self) -> Self:
-        if self.frost_textures != "auto":
+        if self.frost_textures != "auto" and "frost" in self.kinds:
             return self
-        textures = "package" if find_spec("imagecorruptions") else "generated"
-        return self.model_copy(update={"frost_textures": textures})
+        has_package = "frost" in self.kinds and find_spec("imagecorruptions") is not None
+        return self.model_copy(update={"frost_textures": "package" if has_package else "generated"})
 
     def headline_text(self) -> str:
         is_all = self.kinds == CORRUPTION_KINDS

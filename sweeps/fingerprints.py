@@ -49,6 +49,8 @@ def file_sha256(path: str, what: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{what}: {path}: {error.strerror or error}") from None
+    except ValueError as error:  # a null character
+        raise DataError(f"{what}: {path!r}: {error}") from None
 
 
 def parquet_files(patterns: Sequence[str], what: str) -> list[str]:

@@ -78,7 +78,7 @@ class Baseline(Training):
     ``mean`` and ``std`` are the network's normalisation; left out, they are those of the training images.
     """
 
-    weights: str | None = None
+    weights: Annotated[str, Field(min_length=1)] | None = None
     mean: Channels | None = None
     std: Channels | None = None
 

@@ -1,6 +1,7 @@
 """Reads a sweep file: YAML and ``key=value`` overrides in, a ``Sweep`` or one clear line out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeGuard, get_args
 
@@ -14,8 +15,8 @@ from sweeps.names import nearest, unknown_name
 
 BUILT_IN = Path(__file__).parent
 
-# PyYAML lets a ValueError through for what looks like a date and is none: 2021-02-30.
-_YAML_ERRORS = (yaml.YAMLError, ValueError)
+# PyYAML lets a ValueError through for what looks like a date and is none (2021-02-30), and nests without a bound.
+_YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
 
 _KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
@@ -34,8 +35,9 @@ def find_sweep(name_or_path: str) -> Path:
         SweepError: there is neither such a file nor such a name.
     """
     path = Path(name_or_path)
-    if path.is_file():
-        return path
+    with suppress(OSError, ValueError):  # what cannot be a path: too long, or with a null character
+        if path.is_file():
+            return path
     names = built_in_sweeps()
     if name_or_path in names:
         return names[name_or_path]

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE
+from sweeps.errors import SweepError
 from sweeps.fingerprints import Fingerprints, data_fingerprints, file_sha256
 from sweeps.language import Axes, Sweep, Training
 from sweeps.trial import Conditions, Round, Trial
@@ -53,6 +54,7 @@ def grow_tree(sweep: Sweep) -> TrialTree:
 
     Raises:
         DataError: a file of the data set, or the weights file, is not there.
+        SweepError: no combination is possible.
     """
     return _Grower(sweep, data_fingerprints(sweep.dataset), _weights_sha256(sweep)).grow()
 
@@ -83,6 +85,9 @@ class _Grower:
         asked = frozenset(key for grid in self._sweep.axes for key in self._grow_grid(grid))
         with_controls = self._sweep.control
         trials = {t.key: t for t in self._made.values() if with_controls or not t.is_control}
+        if not trials:
+            reasons = "; ".join(f"{what}: {reason}" for what, reason in self._invalid)
+            raise SweepError(f"{self._sweep.name}: nothing to run: {reasons}")
         invalid = tuple(Invalid(what, reason, len(places)) for (what, reason), places in self._invalid.items())
         return TrialTree(trials, asked, invalid)
 
@@ -152,6 +157,8 @@ class _Grower:
     ) -> Trial:
         if iterations == 0:
             return self._baseline(architecture, seed)
+        if structure == "layers" and self._sweep.pruning.blocks is not None:
+            ratio = 0.0  # a number of blocks takes its place
         place = (architecture, structure, criterion, adjustment, ratio, seed, iterations)
         if place not in self._made:
             parent = self._pruned(architecture, structure, criterion, adjustment, ratio, seed, iterations - 1)

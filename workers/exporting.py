@@ -1,6 +1,5 @@
 """Exported networks as programs that run without this package."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -10,16 +9,8 @@ from workers.architectures.network import load_network
 _EXAMPLE_IMAGES = 2  # torch.export takes a size of 1 for a constant
 
 
-class ExtraMissing(Exception):
-    """A format that needs a package which is not installed."""
-
-
 def write_program(folder: Path, format: str) -> Path:
-    """Adds ``network.pt2`` (torch.export) or ``network.onnx`` to a folder with an exported network.
-
-    Raises:
-        ExtraMissing: ONNX needs the extra ``onnx``.
-    """
+    """Adds ``network.pt2`` (torch.export) or ``network.onnx`` to a folder with an exported network."""
     network = load_network(folder)
     side = network.spec.image_size
     example = (torch.zeros(_EXAMPLE_IMAGES, 3, side, side),)
@@ -27,8 +18,6 @@ def write_program(folder: Path, format: str) -> Path:
     if format == "torch_export":
         torch.export.save(torch.export.export(network, example, dynamic_shapes=batch), folder / "network.pt2")
         return folder / "network.pt2"
-    if find_spec("onnx") is None or find_spec("onnxscript") is None:
-        raise ExtraMissing("ONNX needs the extra: pip install 'prunesweep[onnx]'")
     path = folder / "network.onnx"
     torch.onnx.export(
         network,

@@ -10,7 +10,6 @@ import numpy as np
 
 from results_store import NotStored, Store
 from results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
-from results_store.store import finished_now
 from sweeps.catalogue import ADJUSTMENTS, EVALUATIONS, resolve
 from sweeps.trial import Trial
 from workers.architectures.network import Network, NetworkSpec, rebuild_network
@@ -43,7 +42,7 @@ def run_trial(
     Args:
         trial: its parent has to be in the store.
         progress: called with ``{"stage": "scoring" | "shared" | "epoch" | "stored" | "attacked", …}``.
-        should_stop: asked between batches and epochs.
+        should_stop: asked between epochs, and between batches of an attack.
 
     Returns:
         what this call did: ``epochs`` trained, ``scores`` (sets) and ``evaluations`` made.
@@ -132,7 +131,7 @@ def _store_network(network: Network, history: list[Epoch], removal: Removal, sec
         "seconds": seconds,
         "device": device_name(work.data.device),
         "versions": {name: version(name) for name in _PACKAGES},
-        "finished_at": finished_now(),
+        "finished_at": time.time(),
     }
     store.save_result(result)
     store.delete_checkpoint(trial.key)
@@ -166,7 +165,7 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
         "measures": evaluation.measures,
         "source": evaluation.source,
         "seconds": time.monotonic() - start,
-        "finished_at": finished_now(),
+        "finished_at": time.time(),
     }
     work.store.save_result(result)
     work.progress({"stage": "attacked", "attack": attack})

@@ -15,6 +15,9 @@ from sweeps.trial import Trial
 
 EPOCH_EVENT_SECONDS = 2.0  # epochs are reported at most this often: each report costs the driver a little
 STOP_SECONDS = 30.0
+PAUSES = (1.0, 5.0, 20.0)  # seconds before a trial that met a storage fault is tried again
+STORAGE_FAULTS = (StoreError, OSError)
+ENDS = frozenset({"done", "failed", "lost", "stopped"})
 
 
 class TrialActor(tune.Trainable):
@@ -37,14 +40,12 @@ class TrialActor(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """The next event of the trial. Raises what is no fault of the trial, which Tune then tries again."""
+        """The next event of the trial."""
         event: dict[str, Any] = self._events.get()
-        if "raise" in event:
-            raise event["raise"]
-        return event | {"done": event["stage"] in ("done", "failed", "stopped")}
+        return event | {"done": event["stage"] in ENDS}
 
     def cleanup(self) -> None:
-        """Asks the trial to end at the next batch."""
+        """Asks the trial to end after the epoch, or the batch of an attack, that it is at."""
         self._end()
 
     def _begin(self, config: dict[str, Any]) -> None:
@@ -60,26 +61,37 @@ class TrialActor(tune.Trainable):
         self._thread.join(STOP_SECONDS)
 
     def _run(self, trial: Trial) -> None:
-        from workers.trial import run_trial
         from workers.work import Stopped, TrialError
 
         try:
-            done = run_trial(trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set)
-            self._events.put({"stage": "done", **done})
+            self._events.put({"stage": "done", **self._try_often(trial)})
         except Stopped:
             self._events.put({"stage": "stopped"})
-        except (StoreError, OSError) as error:
-            self._events.put({"stage": "fault", "raise": error})
+        except STORAGE_FAULTS as error:
+            self._events.put({"stage": "lost", "error": _one_line(error)})
         except TrialError as error:
             self._fail(trial, str(error), "")
         except Exception as error:  # whatever else goes wrong in a trial is the trial's, and must not end the sweep
-            self._fail(trial, f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exc())
+            self._fail(trial, _one_line(error), traceback.format_exc())
+
+    def _try_often(self, trial: Trial) -> dict[str, int]:
+        """Storage faults pass, and what was made before one is stored: the trial goes on from there."""
+        from workers.trial import run_trial
+
+        for pause in PAUSES:
+            try:
+                return run_trial(trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set)
+            except STORAGE_FAULTS:
+                self._stop.wait(pause)
+        return run_trial(trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set)
 
     def _fail(self, trial: Trial, error: str, details: str) -> None:
         try:
-            self._store.save_failure(failure_of(trial, error, details))
-        except StoreError as fault:
-            self._events.put({"stage": "fault", "raise": fault})
+            # Results are made in this order: the first that is missing is the one that could not be made.
+            failed = next((key for key in trial.result_keys if not self._store.has_result(key)), trial.key)
+            self._store.save_failure(failure_of(trial, failed, error, details))
+        except STORAGE_FAULTS as fault:
+            self._events.put({"stage": "lost", "error": f"{error}; and then {_one_line(fault)}"})
         else:
             self._events.put({"stage": "failed", "error": error})
 
@@ -89,3 +101,7 @@ class TrialActor(tune.Trainable):
                 return
             self._last_epoch_event = time.monotonic()
         self._events.put(dict(event))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from orchestrator.plan import Plan
+from orchestrator.cluster.session import ClusterError
+from orchestrator.plan import Plan, make_plan
 from orchestrator.reporter import Reporter
 from orchestrator.schedule import Schedule
 from results_store import Store, StoreError
 from results_store.documents import failure_of
 
-RETRIES = 3  # of trials whose worker was lost or whose store did not answer
+RETRIES = 3  # of trials whose worker was lost, and of Tune where it gives up
 REFRESH_SECONDS = 10.0
 
 
@@ -22,7 +23,24 @@ def run_plan(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter)
     """Runs what a plan needs inside a ``ray_session``. Returns the errors of the trials that failed, by key.
 
     ``data`` is ``Dataset.arrays()``; it goes to each node once, through Ray's object store.
+
+    Raises:
+        ClusterError: Tune gave up again and again.
     """
+    reason = ""
+    for _ in range(1 + RETRIES):
+        if not plan.to_run:
+            return {}
+        try:
+            return _tune(plan, store, data, reporter)
+        except RuntimeError as error:  # what Tune does not expect, such as Ray ending a worker for want of memory
+            reason = str(error).splitlines()[0]
+            reporter.say(f"Ray Tune gave up ({reason}); going on from the store")
+            plan = make_plan(plan.sweep, store)
+    raise ClusterError(f"Ray Tune gave up {1 + RETRIES} times, last with: {reason}; run the sweep again to go on")
+
+
+def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter) -> dict[str, str]:
     from ray import tune
 
     from orchestrator.cluster.actor import TrialActor
@@ -35,7 +53,7 @@ def run_plan(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter)
         schedule,
         reporter,
         capacity=lambda: cluster_capacity(resources.cpu, resources.gpu, resources.workers),
-        note_failure=lambda trial, error: store.save_failure(failure_of(trial, error)),
+        note_failure=lambda trial, error: store.save_failure(failure_of(trial, trial.key, error)),
         after_trial=_now_and_then(store.refresh_tables),
     )
     actor = tune.with_resources(

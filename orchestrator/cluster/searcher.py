@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -9,6 +10,7 @@ from ray.tune.search import Searcher
 
 from orchestrator.reporter import Reporter
 from orchestrator.schedule import Schedule
+from results_store import StoreError
 from sweeps.trial import Trial
 
 CAPACITY_SECONDS = 5.0  # how long the cluster's size is taken for granted
@@ -59,16 +61,17 @@ class TreeSearcher(Searcher):
         self._note_progress(self._live[trial_id], result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A trial's end. ``error``: its worker or the storage failed more often than is retried."""
+        """A trial's end. ``error``: its worker was lost more often than is retried."""
         trial = self._live.pop(trial_id)
         event = result or {}
-        if error or event.get("stage") not in ("done", "failed"):
-            self._end_failed(trial, "lost: its worker or the store failed repeatedly; run the sweep again")
-        elif event["stage"] == "failed":
-            self._end_failed(trial, str(event["error"]))
-        else:
+        stage = "lost" if error else event.get("stage")
+        if stage == "done":
             self._schedule.finished(trial.key)
             self._reporter.finished(trial, event)
+        elif stage == "failed":
+            self._end_failed(trial, str(event["error"]))
+        else:
+            self._end_lost(trial, str(event.get("error", "its worker was lost repeatedly")))
         self._after_trial()
 
     def _note_progress(self, trial: Trial, event: dict[str, Any]) -> None:
@@ -79,13 +82,22 @@ class TreeSearcher(Searcher):
         self._reporter.progressed(trial, event)
 
     def _end_failed(self, trial: Trial, error: str) -> None:
-        self.failures[trial.key] = error
-        self._reporter.failed(trial, error)
+        """A trial that cannot be done is a row with its error, and its descendants are rows that name it."""
+        self._tell_failed(trial, error)
         for descendant in self._schedule.failed(trial.key):
             why = f"its ancestor {trial.key} ({trial.label()}) failed: {error}"
-            self.failures[descendant.key] = why
-            self._note_failure(descendant, why)
-            self._reporter.failed(descendant, why)
+            self._tell_failed(descendant, why)
+            with suppress(StoreError):  # the row comes when the sweep is run again
+                self._note_failure(descendant, why)
+
+    def _end_lost(self, trial: Trial, error: str) -> None:
+        """Lost nodes and storage faults leave no rows: the trials are run when the sweep is run again."""
+        for unfinished in (trial, *self._schedule.failed(trial.key)):
+            self._tell_failed(unfinished, f"not done: {error}; run the sweep again")
+
+    def _tell_failed(self, trial: Trial, error: str) -> None:
+        self.failures[trial.key] = error
+        self._reporter.failed(trial, error)
 
     # Tune would save the searcher to restore a sweep; the store is the only memory, and resume is running again.
     def save(self, checkpoint_path: str) -> None:
@@ -110,10 +122,15 @@ def _remembered(capacity: Callable[[], int]) -> Callable[[], int]:
 
 def cluster_capacity(cpu: int, gpu: float, workers: int | None) -> int:
     """How many trials of this size the cluster's nodes can run at once."""
-    total = 0
-    for node in ray.nodes():
-        if node["Alive"]:
-            has = node["Resources"]
-            by_cpu = int(has.get("CPU", 0) // cpu)
-            total += min(by_cpu, int(has.get("GPU", 0) / gpu)) if gpu else by_cpu
+    alive = (node["Resources"] for node in ray.nodes() if node["Alive"])
+    total = sum(node_capacity(has.get("CPU", 0.0), has.get("GPU", 0.0), cpu, gpu) for has in alive)
     return min(total, workers) if workers else total
+
+
+def node_capacity(cpus: float, gpus: float, cpu: int, gpu: float) -> int:
+    """How many trials fit on one node; those that share a GPU fit on each GPU whole."""
+    by_cpu = int(cpus // cpu)
+    if gpu == 0:
+        return by_cpu
+    by_gpu = int(gpus // gpu) if gpu >= 1 else int(gpus) * int(1 / gpu + 1e-9)
+    return min(by_cpu, by_gpu)

@@ -29,6 +29,8 @@ def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
         _check_answers(address)
     import ray
 
+    if ray.is_initialized():
+        raise ClusterError("this process is connected to Ray already; call ray.shutdown() before running a sweep")
     options = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         # "local" starts a cluster of our own even beside one that runs on this machine already.

@@ -126,6 +126,13 @@ def test_commands_on_an_empty_store_say_so(tmp_path: Path) -> None:
     assert not Path(empty).exists()
 
 
+@pytest.mark.parametrize("arguments", [["runn"], ["plan"], ["plan", "quickstart", "--bogus"], ["pareto", "--store="]])
+def test_arguments_that_are_none_are_refused_in_one_line(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "orchestrator", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+
+
 @pytest.mark.parametrize("command", ["plan", "run", "status", "pareto", "export"])
 def test_every_command_helps_with_an_example(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"])

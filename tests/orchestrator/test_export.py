@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from orchestrator.export import ExportError, export_network, find_trial
-from results_store import Store
+from results_store import Store, StoreError
 from sweeps.reader import parse_sweep
 from sweeps.tree import grow_tree
 from workers import load_dataset, load_network, run_trial
@@ -76,6 +76,17 @@ def test_what_cannot_be_exported_is_said_in_one_line(store: Store, pruned: str, 
         export_network(store, pruned, str(tmp_path), format="jpeg")
     with pytest.raises(ExportError, match="cannot be written"):
         export_network(store, pruned, str(tmp_path / "file" / "home"))
+    for nowhere in ("", "s3://bucket/home"):
+        with pytest.raises(ExportError, match="name a folder of this machine"):
+            export_network(store, pruned, nowhere)
+
+
+def test_a_damaged_network_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "store"))
+    store.save_network("damaged", {"weight": np.zeros(1)}, {})
+    with pytest.raises(StoreError, match="describes no network"):
+        export_network(store, "damaged", str(tmp_path / "home"))
+    assert not (tmp_path / "home").exists()
 
 
 def test_the_beginning_of_a_key_must_name_one_network(tmp_path: Path) -> None:

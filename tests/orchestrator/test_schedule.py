@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from orchestrator.cluster.searcher import node_capacity
 from orchestrator.schedule import Schedule
 from sweeps.reader import parse_sweep
 from sweeps.tree import TrialTree, grow_tree
@@ -142,3 +143,19 @@ def test_a_trial_whose_network_outlived_its_parents_runs_once(tree: TrialTree) -
         taken.append(trial.key)
         schedule.finished(trial.key)
     assert sorted(taken) == sorted(tree.trials)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "cpu", "gpu", "trials"),
+    [
+        (8, 0, 1, 0, 8),
+        (8, 0, 3, 0, 2),
+        (8, 2, 1, 0.25, 8),
+        (8, 2, 1, 0.6, 2),
+        (8, 4, 1, 2, 2),
+        (8, 0, 1, 0.5, 0),
+        (16, 1, 1, 0.1, 10),
+    ],
+)
+def test_how_many_trials_fit_on_a_node(cpus: float, gpus: float, cpu: int, gpu: float, trials: int) -> None:
+    assert node_capacity(cpus, gpus, cpu, gpu) == trials

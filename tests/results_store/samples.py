@@ -88,7 +88,7 @@ def evaluation(trial_key: str, attack: str = "clean", *correct: list[int], **giv
 
 
 def failure(key: str = "pruned", error: str = "out of memory", **given: Any) -> FailureResult:
-    """A trial that was to be evaluated on clean images and by FGSM failed."""
+    """A trial failed: by default its network could not be made."""
     made: FailureResult = {
         "kind": "failure",
         "key": key,
@@ -96,7 +96,7 @@ def failure(key: str = "pruned", error: str = "out of memory", **given: Any) -> 
         "baseline_key": "base",
         "control_key": "control",
         "settings": settings(),
-        "evaluations": ["clean", "fgsm"],
+        "failed": key,
         "error": error,
         "details": "",
         "finished_at": 1.0,

@@ -108,8 +108,8 @@ def test_outcomes_take_a_bit_an_image(store: Store) -> None:
 
 
 def test_sweeps_come_back(store: Store) -> None:
-    store.save_sweep("tiny", "name: tiny # ε", {"trials": ["one"]})
-    assert store.load_sweep_run("tiny") == {"trials": ["one"]}
+    store.save_sweep("tiny", "name: tiny # ε", {"result_keys": {"one": ["one"]}})
+    assert store.load_sweep_run("tiny") == {"result_keys": {"one": ["one"]}}
     assert store.sweep_names() == ["tiny"]
     assert store.objects.get("sweeps/tiny/sweep.yaml").decode() == "name: tiny # ε"
 
@@ -134,7 +134,7 @@ def test_what_is_not_stored_says_so_in_one_line(store: Store, load: Callable[[St
 def test_writing_a_key_twice_is_harmless(store: Store) -> None:
     for _ in range(2):
         store.save_result(network("one"))
-        store.save_network("one", ARRAYS, {"classes": 10})
+        store.save_network("one", ARRAYS, {"architecture": "resnet20"})
         store.save_scores("one", ARRAYS)
         store.prepare()
     assert store.result_keys() == {"one"}
@@ -164,6 +164,9 @@ def test_objects_that_are_damaged_are_one_line(store: Store) -> None:
     with pytest.raises(StoreError, match=r"scores/one\.safetensors: is no safetensors file: [^\n]*$"):
         store.load_scores("one")
     with pytest.raises(StoreError, match=r"results/one\.json: is not JSON: [^\n]*$"):
+        store.table("trials")
+    store.objects.put("results/one.json", b'{"kind": "network", "key": "one"}')
+    with pytest.raises(StoreError, match=r"results/one\.json: is no result of a network: it has no 'baseline_key'; "):
         store.table("trials")
 
 

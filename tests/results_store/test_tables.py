@@ -176,7 +176,10 @@ def test_the_latest_of_several_failures_is_told(store: Store) -> None:
 
 
 def test_a_trial_that_failed_under_attack_keeps_what_it_has(store: Store) -> None:
-    fill(store, [network(), evaluation("pruned", "clean", CLEAN["pruned"]), failure(error="no gradient")])
+    fill(
+        store,
+        [network(), evaluation("pruned", "clean", CLEAN["pruned"]), failure(error="no gradient", failed="pruned-fgsm")],
+    )
     assert (row(store)["error"], row(store)["generalization"]) == ("no gradient", 0.82)
 
 
@@ -192,11 +195,20 @@ def test_a_success_replaces_a_failure_and_never_the_other_way(order: tuple[int, 
     assert row(store)["robustness"] == 0.3
 
 
-def test_a_success_with_other_settings_of_the_attack_replaces_a_failure(store: Store) -> None:
-    fill(store, [failure(finished_at=9.0), *SUCCESS[:2]])
-    assert row(store)["error"] == "out of memory"
-    fill(store, [evaluation("pruned", "fgsm", FGSM["pruned"], key="other-settings")])
+def test_a_failure_counts_until_what_failed_is_there(store: Store) -> None:
+    fill(store, [*SUCCESS, failure(failed="pruned-fgsm-with-more-epsilons", finished_at=9.0)])
+    assert (row(store)["error"], row(store)["robustness"]) == ("out of memory", 0.3)
+    fill(store, [evaluation("pruned", "fgsm", FGSM["pruned"], key="pruned-fgsm-with-more-epsilons")])
     assert pd.isna(row(store)["error"])
+
+
+def test_a_sweeps_own_table_shows_its_own_attacks_and_failures(store: Store) -> None:
+    later = evaluation("pruned", "fgsm", [1, 0, 1], key="later", finished_at=9.0)
+    fill(store, [*SUCCESS, later, failure(failed="of-a-later-sweep", finished_at=9.5)])
+    store.save_sweep("first", "", {"result_keys": {"pruned": ["pruned", "pruned-clean", "pruned-fgsm"]}})
+    (own,) = store.table_of_sweep("trials", "first").to_dict("records")
+    assert own["robustness_fgsm"] == 0.3 and pd.isna(own["error"])
+    assert (row(store)["robustness_fgsm"], row(store)["error"]) == (0.01, "out of memory")
 
 
 # Accuracies and gains, by hand
@@ -248,12 +260,19 @@ def test_without_its_control_a_trial_has_gains_over_the_baseline_alone(store: St
 
 def test_robustness_is_not_compared_across_definitions(store: Store) -> None:
     other = evaluation("base", "fgsm", FGSM["base"], headline="at 0.1", finished_at=3.0)
-    found = row(fill(store, [*a_sweep(), {**other, "key": "other"}]))
+    found = row(fill(store, [*(made for made in a_sweep() if made["key"] != "base-fgsm"), other]))
     assert found["robustness_definition"] == "fgsm at 0.5; corruptions at 5"
     assert row(store, "base")["robustness_definition"] == "fgsm at 0.1; corruptions at 5"
-    assert pd.isna(found["robustness_gain"])
+    assert pd.isna(found["robustness_gain"]) and pd.isna(found["robustness_fgsm_gain"])
+    assert pd.notna(found["robustness_corruptions_gain"])
     assert found["generalization_gain"] == pytest.approx(2)
     assert found["robustness_gain_over_control"] == pytest.approx(8)
+
+
+def test_a_gain_outlives_another_attack_on_the_baseline(store: Store) -> None:
+    before = row(fill(store, a_sweep()))["robustness_gain"]
+    later = evaluation("base", "fgsm", FGSM["base"], headline="at 0.1", key="later", finished_at=9.0)
+    assert row(fill(store, [later]))["robustness_gain"] == before
 
 
 def test_nothing_is_compared_across_test_images(store: Store) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sweeps.errors import SweepError
 from sweeps.language import Sweep
 from sweeps.reader import read_sweep
 from sweeps.tree import Invalid, TrialTree, grow_tree
@@ -183,8 +184,18 @@ def test_a_weights_file_holds_neither_snapshots_nor_its_epochs(grow: Grow, weigh
 
 
 def test_an_invalid_combination_of_two_grids_counts_once(grow: Grow) -> None:
-    grid = "{architecture: vgg16, structure: layers}"
+    grid = "{architecture: vgg16, structure: [filters, layers]}"
     assert [entry.trials for entry in grow(f"axes=[{grid}, {grid}]").invalid] == [1]
+
+
+def test_a_sweep_without_a_possible_combination_is_refused(grow: Grow) -> None:
+    with pytest.raises(SweepError, match="nothing to run: layers of vgg16: vgg16 has no residual blocks"):
+        grow("axes={architecture: vgg16, structure: layers}")
+
+
+def test_a_number_of_blocks_takes_the_place_of_the_ratio(grow: Grow) -> None:
+    tree = grow("axes={architecture: resnet20, structure: layers, ratio: [0.1, 0.2]}", "pruning.blocks=1")
+    assert [trial.ratio for trial in tree if trial.structure == "layers"] == [0.0]
 
 
 # Unions of grids

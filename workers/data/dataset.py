@@ -107,6 +107,8 @@ def make_dataset(
     """
     for what, (images, labels) in {"training": train, "test": test}.items():
         _check(settings.name, what, images, labels, len(classes))
+    if len(classes) < 2:
+        raise DataError(f"{settings.name}: there must be at least two classes, not {len(classes)}")
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DataError(
             f"{settings.name}: training images are {_size(train[0])} pixels and test images {_size(test[0])}; "

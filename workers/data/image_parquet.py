@@ -27,9 +27,17 @@ def load(settings: ImageParquet) -> Dataset:
     train = _read(train_files)
     test = _read(parquet_files(settings.test, "dataset.test"))
     names = _class_names(train_files[0])
-    count = settings.classes or (len(names) if names else int(train[1].max(initial=0)) + 1)
+    count = settings.classes or (len(names) if names else _count_classes(train[1]))
     classes = names if names and len(names) == count else [str(label) for label in range(count)]
     return make_dataset(settings, train, test, classes)
+
+
+def _count_classes(labels: NDArray[np.int64]) -> int:
+    """One more than the largest label. Raises: DataError where that is more than there are images."""
+    largest = int(labels.max(initial=0))
+    if largest >= max(len(labels), 1):
+        raise DataError(f"image_parquet: label {largest} among {len(labels)} training images; set dataset.classes")
+    return largest + 1
 
 
 def _read(files: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -52,14 +60,20 @@ def _columns(file: str) -> tuple[pa.ChunkedArray, NDArray[np.int64]]:
             f"{file}: has no column of images ({{bytes, path}}) or none of integer labels ({', '.join(LABEL_NAMES)}); "
             f"its columns are {', '.join(schema.names)}"
         )
-    table = pq.read_table(file, columns=[image, label])
+    try:
+        table = pq.read_table(file, columns=[image, label])
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file}: is damaged: {error}") from None
     if table.column(label).null_count:
         raise DataError(f"{file}: has rows without a label")
     return table.column(image), table.column(label).to_numpy().astype(np.int64)
 
 
 def _holds_images(type_: pa.DataType) -> bool:
-    return pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0
+    if not pa.types.is_struct(type_) or type_.get_field_index("bytes") < 0:
+        return False
+    content = type_.field("bytes").type
+    return pa.types.is_binary(content) or pa.types.is_large_binary(content)
 
 
 def _encoded(file: str, pictures: pa.ChunkedArray) -> Iterator[tuple[str, bytes]]:
@@ -78,6 +92,8 @@ def _class_names(file: str) -> list[str]:
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
     except (ValueError, KeyError, TypeError):
+        return []
+    if not isinstance(features, dict):
         return []
     for name in LABEL_NAMES:
         names = features.get(name, {}).get("names") if isinstance(features.get(name), dict) else None

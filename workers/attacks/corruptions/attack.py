@@ -16,8 +16,13 @@ def corruptions(subject: Subject, settings: Corruptions) -> Evaluation:
             for severity in sorted(set(settings.severities))
         ),
         headline_severity=float(settings.headline),
-        source=f"generated with CIFAR-10-C's constants; frost textures: {settings.frost_textures}",
+        source=_source(settings),
     )
+
+
+def _source(settings: Corruptions) -> str:
+    frost = f"; frost textures: {settings.frost_textures}" if "frost" in settings.kinds else ""
+    return f"generated with CIFAR-10-C's constants{frost}"
 
 
 def _outcome(subject: Subject, settings: Corruptions, kind: str, severity: int) -> Outcome:
