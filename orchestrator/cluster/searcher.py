@@ -99,7 +99,11 @@ class TreeSearcher(Searcher):
         self.failures[trial.key] = error
         self._reporter.failed(trial, error)
 
-    # Tune would save the searcher to restore a sweep; the store is the only memory, and resume is running again.
+    # Tune saves a searcher to restore a sweep from it. The store is the only memory, and resume is running again.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save."""
 
