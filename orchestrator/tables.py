@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from orchestrator.plan import Plan, Timings
@@ -51,18 +52,18 @@ def _estimate(plan: Plan, timings: Timings | None) -> str:
 
 def front_table(front: Front, *, only_knee: bool = False) -> Table:
     """The Pareto-optimal networks, the knee marked; accuracies as selection half / report half."""
-    table = Table(title=_front_title(front), caption=_front_caption(front))
-    for name in ("", "trial", "architecture", "pruning", "adjustment"):
-        table.add_column(name, no_wrap=True)
-    names = [objective.name for objective in front.objectives]
-    for name in dict.fromkeys([*names, "parameters", "flops"]):
-        table.add_column(name.replace("_", " "), justify="right")
+    table = Table(title=_front_title(front), caption=_front_caption(front), box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    table.add_column("trial", no_wrap=True)
+    table.add_column("network")
+    names = list(dict.fromkeys([*(objective.name for objective in front.objectives), "flops"]))
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for index, row in front.table.iterrows():
         if only_knee and index != front.knee:
             continue
         mark = "◆" if index == front.knee else ""
-        figures = [_figure(row, name) for name in dict.fromkeys([*names, "parameters", "flops"])]
-        table.add_row(mark, _keys(row), row["architecture"], _pruning(row), row["adjustment"], *figures)
+        table.add_row(mark, _keys(row), _network(row), *(_figure(row, name) for name in names))
     return table
 
 
@@ -86,7 +87,7 @@ def _front_title(front: Front) -> str:
 
 def _front_caption(front: Front) -> str:
     left_out = "".join(f" {count} left out: {reason}." for reason, count in front.left_out.items())
-    return f"◆ the knee. Accuracies: chosen on the selection half / reported on the report half.{left_out}"
+    return f"◆ the knee; accuracies: chosen on the selection half / reported on the report half.{left_out}"
 
 
 def _keys(row: pd.Series) -> str:
@@ -94,19 +95,21 @@ def _keys(row: pd.Series) -> str:
     return str(first)[:KEY_DIGITS] + (f" +{len(others)}" if others else "")
 
 
-def _pruning(row: pd.Series) -> str:
+def _network(row: pd.Series) -> str:
     if row["iterations"] == 0:
-        return "baseline"
+        return f"{row['architecture']} baseline"
     what = "control" if row["structure"] == NONE else f"{row['structure']} {row['criterion']} {row['ratio']:g}"
-    return f"{what} ×{row['iterations']}"
+    return f"{row['architecture']} {what} ×{row['iterations']} {row['adjustment']}"
 
 
 def _figure(row: pd.Series, name: str) -> str:
     halves = [row.get(f"{name}_selection"), row.get(f"{name}_report")]
     if None not in halves:
-        return " / ".join("" if pd.isna(value) else f"{value:.4f}" for value in halves)
+        return " / ".join("" if pd.isna(value) else f"{value:.3f}" for value in halves)
     value = row[name]
-    return "" if pd.isna(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
+    if pd.isna(value):
+        return ""
+    return f"{value / 1e6:,.2f} M" if name in ("parameters", "flops") else f"{value:.3f}"
 
 
 def status_table(rows: Sequence[tuple[str, int, int, int]]) -> Table:
