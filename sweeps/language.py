@@ -171,7 +171,7 @@ class Sweep(Block):
 
     @model_validator(mode="after")
     def _settings_meet(self) -> "Sweep":
-        used = {name for grid in self.axes for name in grid.adjustment}
+        used = {name for grid in self.axes if max(grid.iterations) > 0 for name in grid.adjustment}
         if "fine_tune" in used and self.adjustment.epochs is None:
             raise ValueError("adjustment.epochs: fine_tune needs it: how many epochs to train after pruning")
         if "winning_ticket" in used and self.baseline.weights is None:

@@ -1,0 +1,95 @@
+"""The worker process: storage faults are tried again and leave no row, what fails in a trial is a row."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.cluster import actor
+from orchestrator.cluster.actor import ENDS, TrialActor
+from results_store import Store
+from sweeps.reader import parse_sweep
+from sweeps.tree import grow_tree
+from sweeps.trial import Trial
+from workers import load_dataset
+from workers.attacks import fgsm
+
+SWEEP = """
+name: actor
+dataset: {name: digits, size: 16, train_limit: 64, test_limit: 10}
+baseline: {epochs: 1, learning_rate: 0.02, batch_size: 32}
+axes: {architecture: resnet20, iterations: 0}
+attacks: {fgsm: {}}
+"""
+
+
+class FaultyStore(Store):
+    """A store of which the first ``faults`` results cannot be written."""
+
+    def __init__(self, url: str, faults: int) -> None:
+        super().__init__(url)
+        self.faults = faults
+
+    def save_result(self, result: Any) -> None:
+        if self.faults > 0:
+            self.faults -= 1
+            raise OSError(28, "No space left on device")
+        super().save_result(result)
+
+
+@pytest.fixture
+def baseline() -> Trial:
+    return next(iter(grow_tree(parse_sweep(SWEEP))))
+
+
+@pytest.fixture
+def run(baseline: Trial, monkeypatch: pytest.MonkeyPatch) -> Callable[[Store], dict[str, Any]]:
+    """Lives the baseline's trial in an actor, without Ray around it; returns its last event."""
+    monkeypatch.setattr(actor, "PAUSES", (0.0, 0.0, 0.0))
+    data = load_dataset(parse_sweep(SWEEP).dataset).arrays()
+
+    def run(store: Store) -> dict[str, Any]:
+        worker = TrialActor.__new__(TrialActor)
+        worker.setup({"key": baseline.key}, {baseline.key: baseline}, store, data)
+        event = worker.step()
+        while event["stage"] not in ENDS:
+            assert not event["done"]
+            event = worker.step()
+        worker.cleanup()
+        assert event["done"]
+        return event
+
+    return run
+
+
+def test_a_passing_storage_fault_leaves_no_trace(run: Callable[[Store], dict[str, Any]], tmp_path: Path) -> None:
+    store = FaultyStore(str(tmp_path), faults=2)
+    assert run(store)["stage"] == "done"
+    assert store.table("trials")["error"].isna().all()
+
+
+def test_a_lasting_storage_fault_says_what_it_is_and_leaves_no_row(
+    run: Callable[[Store], dict[str, Any]], tmp_path: Path
+) -> None:
+    event = run(FaultyStore(str(tmp_path), faults=99))
+    assert event["stage"] == "lost"
+    assert "No space left on device" in event["error"]
+    assert Store(str(tmp_path)).table("trials").empty
+
+
+def test_what_fails_in_a_trial_is_a_row_that_keeps_what_was_made(
+    run: Callable[[Store], dict[str, Any]], baseline: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(subject: object, settings: object) -> None:
+        raise ZeroDivisionError("of\nno use")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fgsm, "fgsm", broken)
+        event = run(Store(str(tmp_path)))
+    assert (event["stage"], event["error"]) == ("failed", "ZeroDivisionError: of no use")
+    (row,) = Store(str(tmp_path)).table("trials").to_dict("records")
+    assert row["error"] == event["error"] and 0 <= row["generalization"] <= 1
+    assert run(Store(str(tmp_path))) == {"stage": "done", "epochs": 0, "scores": 0, "evaluations": 1, "done": True}
+    (row,) = Store(str(tmp_path)).table("trials").to_dict("records")
+    assert row["error"] is None or row["error"] != row["error"], "a success replaces a failure"
