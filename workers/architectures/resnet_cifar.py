@@ -56,21 +56,23 @@ class ResNetBody(nn.Module):
         self.conv1 = nn.Conv2d(3, STEM_WIDTH, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(STEM_WIDTH)
         self.relu = nn.ReLU()
-        width = STEM_WIDTH
-        for stage, stage_width in STAGE_WIDTHS.items():
-            widths = [width] + [stage_width] * blocks
-            stacked = [BasicBlock(before, after) for before, after in pairwise(widths)]
-            self.add_module(stage, nn.Sequential(*stacked))
-            width = stage_width
+        narrow, middle, wide = STAGE_WIDTHS.values()
+        self.layer1 = _stage(STEM_WIDTH, narrow, blocks)
+        self.layer2 = _stage(narrow, middle, blocks)
+        self.layer3 = _stage(middle, wide, blocks)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(width, classes)
+        self.linear = nn.Linear(wide, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.relu(self.bn1(self.conv1(images)))
-        for stage in STAGE_WIDTHS:
-            features = self.get_submodule(stage)(features)
+        features = self.layer3(self.layer2(self.layer1(features)))
         return self.linear(self.flatten(self.pool(features)))
+
+
+def _stage(channels_in: int, channels: int, blocks: int) -> nn.Sequential:
+    widths = [channels_in] + [channels] * blocks
+    return nn.Sequential(*(BasicBlock(before, after) for before, after in pairwise(widths)))
 
 
 @dataclass(frozen=True)
