@@ -35,7 +35,7 @@ def export_network(store: Store, trial: str, folder: str, *, format: str = "safe
     Args:
         trial: its key, or enough of it to name one.
         format: ``safetensors``; ``torch_export`` adds ``network.pt2``, ``onnx`` adds ``network.onnx``. Both take
-            images (N, 3, H, W) in [0, 1] and give logits, for any N.
+            images (N, 3, H, W) in [0, 1] and give logits, for any N up to 2²⁰.
 
     Raises:
         ExportError: the trial is not there, the format is unknown or needs an extra, the folder cannot be written.

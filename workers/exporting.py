@@ -7,6 +7,7 @@ import torch
 from workers.architectures.network import load_network
 
 _EXAMPLE_IMAGES = 2  # torch.export takes a size of 1 for a constant
+_MOST_IMAGES = 2**20  # at once; torch 2.6 wants a bound
 
 
 def write_program(folder: Path, format: str) -> Path:
@@ -14,7 +15,7 @@ def write_program(folder: Path, format: str) -> Path:
     network = load_network(folder)
     side = network.spec.image_size
     example = (torch.zeros(_EXAMPLE_IMAGES, 3, side, side),)
-    batch = ({0: torch.export.Dim("images", min=1)},)
+    batch = ({0: torch.export.Dim("images", min=1, max=_MOST_IMAGES)},)
     if format == "torch_export":
         torch.export.save(torch.export.export(network, example, dynamic_shapes=batch), folder / "network.pt2")
         return folder / "network.pt2"
