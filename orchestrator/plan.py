@@ -106,8 +106,8 @@ def read_timings(store: Store, dataset: str) -> Timings:
     trials, history = store.table("trials"), store.table("history")
     trials = trials[(trials["dataset"] == dataset) & trials["error"].isna()]
     epochs = history.merge(trials[["trial_key", "architecture"]], on="trial_key")
-    trained = history.groupby("trial_key")["seconds"].sum()
-    beside = trials["seconds"] - trials["trial_key"].map(trained).fillna(0.0)
+    trained = history.groupby("trial_key")["seconds"].sum().to_dict()
+    beside = trials["seconds"] - [float(trained.get(key, 0.0)) for key in trials["trial_key"]]
     return Timings(
         epoch=_medians(epochs["seconds"], epochs["architecture"]),
         beside=_medians(beside, trials["architecture"]),

@@ -1,0 +1,81 @@
+"""The plan: counted by hand on an empty store, and held against a store that has something."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.plan import Plan, make_plan, read_timings
+from orchestrator.tables import plan_lines, trial_lines
+from results_store import Store
+from sweeps.reader import parse_sweep
+from workers import load_dataset, run_trial
+
+SWEEP = """
+name: plan
+dataset: {name: digits, size: 16, train_limit: 64, test_limit: 10}
+baseline: {epochs: 2, learning_rate: 0.02, batch_size: 32}
+adjustment: {epochs: 1, learning_rate: 0.01, batch_size: 32}
+axes: {architecture: resnet20, criterion: l1, adjustment: [fine_tune, scratch_b], iterations: [1, 2]}
+attacks: {fgsm: {}}
+"""
+OTHER_DATA = "dataset={name: digits, size: 20}"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Holds the baseline, done, and one pruned network that was not attacked by FGSM yet."""
+    store = Store(str(tmp_path_factory.mktemp("store")))
+    store.prepare()
+    data = load_dataset(parse_sweep(SWEEP).dataset)
+    tree = make_plan(parse_sweep(SWEEP), store).tree
+    run_trial(next(iter(tree)), store, data)
+    without = make_plan(parse_sweep(SWEEP, ["attacks={}"]), store).tree
+    run_trial(next(trial for trial in without if trial.structure == "filters"), store, data)
+    return store
+
+
+def plan(store: Store, *changes: str) -> Plan:
+    return make_plan(parse_sweep(SWEEP, list(changes)), store)
+
+
+def test_an_empty_store_by_hand(tmp_path: Path) -> None:
+    made = plan(Store(str(tmp_path / "none")))
+    assert (len(made.tree), made.baselines, made.controls) == (9, 1, 4)
+    assert made.epochs == made.epochs_with_sharing == 2 + 2 * 2 * 1 + 2 * 2 * 4
+    # Each trial alone: the baseline's 2 and all its rounds' epochs, of 1 (fine_tune) or 4 (scratch_b).
+    assert made.epochs_without_sharing == 2 + 2 * ((2 + 1) + (2 + 2) + (2 + 4) + (2 + 8))
+    assert made.score_sets == (3, 4), "both schemes share the baseline's scores"
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_stored_is_not_planned_again(store: Store) -> None:
+    made = plan(store)
+    assert (len(made.done), len(made.networks), len(made.to_run)) == (1, 2, 8)
+    assert made.epochs == made.epochs_with_sharing - 2 - 1
+    states = [line.split("  ")[1].strip() for line in trial_lines(made)]
+    assert sorted(states) == ["network stored", "stored"] + ["to run"] * 7
+
+
+def test_the_estimate_charges_no_epochs_for_a_stored_network(store: Store) -> None:
+    made = plan(store)
+    timings = read_timings(store, "digits")
+    assert timings.epoch.keys() == timings.beside.keys() == {"resnet20"}
+    estimated = timings.seconds(made)
+    assert estimated == pytest.approx(made.epochs * timings.epoch["resnet20"] + 8 * timings.beside["resnet20"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ((), "time: about"),
+        (("axes.architecture=resnet32",), "no estimate"),
+        (("axes.iterations=0",), "nothing to run"),
+    ],
+)
+def test_the_time_is_estimated_where_the_store_has_timings(store: Store, changes: tuple[str, ...], said: str) -> None:
+    *_, time = plan_lines(plan(store, *changes), read_timings(store, "digits"))
+    assert said in time
+
+
+def test_a_store_of_other_data_has_no_timings(store: Store) -> None:
+    assert read_timings(store, "cifar10").seconds(plan(store, OTHER_DATA)) is None
