@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,7 +97,7 @@ def run(
     ran = run_sweep(sweep, store=store, address=address, overrides=set_ or (), console=console)
     done = len(ran.plan.to_run) - len(ran.failures) - ran.unfinished
     print(f"{done} trials run, {len(ran.plan.done)} were stored already, {len(ran.failures)} failed")
-    print(f"made: {in_words(Counter(ran.made))}")
+    print(f"made: {in_words(ran.made)}")
     for key, error in ran.failures.items():
         print(f"failed: {key} {ran.plan.tree.trials[key].label()}: {error}")
     if ran.unfinished:

@@ -23,6 +23,10 @@ class Plan:
     scores: frozenset[str]
     snapshots: frozenset[str]
 
+    def again(self, store: Store) -> "Plan":
+        """The same tree held against the store as it is now: neither grown nor fingerprinted anew."""
+        return _hold_against(store, self.sweep, self.tree)
+
     @cached_property
     def done(self) -> frozenset[str]:
         """The trials whose network and evaluations are all stored."""
@@ -80,7 +84,11 @@ def make_plan(sweep: Sweep, store: Store) -> Plan:
         DataError: a file that the sweep names is missing.
         StoreError: the store cannot be read.
     """
-    return Plan(sweep, grow_tree(sweep), store.result_keys(), store.score_keys(), store.snapshot_keys())
+    return _hold_against(store, sweep, grow_tree(sweep))
+
+
+def _hold_against(store: Store, sweep: Sweep, tree: TrialTree) -> Plan:
+    return Plan(sweep, tree, store.result_keys(), store.score_keys(), store.snapshot_keys())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -28,7 +29,7 @@ class SweepRun:
     plan: Plan
     store: Store
     failures: dict[str, str]
-    made: dict[str, int]
+    made: Counter[str]
     unfinished: int
 
 
@@ -72,8 +73,8 @@ def run_sweep(
     else:
         begin()
     opened.refresh_tables()
-    left = [trial for trial in make_plan(read, opened).to_run if trial.key not in failures]
-    return SweepRun(plan, opened, failures, dict(reporter.made), len(left))
+    left = [trial for trial in plan.again(opened).to_run if trial.key not in failures]
+    return SweepRun(plan, opened, failures, reporter.made, len(left))
 
 
 def _run(

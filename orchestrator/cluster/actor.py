@@ -5,6 +5,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ray import tune
@@ -78,12 +79,13 @@ class TrialActor(tune.Trainable):
         """Storage faults pass, and what was made before one is stored: the trial goes on from there."""
         from workers.trial import run_trial
 
+        attempt = partial(run_trial, trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set)
         for pause in PAUSES:
             try:
-                return run_trial(trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set)
+                return attempt()
             except STORAGE_FAULTS:
                 self._stop.wait(pause)
-        return run_trial(trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set)
+        return attempt()
 
     def _fail(self, trial: Trial, error: str, details: str) -> None:
         try:

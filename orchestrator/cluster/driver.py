@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from orchestrator.cluster.session import ClusterError
-from orchestrator.plan import Plan, make_plan
+from orchestrator.plan import Plan
 from orchestrator.reporter import Reporter
 from orchestrator.schedule import Schedule
 from results_store import Store, StoreError
@@ -36,7 +36,7 @@ def run_plan(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter)
         except RuntimeError as error:  # what Tune does not expect, such as Ray ending a worker for want of memory
             reason = str(error).splitlines()[0]
             reporter.say(f"Ray Tune gave up ({reason}); going on from the store")
-            plan = make_plan(plan.sweep, store)
+            plan = plan.again(store)
     raise ClusterError(f"Ray Tune gave up {1 + RETRIES} times, last with: {reason}; run the sweep again to go on")
 
 

@@ -9,7 +9,7 @@ from workers.attacks.subject import Evaluation, Outcome, Subject
 def fgsm(subject: Subject, settings: Fgsm) -> Evaluation:
     """Accuracy at each ε. The sign does not depend on ε, so one gradient serves all."""
     return Evaluation(
-        outcomes=tuple(_outcome(subject, epsilon) for epsilon in sorted(set(settings.epsilons))),
+        outcomes=tuple(_outcome(subject, epsilon) for epsilon in settings.epsilons),
         headline_severity=settings.headline,
     )
 

@@ -11,9 +11,7 @@ def corruptions(subject: Subject, settings: Corruptions) -> Evaluation:
     """Accuracy under each kind at each severity; the headline is the mean over the kinds."""
     return Evaluation(
         outcomes=tuple(
-            _outcome(subject, settings, kind, severity)
-            for kind in settings.kinds
-            for severity in sorted(set(settings.severities))
+            _outcome(subject, settings, kind, severity) for kind in settings.kinds for severity in settings.severities
         ),
         headline_severity=float(settings.headline),
         source=_source(settings),
