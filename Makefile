@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: quickstart test test-full lint bench clean
+.PHONY: quickstart paper test test-full lint bench clean
 
 # A file marks each installed set, so that make installs again only when pyproject.toml changes.
 $(VENV)/.installed-base: pyproject.toml
@@ -18,6 +18,13 @@ $(VENV)/.installed-dev: pyproject.toml
 
 quickstart: $(VENV)/.installed-base
 	$(BIN)/prunesweep run quickstart
+
+# The paper's experiments in short, on real images without a download, and every table and figure from them.
+PAPER_STORE ?= store-paper
+paper: $(VENV)/.installed-base
+	$(BIN)/prunesweep run paper/cifar10_short --store $(PAPER_STORE)
+	$(BIN)/prunesweep run paper/imagenet_short --store $(PAPER_STORE)
+	$(BIN)/prunesweep reproduce all --fill --store $(PAPER_STORE)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m 'not full'

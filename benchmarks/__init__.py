@@ -1,1 +1,1 @@
-"""Speed, as ratios of two things run side by side in one call: ``make bench``, or ``python -m benchmarks.NAME``."""
+"""Speed and memory, as ratios of two things run in one call: ``make bench``, or ``python -m benchmarks.NAME``."""

@@ -1,8 +1,8 @@
 """Runs every benchmark and prints the table: ``make bench``."""
 
-from benchmarks import fgsm, start
+from benchmarks import elements, fgsm, pgd, start, streaming
 
-BENCHMARKS = (fgsm, start)
+BENCHMARKS = (elements, fgsm, pgd, start, streaming)
 
 for benchmark in BENCHMARKS:
     for ratio in benchmark.run():

@@ -6,10 +6,11 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orchestrator.compare import compare_settings as compare_settings
     from orchestrator.front import pareto_front as pareto_front
     from orchestrator.run import run_sweep as run_sweep
 
-__all__ = ["DEFAULT_STORE", "pareto_front", "run_sweep"]
+__all__ = ["DEFAULT_STORE", "compare_settings", "pareto_front", "run_sweep"]
 
 DEFAULT_STORE = "store"
 
@@ -24,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from orchestrator.front import pareto_front
 
         return pareto_front
+    if name == "compare_settings":
+        from orchestrator.compare import compare_settings
+
+        return compare_settings
     raise AttributeError(f"module 'orchestrator' has no attribute {name!r}")

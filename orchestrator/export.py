@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from orchestrator.stored import find_trial
 from results_store import Store, StoreError
 from results_store.objects import Objects
 from sweeps.errors import UserError
@@ -12,21 +13,7 @@ FORMATS = ("safetensors", "torch_export", "onnx")
 
 
 class ExportError(UserError):
-    """A trial that is not there, or a folder that cannot be written."""
-
-
-def find_trial(store: Store, prefix: str) -> str:
-    """The key of the one stored network whose key begins with ``prefix``.
-
-    Raises:
-        ExportError: there is none, or more than one.
-    """
-    found = [key for key in store.network_keys() if key.startswith(prefix)] if prefix else []
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ExportError(f"{prefix}: {len(found)} networks of {store.url} begin with this; give more of the key")
-    raise ExportError(f"{prefix}: no network of {store.url} has this key; `prunesweep pareto` shows keys")
+    """A format that is none, or a folder that cannot be written."""
 
 
 def export_network(store: Store, trial: str, folder: str, *, format: str = "safetensors") -> Path:
@@ -38,7 +25,8 @@ def export_network(store: Store, trial: str, folder: str, *, format: str = "safe
             images (N, 3, H, W) in [0, 1] and give logits, for any N up to 2²⁰.
 
     Raises:
-        ExportError: the trial is not there, the format is unknown or needs an extra, the folder cannot be written.
+        UnknownTrial: the trial is not there.
+        ExportError: the format is unknown or needs an extra, the folder cannot be written.
     """
     if format not in FORMATS:
         raise ExportError(f"{format!r} is no format; allowed: {', '.join(FORMATS)}")

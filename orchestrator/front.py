@@ -5,7 +5,10 @@ from os import PathLike
 
 import pandas as pd
 
+from orchestrator.outcomes import ImageScores
 from orchestrator.selection import Front, select_front
+from orchestrator.selection.membership import with_membership
+from orchestrator.verify import verified_trials
 from results_store import NotStored, Store
 from sweeps.errors import UserError
 from sweeps.names import unknown_name
@@ -18,6 +21,8 @@ def pareto_front(
     constraints: Sequence[str] = (),
     where: Sequence[str] = (),
     sweep: str | None = None,
+    membership: bool = False,
+    verified: bool = False,
 ) -> Front:
     """The Pareto-optimal trials of a store, or of one sweep of it.
 
@@ -29,16 +34,20 @@ def pareto_front(
         constraints: such as ``"generalization_gain >= -1"``.
         where: such as ``"architecture == resnet20"``.
         sweep: the name of a sweep that ran on the store; its own attacks and images count, whatever others did since.
+        membership: adds ``on_front``, the bootstrap probability of being on the front, to the front's tables.
+        verified: only settings of which every trial's gain in robustness *holds* (``orchestrator.verify``).
 
     Raises:
         UserError: one line about the store, the sweep's name, or what was asked for.
     """
     opened = store if isinstance(store, Store) else Store(str(store))
-    trials = _trials_of(opened, sweep)
-    return select_front(trials, objectives=objectives, constraints=constraints, where=where)
+    trials = trials_of(opened, sweep)
+    holding = verified_trials(opened) if verified else None
+    front = select_front(trials, objectives=objectives, constraints=constraints, where=where, verified=holding)
+    return with_membership(front, ImageScores(opened, trials, sweep)) if membership else front
 
 
-def _trials_of(store: Store, sweep: str | None) -> pd.DataFrame:
+def trials_of(store: Store, sweep: str | None) -> pd.DataFrame:
     """The trials of a store as they were last attacked, or of one sweep as that sweep attacks them."""
     if sweep is None:
         return store.table("trials")

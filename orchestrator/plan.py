@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from results_store import Store
+from sweeps.errors import SweepError
 from sweeps.language import Sweep
 from sweeps.tree import TrialTree, grow_tree
 from sweeps.trial import Trial
@@ -83,8 +84,18 @@ def make_plan(sweep: Sweep, store: Store) -> Plan:
     Raises:
         DataError: a file that the sweep names is missing.
         StoreError: the store cannot be read.
+        SweepError: an attack that is to run needs a package that is not installed.
     """
-    return _hold_against(store, sweep, grow_tree(sweep))
+    plan = _hold_against(store, sweep, grow_tree(sweep))
+    _check_installed(plan)
+    return plan
+
+
+def _check_installed(plan: Plan) -> None:
+    lacking = {name: text for name, attack in plan.sweep.attacks.chosen().items() if (text := attack.missing())}
+    for name, text in lacking.items():
+        if any(trial.evaluation_key(name) not in plan.results for trial in plan.to_run):
+            raise SweepError(f"attacks.{name}: {text}")
 
 
 def _hold_against(store: Store, sweep: Sweep, tree: TrialTree) -> Plan:

@@ -31,5 +31,5 @@ def failures_of(store: Store) -> Iterator[str]:
     """A line for every failed trial."""
     trials = store.table("trials")
     for row in trials[trials["error"].notna()].to_dict("records"):
-        settings = f"{row['architecture']} {row['structure']} {row['criterion']} {row['adjustment']}"
+        settings = f"{row['architecture']} {row['recipe']} {row['structure']} {row['criterion']} {row['adjustment']}"
         yield f"failed: {row['trial_key']} {settings} ×{row['iterations']} seed {row['seed']}: {row['error']}"

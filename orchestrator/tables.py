@@ -1,8 +1,9 @@
 """What commands print: plans, fronts and the state of sweeps as tables on a terminal."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -10,9 +11,11 @@ from rich.table import Table
 
 from orchestrator.plan import Plan, Timings
 from orchestrator.selection import Front
-from sweeps.catalogue import NONE
+from orchestrator.selection.columns import ON_FRONT
+from sweeps.catalogue import NONE, PLAIN
 
 KEY_DIGITS = 10  # of a key, where people read it; commands take the beginning of a key
+NEAR_FRONT = 0.05  # a candidate that is on the front in as many resamples cannot be told from it
 
 
 def plan_lines(plan: Plan, timings: Timings | None) -> list[str]:
@@ -59,11 +62,13 @@ def front_table(front: Front, *, only_knee: bool = False) -> Table:
     names = list(dict.fromkeys([*(objective.name for objective in front.objectives), "flops"]))
     for name in names:
         table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
+    if ON_FRONT in front.table:
+        table.add_column("on front", justify="right", no_wrap=True)
     for index, row in front.table.iterrows():
         if only_knee and index != front.knee:
             continue
         mark = "◆" if index == front.knee else ""
-        table.add_row(mark, _keys(row), _network(row), *(_figure(row, name) for name in names))
+        table.add_row(mark, short_keys(row), network_label(row), *(_figure(row, name) for name in names), *_shares(row))
     return table
 
 
@@ -77,7 +82,15 @@ def front_records(front: Front, *, only_knee: bool = False) -> dict[str, object]
         "left_out": front.left_out,
         "hypervolume": front.hypervolume,
         "front": records,
+        **_membership_records(front),
     }
+
+
+def _membership_records(front: Front) -> dict[str, object]:
+    """How probably each candidate is on the front, also those that are not; nothing where that was not asked."""
+    if ON_FRONT not in front.compared:
+        return {}
+    return {"membership": front.compared[["trial_keys", ON_FRONT]].to_dict("records")}
 
 
 def _front_title(front: Front) -> str:
@@ -87,19 +100,37 @@ def _front_title(front: Front) -> str:
 
 def _front_caption(front: Front) -> str:
     left_out = "".join(f" {count} left out: {reason}." for reason, count in front.left_out.items())
-    return f"◆ the knee; accuracies: chosen on the selection half / reported on the report half.{left_out}"
+    halves = "accuracies: chosen on the selection half / reported on the report half."
+    return f"◆ the knee; {halves}{_membership_caption(front)}{left_out}"
 
 
-def _keys(row: pd.Series) -> str:
+def _membership_caption(front: Front) -> str:
+    if ON_FRONT not in front.compared:
+        return ""
+    others = int((front.compared[ON_FRONT] >= NEAR_FRONT).sum() - (front.table[ON_FRONT] >= NEAR_FRONT).sum())
+    return (
+        " on front: probability when the selection half's images are drawn anew; "
+        f"{others} other candidates reach {NEAR_FRONT:g}."
+    )
+
+
+def _shares(row: pd.Series) -> list[str]:
+    return [f"{row[ON_FRONT]:.2f}"] if ON_FRONT in row else []
+
+
+def short_keys(row: Mapping[Hashable, Any] | pd.Series) -> str:
+    """The first of a setting's keys, and how many more there are."""
     first, *others = row["trial_keys"]
     return str(first)[:KEY_DIGITS] + (f" +{len(others)}" if others else "")
 
 
-def _network(row: pd.Series) -> str:
+def network_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
+    """A setting in words."""
+    network = row["architecture"] if row["recipe"] == PLAIN else f"{row['architecture']} {row['recipe']}"
     if row["iterations"] == 0:
-        return f"{row['architecture']} baseline"
+        return f"{network} baseline"
     what = "control" if row["structure"] == NONE else f"{row['structure']} {row['criterion']} {row['ratio']:g}"
-    return f"{row['architecture']} {what} ×{row['iterations']} {row['adjustment']}"
+    return f"{network} {what} ×{row['iterations']} {row['adjustment']}"
 
 
 def _figure(row: pd.Series, name: str) -> str:
@@ -117,4 +148,17 @@ def status_table(rows: Sequence[tuple[str, int, int, int]]) -> Table:
     table = Table("sweep", "trials", "done", "failed", "to run")
     for name, trials, done, failed in rows:
         table.add_row(name, str(trials), str(done), str(failed), str(trials - done))
+    return table
+
+
+def frame_table(frame: pd.DataFrame, *, title: str) -> Table:
+    """A data frame as it is: a column a column, empty where there is no value."""
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    for name, values in frame.items():
+        is_number = pd.api.types.is_numeric_dtype(values)
+        table.add_column(str(name), justify="right" if is_number else "left")
+    for row in frame.itertuples(index=False):
+        table.add_row(
+            *("" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value) for value in row)
+        )
     return table

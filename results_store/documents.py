@@ -1,15 +1,23 @@
 """The documents that ``results/`` holds: one immutable JSON object a finished piece of work.
 
-A network's result, an evaluation's, and the failure of a trial. Their fields are the truth; the tables are views.
+What is kept of networks, evaluations, transfers, single elements, verdicts and failures. Their fields are the truth; the
+tables are views.
 """
 
 import time
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from sweeps.trial import Trial, TrialSettings
 
 
-class Epoch(TypedDict):
+class Dynamics(TypedDict, total=False):
+    """How training goes after an epoch, where the sweep asked for it; ``workers.training.dynamics`` defines both."""
+
+    gradient_confusion: float | None
+    layer_rotation: float
+
+
+class Epoch(Dynamics):
     """One epoch of training."""
 
     epoch: int
@@ -27,6 +35,7 @@ class NetworkResult(TypedDict):
     parent_key: str | None
     baseline_key: str
     control_key: str | None
+    plain_key: NotRequired[str | None]  # documents of older stores lack it
     settings: TrialSettings
     parameters: int
     flops: int
@@ -60,7 +69,7 @@ class EvaluationResult(TypedDict):
     attack: str
     version: int
     headline: str
-    headline_severity: float
+    headline_severity: float | None  # None: all severities count
     test_fingerprint: str
     total: list[int]
     counts: list[Count]
@@ -78,6 +87,7 @@ class FailureResult(TypedDict):
     parent_key: str | None
     baseline_key: str
     control_key: str | None
+    plain_key: NotRequired[str | None]  # documents of older stores lack it
     settings: TrialSettings
     failed: str
     error: str
@@ -85,7 +95,74 @@ class FailureResult(TypedDict):
     finished_at: float
 
 
-Document = NetworkResult | EvaluationResult | FailureResult
+class TransferResult(TypedDict):
+    """The target's accuracy on images that were crafted on the source: of all, selection half, report half."""
+
+    kind: Literal["transfer"]
+    key: str
+    source_key: str
+    target_key: str
+    attack: str
+    version: int
+    headline: str
+    severity: float
+    test_fingerprint: str
+    total: list[int]
+    correct: list[int]
+    seconds: float
+    finished_at: float
+
+
+class Elements(TypedDict):
+    """Correct images, of ``total``, with each element of ``ElementsResult.elements`` gone alone; in their order."""
+
+    attack: str
+    headline: str
+    severity: float | None
+    correct: list[int]
+    reference: int  # with every element in place; of an attack of several kinds, counts are sums over the kinds
+    total: int
+
+
+class ElementsResult(TypedDict):
+    """The single elements of one module: each filter of a convolution, or one residual block ([0])."""
+
+    kind: Literal["elements"]
+    key: str
+    trial_key: str
+    structure: str
+    module: str
+    elements: list[int]
+    attacks: list[Elements]
+    images: int  # the first so many test images
+    test_fingerprint: str
+    seconds: float
+    finished_at: float
+
+
+class VerdictResult(TypedDict):
+    """Whether a trial's gain in robustness is real. Gains are in percentage points, ``lower`` their 95 % bounds."""
+
+    kind: Literal["verdict"]
+    key: str
+    trial_key: str
+    baseline_key: str
+    control_key: str | None
+    verdict: str
+    gain: float
+    lower: float
+    gain_over_control: float | None
+    lower_over_control: float | None
+    images: int
+    alarms: list[str]
+    evidence: dict[str, Any]
+    version: int
+    test_fingerprint: str
+    seconds: float
+    finished_at: float
+
+
+Document = NetworkResult | EvaluationResult | FailureResult | TransferResult | ElementsResult | VerdictResult
 Plain = dict[str, Any]
 
 
@@ -122,4 +199,7 @@ _FIELDS = {
     "network": NetworkResult.__required_keys__,
     "evaluation": EvaluationResult.__required_keys__,
     "failure": FailureResult.__required_keys__,
+    "transfer": TransferResult.__required_keys__,
+    "elements": ElementsResult.__required_keys__,
+    "verdict": VerdictResult.__required_keys__,
 }

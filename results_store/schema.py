@@ -46,6 +46,7 @@ def _real(name: str, unit: str, meaning: str) -> Column:
 _SETTINGS = (
     _text("dataset", "name of the data set"),
     _text("architecture", "name of the architecture"),
+    _text("recipe", "how the baseline was trained: plain, a defence's recipe, or a published network's name"),
     _text("structure", "what was removed: filters, layers, both; none for baselines and controls"),
     _text("criterion", "what scored the structures; none for baselines and controls"),
     _text("adjustment", "how parameters were adjusted after pruning; none for baselines"),
@@ -58,12 +59,16 @@ _KEYS = (
     _text("parent_key", "the trial one iteration earlier; null for a baseline"),
     _text("baseline_key", "the unpruned network that the trial descends from"),
     _text("control_key", "the unpruned network adjusted as this one was; null for baselines and controls"),
+    _text("plain_key", "the plain baseline that this one's is a defence beside; null where that is plain"),
 )
 _COST = (
     _text("robustness_definition", "what robustness is the mean of; unequal ones are never ranked together"),
     _text("test_fingerprint", "the test images of the accuracies"),
     _real("logit_margin", "logits", "mean of the true class's logit minus the largest other, clean images"),
     _real("vanishing_gradients", "share", "clean images whose loss has no input gradient in fp32"),
+    _real("corruption_accuracy", "share", "mean over all kinds and severities of corruption that were run"),
+    _real("mce", "%", "mean corruption error on ImageNet-C, of AlexNet's errors; null elsewhere"),
+    _real("relative_mce", "%", "the same of what corruptions add to the clean error"),
     _count("parameters", "", "parameters of the network"),
     _count("flops", "operations", "of one image; a multiply-add counts as two"),
     _count("filters_asked", "filters", "that were to go since the baseline"),
@@ -91,7 +96,7 @@ def _accuracies() -> Iterator[Column]:
 
 
 def _gains() -> Iterator[Column]:
-    over = {"gain": "the baseline", "gain_over_control": "the control"}
+    over = {"gain": "the baseline (of a defended baseline: the plain one)", "gain_over_control": "the control"}
     for name in ACCURACIES:
         for gain in GAINS:
             for half in HALVES:
@@ -122,8 +127,57 @@ HISTORY = (
     _real("accuracy", "share", "of the training images as they were shown"),
     _real("learning_rate", "", "at the end of the epoch"),
     _real("seconds", "s", "the epoch took"),
+    _real("gradient_confusion", "", "lowest cosine between two training batches' gradients; null if not asked for"),
+    _real("layer_rotation", "", "cosine distance of the last convolution from where training began; null likewise"),
 )
-TABLES = {"trials": TRIALS, "attacks": ATTACK_ROWS, "history": HISTORY}
+TRANSFER = (
+    _text("source_key", "the network that images were crafted on"),
+    _text("target_key", "the network that was shown them"),
+    _text("attack", "name of the attack"),
+    _real("severity", "ε in [0, 1]", "how hard"),
+    _count("correct", "images", "that the target classifies rightly"),
+    _count("total", "images", "all test images"),
+    _real("accuracy", "share", "correct / total"),
+    _text("headline", "the attack in words"),
+    _text("test_fingerprint", "the test images"),
+)
+ELEMENTS = (
+    _text("trial_key", "the network"),
+    _text("structure", "filters or layers"),
+    _text("module", "module path of the convolution, or of the residual block"),
+    _count("element", "", "index of the filter in its convolution as it is now; 0 for a block"),
+    _text("attack", "name of the attack; clean for none"),
+    _real("severity", "ε in [0, 1]; side in pixels; 1 to 5", "how hard; null for all severities"),
+    _count("correct", "images", "classified rightly with this element alone gone, without adjustment"),
+    _count("total", "images", "attacked; an attack of several kinds counts each image once a kind"),
+    _real("accuracy", "share", "correct / total"),
+    _real("gain", "p.p.", "accuracy minus that of the network with every element"),
+    _text("headline", "the attack in words"),
+    _count("images", "images", "the first so many test images were shown"),
+    _text("test_fingerprint", "the test images"),
+)
+VERDICTS = (
+    _text("trial_key", "the network"),
+    _text("baseline_key", "its baseline"),
+    _text("control_key", "its control; null where it has none"),
+    _text("verdict", "holds; only against FGSM; gradient masking suspected; undecided"),
+    _real("gain", "p.p.", "in per-image worst-case accuracy over all attacks, over the baseline"),
+    _real("lower", "p.p.", "paired 95 % lower bound of gain"),
+    _real("gain_over_control", "p.p.", "gain over the control"),
+    _real("lower_over_control", "p.p.", "paired 95 % lower bound of gain_over_control"),
+    _count("images", "images", "that were attacked"),
+    _text("alarms", "the sanity rules that are broken, with semicolons between; null where none is"),
+    _count("version", "", "of the rules; only the newest version's verdicts count"),
+    _text("test_fingerprint", "the test images"),
+)
+TABLES = {
+    "trials": TRIALS,
+    "attacks": ATTACK_ROWS,
+    "history": HISTORY,
+    "transfer": TRANSFER,
+    "elements": ELEMENTS,
+    "verdicts": VERDICTS,
+}
 
 
 def arrow_schema(table: str) -> pa.Schema:

@@ -9,9 +9,9 @@ import io
 import json
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -22,12 +22,21 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
-from results_store.documents import EvaluationResult, FailureResult, NetworkResult, Plain
+from results_store.documents import (
+    Document,
+    ElementsResult,
+    EvaluationResult,
+    FailureResult,
+    NetworkResult,
+    Plain,
+    TransferResult,
+    VerdictResult,
+)
 from results_store.errors import NotStored, StoreError
 from results_store.index import RESULTS, Index
 from results_store.objects import Objects
 from results_store.schema import SCHEMA_VERSION, TABLES, arrow_schema
-from results_store.views import rows_of
+from results_store.views import Known, rows_of
 from sweeps.keys import key_of
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -98,7 +107,9 @@ class Store:
         """A result. Raises: NotStored."""
         return self._get_json(f"{RESULTS}/{key}.json")
 
-    def save_result(self, result: NetworkResult | EvaluationResult) -> None:
+    def save_result(
+        self, result: NetworkResult | EvaluationResult | TransferResult | ElementsResult | VerdictResult
+    ) -> None:
         """Commits a finished piece of work: what it speaks of has to be stored already."""
         self._put_json(f"{RESULTS}/{result['key']}.json", result)
 
@@ -233,7 +244,7 @@ class Store:
         return bool(schema.equals(_table_schema(table, contents), check_metadata=True))
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table (``trials``, ``attacks``, ``history``), refreshed where results are missing from it.
+        """One of ``schema.TABLES``, refreshed where results are missing from it.
 
         A store that cannot be written is read all the same.
         """
@@ -251,10 +262,29 @@ class Store:
         Raises:
             NotStored: no sweep of that name has run on the store.
         """
+        return self.table_of(name, self._documents_of_sweep(sweep))
+
+    def _documents_of_sweep(self, sweep: str) -> dict[str, Plain]:
         run = self.load_sweep_run(sweep)
         own = {key for keys in run["result_keys"].values() for key in keys}
-        documents = self._index().documents.items()
-        return self.table_of(name, {at: d for at, d in documents if d.get("failed", d["key"]) in own})
+        return {at: d for at, d in self._index().documents.items() if d.get("failed", d["key"]) in own}
+
+    def evaluations(self, trial_keys: Collection[str], sweep: str | None = None) -> list[EvaluationResult]:
+        """The evaluations of these trials, oldest first; one listing, no request an evaluation.
+
+        ``load_outcomes`` of an evaluation's ``key`` gives what became of every image.
+
+        Args:
+            sweep: only those that this sweep asked for, as in ``table_of_sweep``.
+
+        Raises:
+            NotStored: no sweep of that name has run on the store.
+        """
+        documents = self._index().documents if sweep is None else self._documents_of_sweep(sweep)
+        wanted = frozenset(trial_keys)
+        evaluations = Known(cast("Iterable[Document]", documents.values())).evaluations
+        found = (evaluation for key in wanted & evaluations.keys() for evaluation in evaluations[key])
+        return sorted(found, key=lambda evaluation: (evaluation["finished_at"], evaluation["key"]))
 
     @staticmethod
     def table_of(name: str, documents: Mapping[str, Plain]) -> pd.DataFrame:

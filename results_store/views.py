@@ -1,12 +1,20 @@
 """Makes the rows of the tables from the documents: pure functions, nothing is read or written here."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from results_store.documents import Document, EvaluationResult, FailureResult, NetworkResult
-from results_store.schema import GAINS, HALVES, TRIALS
-from sweeps.catalogue import ATTACKS, CLEAN
+from results_store.documents import (
+    Document,
+    ElementsResult,
+    EvaluationResult,
+    FailureResult,
+    NetworkResult,
+    TransferResult,
+    VerdictResult,
+)
+from results_store.schema import ELEMENTS, GAINS, HALVES, TRANSFER, TRIALS, VERDICTS, Column
+from sweeps.catalogue import ATTACKS, CLEAN, PLAIN
 
 Row = dict[str, Any]
 
@@ -18,6 +26,9 @@ class Known:
         self.networks: dict[str, NetworkResult] = {}
         self.evaluations: dict[str, list[EvaluationResult]] = defaultdict(list)
         self.failures: dict[str, FailureResult] = {}
+        self.transfers: list[TransferResult] = []
+        self.elements: list[ElementsResult] = []
+        self.verdicts: dict[str, VerdictResult] = {}  # the latest of each trial
         failures: list[FailureResult] = []
         made: set[str] = set()
         for document in sorted(documents, key=lambda document: (document["finished_at"], document["key"])):
@@ -27,8 +38,14 @@ class Known:
             made.add(document["key"])
             if document["kind"] == "network":
                 self.networks[document["key"]] = document
-            else:
+            elif document["kind"] == "evaluation":
                 self.evaluations[document["trial_key"]].append(document)
+            elif document["kind"] == "transfer":
+                self.transfers.append(document)
+            elif document["kind"] == "elements":
+                self.elements.append(document)
+            else:
+                self.verdicts[document["trial_key"]] = document
         # A success replaces a failure, whichever came last.
         self.failures = {failure["key"]: failure for failure in failures if failure["failed"] not in made}
 
@@ -65,18 +82,27 @@ def _trial_row(known: Known, key: str) -> Row:
         "parent_key": described["parent_key"],
         "baseline_key": described["baseline_key"],
         "control_key": described["control_key"],
+        "plain_key": described.get("plain_key"),  # neither is in documents older than recipes
+        "recipe": PLAIN,
         **described["settings"],
     }
     if network is not None:
         row |= {name: value for name, value in network.items() if name in _NETWORK_COLUMNS}
     if failure is not None:
         row["error"] = failure["error"]
-    shown = _latest_by_attack(known.evaluations.get(key, []))
+    shown = latest_by_attack(known.evaluations.get(key, []))
     _add_accuracies(row, shown)
-    if row["parent_key"] is not None:
-        for gain, other in zip(GAINS, (row["baseline_key"], row["control_key"]), strict=True):
+    for gain, other in zip(GAINS, compared_with(row), strict=True):
+        if other is not None:
             _add_gains(row, gain, shown, known.evaluations.get(other, []))
     return row
+
+
+def compared_with(row: Row) -> tuple[str | None, str | None]:
+    """The baseline and the control that gains are over; those of a defended baseline are over the plain one."""
+    if row["parent_key"] is None:
+        return row["plain_key"], None
+    return row["baseline_key"], row["control_key"]
 
 
 _NETWORK_COLUMNS = frozenset(
@@ -103,12 +129,18 @@ def _current(evaluations: Sequence[EvaluationResult]) -> list[EvaluationResult]:
     return [evaluation for evaluation in evaluations if evaluation["test_fingerprint"] == images]
 
 
-def _latest_by_attack(evaluations: Sequence[EvaluationResult]) -> dict[str, EvaluationResult]:
+def latest_by_attack(evaluations: Sequence[EvaluationResult]) -> dict[str, EvaluationResult]:
+    """What a trial's row shows: of its evaluations, oldest first, the latest of each attack on the same images."""
     return {evaluation["attack"]: evaluation for evaluation in _current(evaluations)}
 
 
+def robustness_attacks(shown: Collection[str]) -> list[str]:
+    """The attacks whose mean is the robustness, one vote each, of the evaluations that a row shows."""
+    return [name for name in ATTACKS if name in shown]
+
+
 def _add_accuracies(row: Row, evaluations: Mapping[str, EvaluationResult]) -> None:
-    attacks = [name for name in ATTACKS if name in evaluations]
+    attacks = robustness_attacks(evaluations)
     headlines = {name: _headline_accuracies(evaluation) for name, evaluation in evaluations.items()}
     for index, half in enumerate(HALVES):
         if CLEAN in headlines:
@@ -132,8 +164,12 @@ def _definition(evaluation: EvaluationResult) -> str:
 
 
 def _headline_accuracies(evaluation: EvaluationResult) -> list[float]:
-    """The mean over the kinds of the accuracy at the headline severity: all images, selection, report half."""
-    counts = [c["correct"] for c in evaluation["counts"] if c["severity"] == evaluation["headline_severity"]]
+    """The mean over the kinds of the accuracy at the headline severity: all images, selection, report half.
+
+    Where there is no one headline severity, it is the mean over all severities too.
+    """
+    headline = evaluation["headline_severity"]
+    counts = [count["correct"] for count in evaluation["counts"] if headline in (None, count["severity"])]
     kinds_times_images = [len(counts) * total for total in evaluation["total"]]
     return [sum(half) / total for half, total in zip(zip(*counts, strict=True), kinds_times_images, strict=True)]
 
@@ -144,17 +180,14 @@ def _add_gains(
     shown: Mapping[str, EvaluationResult],
     others: Sequence[EvaluationResult],
 ) -> None:
-    """Gains in percentage points over another network, wherever it was attacked in the same way on the same images.
-
-    Its latest evaluation need not be that one: another sweep may have attacked it in another way since.
-    """
+    """Gains in percentage points over another network, wherever it was attacked in the same way on the same images."""
     differences: dict[str, list[float]] = {}
     for name, evaluation in shown.items():
-        other = next((other for other in others if _comparison(other) == _comparison(evaluation)), None)
+        other = counterpart(evaluation, others)
         if other is not None:
             mine, theirs = _headline_accuracies(evaluation), _headline_accuracies(other)
             differences[name] = [100 * (one - two) for one, two in zip(mine, theirs, strict=True)]
-    attacks = [name for name in ATTACKS if name in shown]
+    attacks = robustness_attacks(shown)
     for index, half in enumerate(HALVES):
         if CLEAN in differences:
             row[f"generalization_{gain}{half}"] = differences[CLEAN][index]
@@ -163,6 +196,14 @@ def _add_gains(
                 row[f"robustness_{name}_{gain}{half}"] = differences[name][index]
         if attacks and differences.keys() >= set(attacks):
             row[f"robustness_{gain}{half}"] = sum(differences[name][index] for name in attacks) / len(attacks)
+
+
+def counterpart(evaluation: EvaluationResult, others: Iterable[EvaluationResult]) -> EvaluationResult | None:
+    """The one of another network's evaluations, oldest first, that a gain is taken over: same attack, same images.
+
+    It need not be the latest: another sweep may have attacked that network in another way since.
+    """
+    return next((other for other in others if _comparison(other) == _comparison(evaluation)), None)
 
 
 def _comparison(evaluation: EvaluationResult) -> tuple[object, ...]:
@@ -192,9 +233,62 @@ def _attack_rows(evaluation: EvaluationResult) -> Iterator[Row]:
         }
 
 
+def transfer_rows(known: Known) -> list[Row]:
+    """One row a source × target × attack × severity."""
+    rows = [_columns(document, TRANSFER) | _accuracy(document) for document in known.transfers]
+    return sorted(rows, key=lambda row: (row["source_key"], row["target_key"], row["attack"], row["severity"]))
+
+
+def _accuracy(transfer: TransferResult) -> Row:
+    correct, total = transfer["correct"][0], transfer["total"][0]
+    return {"correct": correct, "total": total, "accuracy": correct / total}
+
+
+def element_rows(known: Known) -> list[Row]:
+    """One row a network × element × attack × number of images: runs with more attacks repeat the counts of fewer."""
+    places = ("trial_key", "structure", "module", "attack", "headline", "images", "test_fingerprint", "element")
+    rows = (row for document in known.elements for row in _element_rows(document))
+    found = {tuple(row[place] for place in places): row for row in rows}
+    return [found[place] for place in sorted(found)]
+
+
+def _element_rows(document: ElementsResult) -> Iterator[Row]:
+    shared = _columns(document, ELEMENTS)
+    for attack in document["attacks"]:
+        for element, correct in zip(document["elements"], attack["correct"], strict=True):
+            total = attack["total"]
+            yield {
+                **shared,
+                **_columns(attack, ELEMENTS),
+                "element": element,
+                "correct": correct,
+                "accuracy": correct / total,
+                "gain": 100 * (correct - attack["reference"]) / total,
+            }
+
+
+def verdict_rows(known: Known) -> list[Row]:
+    """One row a trial: its latest verdict."""
+    return [
+        _columns(verdict, VERDICTS) | {"alarms": "; ".join(verdict["alarms"]) or None}
+        for _, verdict in sorted(known.verdicts.items())
+    ]
+
+
+def _columns(document: Mapping[str, Any], columns: Sequence[Column]) -> Row:
+    return {column.name: document[column.name] for column in columns if column.name in document}
+
+
 def rows_of(table: str, documents: Iterable[Any]) -> list[Row]:
     """The rows of one of ``schema.TABLES``."""
     return _ROWS[table](Known(cast("Iterable[Document]", documents)))
 
 
-_ROWS = {"trials": trial_rows, "attacks": attack_rows, "history": history_rows}
+_ROWS = {
+    "trials": trial_rows,
+    "attacks": attack_rows,
+    "history": history_rows,
+    "transfer": transfer_rows,
+    "elements": element_rows,
+    "verdicts": verdict_rows,
+}

@@ -2,11 +2,13 @@
 
 from fractions import Fraction
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, field_validator, model_validator
 
 from sweeps.block import Block
+from sweeps.corruption_files import cifar10_c_fingerprint, imagenet_c_fingerprint
 from sweeps.numbers import Number, Whole
 
 CorruptionKind = Literal[
@@ -27,9 +29,34 @@ CorruptionKind = Literal[
     "jpeg_compression",
 ]
 CORRUPTION_KINDS: tuple[CorruptionKind, ...] = get_args(CorruptionKind)
-Epsilon = Annotated[Number, Field(gt=0, le=1)]
+AUTOATTACK_MISSING = "needs the package pyautoattack, which is not installed: pip install 'prunesweep[autoattack]'"
+
+
+def check_epsilon(epsilon: float) -> float:
+    """An ε or a step in units of [0, 1] pixels, as it came.
+
+    Raises:
+        ValueError: it is above 1, and was probably meant in levels of 0 to 255.
+    """
+    if epsilon > 1:
+        guess = f": did you mean {epsilon:g}/255?" if epsilon <= 255 else ""
+        raise ValueError(f"epsilon {epsilon:g} is above 1; pixels lie in [0, 1]{guess}")
+    return epsilon
+
+
+Epsilon = Annotated[Number, Field(gt=0), AfterValidator(check_epsilon)]
 Side = Annotated[Whole, Field(ge=1)]
 Severity = Annotated[Whole, Field(ge=1, le=5)]
+MEAN = "mean"
+
+
+def _check_corruption_headline(value: Any) -> Any:
+    if value != MEAN and (type(value) is not int or not 1 <= value <= 5):
+        raise ValueError(f"{value!r} is no headline of corruptions; give a severity from 1 to 5, or {MEAN}")
+    return value
+
+
+CorruptionHeadline = Annotated[int | Literal["mean"], PlainValidator(_check_corruption_headline)]
 
 
 def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -50,33 +77,101 @@ Kinds = Annotated[
 class AttackSettings(Block):
     """One attack's block of a sweep file."""
 
-    def settled(self) -> Self:
-        """The settings with every choice made that depends on what is installed: a key must not depend on it."""
+    def settled(self) -> "AttackSettings":
+        """The settings with every choice made that depends on what is installed, or on what files hold.
+
+        Raises:
+            DataError: a file that they name is not there.
+        """
         return self
 
     def headline_text(self) -> str:
         """The headline severity in words; it becomes part of a trial's ``robustness_definition``."""
         return ""
 
+    def missing(self) -> str | None:
+        """What the attack needs that is not installed, and how to get it; None where it can run."""
+        return None
+
 
 class Clean(AttackSettings):
     """No attack: the test images as they are."""
 
 
-class Fgsm(AttackSettings):
-    """One step along the sign of the loss's gradient (Goodfellow et al. 2015); ε in [0, 1] pixel units."""
+class EpsilonSettings(AttackSettings):
+    """What attacks within an L∞ ball share: its radii ε, in [0, 1] pixel units."""
 
-    epsilons: Epsilons = (2 / 255, 4 / 255, 8 / 255, 16 / 255)
+    epsilons: Epsilons = (8 / 255,)
     headline: Epsilon = 8 / 255
 
     @model_validator(mode="after")
-    def _headline_is_run(self) -> "Fgsm":
+    def _headline_is_run(self) -> Self:
         if self.headline not in self.epsilons:
             raise ValueError(f"headline {epsilon_text(self.headline)} is not among the epsilons")
         return self
 
     def headline_text(self) -> str:
         return f"at {epsilon_text(self.headline)}"
+
+
+class Fgsm(EpsilonSettings):
+    """One step along the sign of the loss's gradient (Goodfellow et al. 2015)."""
+
+    epsilons: Epsilons = (2 / 255, 4 / 255, 8 / 255, 16 / 255)
+
+
+class Pgd(EpsilonSettings):
+    """Projected gradient descent (Madry et al. 2018): ``steps`` FGSM steps within the ball, from a random start.
+
+    ``step_size``: in [0, 1] pixel units; left out, 2.5 · ε / steps. ``loss``: ``margin`` is the difference of logits
+    ratio, which large logits do not blunt. At 8/255, networks that were not trained against attacks keep about 0 %.
+    """
+
+    epsilons: Epsilons = (2 / 255, 8 / 255)
+    steps: Whole = Field(default=10, ge=1, le=10_000)
+    step_size: Epsilon | None = None
+    restarts: Whole = Field(default=1, ge=1, le=1000)
+    loss: Literal["cross_entropy", "margin"] = "cross_entropy"
+    random_start: bool = True
+
+    @model_validator(mode="after")
+    def _restarts_differ(self) -> Self:
+        if self.restarts > 1 and not self.random_start:
+            raise ValueError("restarts: without a random start all are the same; set random_start: true or restarts: 1")
+        return self
+
+    def headline_text(self) -> str:
+        size = f" of {epsilon_text(self.step_size)}" if self.step_size is not None else ""
+        restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
+        loss = ", margin loss" if self.loss == "margin" else ""
+        start = "" if self.random_start else ", no random start"
+        return f"{super().headline_text()}, {self.steps} steps{size}{restarts}{loss}{start}"
+
+
+class Square(EpsilonSettings):
+    """The Square Attack (Andriushchenko et al. 2020): a random search that needs no gradient; ``queries`` an image."""
+
+    queries: Whole = Field(default=1000, ge=1, le=100_000)
+
+    def headline_text(self) -> str:
+        return f"{super().headline_text()}, {self.queries} queries"
+
+
+class Autoattack(EpsilonSettings):
+    """AutoAttack (Croce and Hein 2020) through the package pyautoattack.
+
+    ``version``: ``standard``, or ``plus`` with restarts and more attacks. ``batch``: images at a time; the package
+    draws its random numbers for a batch at once.
+    """
+
+    version: Literal["standard", "plus"] = "standard"
+    batch: Whole = Field(default=250, ge=1, le=250)
+
+    def headline_text(self) -> str:
+        return f"{self.version} {super().headline_text()}"
+
+    def missing(self) -> str | None:
+        return None if find_spec("pyautoattack") else AUTOATTACK_MISSING
 
 
 class Occlusion(AttackSettings):
@@ -112,42 +207,86 @@ class Occlusion(AttackSettings):
 
 
 class Corruptions(AttackSettings):
-    """The common corruptions of Hendrycks and Dietterich (2019), generated with CIFAR-10-C's constants.
+    """The common corruptions of Hendrycks and Dietterich (2019).
 
-    ``frost_textures``: those of the installed imagecorruptions-imaug (``package``), one of ours (``generated``), or
-    the first where it is installed (``auto``, which is settled before a key is made).
+    ``source``: made here (``generated``), with ImageNet-C's constants for images from 128 pixels a side on and with
+    CIFAR-10-C's for smaller ones; or the official files below ``root``, which hold the test images in use:
+    ``cifar10_c`` (KIND.npy and labels.npy) or ``imagenet_c`` (KIND/SEVERITY/CLASS/*.JPEG).
+    ``headline``: a severity, or the ``mean`` over all that are run, which is the default of ``imagenet_c``.
+    ``frost_textures``: where generated, those of the installed imagecorruptions-imaug (``package``), one of ours
+    (``generated``), or the first where it is installed (``auto``, which is settled before a key is made).
     """
 
     kinds: Kinds = CORRUPTION_KINDS
     severities: Severities = (1, 2, 3, 4, 5)
-    headline: Severity = 5
+    headline: CorruptionHeadline = 5
     frost_textures: Literal["auto", "package", "generated"] = "auto"
+    source: Literal["generated", "cifar10_c", "imagenet_c"] = "generated"
+    root: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_severities_of_imagenet_c_count(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("source") == "imagenet_c":
+            return {"headline": MEAN, **values}
+        return values
 
     @model_validator(mode="after")
-    def _headline_is_run(self) -> "Corruptions":
-        if self.headline not in self.severities:
+    def _settings_meet(self) -> Self:
+        if self.headline != MEAN and self.headline not in self.severities:
             raise ValueError(f"headline {self.headline} is not among the severities")
+        if self.source == "generated" and self.root is not None:
+            raise ValueError("root is for official files; set source: cifar10_c or source: imagenet_c beside it")
+        if self.source != "generated" and self.root is None:
+            raise ValueError(f"source {self.source} needs root: the folder that holds the files")
         return self
 
-    def settled(self) -> Self:
+    def settled(self) -> "Corruptions":
+        if self.root is not None:
+            return self._with_fingerprint(str(Path(self.root).absolute()))
         if self.frost_textures != "auto" and "frost" in self.kinds:
             return self
         has_package = "frost" in self.kinds and find_spec("imagecorruptions") is not None
         return self.model_copy(update={"frost_textures": "package" if has_package else "generated"})
 
+    def _with_fingerprint(self, root: str) -> "OfficialCorruptions":
+        if self.source == "cifar10_c":
+            files = cifar10_c_fingerprint(root, self.kinds)
+        else:
+            files = imagenet_c_fingerprint(root, self.kinds, self.severities)
+        return OfficialCorruptions(**{**dict(self), "root": root, "frost_textures": "auto"}, files=files)
+
     def headline_text(self) -> str:
         is_all = self.kinds == CORRUPTION_KINDS
         kinds = f"{len(self.kinds)} kinds" if is_all else ", ".join(self.kinds)
+        severities = ", ".join(map(str, self.severities)) if self.headline == MEAN else str(self.headline)
+        files = {"cifar10_c": " of CIFAR-10-C's files", "imagenet_c": " of ImageNet-C's files"}.get(self.source, "")
         frost = " with generated frost" if self.frost_textures == "generated" and "frost" in self.kinds else ""
-        return f"mean of {kinds} at {self.headline}{frost}"
+        return f"mean of {kinds} at {severities}{files}{frost}"
+
+
+class OfficialCorruptions(Corruptions):
+    """Corruptions from official files, settled: ``files`` is the fingerprint of what lies below ``root``."""
+
+    files: str
+
+    def settled(self) -> "OfficialCorruptions":
+        return self
+
+    def non_default(self) -> dict[str, Any]:
+        """Without ``root``: what the files hold enters a key, and not where they lie."""
+        return {name: value for name, value in super().non_default().items() if name != "root"}
 
 
 class Attacks(Block):
-    """The attacks of a sweep: those that are named here; all three where the sweep file has no such block."""
+    """The attacks of a sweep: those that are named here; the paper's three where the sweep file has no such block."""
 
     fgsm: Fgsm | None = None
     occlusion: Occlusion | None = None
     corruptions: Corruptions | None = None
+    pgd: Pgd | None = None
+    square: Square | None = None
+    autoattack: Autoattack | None = None
 
     @field_validator("*", mode="before")
     @classmethod

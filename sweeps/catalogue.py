@@ -6,15 +6,16 @@ hand when the stage's meaning changes, and everything made by the old meaning is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
-from sweeps.attacks import AttackSettings, Clean, Corruptions, Fgsm, Occlusion
-from sweeps.datasets import Cifar10, DatasetSettings, Digits, ImageFolder, ImageParquet
+from sweeps.attacks import AttackSettings, Autoattack, Clean, Corruptions, Fgsm, Occlusion, Pgd, Square
+from sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 
 PRUNED_STRUCTURES = ("filters", "layers", "both")
 NONE = "none"
+PLAIN = "plain"
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,33 @@ class CriterionEntry:
 
 @dataclass(frozen=True)
 class AdjustmentEntry:
-    """``code`` names a function of ``workers.training.adjustments``; the flags say what it takes of the baseline."""
+    """``code`` names a function of ``workers.training.adjustments``; the rest says what the scheme is made of.
+
+    ``trains_by``: whose settings it trains by, those of the sweep file's ``adjustment`` or of its ``baseline``;
+    None where it does not train. ``epochs_factor``: how many times the epochs of these it takes.
+    ``needs_baseline_epochs``, ``needs_snapshot``: what it takes of the baseline, and a weights file cannot give.
+    ``recalibrates``: whether batch norm's running statistics are estimated anew at the end.
+    """
 
     code: str
     version: int
+    trains_by: Literal["adjustment", "baseline"] | None = None
+    epochs_factor: int = 1
     needs_baseline_epochs: bool = False
     needs_snapshot: bool = False
+    recalibrates: bool = False
+
+
+@dataclass(frozen=True)
+class RecipeEntry:
+    """``code`` names a function of ``workers.training.recipes``: what becomes of a batch before it is trained on.
+
+    ``attacks``: whether it takes the settings of ``baseline.adversarial``.
+    """
+
+    code: str
+    version: int
+    attacks: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +93,7 @@ ARCHITECTURES: Mapping[str, ArchitectureEntry] = {
     "resnet110": ArchitectureEntry("workers.architectures.resnet_cifar:resnet110", 1, PRUNED_STRUCTURES),
     "vgg16": ArchitectureEntry("workers.architectures.vgg:vgg16", 1, ("filters",)),
     "mobilenet_v2": ArchitectureEntry("workers.architectures.mobilenet_v2:mobilenet_v2", 1, PRUNED_STRUCTURES),
+    "resnet50": ArchitectureEntry("workers.architectures.resnet50:resnet50", 1, PRUNED_STRUCTURES),
 }
 
 CRITERIA: Mapping[str, CriterionEntry] = {
@@ -82,14 +105,38 @@ CRITERIA: Mapping[str, CriterionEntry] = {
     "random": CriterionEntry("workers.pruning.criteria.random", 1),
 }
 
-ADJUSTMENTS: Mapping[str, AdjustmentEntry] = {
-    "fine_tune": AdjustmentEntry("workers.training.adjustments:fine_tune", 1),
-    "scratch_e": AdjustmentEntry("workers.training.adjustments:scratch", 1, needs_baseline_epochs=True),
-    "scratch_b": AdjustmentEntry("workers.training.adjustments:scratch", 1, needs_baseline_epochs=True),
-    "winning_ticket": AdjustmentEntry(
-        "workers.training.adjustments:winning_ticket", 1, needs_baseline_epochs=True, needs_snapshot=True
+_SCHEMES: Mapping[str, AdjustmentEntry] = {
+    "fine_tune": AdjustmentEntry("workers.training.adjustments:fine_tune", 1, trains_by="adjustment"),
+    "scratch_e": AdjustmentEntry(
+        "workers.training.adjustments:scratch", 1, trains_by="baseline", needs_baseline_epochs=True
     ),
-    "none": AdjustmentEntry("workers.training.adjustments:leave", 1),
+    "scratch_b": AdjustmentEntry(
+        "workers.training.adjustments:scratch", 1, trains_by="baseline", epochs_factor=2, needs_baseline_epochs=True
+    ),
+    "winning_ticket": AdjustmentEntry(
+        "workers.training.adjustments:winning_ticket",
+        1,
+        trains_by="baseline",
+        needs_baseline_epochs=True,
+        needs_snapshot=True,
+    ),
+    NONE: AdjustmentEntry("workers.training.adjustments:leave", 1),
+}
+# Every scheme, and every scheme followed by bn_recalibrate (by itself: none followed by it).
+ADJUSTMENTS: Mapping[str, AdjustmentEntry] = {
+    **_SCHEMES,
+    **{
+        "bn_recalibrate" if name == NONE else f"{name}+bn_recalibrate": replace(entry, recalibrates=True)
+        for name, entry in _SCHEMES.items()
+    },
+}
+
+RECIPES: Mapping[str, RecipeEntry] = {
+    PLAIN: RecipeEntry("workers.training.recipes.plain:plain", 1),
+    "cutout": RecipeEntry("workers.training.recipes.cutout:cutout", 1),
+    "mixup": RecipeEntry("workers.training.recipes.mixup:mixup", 1),
+    "cutmix": RecipeEntry("workers.training.recipes.cutmix:cutmix", 1),
+    "adversarial": RecipeEntry("workers.training.recipes.adversarial:adversarial", 1, attacks=True),
 }
 
 # "clean" is no attack of a sweep file: it is run for every trial, and its accuracy is the generalization.
@@ -98,6 +145,9 @@ ATTACKS: Mapping[str, AttackEntry] = {
     "fgsm": AttackEntry("workers.attacks.fgsm:fgsm", 1, Fgsm),
     "occlusion": AttackEntry("workers.attacks.occlusion:occlusion", 1, Occlusion),
     "corruptions": AttackEntry("workers.attacks.corruptions.attack:corruptions", 1, Corruptions),
+    "pgd": AttackEntry("workers.attacks.pgd:pgd", 1, Pgd),
+    "square": AttackEntry("workers.attacks.square:square", 1, Square),
+    "autoattack": AttackEntry("workers.attacks.autoattack:autoattack", 1, Autoattack),
 }
 EVALUATIONS: Mapping[str, AttackEntry] = {
     CLEAN: AttackEntry("workers.attacks.clean:clean", 1, Clean),
@@ -107,12 +157,15 @@ EVALUATIONS: Mapping[str, AttackEntry] = {
 DATASETS: Mapping[str, DatasetEntry] = {
     "digits": DatasetEntry("workers.data.digits:load", 1, Digits, flip=False),
     "cifar10": DatasetEntry("workers.data.cifar10:load", 1, Cifar10, flip=True),
+    "cifar100": DatasetEntry("workers.data.cifar100:load", 1, Cifar100, flip=True),
     "image_parquet": DatasetEntry("workers.data.image_parquet:load", 1, ImageParquet, flip=True),
     "image_folder": DatasetEntry("workers.data.image_folder:load", 1, ImageFolder, flip=True),
+    "imagenet": DatasetEntry("workers.data.imagenet:load", 1, Imagenet, flip=True),
 }
 
 # Stages that are not plug-ins.
 TRAINING_VERSION = 1
+RECALIBRATION_VERSION = 1
 REMOVAL_VERSION = 1
 SCORING_VERSION = 1
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from sweeps.block import Block
 from sweeps.numbers import Whole
@@ -40,6 +40,14 @@ class Cifar10(DatasetSettings):
     download: bool = False
 
 
+class Cifar100(DatasetSettings):
+    """CIFAR-100 with its hundred fine labels, as torchvision stores it; fetched only with ``download: true``."""
+
+    name: Literal["cifar100"]
+    root: str = "data"
+    download: bool = False
+
+
 class ImageParquet(DatasetSettings):
     """Hugging Face's image layout: a column of ``{bytes, path}`` and one of integer labels; paths or globs."""
 
@@ -55,3 +63,33 @@ class ImageFolder(DatasetSettings):
     name: Literal["image_folder"]
     train: str
     test: str
+
+
+class Imagenet(DatasetSettings):
+    """ImageNet, or what is laid out like it: read as it is needed, so that memory does not grow with it.
+
+    ``train`` and ``test`` are each one folder with a folder of images for each class, or image-Parquet shards (paths or
+    globs) as Hugging Face writes them. Evaluation resizes an image's shorter side to ``resize`` pixels (left out, 8/7
+    of ``size``: 256 at 224) and takes the central ``size`` × ``size``; training takes crops of random size and shape.
+    ``classes``: how many, where shards do not say. ``shuffle_window``: MiB of encoded images among which an epoch
+    mixes the rows of shards. It is held in memory; raise it where the rows are sorted by class.
+    """
+
+    name: Literal["imagenet"]
+    train: Paths
+    test: Paths
+    classes: Whole | None = Field(default=None, ge=2)
+    size: Whole = Field(default=224, ge=MINIMUM_SIDE, le=1024)
+    resize: Whole | None = Field(default=None, ge=MINIMUM_SIDE, le=2048)
+    shuffle_window: Whole = Field(default=32, ge=1)
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> "Imagenet":
+        if self.resize is not None and self.resize < self.size:
+            raise ValueError(f"resize: {self.resize} is below size ({self.size}), which is cut out of it")
+        return self
+
+    @property
+    def resized(self) -> int:
+        """To how many pixels evaluation resizes an image's shorter side."""
+        return self.size * 8 // 7 if self.resize is None else self.resize

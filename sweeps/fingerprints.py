@@ -1,23 +1,29 @@
 """Fingerprints: what a data set or a weights file holds, as a hash of its bytes, whatever its path is.
 
-They are taken without decoding an image, so that a plan can name its trials at once.
+They are taken without decoding an image, so that a plan can name its trials at once. Reading the 150 GB of ``imagenet``
+at every plan would take too long: there, a fingerprint is taken of the files' names and sizes and, of Parquet shards,
+of their footers, which hold the number of rows, the sizes and the statistics of every column. So an image in a class
+folder that is overwritten by another of the same name and the same number of bytes is not noticed.
 """
 
 import glob
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeps.catalogue import DATASETS
-from sweeps.datasets import Cifar10, DatasetSettings, Digits, ImageFolder, ImageParquet
+from sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 from sweeps.errors import DataError
 from sweeps.keys import key_of
+from sweeps.pretrained import find_pretrained
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
-# The MD5 of CIFAR-10's archive, as its authors publish it; torchvision checks the unpacked files against theirs.
+# The MD5s of the archives, as their authors publish them; torchvision checks the unpacked files against theirs.
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"
+CIFAR100_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,16 @@ def file_sha256(path: str, what: str) -> str:
         raise DataError(f"{what}: {path!r}: {error}") from None
 
 
+def weights_fingerprint(weights: str, what: str = "baseline.weights") -> str:
+    """SHA-256 of a weights file's bytes; of a pretrained network's name, the beginning of it that is published.
+
+    Raises:
+        DataError: the file cannot be read, with ``what`` it should have been; or the name is not known.
+    """
+    pretrained = find_pretrained(weights)
+    return file_sha256(weights, what) if pretrained is None else pretrained.sha256_prefix
+
+
 def parquet_files(patterns: Sequence[str], what: str) -> list[str]:
     """The files behind paths and globs, sorted. Raises: DataError where a pattern finds none."""
     found: list[str] = []
@@ -85,6 +101,42 @@ def image_files(folder: str, what: str) -> list[tuple[str, Path]]:
     return found
 
 
+def is_folder(paths: Sequence[str]) -> bool:
+    """Whether the paths of one split of ``imagenet`` are a folder of class folders, and not Parquet shards."""
+    return len(paths) == 1 and Path(paths[0]).is_dir()
+
+
+def class_images(folder: str, what: str) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+    """(class, its images as (file name, bytes)) for every folder ``folder``/CLASS with images, all sorted by name.
+
+    Raises:
+        DataError: a folder cannot be read, or there is no image in a class folder.
+    """
+    found = False
+    try:
+        for name in sorted(entry.name for entry in os.scandir(folder) if _is_class(entry)):
+            with os.scandir(os.path.join(folder, name)) as entries:
+                images = sorted((entry.name, entry.stat().st_size) for entry in entries if _is_image(entry.name))
+            if images:
+                found = True
+                yield name, images
+    except OSError as error:
+        raise DataError(f"{what}: {error.filename or folder}: {error.strerror or error}") from None
+    if not found:
+        raise DataError(
+            f"{what}: {folder}: no image in it; it should hold a folder of images for each class "
+            "(Parquet shards are named by a glob)"
+        )
+
+
+def _is_class(entry: "os.DirEntry[str]") -> bool:
+    return entry.is_dir() and not entry.name.startswith(".")
+
+
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
 def _digits(settings: Digits) -> tuple[Any, Any]:
     # Bundled with scikit-learn and never changed: size and split are all that can differ.
     return settings.size, settings.size
@@ -92,6 +144,10 @@ def _digits(settings: Digits) -> tuple[Any, Any]:
 
 def _cifar10(settings: Cifar10) -> tuple[Any, Any]:
     return CIFAR10_MD5, CIFAR10_MD5
+
+
+def _cifar100(settings: Cifar100) -> tuple[Any, Any]:
+    return CIFAR100_MD5, CIFAR100_MD5
 
 
 def _image_parquet(settings: ImageParquet) -> tuple[Any, Any]:
@@ -112,9 +168,46 @@ def _hash_images(images: Iterable[tuple[str, Path]], what: str) -> str:
     return key_of("images", [[name, path.name, file_sha256(str(path), what)] for name, path in images])
 
 
+def _imagenet(settings: Imagenet) -> tuple[Any, Any]:
+    view = [settings.classes, settings.size, settings.resized]
+    train = [*view, settings.shuffle_window, _outline(settings.train, "dataset.train")]
+    return train, [*view, _outline(settings.test, "dataset.test")]
+
+
+def _outline(paths: Sequence[str], what: str) -> str:
+    """A hash of what can be known of the files without reading their images."""
+    files: Iterable[Sequence[Any]]
+    if is_folder(paths):
+        files = class_images(paths[0], what)
+    else:
+        files = (_shard_outline(path, what) for path in parquet_files(paths, what))
+    digest = hashlib.sha256()
+    for file in files:  # a class or a shard at a time: there are over a million images
+        digest.update(key_of("files", file).encode())
+    return digest.hexdigest()
+
+
+def _shard_outline(path: str, what: str) -> list[Any]:
+    """A Parquet file's name, its bytes, and the SHA-256 of its footer: its last bytes are the length and ``PAR1``."""
+    try:
+        size = os.path.getsize(path)
+        with open(path, "rb") as file:
+            file.seek(max(0, size - 8))
+            length, magic = int.from_bytes(file.read(4), "little"), file.read(4)
+            if magic != b"PAR1" or length + 12 > size:
+                raise DataError(f"{what}: {path}: is no Parquet file")
+            file.seek(size - 8 - length)
+            footer = file.read(length)
+    except OSError as error:
+        raise DataError(f"{what}: {path}: {error.strerror or error}") from None
+    return [os.path.basename(path), size, hashlib.sha256(footer).hexdigest()]
+
+
 _CONTENTS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "digits": _digits,
     "cifar10": _cifar10,
+    "cifar100": _cifar100,
     "image_parquet": _image_parquet,
     "image_folder": _image_folder,
+    "imagenet": _imagenet,
 }

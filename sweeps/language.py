@@ -5,17 +5,18 @@ defaults, so a new meaning needs a new stage version (``sweeps.catalogue``).
 """
 
 import re
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from sweeps.attacks import DEFAULT_ATTACKS, Attacks
+from sweeps.attacks import DEFAULT_ATTACKS, Attacks, Epsilon
 from sweeps.block import Block
-from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, PRUNED_STRUCTURES
-from sweeps.datasets import Cifar10, Digits, ImageFolder, ImageParquet
-from sweeps.names import each_one_of, null_is_none
+from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, PLAIN, PRUNED_STRUCTURES, RECIPES
+from sweeps.datasets import Cifar10, Cifar100, Digits, ImageFolder, Imagenet, ImageParquet
+from sweeps.names import each_one_of, null_is_none, unknown_name
 from sweeps.numbers import Number, Whole
+from sweeps.pretrained import check_architectures, known_weights
 
 MOST_ITERATIONS = 200  # a network of any use has long run out of filters
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -35,6 +36,8 @@ Architectures = Annotated[_Strings, *_names("an architecture", ARCHITECTURES)]
 Structures = Annotated[_Strings, *_names("a structure", PRUNED_STRUCTURES)]
 Criteria = Annotated[_Strings, *_names("a criterion", CRITERIA)]
 Adjustments = Annotated[_Strings, *_names("an adjustment", ADJUSTMENTS)]
+# Names of RECIPES and of baseline.defences, which the sweep as a whole knows.
+Recipes = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 Iterations = Annotated[
     tuple[Annotated[Whole, Field(ge=0, le=MOST_ITERATIONS)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
 ]
@@ -45,9 +48,10 @@ Seeds = Annotated[
     Field(min_length=1),
 ]
 Channels = tuple[Number, Number, Number]
+Weights = Annotated[str, Field(min_length=1), AfterValidator(known_weights)]
 
 
-class Training(Block):
+class TrainingSettings(Block):
     """How a network is trained: SGD with Nesterov momentum on batches that are cropped and mirrored at random."""
 
     epochs: Whole | None = Field(default=None, ge=0)
@@ -65,20 +69,51 @@ class Training(Block):
     flip: bool | None = None
 
     @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> "Training":
+    def _nesterov_needs_momentum(self) -> Self:
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0; set nesterov: false")
         return self
 
 
-class Baseline(Training):
-    """The unpruned network: trained for ``epochs``, or taken from a ``weights`` file.
+class AdversarialTraining(Block):
+    """The attack of the recipe ``adversarial``: L∞ steps from a random start, ``epsilon`` in [0, 1] pixel units.
 
-    With a weights file, ``epochs`` says how long that network was trained; nothing but Scratch-E and Scratch-B asks.
-    ``mean`` and ``std`` are the network's normalisation; left out, they are those of the training images.
+    Several ``steps`` are the training of Madry et al. (2018), one is fast FGSM training (Wong et al. 2020). A
+    ``step_size`` that is left out is 2.5 ε / steps, and at most 1.25 ε: theirs.
     """
 
-    weights: Annotated[str, Field(min_length=1)] | None = None
+    epsilon: Epsilon = 8 / 255
+    steps: Whole = Field(default=7, ge=1)
+    step_size: Epsilon | None = None
+
+    @property
+    def length(self) -> float:
+        """The length of one step, in [0, 1] pixel units."""
+        if self.step_size is not None:
+            return self.step_size
+        return min(2.5 / self.steps, 1.25) * self.epsilon
+
+
+class Training(TrainingSettings):
+    """How one round trains: the settings, and the recipe by which they are used. ``sweeps.tree`` puts it together."""
+
+    recipe: str = PLAIN
+    adversarial: AdversarialTraining = AdversarialTraining()
+
+
+class Baseline(TrainingSettings):
+    """The unpruned network: trained for ``epochs``, or taken from a ``weights`` file or ``torchvision:NAME``.
+
+    With weights, ``epochs`` says how long that network was trained; nothing but Scratch-E and Scratch-B asks. ``mean``
+    and ``std`` are the network's normalisation; left out, they are those that torchvision publishes with a pretrained
+    network, and else those of the training images. ``adversarial`` are the settings of the recipe of that name.
+    ``defences`` are published networks to compare that of ``weights`` with: further names for ``axes.recipe``, each
+    with its weights.
+    """
+
+    adversarial: AdversarialTraining = AdversarialTraining()
+    weights: Weights | None = None
+    defences: Mapping[str, Weights] = Field(default_factory=dict)
     mean: Channels | None = None
     std: Channels | None = None
 
@@ -92,16 +127,33 @@ class Baseline(Training):
             raise ValueError("std must be above 0")
         return self
 
+    @model_validator(mode="after")
+    def _defences_have_names_and_a_plain_network(self) -> "Baseline":
+        for name in self.defences:
+            if name in RECIPES or PLAIN_NAME.fullmatch(name) is None:
+                why = "is a recipe of its own" if name in RECIPES else "is no plain name"
+                raise ValueError(f"defences: {name!r} {why}; use another (letters, digits, '-' and '_'; at most 64)")
+        if self.defences and self.weights is None:
+            raise ValueError("defences: give baseline.weights too: the plain network that they are compared with")
+        return self
 
-class Adjustment(Training):
+    @property
+    def files(self) -> dict[str, str]:
+        """The networks that are not trained here: weights by recipe, those of ``weights`` being the plain ones."""
+        return {PLAIN: self.weights, **self.defences} if self.weights is not None else {}
+
+
+class Adjustment(TrainingSettings):
     """How parameters are adjusted after pruning. The training settings here are those of ``fine_tune``.
 
-    Scratch-E, Scratch-B and the winning ticket train by the baseline's settings; ``rewind_epoch`` is the baseline
-    epoch that the winning ticket goes back to.
+    Scratch-E, Scratch-B and the winning ticket train by the baseline's settings, and so by its recipe;
+    ``rewind_epoch`` is the baseline epoch that the winning ticket goes back to. ``fine_tune`` trains plainly whatever
+    the baseline's ``recipe`` was, as the paper adjusts on clean images alone, unless ``recipe`` is ``baseline``.
     """
 
     learning_rate: Number = Field(default=0.01, gt=0)
     rewind_epoch: Whole | None = Field(default=None, ge=0)
+    recipe: Literal["plain", "baseline"] = "plain"
 
 
 class Pruning(Block):
@@ -118,7 +170,7 @@ class Pruning(Block):
 
 
 class Axes(Block):
-    """One grid: every combination of these values is a trial."""
+    """One grid: every combination of these values is a trial. ``recipe``: how the baseline is trained."""
 
     architecture: Architectures
     structure: Structures = ("filters",)
@@ -126,6 +178,7 @@ class Axes(Block):
     adjustment: Adjustments = ("fine_tune",)
     iterations: Iterations = (1,)
     ratio: Ratios = (0.1,)
+    recipe: Recipes = (PLAIN,)
 
 
 class Resources(Block):
@@ -143,7 +196,7 @@ class Resources(Block):
         return gpu
 
 
-Dataset = Annotated[Digits | Cifar10 | ImageParquet | ImageFolder, Field(discriminator="name")]
+Dataset = Annotated[Digits | Cifar10 | Cifar100 | ImageParquet | ImageFolder | Imagenet, Field(discriminator="name")]
 
 
 class Sweep(Block):
@@ -157,6 +210,7 @@ class Sweep(Block):
     pruning: Pruning = Pruning()
     axes: Annotated[tuple[Axes, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     control: bool = True
+    dynamics: bool = False
     attacks: Attacks = DEFAULT_ATTACKS
     precision: Literal["fp32", "bf16"] = "fp32"
     resources: Resources = Resources()
@@ -171,12 +225,34 @@ class Sweep(Block):
 
     @model_validator(mode="after")
     def _settings_meet(self) -> "Sweep":
-        used = {name for grid in self.axes if max(grid.iterations) > 0 for name in grid.adjustment}
-        if "fine_tune" in used and self.adjustment.epochs is None:
+        used = [ADJUSTMENTS[name] for grid in self.axes if max(grid.iterations) > 0 for name in grid.adjustment]
+        if self.adjustment.epochs is None and any(entry.trains_by == "adjustment" for entry in used):
             raise ValueError("adjustment.epochs: fine_tune needs it: how many epochs to train after pruning")
-        if "winning_ticket" in used and self.baseline.weights is None:
+        if self.baseline.weights is None and any(entry.needs_snapshot for entry in used):
             self._check_rewind()
+        self._check_recipes()
+        for recipe, weights in self.baseline.files.items():
+            self._check_pretrained("weights" if recipe == PLAIN else f"defences.{recipe}", weights)
+        self._check_crops()
         return self
+
+    def _check_crops(self) -> None:
+        """Raises: ValueError where a padding is given for images that are not padded."""
+        for block, training in (("baseline", self.baseline), ("adjustment", self.adjustment)):
+            if isinstance(self.dataset, Imagenet) and training.crop_padding is not None:
+                raise ValueError(f"{block}.crop_padding: imagenet takes crops of random size and pads nothing")
+
+    def _check_pretrained(self, place: str, weights: str) -> None:
+        try:
+            check_architectures(weights, [name for grid in self.axes for name in grid.architecture])
+        except ValueError as error:
+            raise ValueError(f"baseline.{place}: {error}") from None
+
+    def _check_recipes(self) -> None:
+        known = [*RECIPES, *self.baseline.defences]
+        for name in (name for grid in self.axes for name in grid.recipe):
+            if name not in known:
+                raise ValueError(f"axes.recipe: {unknown_name(name, 'a recipe or one of baseline.defences', known)}")
 
     def _check_rewind(self) -> None:
         rewind, epochs = self.adjustment.rewind_epoch, self.baseline.epochs or 0

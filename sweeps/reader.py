@@ -25,7 +25,8 @@ Place = tuple[str | int, ...]
 
 def built_in_sweeps() -> dict[str, Path]:
     """The sweep files that come with the product, by the name that ``prunesweep run NAME`` takes."""
-    return {path.stem: path for path in sorted(BUILT_IN.glob("*.yaml"))}
+    files = [*sorted(BUILT_IN.glob("*.yaml")), *sorted(BUILT_IN.glob("paper/*.yaml"))]
+    return {path.relative_to(BUILT_IN).with_suffix("").as_posix(): path for path in files}
 
 
 def find_sweep(name_or_path: str) -> Path:

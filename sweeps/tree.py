@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from pathlib import Path
+from typing import NamedTuple
 
-from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE
+from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE, PLAIN, RECIPES
 from sweeps.errors import SweepError
-from sweeps.fingerprints import Fingerprints, data_fingerprints, file_sha256
-from sweeps.language import Axes, Sweep, Training
+from sweeps.fingerprints import Fingerprints, data_fingerprints, weights_fingerprint
+from sweeps.language import Axes, Sweep, Training, TrainingSettings
+from sweeps.pretrained import find_pretrained, weights_place
 from sweeps.trial import Conditions, Round, Trial
 
 
@@ -26,7 +27,7 @@ class Invalid:
 class TrialTree:
     """The trials by key, every parent before its children; ``asked``: those that the axes name themselves.
 
-    The others are missing ancestors and controls.
+    The others are missing ancestors, controls, and the plain baselines that defended ones are compared with.
     """
 
     trials: Mapping[str, Trial]
@@ -53,20 +54,41 @@ def grow_tree(sweep: Sweep) -> TrialTree:
     """The trial tree of a sweep, with all missing ancestors and, where asked for, the controls.
 
     Raises:
-        DataError: a file of the data set, or the weights file, is not there.
-        SweepError: no combination is possible.
+        DataError: a file of the data set, or a weights file, is not there.
+        SweepError: no combination is possible, or two names stand for one weights file.
     """
     return _Grower(sweep, data_fingerprints(sweep.dataset), _weights_sha256(sweep)).grow()
 
 
-def _weights_sha256(sweep: Sweep) -> str | None:
-    return file_sha256(sweep.baseline.weights, "baseline.weights") if sweep.baseline.weights else None
+def _weights_sha256(sweep: Sweep) -> dict[str, str]:
+    """The fingerprints of the networks that are not trained here, by recipe."""
+    found: dict[str, str] = {}
+    for recipe, weights in sweep.baseline.files.items():
+        what = "baseline.weights" if recipe == PLAIN else f"baseline.defences.{recipe}"
+        fingerprint = weights_fingerprint(weights, what)
+        if fingerprint in found.values():
+            raise SweepError(f"{what}: {weights} is the same network as another one's; name each once")
+        found[recipe] = fingerprint
+    return found
+
+
+class _Place(NamedTuple):
+    """Where a trial stands on the axes."""
+
+    seed: int
+    architecture: str
+    recipe: str
+    structure: str
+    criterion: str
+    adjustment: str
+    ratio: float
+    iterations: int
 
 
 class _Grower:
     """Grows one tree, making each trial once."""
 
-    def __init__(self, sweep: Sweep, data: Fingerprints, weights_sha256: str | None) -> None:
+    def __init__(self, sweep: Sweep, data: Fingerprints, weights_sha256: Mapping[str, str]) -> None:
         self._sweep = sweep
         self._weights_sha256 = weights_sha256
         self._conditions = Conditions(
@@ -76,10 +98,9 @@ class _Grower:
             precision=sweep.precision,
             threads=sweep.resources.cpu,
             attacks={name: settings.settled() for name, settings in sweep.attacks.chosen().items()},
-            weights=str(Path(sweep.baseline.weights).absolute()) if sweep.baseline.weights else None,
         )
         self._made: dict[tuple[object, ...], Trial] = {}
-        self._invalid: dict[tuple[str, str], set[tuple[object, ...]]] = {}
+        self._invalid: dict[tuple[str, str], set[_Place]] = {}
 
     def grow(self) -> TrialTree:
         asked = frozenset(key for grid in self._sweep.axes for key in self._grow_grid(grid))
@@ -92,127 +113,153 @@ class _Grower:
         return TrialTree(trials, asked, invalid)
 
     def _grow_grid(self, grid: Axes) -> Iterator[str]:
-        combinations: Iterator[tuple[int, str, str, str, str, float]] = product(
-            self._sweep.seeds, grid.architecture, grid.structure, grid.criterion, grid.adjustment, grid.ratio
+        combinations = product(
+            self._sweep.seeds,
+            grid.architecture,
+            grid.recipe,
+            grid.structure,
+            grid.criterion,
+            grid.adjustment,
+            grid.ratio,
+            grid.iterations,
         )
-        for seed, architecture, structure, criterion, adjustment, ratio in combinations:
-            impossible = self._impossible(architecture, structure, adjustment)
-            for iterations in grid.iterations:
-                if iterations == 0:
-                    yield self._baseline(architecture, seed).key
-                elif impossible:
-                    place = (architecture, structure, criterion, adjustment, ratio, seed, iterations)
-                    self._invalid.setdefault(impossible, set()).add(place)
-                else:
-                    yield self._pruned(architecture, structure, criterion, adjustment, ratio, seed, iterations).key
+        for place in (_Place(*combination) for combination in combinations):
+            impossible = self._impossible(place)
+            if impossible:
+                self._invalid.setdefault(impossible, set()).add(place)
+            else:
+                yield self._trial(place).key
 
-    def _impossible(self, architecture: str, structure: str, adjustment: str) -> tuple[str, str] | None:
+    def _impossible(self, place: _Place) -> tuple[str, str] | None:
         """What cannot be combined, and why."""
+        files = self._sweep.baseline.files
+        if files and place.recipe not in files:
+            why = "baseline.weights is taken as it is; leave it out, and plain baselines are trained beside these"
+            return f"recipe {place.recipe}", why
+        if place.iterations == 0:
+            return None
+        architecture, structure = place.architecture, place.structure
         if structure not in ARCHITECTURES[architecture].structures:
             return f"{structure} of {architecture}", f"{architecture} has no residual blocks to remove"
-        entry, baseline = ADJUSTMENTS[adjustment], self._sweep.baseline
-        if baseline.weights is None:
-            return None
+        return self._not_in_a_file(place) if files else None
+
+    def _not_in_a_file(self, place: _Place) -> tuple[str, str] | None:
+        """What an adjustment needs and a weights file does not hold."""
+        entry = ADJUSTMENTS[place.adjustment]
         if entry.needs_snapshot:
-            return adjustment, "a weights file holds no snapshot of early training; train the baseline instead"
-        if entry.needs_baseline_epochs and not baseline.epochs:
-            return adjustment, "a weights file does not say its epochs; give them as baseline.epochs"
+            return place.adjustment, "a weights file holds no snapshot of early training; train the baseline instead"
+        if entry.needs_baseline_epochs and not self._sweep.baseline.epochs:
+            return place.adjustment, "a weights file does not say its epochs; give them as baseline.epochs"
+        if place.recipe != PLAIN and self._trains_by_recipe(place.adjustment):
+            return f"{place.adjustment} of {place.recipe}", "a weights file does not say by what recipe it was trained"
         return None
 
-    def _baseline(self, architecture: str, seed: int) -> Trial:
-        # A weights file knows no seed: one baseline serves them all.
-        seed = seed if self._weights_sha256 is None else 0
-        place = (architecture, seed)
+    def _trains_by_recipe(self, adjustment: str) -> bool:
+        """Whether an adjustment trains as the baseline was trained, and not plainly."""
+        trains_by = ADJUSTMENTS[adjustment].trains_by
+        return trains_by == "baseline" or (trains_by == "adjustment" and self._sweep.adjustment.recipe == "baseline")
+
+    def _trial(self, place: _Place) -> Trial:
+        if place.iterations == 0:
+            return self._baseline(place.architecture, place.recipe, place.seed)
+        return self._pruned(place)
+
+    def _baseline(self, architecture: str, recipe: str, seed: int) -> Trial:
+        # Weights know no seed: one baseline serves them all.
+        seed = 0 if recipe in self._weights_sha256 else seed
+        place = (architecture, recipe, seed)
         if place not in self._made:
+            weights = self._sweep.baseline.files.get(recipe)
+            plain = self._baseline(architecture, PLAIN, seed) if recipe != PLAIN else None
             self._made[place] = Trial(
                 architecture=architecture,
                 iterations=0,
                 seed=seed,
-                round=self._baseline_round(),
+                round=self._trained_round(recipe) if weights is None else self._weights_round(recipe, weights),
                 parent=None,
                 conditions=self._conditions,
-                snapshot_epochs=self._snapshot_epochs(),
+                snapshot_epochs=self._snapshot_epochs() if weights is None else (),
+                recipe=recipe,
+                plain=plain,
+                weights=weights_place(weights) if weights is not None else None,
             )
         return self._made[place]
 
-    def _baseline_round(self) -> Round:
+    def _trained_round(self, recipe: str) -> Round:
         baseline = self._sweep.baseline
-        training = None if self._weights_sha256 else self._baseline_training()
-        return Round(training=training, weights_sha256=self._weights_sha256, mean=baseline.mean, std=baseline.std)
+        training = self._training(baseline, recipe)
+        return Round(training=training, dynamics=self._sweep.dynamics, mean=baseline.mean, std=baseline.std)
+
+    def _weights_round(self, recipe: str, weights: str) -> Round:
+        baseline = self._sweep.baseline
+        # A pretrained network brings the normalisation that it was trained with.
+        pretrained = find_pretrained(weights) if baseline.mean is None else None
+        normalisation = baseline if pretrained is None else pretrained
+        return Round(weights_sha256=self._weights_sha256[recipe], mean=normalisation.mean, std=normalisation.std)
 
     def _snapshot_epochs(self) -> tuple[int, ...]:
         rewinds = any(ADJUSTMENTS[name].needs_snapshot for grid in self._sweep.axes for name in grid.adjustment)
         epoch = self._sweep.adjustment.rewind_epoch
-        return (epoch,) if rewinds and epoch is not None and self._weights_sha256 is None else ()
+        return (epoch,) if rewinds and epoch is not None else ()
 
-    def _pruned(
-        self,
-        architecture: str,
-        structure: str,
-        criterion: str,
-        adjustment: str,
-        ratio: float,
-        seed: int,
-        iterations: int,
-    ) -> Trial:
-        if iterations == 0:
-            return self._baseline(architecture, seed)
-        if structure == "layers" and self._sweep.pruning.blocks is not None:
-            ratio = 0.0  # a number of blocks takes its place
-        place = (architecture, structure, criterion, adjustment, ratio, seed, iterations)
+    def _pruned(self, place: _Place) -> Trial:
+        if place.structure == "layers" and self._sweep.pruning.blocks is not None:
+            place = place._replace(ratio=0.0)  # a number of blocks takes its place
         if place not in self._made:
-            parent = self._pruned(architecture, structure, criterion, adjustment, ratio, seed, iterations - 1)
+            parent = self._trial(place._replace(iterations=place.iterations - 1))
             self._made[place] = Trial(
-                architecture=architecture,
-                iterations=iterations,
-                seed=seed,
-                round=self._round(structure, criterion, adjustment, ratio),
+                architecture=place.architecture,
+                iterations=place.iterations,
+                seed=place.seed,
+                round=self._round(place),
                 parent=parent,
                 conditions=self._conditions,
-                control=self._control(architecture, structure, adjustment, seed, iterations),
+                control=self._control(place),
+                recipe=place.recipe,
+                plain=parent.plain,
             )
         return self._made[place]
 
-    def _control(self, architecture: str, structure: str, adjustment: str, seed: int, iterations: int) -> Trial | None:
+    def _control(self, place: _Place) -> Trial | None:
         """Named also where the sweep runs no controls: it may be in the store, or come later."""
-        if structure == NONE:
+        if place.structure == NONE:
             return None
-        return self._pruned(architecture, NONE, NONE, adjustment, 0.0, seed, iterations)
+        return self._pruned(place._replace(structure=NONE, criterion=NONE, ratio=0.0))
 
-    def _round(self, structure: str, criterion: str, adjustment: str, ratio: float) -> Round:
-        pruning = self._sweep.pruning
+    def _round(self, place: _Place) -> Round:
+        pruning, entry = self._sweep.pruning, ADJUSTMENTS[place.adjustment]
         adjusted = Round(
-            adjustment=adjustment,
-            training=self._adjustment_training(adjustment),
-            rewind_epoch=self._sweep.adjustment.rewind_epoch if adjustment == "winning_ticket" else None,
+            adjustment=place.adjustment,
+            training=self._adjustment_training(place),
+            dynamics=self._sweep.dynamics and entry.trains_by is not None,
+            rewind_epoch=self._sweep.adjustment.rewind_epoch if entry.needs_snapshot else None,
         )
-        if structure == NONE:
+        if place.structure == NONE:
             return adjusted
         pruned = {
-            "structure": structure,
-            "criterion": criterion,
-            "ratio": ratio,
-            "quota": pruning.quota if structure != "layers" else "global",
-            "blocks": pruning.blocks if structure != "filters" else None,
+            "structure": place.structure,
+            "criterion": place.criterion,
+            "ratio": place.ratio,
+            "quota": pruning.quota if place.structure != "layers" else "global",
+            "blocks": pruning.blocks if place.structure != "filters" else None,
             "scoring_images": pruning.scoring_images,
         }
         return adjusted.model_copy(update=pruned)
 
-    def _adjustment_training(self, adjustment: str) -> Training | None:
-        if adjustment == NONE:
-            return None
-        if adjustment == "fine_tune":
-            return self._training(self._sweep.adjustment)
-        training = self._baseline_training()
-        factor = 2 if adjustment == "scratch_b" else 1
-        return training.model_copy(update={"epochs": factor * (training.epochs or 0)})
+    def _adjustment_training(self, place: _Place) -> Training | None:
+        entry, adjustment = ADJUSTMENTS[place.adjustment], self._sweep.adjustment
+        if entry.trains_by is None:
+            # Statistics are of batches, and of nothing else that training sets.
+            return Training(epochs=0, batch_size=adjustment.batch_size) if entry.recalibrates else None
+        settings = adjustment if entry.trains_by == "adjustment" else self._sweep.baseline
+        training = self._training(settings, place.recipe if self._trains_by_recipe(place.adjustment) else PLAIN)
+        return training.model_copy(update={"epochs": entry.epochs_factor * (training.epochs or 0)})
 
-    def _baseline_training(self) -> Training:
-        return self._training(self._sweep.baseline)
-
-    def _training(self, settings: Training) -> Training:
+    def _training(self, settings: TrainingSettings, recipe: str) -> Training:
         """The training settings alone, with the data set's own answer to whether images may be mirrored."""
-        values = {name: getattr(settings, name) for name in Training.model_fields}
+        values = {name: getattr(settings, name) for name in TrainingSettings.model_fields}
         if values["flip"] is None:
             values["flip"] = DATASETS[self._sweep.dataset.name].flip
-        return Training(**values)
+        if RECIPES[recipe].attacks:
+            values["adversarial"] = self._sweep.baseline.adversarial
+        return Training(**values, recipe=recipe)

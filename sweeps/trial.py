@@ -16,6 +16,9 @@ from sweeps.catalogue import (
     CRITERIA,
     EVALUATIONS,
     NONE,
+    PLAIN,
+    RECALIBRATION_VERSION,
+    RECIPES,
     REMOVAL_VERSION,
     SCORING_VERSION,
     TRAINING_VERSION,
@@ -35,6 +38,7 @@ class Round(Block):
     blocks: int | None = None
     scoring_images: int = 512
     training: Training | None = None
+    dynamics: bool = False
     rewind_epoch: int | None = None
     weights_sha256: str | None = None
     mean: Channels | None = None
@@ -52,6 +56,7 @@ class TrialSettings(TypedDict):
 
     dataset: str
     architecture: str
+    recipe: str
     structure: str
     criterion: str
     adjustment: str
@@ -66,6 +71,7 @@ class Relations(TypedDict):
     parent_key: str | None
     baseline_key: str
     control_key: str | None
+    plain_key: str | None
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,6 @@ class Conditions:
     precision: str
     threads: int
     attacks: Mapping[str, AttackSettings]
-    weights: str | None = None  # where the file named by Round.weights_sha256 lies
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,9 @@ class Trial:
     conditions: Conditions = field(repr=False)
     snapshot_epochs: tuple[int, ...] = ()  # of a baseline: what winning tickets of this sweep go back to
     control: "Trial | None" = field(default=None, repr=False)  # the unpruned network adjusted in the same way
+    recipe: str = PLAIN  # how the baseline was trained: a name of RECIPES, or of a published network in its place
+    plain: "Trial | None" = field(default=None, repr=False)  # the plain baseline, where the recipe is another
+    weights: str | None = None  # of a baseline: where the weights lie that Round.weights_sha256 names
 
     @property
     def structure(self) -> str:
@@ -147,8 +155,12 @@ class Trial:
 
     def _stage_versions(self) -> dict[str, int]:
         versions = {"training": TRAINING_VERSION} if self.round.training else {}
+        if self.round.training and self.round.training.recipe != PLAIN:
+            versions["recipe"] = RECIPES[self.round.training.recipe].version
         if self.parent is not None:
             versions["adjustment"] = ADJUSTMENTS[self.adjustment].version
+        if ADJUSTMENTS[self.adjustment].recalibrates:
+            versions["recalibration"] = RECALIBRATION_VERSION
         if self.structure != NONE:
             versions |= {"criterion": CRITERIA[self.criterion].version, "scoring": SCORING_VERSION}
             versions["removal"] = REMOVAL_VERSION
@@ -174,6 +186,7 @@ class Trial:
             "parent_key": self.parent.key if self.parent else None,
             "baseline_key": self.baseline.key,
             "control_key": self.control.key if self.control else None,
+            "plain_key": self.plain.key if self.plain else None,
         }
 
     @property
@@ -182,6 +195,7 @@ class Trial:
         return {
             "dataset": self.conditions.dataset,
             "architecture": self.architecture,
+            "recipe": self.recipe,
             "structure": self.structure,
             "criterion": self.criterion,
             "adjustment": self.adjustment,
@@ -238,10 +252,11 @@ class Trial:
 
     def label(self) -> str:
         """The settings on one line, for people."""
+        network = self.architecture if self.recipe == PLAIN else f"{self.architecture} {self.recipe}"
         if self.is_baseline:
-            return f"{self.architecture} baseline seed {self.seed}"
+            return f"{network} baseline seed {self.seed}"
         what = "control" if self.is_control else f"{self.structure} {self.criterion} {self.ratio:g}"
-        return f"{self.architecture} {what} {self.adjustment} ×{self.iterations} seed {self.seed}"
+        return f"{network} {what} {self.adjustment} ×{self.iterations} seed {self.seed}"
 
 
 def snapshot_key(baseline: Trial, epoch: int) -> str:

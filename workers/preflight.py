@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
-from sweeps.attacks import Occlusion
-from sweeps.errors import SweepError
+from sweeps.attacks import Corruptions, Occlusion
+from sweeps.catalogue import PLAIN
+from sweeps.errors import DataError, SweepError
 from sweeps.trial import Trial
 from workers.architectures.network import new_network
-from workers.architectures.weights_file import WeightsError, load_weights, read_weights_file
+from workers.architectures.pretrained import read_weights
+from workers.architectures.weights_file import WeightsError, load_weights
+from workers.attacks.corruptions.sources import check_files
 from workers.data.dataset import Dataset
 from workers.streams import stream
 
@@ -15,7 +18,7 @@ def check_trials(trials: Iterable[Trial], data: Dataset) -> None:
     """Checks the attacks against the images, and weights files against their architectures.
 
     Raises:
-        SweepError, WeightsError: one line says what does not fit.
+        SweepError, DataError: one line says what does not fit.
     """
     trials = list(trials)
     for settings in trials[0].conditions.attacks.values() if trials else ():
@@ -24,17 +27,24 @@ def check_trials(trials: Iterable[Trial], data: Dataset) -> None:
                 settings.sides_on(data.side)
             except ValueError as error:
                 raise SweepError(str(error)) from None
-    for trial in {trial.architecture: trial.baseline for trial in trials}.values():
-        if trial.conditions.weights is not None:
-            _check_weights(trial, trial.conditions.weights, data)
+        if isinstance(settings, Corruptions):
+            check_files(settings, data)
+    for baseline in {trial.baseline.key: trial.baseline for trial in trials}.values():
+        if baseline.weights is not None:
+            _check_weights(baseline, baseline.weights, data)
 
 
 def _check_weights(trial: Trial, weights: str, data: Dataset) -> None:
+    where = "baseline.weights" if trial.recipe == PLAIN else f"baseline.defences.{trial.recipe}"
     unit = (1.0, 1.0, 1.0)
     network = new_network(trial.architecture, len(data.classes), data.side, unit, unit, generator=stream("preflight"))
     try:
-        load_weights(network, read_weights_file(weights))
+        tensors = read_weights(weights, trial.architecture)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+    try:
+        load_weights(network, tensors)
     except WeightsError as error:
         raise WeightsError(
-            f"baseline.weights: {weights}: not a {trial.architecture} of {len(data.classes)} classes: {error}"
+            f"{where}: {weights}: not a {trial.architecture} of {len(data.classes)} classes: {error}"
         ) from None

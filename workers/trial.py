@@ -7,19 +7,22 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from results_store import NotStored, Store
 from results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
-from sweeps.catalogue import ADJUSTMENTS, EVALUATIONS, resolve
+from results_store.halves import selection_half
+from sweeps.catalogue import EVALUATIONS, resolve
 from sweeps.trial import Trial
 from workers.architectures.network import Network, NetworkSpec, rebuild_network
 from workers.architectures.size import flops, parameters
 from workers.attacks.subject import Evaluation, Outcome, Subject
-from workers.data.dataset import Dataset, selection_half
+from workers.data.dataset import Dataset
 from workers.pruning.errors import NothingToRemove
 from workers.pruning.round import Removal, prune
 from workers.runtime import configure, device_name, place
 from workers.tensors import state_arrays, to_tensors
+from workers.training.adjustments import adjust
 from workers.training.baseline import ensure_snapshot, make_baseline
 from workers.work import Progress, ShouldStop, TrialError, Work
 
@@ -92,7 +95,7 @@ def _next_round(parent: Network, work: Work) -> tuple[Network, Removal, list[Epo
         raise TrialError(f"nothing is left to remove: {error}") from None
     ensure_snapshot(work)
     work.progress({"stage": "shared"})  # siblings need not wait any longer for what they share with this trial
-    adjusted, history = resolve(ADJUSTMENTS[work.trial.adjustment].code)(network, work)
+    adjusted, history = adjust(network, work)
     return adjusted, removal, history
 
 
@@ -145,19 +148,14 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
     evaluation: Evaluation = resolve(entry.code)(subject, settings)
     key = work.trial.evaluation_key(attack)
     half = selection_half(len(subject.labels))
-    headline = {
-        outcome.kind: outcome.correct
-        for outcome in evaluation.outcomes
-        if outcome.severity == evaluation.headline_severity
-    }
-    work.store.save_outcomes(key, headline)
+    work.store.save_outcomes(key, headline_outcomes(evaluation))
     result: EvaluationResult = {
         "kind": "evaluation",
         "key": key,
         "trial_key": work.trial.key,
         "attack": attack,
         "version": entry.version,
-        "headline": settings.headline_text(),
+        "headline": evaluation.headline or settings.headline_text(),
         "headline_severity": evaluation.headline_severity,
         "test_fingerprint": work.trial.conditions.test_fingerprint,
         "total": [len(half), int(half.sum()), int((~half).sum())],
@@ -169,6 +167,17 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
     }
     work.store.save_result(result)
     work.progress({"stage": "attacked", "attack": attack})
+
+
+def headline_outcomes(evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:
+    """Which images stay correct, bool (images,), at what the robustness is the mean of.
+
+    By kind at the headline severity; where all severities count, by ``KIND@SEVERITY``.
+    """
+    if evaluation.headline_severity is None:
+        return {f"{outcome.kind}@{outcome.severity:g}": outcome.correct for outcome in evaluation.outcomes}
+    at_headline = (outcome for outcome in evaluation.outcomes if outcome.severity == evaluation.headline_severity)
+    return {outcome.kind: outcome.correct for outcome in at_headline}
 
 
 def _count(outcome: Outcome, half: np.ndarray) -> Count:

@@ -1,6 +1,6 @@
 """From trials to candidates: who is left out and why, who can be compared, and seeds averaged."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -100,3 +100,12 @@ def meeting(candidates: pd.DataFrame, constraints: Iterable[Condition]) -> tuple
             left_out[f"constraint not met: {constraint.text}"] = int(candidates.loc[~met, "seeds"].sum())
         candidates = candidates[met]
     return candidates.reset_index(drop=True), left_out
+
+
+def holding(candidates: pd.DataFrame, verified: Collection[str]) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The candidates all of whose trials are among ``verified``; and how many trials the others stand for."""
+    holds = pd.Series([set(keys) <= set(verified) for keys in candidates["trial_keys"]], dtype=bool)
+    if holds.all():
+        return candidates, {}
+    reason = "not verified to hold: run prunesweep verify-robustness on them"
+    return candidates[holds].reset_index(drop=True), {reason: int(candidates.loc[~holds, "seeds"].sum())}

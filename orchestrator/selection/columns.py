@@ -9,6 +9,7 @@ from orchestrator.selection.errors import SelectionError
 SETTINGS: dict[str, type] = {
     "dataset": str,
     "architecture": str,
+    "recipe": str,
     "structure": str,
     "criterion": str,
     "adjustment": str,
@@ -19,6 +20,7 @@ SETTINGS: dict[str, type] = {
 
 SEED = "seed"
 SELECTION, REPORT = "_selection", "_report"
+ON_FRONT = "on_front"
 
 
 def is_accuracy(column: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from orchestrator.selection.candidates import as_candidates, check_comparable, eligible_trials, meeting
+from orchestrator.selection.candidates import as_candidates, check_comparable, eligible_trials, holding, meeting
 from orchestrator.selection.columns import both_halves, check_table, report_gains
 from orchestrator.selection.conditions import parse_constraints, parse_filters
 from orchestrator.selection.dominance import non_dominated
@@ -80,6 +80,7 @@ def select_front(
     constraints: str | Sequence[str] = (),
     where: str | Sequence[str] = (),
     average_seeds: bool = True,
+    verified: Collection[str] | None = None,
 ) -> Front:
     """The trials that no other beats in every objective, chosen on the selection half of the test images.
 
@@ -96,6 +97,8 @@ def select_front(
         where: Such as "architecture == resnet20" or "iterations <= 2", on settings; all must hold.
         average_seeds: Whether the seeds of one setting are averaged and compared as one candidate. A setting
             of which one seed has several networks (of sweeps with other epochs, say) is never averaged.
+        verified: Keys of trials whose gain in robustness was verified to hold; where given, a candidate any
+            of whose trials is not among them is left out.
 
     Raises:
         SelectionError: For an unknown objective, a condition that cannot be understood, a choice by the
@@ -115,6 +118,9 @@ def select_front(
     measured = _measured(names, trials.columns)
     candidates, unmet = meeting(as_candidates(eligible, measured, average_seeds=average_seeds), limits)
     left_out |= unmet
+    if verified is not None:
+        candidates, unverified = holding(candidates, verified)
+        left_out |= unverified
     _check_any(len(candidates), len(trials), left_out)
 
     losses = np.column_stack([goal.losses(candidates) for goal in goals])

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
+from orchestrator.cli import COMMANDS, app
 
 SWEEP = """
 name: refused
@@ -133,7 +133,7 @@ def test_arguments_that_are_none_are_refused_in_one_line(arguments: list[str]) -
     assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
 
 
-@pytest.mark.parametrize("command", ["plan", "run", "status", "pareto", "export"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_helps_with_an_example(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"])
     assert shown.exit_code == 0

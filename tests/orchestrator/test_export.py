@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator.export import ExportError, export_network, find_trial
+from orchestrator.export import ExportError, export_network
+from orchestrator.stored import UnknownTrial, find_trial
 from results_store import Store, StoreError
 from sweeps.reader import parse_sweep
 from sweeps.tree import grow_tree
@@ -70,7 +71,7 @@ def test_onnx_gives_the_same_logits(store: Store, pruned: str, tmp_path: Path) -
 
 def test_what_cannot_be_exported_is_said_in_one_line(store: Store, pruned: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match="no network of"):
+    with pytest.raises(UnknownTrial, match="no network of"):
         find_trial(store, "nothing")
     with pytest.raises(ExportError, match="'jpeg' is no format; allowed: safetensors"):
         export_network(store, pruned, str(tmp_path), format="jpeg")
@@ -94,5 +95,5 @@ def test_the_beginning_of_a_key_must_name_one_network(tmp_path: Path) -> None:
     for key in ("aa1", "aa2"):
         store.save_network(key, {"weight": np.zeros(1)}, {})
     assert find_trial(store, "aa1") == "aa1"
-    with pytest.raises(ExportError, match=r"aa: 2 networks of .* begin with this"):
+    with pytest.raises(UnknownTrial, match=r"aa: 2 networks of .* begin with this"):
         find_trial(store, "aa")

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.plan import Plan, make_plan, read_timings
 from orchestrator.tables import plan_lines, trial_lines
 from results_store import Store
+from sweeps.errors import SweepError
 from sweeps.reader import parse_sweep
 from workers import load_dataset, run_trial
 
@@ -54,6 +55,22 @@ def test_what_is_stored_is_not_planned_again(store: Store) -> None:
     assert made.epochs == made.epochs_with_sharing - 2 - 1
     states = [line.split("  ")[1].strip() for line in trial_lines(made)]
     assert sorted(states) == ["network stored", "stored"] + ["to run"] * 7
+
+
+def test_an_attack_without_its_package_is_one_line_unless_it_is_stored(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = "attacks={fgsm: {}, autoattack: {}}"
+    evaluations = frozenset(trial.evaluation_key("autoattack") for trial in plan(store, change).tree)
+    monkeypatch.setattr("sweeps.attacks.find_spec", lambda name: None)
+    with pytest.raises(
+        SweepError, match=r"^attacks\.autoattack: .*pyautoattack.*pip install 'prunesweep\[autoattack\]'"
+    ):
+        plan(store, change)
+    plan(store)  # asks for no such attack
+    stored = store.result_keys() | evaluations
+    monkeypatch.setattr(Store, "result_keys", lambda self: stored)
+    assert plan(store, change).to_run
 
 
 def test_the_estimate_charges_no_epochs_for_a_stored_network(store: Store) -> None:

@@ -22,6 +22,7 @@ def trial(key: str, **given: Any) -> dict[str, Any]:
         "trial_key": key,
         "dataset": "cifar10",
         "architecture": "resnet20",
+        "recipe": "plain",
         "structure": "filters",
         "criterion": "l1",
         "adjustment": "fine_tune",
@@ -549,6 +550,7 @@ def test_study_holds_every_candidate() -> None:
     assert pruned.params == {
         "dataset": "cifar10",
         "architecture": "resnet20",
+        "recipe": "plain",
         "structure": "filters",
         "criterion": "l1",
         "adjustment": "fine_tune",

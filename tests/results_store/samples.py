@@ -13,6 +13,7 @@ def settings(**given: Any) -> TrialSettings:
     described: TrialSettings = {
         "dataset": "digits",
         "architecture": "resnet20",
+        "recipe": "plain",
         "structure": "filters",
         "criterion": "l1",
         "adjustment": "fine_tune",

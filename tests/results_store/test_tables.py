@@ -14,7 +14,7 @@ import pytest
 from samples import baseline, control, evaluation, failure, network, settings
 
 from results_store import Store, StoreError
-from results_store.documents import Document, NetworkResult
+from results_store.documents import Document, NetworkResult, fault_of
 from results_store.schema import SCHEMA_VERSION, TABLES
 
 # Three trials as they are after a sweep: 100 test images, 50 in each half.
@@ -140,6 +140,16 @@ def test_a_trial_is_one_row_with_what_describes_it(store: Store) -> None:
     assert pd.isna(found["error"])
 
 
+def test_documents_that_are_older_than_recipes_are_of_plain_networks(store: Store) -> None:
+    old = settings()
+    del old["recipe"]  # type: ignore[misc]
+    documents = [network(settings=old), failure("failed", settings=old)]
+    assert all(fault_of(document) is None and "plain_key" not in document for document in documents)
+    trials = read(fill(store, documents), "trials")
+    assert trials["recipe"].tolist() == ["plain", "plain"]
+    assert trials["plain_key"].isna().all()
+
+
 def test_attack_rows_are_one_a_trial_attack_kind_and_severity(store: Store) -> None:
     attacks = read(fill(store, a_sweep()), "attacks")
     places = attacks[attacks["trial_key"] == "pruned"][["attack", "kind", "severity", "correct"]]
@@ -157,7 +167,16 @@ def test_attack_rows_are_one_a_trial_attack_kind_and_severity(store: Store) -> N
 
 def test_history_is_a_row_an_epoch(store: Store) -> None:
     history = read(fill(store, [network()]), "history")
-    assert history.to_dict("records") == [{"trial_key": "pruned", **network()["history"][0]}]
+    (found,) = history.to_dict("records")
+    unasked = {name: found.pop(name) for name in ("gradient_confusion", "layer_rotation")}
+    assert found == {"trial_key": "pruned", **network()["history"][0]}
+    assert all(pd.isna(value) for value in unasked.values())
+
+
+def test_dynamics_stand_in_the_history_where_they_were_taken(store: Store) -> None:
+    epoch = {**network()["history"][0], "gradient_confusion": -0.25, "layer_rotation": 0.5}
+    (found,) = read(fill(store, [network(history=[epoch])]), "history").to_dict("records")
+    assert (found["gradient_confusion"], found["layer_rotation"]) == (-0.25, 0.5)
 
 
 # Failures
@@ -252,6 +271,23 @@ def test_a_control_has_gains_over_its_baseline_and_a_baseline_none(store: Store)
     assert pd.isna(row(store, "control")["generalization_gain_over_control"])
 
 
+def test_a_defended_baselines_gains_are_over_the_plain_one_and_its_childrens_over_itself(store: Store) -> None:
+    words = settings(recipe="cutout", structure="none", criterion="none", adjustment="none", iterations=0, ratio=0.0)
+    defended = {**baseline("defended"), "plain_key": "base", "settings": words}
+    child = network("child", parent_key="defended", baseline_key="defended", control_key=None, plain_key="base")
+    clean = [evaluation("defended", "clean", [86, 44, 42]), evaluation("child", "clean", [87, 43, 44])]
+    fgsm = [evaluation("defended", "fgsm", [25, 15, 10]), evaluation("child", "fgsm", [24, 14, 10])]
+    fill(store, [*a_sweep(), cast("Document", defended), child, *clean, *fgsm])
+    found, below = row(store, "defended"), row(store, "child")
+    assert (found["recipe"], found["plain_key"]) == ("cutout", "base")
+    assert found["generalization_gain"] == pytest.approx(86 - 80)
+    assert found["robustness_fgsm_gain_report"] == pytest.approx(0)
+    assert pd.isna(found["generalization_gain_over_control"])
+    assert below["plain_key"] == "base"
+    assert below["generalization_gain"] == pytest.approx(87 - 86)
+    assert below["robustness_fgsm_gain"] == pytest.approx(24 - 25)
+
+
 def test_without_its_control_a_trial_has_gains_over_the_baseline_alone(store: Store) -> None:
     found = row(fill(store, [d for d in a_sweep() if "control" not in (d["key"], d.get("trial_key"))]))
     assert found["robustness_gain"] == pytest.approx(12.5)
@@ -267,6 +303,42 @@ def test_robustness_is_not_compared_across_definitions(store: Store) -> None:
     assert pd.notna(found["robustness_corruptions_gain"])
     assert found["generalization_gain"] == pytest.approx(2)
     assert found["robustness_gain_over_control"] == pytest.approx(8)
+
+
+def of_all_severities(trial_key: str, *correct: int, **given: Any) -> Document:
+    """The corruptions' evaluation where all severities count: fog at 1 and 5, snow at 1 and 5; half in each half."""
+    cells = [("fog", 1.0), ("fog", 5.0), ("snow", 1.0), ("snow", 5.0)]
+    counts = [
+        {"kind": kind, "severity": severity, "correct": [right, right // 2, right // 2]}
+        for (kind, severity), right in zip(cells, correct, strict=True)
+    ]
+    made = evaluation(trial_key, "corruptions", kinds=[], **given)
+    return made | {"counts": counts, "headline": "at 1, 5", "headline_severity": None}  # type: ignore[return-value]
+
+
+def test_where_all_severities_count_robustness_is_the_mean_over_them(store: Store) -> None:
+    measures = {"corruption_accuracy": 0.6, "mce": 71.5, "relative_mce": 99.0}
+    evaluated = [
+        of_all_severities("base", 80, 40, 60, 20),
+        of_all_severities("pruned", 90, 60, 70, 20, measures=measures),
+    ]
+    found = row(fill(store, [baseline(), network(), *evaluated]))
+    assert found["robustness_corruptions"] == found["robustness"] == pytest.approx(0.6)
+    assert found["robustness_corruptions_report"] == pytest.approx(0.6)
+    assert found["robustness_corruptions_gain"] == pytest.approx(10)
+    assert found["robustness_definition"] == "corruptions at 1, 5"
+    assert found[list(measures)].to_dict() == measures
+    assert row(store, "base")[list(measures)].isna().all()
+    attacks = read(store, "attacks")
+    assert attacks[attacks["trial_key"] == "base"]["accuracy"].tolist() == [0.8, 0.4, 0.6, 0.2]
+
+
+def test_the_mean_over_all_severities_is_not_compared_with_one_severitys(store: Store) -> None:
+    documents = [*a_sweep(), of_all_severities("pruned", 90, 60, 70, 20, key="later", finished_at=9.0)]
+    found = row(fill(store, documents))
+    assert found["robustness_corruptions"] == pytest.approx(0.6)
+    assert pd.isna(found["robustness_corruptions_gain"])
+    assert pd.notna(found["robustness_fgsm_gain"])
 
 
 def test_a_gain_outlives_another_attack_on_the_baseline(store: Store) -> None:
@@ -359,7 +431,8 @@ def test_a_view_that_is_lost_or_damaged_is_made_anew(store: Store, view: str, ru
     store.refresh_tables()
     for table in TABLES:
         after = read(store, table)
-        pd.testing.assert_frame_equal(after[after["trial_key"] != "new"].reset_index(drop=True), before[table])
+        key = after.columns[0]  # of the trial that a row tells of
+        pd.testing.assert_frame_equal(after[after[key] != "new"].reset_index(drop=True), before[table])
 
 
 def test_a_table_that_is_damaged_is_made_anew_without_new_results(store: Store) -> None:
@@ -393,3 +466,93 @@ def test_a_store_that_cannot_be_written_is_read(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         read_only.prepare()
     pd.testing.assert_frame_equal(read_only.table("trials"), store.table("trials"))
+
+
+# Transfers, single elements and verdicts
+
+
+def transfer(source: str, target: str, correct: int) -> Document:
+    return {
+        "kind": "transfer",
+        "key": f"{source}-{target}",
+        "source_key": source,
+        "target_key": target,
+        "attack": "fgsm",
+        "version": 1,
+        "headline": "at 8/255",
+        "severity": 8 / 255,
+        "test_fingerprint": "images",
+        "total": [100, 50, 50],
+        "correct": [correct, correct // 2, correct - correct // 2],
+        "seconds": 1.0,
+        "finished_at": 3.0,
+    }
+
+
+def test_a_transfer_is_a_row_a_pair(store: Store) -> None:
+    found = read(fill(store, [transfer("b", "a", 40), transfer("a", "b", 60)]), "transfer")
+    assert found[["source_key", "target_key", "correct", "accuracy"]].values.tolist() == [
+        ["a", "b", 60, 0.6],
+        ["b", "a", 40, 0.4],
+    ]
+
+
+def test_a_single_element_is_a_row_an_attack_with_its_gain(store: Store) -> None:
+    document: Document = {
+        "kind": "elements",
+        "key": "elements",
+        "trial_key": "base",
+        "structure": "filters",
+        "module": "layer1.0.conv1",
+        "elements": [0, 3],
+        "attacks": [
+            {"attack": "clean", "headline": "", "severity": 0.0, "correct": [80, 70], "reference": 75, "total": 100},
+            {
+                "attack": "fgsm",
+                "headline": "at 8/255",
+                "severity": 0.03,
+                "correct": [20, 31],
+                "reference": 25,
+                "total": 100,
+            },
+        ],
+        "images": 100,
+        "test_fingerprint": "images",
+        "seconds": 1.0,
+        "finished_at": 3.0,
+    }
+    found = read(fill(store, [document]), "elements")
+    assert found[["element", "attack", "gain"]].values.tolist() == [
+        [0, "clean", 5.0],
+        [3, "clean", -5.0],
+        [0, "fgsm", -5.0],
+        [3, "fgsm", 6.0],
+    ]
+
+
+def verdict(said: str, finished_at: float, alarms: list[str]) -> Document:
+    return {
+        "kind": "verdict",
+        "key": said,
+        "trial_key": "pruned",
+        "baseline_key": "base",
+        "control_key": "control",
+        "verdict": said,
+        "gain": 1.0,
+        "lower": 0.5,
+        "gain_over_control": None,
+        "lower_over_control": None,
+        "images": 100,
+        "alarms": alarms,
+        "evidence": {},
+        "version": 1,
+        "test_fingerprint": "images",
+        "seconds": 1.0,
+        "finished_at": finished_at,
+    }
+
+
+def test_a_trials_latest_verdict_counts(store: Store) -> None:
+    documents = [verdict("holds", 4.0, []), verdict("undecided", 3.0, ["one", "two"])]
+    (found,) = read(fill(store, documents), "verdicts").to_dict("records")
+    assert found["verdict"] == "holds" and pd.isna(found["alarms"])

@@ -1,6 +1,7 @@
 """The catalogue keeps its word: what it promises of the workers is there."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from inspect import signature
 from typing import Any, get_args
 
@@ -15,7 +16,9 @@ from sweeps.catalogue import (
     DATASETS,
     EVALUATIONS,
     NONE,
+    PLAIN,
     PRUNED_STRUCTURES,
+    RECIPES,
     resolve,
 )
 from sweeps.datasets import DatasetSettings
@@ -45,6 +48,23 @@ def test_an_adjustment_takes_a_network_and_its_work(name: str) -> None:
     assert list(signature(resolve(ADJUSTMENTS[name].code)).parameters) == ["network", "work"]
 
 
+def test_every_scheme_can_be_followed_by_a_recalibration() -> None:
+    schemes = {name for name, entry in ADJUSTMENTS.items() if not entry.recalibrates}
+    followed = {"bn_recalibrate", *(f"{name}+bn_recalibrate" for name in schemes - {NONE})}
+    assert schemes == {"fine_tune", "scratch_e", "scratch_b", "winning_ticket", NONE}
+    assert set(ADJUSTMENTS) == schemes | followed
+    for name in followed:
+        scheme = ADJUSTMENTS[NONE if name == "bn_recalibrate" else name.removesuffix("+bn_recalibrate")]
+        assert ADJUSTMENTS[name] == replace(scheme, recalibrates=True)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_takes_a_batch_and_a_stream_and_lies_in_a_file_of_its_own(name: str) -> None:
+    code = RECIPES[name].code
+    assert list(signature(resolve(code)).parameters) == ["network", "images", "labels", "training", "generator"]
+    assert code == f"workers.training.recipes.{name}:{name}"
+
+
 @pytest.mark.parametrize("name", EVALUATIONS)
 def test_an_attack_takes_its_subject_and_settings_that_have_defaults(name: str) -> None:
     entry = EVALUATIONS[name]
@@ -66,11 +86,11 @@ def test_the_blocks_of_the_sweep_language_are_those_of_the_catalogue() -> None:
     assert set(union) == {entry.settings for entry in DATASETS.values()}
 
 
-def test_by_default_every_attack_is_run() -> None:
-    assert DEFAULT_ATTACKS.chosen().keys() == ATTACKS.keys()
+def test_by_default_the_papers_three_attacks_are_run() -> None:
+    assert list(DEFAULT_ATTACKS.chosen()) == ["fgsm", "occlusion", "corruptions"]
 
 
-@pytest.mark.parametrize("registry", [ARCHITECTURES, CRITERIA, ADJUSTMENTS, EVALUATIONS, DATASETS])
+@pytest.mark.parametrize("registry", [ARCHITECTURES, CRITERIA, ADJUSTMENTS, RECIPES, EVALUATIONS, DATASETS])
 def test_versions_are_whole_numbers_from_one(registry: Mapping[str, Any]) -> None:
     assert all(isinstance(entry.version, int) and entry.version >= 1 for entry in registry.values())
 
@@ -79,6 +99,7 @@ def test_none_names_what_is_not_done() -> None:
     assert NONE not in PRUNED_STRUCTURES
     assert NONE not in CRITERIA
     assert Round(training=Training(epochs=1)).structure == NONE
+    assert Training().recipe == PLAIN
 
 
 def test_definitions_of_robustness_differ_where_the_attacked_images_do() -> None:
@@ -89,8 +110,33 @@ def test_definitions_of_robustness_differ_where_the_attacked_images_do() -> None
         {"kinds": ["fog", "snow"]},
         {"kinds": ["fog", "frost"]},
         {"frost_textures": "generated"},
+        {"headline": "mean"},
+        {"headline": "mean", "severities": [1, 3]},
+        {"source": "cifar10_c", "root": "files"},
+        {"source": "imagenet_c", "root": "files"},
+        {"source": "imagenet_c", "root": "files", "headline": 5},
     ]
     definitions = [corruptions.model_validate(values).headline_text() for values in settings]
     assert definitions[0] == "mean of 15 kinds at 5"
     assert definitions[2] == "mean of snow, fog at 5"
+    assert definitions[8] == "mean of 15 kinds at 1, 2, 3, 4, 5 of ImageNet-C's files"
     assert len(set(definitions)) == len(settings)
+
+
+def test_definitions_of_robustness_differ_where_the_attacks_strength_does() -> None:
+    pgd: list[dict[str, Any]] = [
+        {},
+        {"headline": 2 / 255},
+        {"steps": 20},
+        {"step_size": 1 / 255},
+        {"restarts": 5},
+        {"loss": "margin"},
+        {"random_start": False},
+    ]
+    definitions = [f"pgd {ATTACKS['pgd'].settings.model_validate(values).headline_text()}" for values in pgd]
+    assert definitions[0] == "pgd at 8/255, 10 steps"
+    assert definitions[3] == "pgd at 8/255, 10 steps of 1/255"
+    for name, values in [("square", {"queries": 5000}), ("autoattack", {"version": "plus"}), ("fgsm", {})]:
+        settings = ATTACKS[name].settings
+        definitions += {f"{name} {settings.model_validate(chosen).headline_text()}" for chosen in ({}, values)}
+    assert len(set(definitions)) == len(definitions) == len(pgd) + 5

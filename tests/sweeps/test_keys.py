@@ -1,5 +1,6 @@
 """Keys: what each thing is named by, what changes its name, and what leaves it as it is."""
 
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,9 @@ import pytest
 
 from sweeps import catalogue
 from sweeps.attacks import Fgsm
-from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, DATASETS, EVALUATIONS
+from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, DATASETS, EVALUATIONS, RECIPES
 from sweeps.keys import key_of
-from sweeps.language import Adjustment, Pruning, Training
+from sweeps.language import Adjustment, AdversarialTraining, Baseline, Pruning, Training, TrainingSettings
 from sweeps.reader import parse_sweep
 from sweeps.tree import TrialTree, grow_tree
 from sweeps.trial import Round, Trial
@@ -105,6 +106,10 @@ SETTINGS = {
     "mean and std": "baseline={epochs: 4, mean: [0, 0, 0], std: [1, 1, 1]}",
     "training images": "dataset.train_limit=100",
     "image size": "dataset.size=32",
+    "dynamics": "dynamics=true",
+    **{f"recipe {name}": f"axes.recipe={name}" for name in RECIPES if name != "plain"},
+    "recalibration": "axes.adjustment=bn_recalibrate",
+    "recalibration after training": "axes.adjustment=fine_tune+bn_recalibrate",
 }
 TRAINING = {
     "epochs": "3",
@@ -121,6 +126,7 @@ TRAINING = {
     "crop_padding": "1",
     "flip": "true",
 }
+ADVERSARIAL = {"epsilon": "4/255", "steps": "1", "step_size": "2/255"}
 ONE = (
     "name: one\ndataset: {name: digits}\nbaseline: {epochs: 4}\nadjustment: {epochs: 2}\naxes: {architecture: resnet20}"
 )
@@ -166,8 +172,40 @@ def test_the_rewind_epoch_changes_winning_tickets_alone() -> None:
     assert baselines[0] == baselines[1]
 
 
+@pytest.mark.parametrize("setting", ADVERSARIAL)
+def test_the_attack_of_adversarial_training_changes_the_keys_of_what_it_trains_alone(setting: str) -> None:
+    change, defended = f"baseline.adversarial.{setting}={ADVERSARIAL[setting]}", "axes.recipe=adversarial"
+    assert last_trial(change).key == last_trial().key
+    assert last_trial(change, "axes.recipe=mixup").key == last_trial("axes.recipe=mixup").key
+    assert last_trial(change, defended).baseline.key != last_trial(defended).baseline.key
+
+
+def test_fine_tuning_by_the_baselines_recipe_is_another_network_where_that_is_not_plain() -> None:
+    by_recipe, defended = "adjustment.recipe=baseline", "axes.recipe=cutout"
+    assert last_trial(by_recipe).key == last_trial().key
+    assert last_trial(by_recipe, defended).key != last_trial(defended).key
+    assert last_trial(by_recipe, defended).baseline.key == last_trial(defended).baseline.key
+
+
+def test_recalibration_depends_on_the_batches_and_on_no_other_setting_of_training() -> None:
+    alone = "axes.adjustment=bn_recalibrate"
+    assert last_trial(alone, "adjustment.learning_rate=0.5", "adjustment.epochs=9").key == last_trial(alone).key
+    assert last_trial(alone, "adjustment.batch_size=32").key != last_trial(alone).key
+
+
+def test_no_two_recipes_or_adjustments_share_a_key() -> None:
+    trials = list(tree_of(f"axes.recipe=[{','.join(RECIPES)}]", "adjustment.rewind_epoch=1", text=ONE))
+    trials += list(tree_of(f"axes.adjustment=[{','.join(ADJUSTMENTS)}]", "adjustment.rewind_epoch=1", text=ONE))
+    words = [tuple(trial.settings.values()) for trial in trials]
+    assert len({trial.key for trial in trials}) == len(set(words))
+
+
 def test_no_setting_is_forgotten_here() -> None:
-    assert set(TRAINING) == set(Training.model_fields) == set(Adjustment.model_fields) - {"rewind_epoch"}
+    assert set(TRAINING) == set(TrainingSettings.model_fields)
+    assert set(Training.model_fields) - set(TRAINING) == {"recipe", "adversarial"}
+    assert set(Adjustment.model_fields) - set(TRAINING) == {"rewind_epoch", "recipe"}
+    assert set(Baseline.model_fields) - set(TRAINING) == {"weights", "defences", "mean", "std", "adversarial"}
+    assert set(ADVERSARIAL) == set(AdversarialTraining.model_fields)
     assert set(Pruning.model_fields) <= set(SETTINGS)
 
 
@@ -194,6 +232,22 @@ def test_the_weights_files_bytes_change_the_key_and_its_place_does_not(tmp_path:
         path.write_bytes(content)
     one, moved, two = (last_trial(f"baseline={{weights: {path}}}") for path in paths)
     assert one.key == moved.key != two.key
+
+
+def test_the_name_of_a_published_network_changes_no_key(tmp_path: Path) -> None:
+    for name in ("plain.th", "sin.pth"):
+        (tmp_path / name).write_bytes(name.encode())
+    files = f"weights: {tmp_path}/plain.th, defences: {{NAME: {tmp_path}/sin.pth}}"
+    names = ["stylized", "other"]
+    one, other = (
+        the(
+            tree_of(f"baseline={{{files.replace('NAME', name)}}}", f"axes.recipe={name}", text=ONE), structure="filters"
+        )
+        for name in names
+    )
+    assert one.key == other.key
+    assert [one.recipe, other.recipe] == names
+    assert one.baseline.weights == str(tmp_path / "sin.pth")
 
 
 VERSIONS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -224,12 +278,31 @@ def test_versions_of_stages_that_a_trial_does_not_use_leave_its_key(monkeypatch:
         raise_version(monkeypatch, registry, name)
     for stage in ("scoring", "removal", "criterion", "adjustment"):
         VERSIONS[stage](monkeypatch)
+    for name in RECIPES:
+        raise_version(monkeypatch, RECIPES, name)
+    monkeypatch.setattr("sweeps.trial.RECALIBRATION_VERSION", 99)
     assert last_trial().baseline.key == before.baseline.key
+
+
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "plain"])
+def test_a_recipes_version_changes_what_is_trained_by_it(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, plain = last_trial(f"axes.recipe={recipe}"), last_trial()
+    raise_version(monkeypatch, RECIPES, recipe)
+    assert last_trial(f"axes.recipe={recipe}").baseline.key != before.baseline.key
+    assert last_trial().key == plain.key
+
+
+def test_the_version_of_recalibration_changes_what_is_recalibrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    schemes = [f"axes.adjustment={name}" for name in ("bn_recalibrate", "fine_tune+bn_recalibrate", "fine_tune")]
+    before = [last_trial(scheme).key for scheme in schemes]
+    monkeypatch.setattr("sweeps.trial.RECALIBRATION_VERSION", 99)
+    assert [last_trial(scheme).key == key for scheme, key in zip(schemes, before, strict=True)] == [False, False, True]
 
 
 def test_every_version_of_the_catalogue_is_tried_above() -> None:
     assert {name for name in vars(catalogue) if name.endswith("_VERSION")} == {
         "TRAINING_VERSION",
+        "RECALIBRATION_VERSION",
         "REMOVAL_VERSION",
         "SCORING_VERSION",
     }
@@ -308,6 +381,7 @@ def test_an_attacks_settings_and_version_change_its_own_evaluation_alone(monkeyp
     assert changed(keys("attacks.occlusion={sides: [8]}")) == {"occlusion"}
     assert changed(keys("attacks.corruptions.kinds=[fog]")) == {"corruptions"}
     assert changed(keys("attacks.corruptions.frost_textures=generated")) == {"corruptions"}
+    assert changed(keys("attacks.corruptions.headline=mean")) == {"corruptions"}
     raise_version(monkeypatch, EVALUATIONS, "clean")
     assert changed(keys()) == {"clean"}
 
@@ -325,9 +399,90 @@ def test_order_and_repetition_of_severities_leave_the_key(attack: str, again: st
     assert after.evaluation_key(attack) == before.evaluation_key(attack)
 
 
+OTHER_EPSILONS = {"epsilons": "epsilons: [1/255, 8/255]", "headline": "epsilons: [1/255, 8/255], headline: 1/255"}
+STRONGER = {
+    "pgd": {
+        **OTHER_EPSILONS,
+        "steps": "steps: 20",
+        "step_size": "step_size: 1/255",
+        "restarts": "restarts: 2",
+        "loss": "loss: margin",
+        "random_start": "random_start: false",
+    },
+    "square": {**OTHER_EPSILONS, "queries": "queries: 500"},
+    "autoattack": {**OTHER_EPSILONS, "version": "version: plus", "batch": "batch: 50"},
+}
+
+
+@pytest.mark.parametrize("attack", STRONGER)
+def test_each_setting_of_the_stronger_attacks_changes_the_evaluation(attack: str) -> None:
+    assert STRONGER[attack].keys() == EVALUATIONS[attack].settings.model_fields.keys()
+    trials = [last_trial(f"attacks={{{attack}: {{{settings}}}}}") for settings in ("", *STRONGER[attack].values())]
+    keys = [trial.evaluation_key(attack) for trial in trials]
+    assert len(set(keys)) == len(keys)
+
+
 def test_order_and_repetition_of_kinds_leave_the_key() -> None:
     trials = [last_trial(f"attacks.corruptions.kinds={kinds}") for kinds in ("[fog, frost]", "[frost, fog, frost]")]
     assert trials[0].evaluation_key("corruptions") == trials[1].evaluation_key("corruptions")
+
+
+def with_arrays(root: Path, fog: bytes = b"fog", labels: bytes = b"labels", settings: str = "") -> str:
+    """The key of an evaluation on CIFAR-10-C's files of these bytes; none is opened as an array to make a key."""
+    root.mkdir(exist_ok=True)
+    for name, content in {"labels": labels, "fog": fog}.items():
+        (root / f"{name}.npy").write_bytes(content)
+    trial = last_trial(f"attacks={{corruptions: {{source: cifar10_c, root: {root}, kinds: [fog]{settings}}}}}")
+    return trial.evaluation_key("corruptions")
+
+
+def test_what_official_files_hold_changes_the_key_and_their_place_does_not(tmp_path: Path) -> None:
+    large = bytes(3 * 2**20)
+    before = with_arrays(tmp_path / "a", large)
+    assert with_arrays(tmp_path / "b", large) == before
+    others = [
+        with_arrays(tmp_path / "c", large + b"."),
+        with_arrays(tmp_path / "d", b"." + large[1:]),
+        with_arrays(tmp_path / "e", large[1:] + b"."),
+        with_arrays(tmp_path / "f", large, labels=b"other"),
+        with_arrays(tmp_path / "g", large, settings=", headline: mean"),
+        with_arrays(tmp_path / "h", large, settings=", severities: [5]"),
+        last_trial("attacks={corruptions: {kinds: [fog]}}").evaluation_key("corruptions"),
+    ]
+    assert len({before, *others}) == 1 + len(others)
+    assert with_arrays(tmp_path / "i", large, settings=", frost_textures: generated") == before
+
+
+def with_folders(root: Path, **files: bytes) -> str:
+    """The key of an evaluation on ImageNet-C's folders of three classes, with a file changed or added."""
+    held = {f"fog/5/n{number}/{name}.JPEG": b"picture" for number in "012" for name in "ab"}
+    for name, content in (held | {name.replace("_", "/"): content for name, content in files.items()}).items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    settings = f"{{source: imagenet_c, root: {root}, kinds: [fog], severities: [5]}}"
+    return last_trial(f"attacks={{corruptions: {settings}}}").evaluation_key("corruptions")
+
+
+def test_the_folders_of_imagenet_c_are_known_by_their_names_sizes_and_two_files(tmp_path: Path) -> None:
+    before = with_folders(tmp_path / "a")
+    assert with_folders(tmp_path / "b") == before
+    others = [
+        with_folders(tmp_path / "c", **{"fog_5_n3_a.JPEG": b"picture"}),
+        with_folders(tmp_path / "d", **{"fog_5_n0_c.JPEG": b"picture"}),
+        with_folders(tmp_path / "e", **{"fog_5_n0_b.JPEG": b"longer picture"}),
+        with_folders(tmp_path / "f", **{"fog_5_n0_a.JPEG": b"another"}),
+        with_folders(tmp_path / "g", **{"fog_5_n2_b.JPEG": b"another"}),
+    ]
+    assert len({before, *others}) == 1 + len(others)
+
+
+def test_settled_settings_reach_other_processes_as_they_are(tmp_path: Path) -> None:
+    with_arrays(tmp_path)
+    trial = last_trial(f"attacks={{corruptions: {{source: cifar10_c, root: {tmp_path}, kinds: [fog]}}}}")
+    elsewhere = pickle.loads(pickle.dumps(trial))
+    assert elsewhere.conditions.attacks == trial.conditions.attacks
+    assert elsewhere.result_keys == trial.result_keys
 
 
 def test_scores_depend_on_the_parent_criterion_structure_and_images_alone() -> None:

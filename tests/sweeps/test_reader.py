@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from built_in import overrides_of
 
 from sweeps.attacks import CORRUPTION_KINDS
 from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, ATTACKS, CRITERIA, DATASETS
@@ -79,6 +80,8 @@ MISTAKES = [
     (11, "    adjustment: finetune", "axes.0.adjustment", "did you mean 'fine_tune'?", ", ".join(ADJUSTMENTS)),
     (6, "  schedule: cosin", "baseline.schedule", "did you mean 'cosine'?", "Allowed: cosine, step, constant"),
     (8, "pruning: {quota: globl}", "pruning.quota", "did you mean 'global'?", "Allowed: global, per_layer"),
+    (14, "  corruptions: {headline: all}", "attacks.corruptions.headline", "a severity from 1 to 5, or mean"),
+    (14, "  corruptions: {source: cifar_c}", "attacks.corruptions.source", "'cifar10_c'?", "imagenet_c"),
     (14, "  corruptions: {kinds: [fogg]}", "attacks.corruptions.kinds.0", "'fog'?", ", ".join(CORRUPTION_KINDS)),
     (15, "precision: fp16", "precision", "did you mean 'bf16'?", "Allowed: fp32, bf16"),
     (15, "search: tpe", "search", "'tpe' is not allowed here.", "Allowed: grid"),
@@ -97,6 +100,19 @@ MISTAKES = [
     (7, "adjustment: 3", "adjustment", "should be a block of keys, not 3"),
     (11, "    criterion: [3]", "axes.0.criterion.0", "should be a word, not 3"),
     (14, "  fgsm: {epsilons: 8/255}", "attacks.fgsm.epsilons", "should be a list, not '8/255'"),
+    # attacks out of range, and ε in levels
+    (14, "  fgsm: {epsilons: [8]}", "attacks.fgsm.epsilons.0", "epsilon 8 is above 1; pixels lie in [0, 1]", "8/255?"),
+    (14, "  pgd: {headline: 300}", "attacks.pgd.headline", "epsilon 300 is above 1; pixels lie in [0, 1]"),
+    (14, "  pgd: {step_size: 2}", "attacks.pgd.step_size", "did you mean 2/255?"),
+    (14, "  square: {epsilons: [0]}", "attacks.square.epsilons.0", "greater than 0, not 0"),
+    (14, "  pgd: {steps: 0}", "attacks.pgd.steps", "greater than or equal to 1, not 0"),
+    (14, "  pgd: {steps: 10001}", "attacks.pgd.steps", "less than or equal to 10000, not 10001"),
+    (14, "  pgd: {restarts: 0}", "attacks.pgd.restarts", "greater than or equal to 1, not 0"),
+    (14, "  pgd: {loss: dlr}", "attacks.pgd.loss", "Allowed: cross_entropy, margin"),
+    (14, "  pgd: {random_start: false, restarts: 2}", "attacks.pgd", "without a random start all are the same"),
+    (14, "  square: {queries: 0}", "attacks.square.queries", "greater than or equal to 1, not 0"),
+    (14, "  autoattack: {version: rand}", "attacks.autoattack.version", "Allowed: standard, plus"),
+    (14, "  autoattack: {batch: 0}", "attacks.autoattack.batch", "greater than or equal to 1, not 0"),
     # empty, out of range, missing
     (3, "seeds: []", "seeds", "is empty; give at least one value"),
     (3, "seeds: -1", "seeds", "greater than or equal to 0, not -1"),
@@ -137,6 +153,10 @@ def test_a_mistake_is_one_line_with_its_place_key_and_remedy(line: int, text: st
         (14, "  fgsm: {headline: 0.3}", 14, "attacks.fgsm: headline 0.3 is not among the epsilons"),
         (14, "  occlusion: {sides: [2, 4], headline: 8}", 14, "attacks.occlusion: headline 8 is not among the sides"),
         (14, "  corruptions: {severities: [1]}", 14, "attacks.corruptions: headline 5 is not among the severities"),
+        (14, "  corruptions: {headline: 6}", 14, "attacks.corruptions.headline: 6 is no headline of corruptions"),
+        (14, "  corruptions: {headline: true}", 14, "attacks.corruptions.headline: True is no headline"),
+        (14, "  corruptions: {source: cifar10_c}", 14, "attacks.corruptions: source cifar10_c needs root: the folder"),
+        (14, "  corruptions: {root: data}", 14, "attacks.corruptions: root is for official files; set source: "),
     ],
 )
 def test_settings_of_a_block_that_do_not_go_together_are_refused(line: int, text: str, at: int, said: str) -> None:
@@ -274,9 +294,8 @@ def test_an_attack_named_alone_has_its_defaults() -> None:
 
 
 @pytest.mark.parametrize("name", built_in_sweeps())
-def test_the_built_in_sweeps_are_read_under_their_own_names(name: str) -> None:
-    needed = {"cifar10_pretrained": ["dataset.train=a", "dataset.test=b", "baseline.weights=c"]}
-    assert read_sweep(name, needed.get(name, [])).name == name
+def test_the_built_in_sweeps_are_read_under_their_own_names(name: str, tmp_path: Path) -> None:
+    assert read_sweep(name, overrides_of(name, tmp_path)).name == name.replace("/", "_")
 
 
 def test_a_path_is_read_and_named_in_messages(tmp_path: Path) -> None:

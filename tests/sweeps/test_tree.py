@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sweeps.errors import SweepError
-from sweeps.language import Sweep
+from sweeps.language import Sweep, Training
 from sweeps.reader import read_sweep
 from sweeps.tree import Invalid, TrialTree, grow_tree
 from sweeps.trial import Trial
@@ -146,13 +146,123 @@ def test_winning_tickets_go_back_to_one_snapshot_of_their_baseline(grow: Grow) -
 
 @pytest.mark.parametrize(
     ("adjustment", "epochs", "learning_rate"),
-    [("fine_tune", 2, 0.01), ("scratch_e", 4, 0.1), ("scratch_b", 8, 0.1), ("winning_ticket", 3, 0.1), ("none", 0, 0)],
+    [
+        ("fine_tune", 2, 0.01),
+        ("scratch_e", 4, 0.1),
+        ("scratch_b", 8, 0.1),
+        ("winning_ticket", 3, 0.1),
+        ("none", 0, 0),
+        ("fine_tune+bn_recalibrate", 2, 0.01),
+        ("scratch_b+bn_recalibrate", 8, 0.1),
+        ("winning_ticket+bn_recalibrate", 3, 0.1),
+    ],
 )
 def test_each_adjustment_trains_for_its_epochs(grow: Grow, adjustment: str, epochs: int, learning_rate: float) -> None:
     (trial,) = pruned(grow(f"axes.adjustment={adjustment}"))
     assert trial.round.epochs == epochs
     assert trial.epochs_total == 4 + epochs
     assert (trial.round.training.learning_rate if trial.round.training else 0) == learning_rate
+
+
+def test_a_recalibration_trains_nothing_and_takes_the_batches_of_the_adjustment(grow: Grow) -> None:
+    (trial,) = pruned(grow("axes.adjustment=bn_recalibrate", "adjustment.batch_size=32"))
+    assert (trial.round.epochs, trial.round.training) == (0, Training(epochs=0, batch_size=32))
+    assert trial.control is not None
+    assert (trial.control.adjustment, trial.control.round.training) == ("bn_recalibrate", trial.round.training)
+
+
+# Recipes
+
+
+@pytest.mark.parametrize("control", ["true", "false"])
+def test_a_defended_baseline_brings_the_plain_one_of_its_seed(grow: Grow, control: str) -> None:
+    tree = grow("axes.recipe=cutout", "axes.iterations=[0, 1]", "seeds=[0, 1]", f"control={control}")
+    assert {(trial.recipe, trial.seed) for trial in tree if trial.is_baseline} == {
+        (recipe, seed) for recipe in ("plain", "cutout") for seed in (0, 1)
+    }
+    assert all(tree.trials[key].recipe == "cutout" for key in tree.asked)
+    for trial in tree:
+        assert trial.relations["plain_key"] == (None if trial.recipe == "plain" else trial.baseline.plain.key)  # type: ignore[union-attr]
+        if trial.plain is not None:
+            assert trial.plain.key in tree.trials
+            assert trial.plain.seed == trial.seed and trial.plain.recipe == "plain" and trial.plain.is_baseline
+            assert trial.plain.round.epochs == trial.baseline.round.epochs
+            assert trial.baseline.key != trial.plain.key and trial.baseline.recipe == "cutout"
+    assert "resnet20 cutout filters l1 0.1 fine_tune ×1 seed 1" in labels(tree)
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "recipe"),
+    [("fine_tune", "plain"), ("scratch_e", "mixup"), ("scratch_b", "mixup"), ("winning_ticket", "mixup")],
+)
+def test_schemes_that_train_as_the_baseline_was_train_by_its_recipe(grow: Grow, adjustment: str, recipe: str) -> None:
+    tree = grow("axes.recipe=mixup", f"axes.adjustment={adjustment}")
+    for trial in (trial for trial in tree if trial.iterations == 1):
+        assert trial.round.training is not None and trial.round.training.recipe == recipe
+    (by_recipe,) = pruned(grow("axes.recipe=mixup", "adjustment.recipe=baseline"))
+    assert by_recipe.round.training is not None
+    assert (by_recipe.round.training.recipe, by_recipe.round.training.learning_rate) == ("mixup", 0.01)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> str:
+    """The override that takes a plain baseline and two published defences from files."""
+    for name in ("plain.th", "sin.pth", "std.pth"):
+        (tmp_path / name).write_bytes(name.encode())
+    defences = f"{{stylized: {tmp_path}/sin.pth, debiased: {tmp_path}/std.pth}}"
+    return f"baseline={{weights: {tmp_path}/plain.th, epochs: 4, defences: {defences}}}"
+
+
+def test_published_networks_are_compared_with_that_of_the_plain_weights_file(
+    grow: Grow, published: str, tmp_path: Path
+) -> None:
+    tree = grow(published, "axes.recipe=[stylized, debiased]", "seeds=[0, 1]")
+    files = {trial.recipe: trial.weights for trial in tree if trial.is_baseline}
+    assert files == {
+        name: str(tmp_path / file)
+        for name, file in {"plain": "plain.th", "stylized": "sin.pth", "debiased": "std.pth"}.items()
+    }
+    assert {trial.plain.recipe for trial in tree if trial.plain} == {"plain"}
+    assert len({trial.key for trial in tree}) == 3 + 2 * 2 * 2
+    assert not tree.invalid
+
+
+def test_what_no_weights_file_can_say_of_a_recipe_is_left_out(grow: Grow, published: str) -> None:
+    tree = grow(published, "axes.recipe=[plain, stylized, cutout]", "axes.adjustment=[fine_tune, scratch_e]")
+    invalid = {entry.what: entry for entry in tree.invalid}
+    assert {what: entry.trials for what, entry in invalid.items()} == {"recipe cutout": 2, "scratch_e of stylized": 1}
+    assert "baseline.weights is taken as it is" in invalid["recipe cutout"].reason
+    assert "by what recipe" in invalid["scratch_e of stylized"].reason
+    of_baseline = grow(published, "axes.recipe=[plain, stylized]", "adjustment.recipe=baseline")
+    assert [entry.what for entry in of_baseline.invalid] == ["fine_tune of stylized"]
+
+
+def test_one_file_under_two_names_is_refused(grow: Grow, published: str, tmp_path: Path) -> None:
+    (tmp_path / "sin.pth").write_bytes(b"plain.th")
+    with pytest.raises(SweepError, match=r"baseline.defences.stylized: .*sin.pth is the same network as"):
+        grow(published, "axes.recipe=stylized")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ["axes.recipe=cutot"],
+            "axes.recipe: 'cutot' is not a recipe or one of baseline.defences; did you mean 'cutout'",
+        ),
+        (["baseline.defences={sin: sin.pth}"], "baseline: defences: give baseline.weights too"),
+        (["baseline={weights: a, defences: {mixup: b}}"], "'mixup' is a recipe of its own"),
+        (["baseline={weights: a, defences: {'a b': b}}"], "'a b' is no plain name"),
+        (["baseline.adversarial.epsilon=8"], "did you mean 8/255?"),
+        (["baseline.adversarial.steps=0"], "baseline.adversarial.steps"),
+        (["baseline.recipe=cutout"], "'recipe' is not a key here"),
+        (["adjustment.recipe=cutout"], "'cutout' is not allowed here"),
+    ],
+)
+def test_mistakes_in_recipes_are_one_line(grow: Grow, overrides: list[str], said: str) -> None:
+    with pytest.raises(SweepError) as refused:
+        grow(*overrides)
+    assert said in str(refused.value)
 
 
 # Invalid combinations

@@ -11,11 +11,11 @@ from workers.architectures.network import Network, new_network
 
 @pytest.fixture
 def random_network() -> Callable[..., Network]:
-    """Makes a baseline for three classes of which every number is random, batch norms too; in eval mode."""
+    """Makes a baseline, for three classes if not told otherwise, of which every number is random, batch norms too; in eval mode."""
 
-    def make(architecture: str, image_size: int = 16, seed: int = 0) -> Network:
+    def make(architecture: str, image_size: int = 16, seed: int = 0, classes: int = 3) -> Network:
         generator = torch.Generator().manual_seed(seed)
-        network = new_network(architecture, 3, image_size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25), generator=generator)
+        network = new_network(architecture, classes, image_size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25), generator=generator)
         for module in network.modules():
             if getattr(module, "bias", None) is not None:
                 nn.init.normal_(module.bias, 0, 0.3, generator=generator)

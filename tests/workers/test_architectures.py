@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
@@ -20,6 +21,7 @@ from workers.architectures.network import (
 )
 from workers.architectures.size import flops, parameters
 from workers.architectures.weights_file import WeightsError, load_weights, read_weights_file
+from workers.pruning.layers import remove_blocks
 
 NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -46,6 +48,7 @@ def store(network, folder):
         ("resnet56", 27, 1008, 24),
         ("mobilenet_v2", 16, 7104, 5),
         ("vgg16", 12, 3712, 0),
+        ("resnet50", 22, 4608, 12),
     ],
 )
 def test_counts_of_filters_and_blocks(architecture, convolutions, filters, blocks):
@@ -77,17 +80,37 @@ def test_groups_and_blocks_name_modules_of_the_right_kind(architecture):
         assert block.name in network.architecture.stages()[block.stage]
 
 
+def test_resnet50_may_lose_what_the_papers_code_says(random_network):
+    """conv1 and conv2 of each block, but not of a stage's first and not of the network's last."""
+    network = random_network("resnet50")
+    losing = {"layer1": [1, 2], "layer2": [1, 2, 3], "layer3": [1, 2, 3, 4, 5], "layer4": [1]}
+    names = [f"{stage}.{i}.conv{j}" for stage, blocks in losing.items() for i in blocks for j in (1, 2)]
+    assert [group.convolution for group in network.architecture.filter_groups(network.body)] == names
+    sizes = {"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3}
+    blocks = {block.name: block.stage_size for block in network.architecture.removable_blocks(network.body)}
+    assert blocks == {f"{stage}.{i}": size for stage, size in sizes.items() for i in range(1, size)}
+
+
+def test_the_last_block_of_resnet50_is_the_baselines(random_network):
+    smaller = remove_blocks(random_network("resnet50"), ["layer4.2", "layer1.1"])
+    names = [group.convolution for group in smaller.architecture.filter_groups(smaller.body)]
+    assert len(names) == 20 and names[:2] == ["layer1.2.conv1", "layer1.2.conv2"]
+    assert names[-2:] == ["layer4.1.conv1", "layer4.1.conv2"]
+    candidates = {block.stage for block in smaller.architecture.removable_blocks(smaller.body)}
+    assert candidates == {"layer2", "layer3"}
+
+
 # What is computed
 
 
 @pytest.mark.parametrize("image_size", [16, 32, 40])
-@pytest.mark.parametrize("architecture", ["resnet20", "resnet110", "mobilenet_v2", "vgg16"])
+@pytest.mark.parametrize("architecture", ["resnet20", "resnet110", "mobilenet_v2", "vgg16", "resnet50"])
 def test_logits_have_the_right_shape(random_network, architecture, image_size):
     network = random_network(architecture, image_size)
     assert network(torch.rand(2, 3, image_size, image_size)).shape == (2, 3)
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16"])
+@pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16", "resnet50"])
 def test_segments_compose_to_the_forward_pass(random_network, architecture):
     network = random_network(architecture)
     images = torch.rand(2, 3, 16, 16)
@@ -95,6 +118,16 @@ def test_segments_compose_to_the_forward_pass(random_network, architecture):
     for _, segment in network.architecture.segments(network.body):
         features = segment(features)
     assert torch.equal(features, network(images))
+
+
+def test_resnet50_computes_what_torchvisions_does(random_network):
+    ours = random_network("resnet50", image_size=64).body
+    theirs = torchvision.models.resnet50(num_classes=3)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    theirs.load_state_dict(ours.state_dict())
+    images = torch.rand(2, 3, 64, 64)
+    for mode in (False, True):
+        assert torch.equal(ours.train(mode)(images), theirs.train(mode)(images))
 
 
 def test_normalisation_is_inside(random_network):
@@ -169,9 +202,29 @@ def mobilenet_v2_cost():
     return cost
 
 
+def resnet50_cost():
+    """On 32 pixels: the stem and the pooling halve the side, and so does the first block of stages 2 to 4."""
+    cost = convolution(7, 3, 64, 16**2) + classifier(2048, 10)
+    channels, side = 64, 8
+    for width, blocks in [(64, 3), (128, 4), (256, 6), (512, 3)]:
+        for block in range(blocks):
+            out = side // 2 if block == 0 and width > 64 else side
+            cost += convolution(1, channels, width, side**2) + convolution(3, width, width, out**2)
+            cost += convolution(1, width, 4 * width, out**2)
+            if block == 0:
+                cost += convolution(1, channels, 4 * width, out**2)
+            channels, side = 4 * width, out
+    return cost
+
+
 @pytest.mark.parametrize(
     ("architecture", "cost"),
-    [("resnet20", resnet20_cost()), ("vgg16", vgg16_cost()), ("mobilenet_v2", mobilenet_v2_cost())],
+    [
+        ("resnet20", resnet20_cost()),
+        ("vgg16", vgg16_cost()),
+        ("mobilenet_v2", mobilenet_v2_cost()),
+        ("resnet50", resnet50_cost()),
+    ],
 )
 def test_size_equals_the_one_computed_by_hand(architecture, cost):
     network = fresh(architecture)
@@ -182,16 +235,21 @@ def test_size_equals_the_one_computed_by_hand(architecture, cost):
 
 
 def test_published_sizes():
-    """He et al. (2016), table 6: 0.27 M and 0.85 M; Kuang Liu's VGG16: 14,728,266."""
+    """He et al. (2016), table 6: 0.27 M and 0.85 M; Kuang Liu's VGG16: 14,728,266; ResNet-50 of torchvision: 25,557,032
+    parameters and 4.089 G multiply-adds.
+    """
     assert parameters(fresh("resnet20")) == 269_722
     assert parameters(fresh("resnet56")) == 853_018
     assert parameters(fresh("vgg16")) == 14_728_266
+    resnet50 = fresh("resnet50", classes=1000, image_size=224)
+    assert parameters(resnet50) == 25_557_032
+    assert flops(resnet50) == pytest.approx(2 * 4.089e9, rel=2e-4)
 
 
 # How a network is made
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16"])
+@pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16", "resnet50"])
 def test_new_networks_depend_on_the_generator_alone(architecture):
     torch.manual_seed(1)
     state = torch.get_rng_state()
@@ -275,7 +333,7 @@ def test_an_unknown_block_is_refused():
         NetworkSpec("resnet20", 10, 32, *NORMALISATION, removed_blocks=["layer1.3"])
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16"])
+@pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16", "resnet50"])
 def test_a_stored_network_is_loaded_bit_for_bit(random_network, architecture, tmp_path):
     network = random_network(architecture)
     loaded = load_network(store(network, tmp_path))

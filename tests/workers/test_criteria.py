@@ -1,6 +1,7 @@
 """Criteria: one contract that all keep, and each against its definition, computed another way."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,7 +13,14 @@ from workers.pruning.criteria import expected_abs, hrank, kl_divergence, l1, pls
 from workers.pruning.criteria.sample import BATCH, Sample
 from workers.pruning.filters import remove_filters
 
-RESIDUAL = ["resnet20", "mobilenet_v2"]
+RESIDUAL = ["resnet20", "mobilenet_v2", "resnet50"]
+
+
+def cells(architectures):
+    """Every criterion with every architecture; those that take seconds on ResNet-50 in full alone."""
+    for criterion, architecture in product(CRITERIA, architectures):
+        is_slow = architecture == "resnet50" and criterion in ("kl_divergence", "pls")
+        yield pytest.param(criterion, architecture, marks=[pytest.mark.full] if is_slow else [])
 
 
 def sample_of(images, size=16, seed=0):
@@ -79,8 +87,7 @@ def check_untouched(network, score):
     return scores
 
 
-@pytest.mark.parametrize("architecture", [*RESIDUAL, "vgg16"])
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize(("criterion", "architecture"), list(cells([*RESIDUAL, "vgg16"])))
 def test_filters_are_scored(thin_network, criterion, architecture):
     network, sample = thin_network(architecture), sample_of(6)
     groups, code = groups_of(network), resolve(CRITERIA[criterion].code)
@@ -89,8 +96,7 @@ def test_filters_are_scored(thin_network, criterion, architecture):
     assert len(torch.cat(list(scores.values())).unique()) > 4
 
 
-@pytest.mark.parametrize("architecture", RESIDUAL)
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize(("criterion", "architecture"), list(cells(RESIDUAL)))
 def test_blocks_are_scored(thin_network, criterion, architecture):
     network, sample = thin_network(architecture), sample_of(6)
     blocks, code = blocks_of(network), resolve(CRITERIA[criterion].code)
@@ -172,7 +178,9 @@ def divergence_without(network, original, images, silence):
     return functional.kl_div(original.log_softmax(1), masked.log_softmax(1), reduction="batchmean", log_target=True)
 
 
-@pytest.mark.parametrize("architecture", [*RESIDUAL, "vgg16"])
+@pytest.mark.parametrize(
+    "architecture", ["resnet20", "mobilenet_v2", "vgg16", pytest.param("resnet50", marks=pytest.mark.full)]
+)
 def test_kl_divergence_is_that_of_full_passes(thin_network, architecture):
     network, sample = thin_network(architecture), sample_of(4)
     images = sample.images / 255

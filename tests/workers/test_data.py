@@ -16,13 +16,17 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
-from torchvision.datasets import CIFAR10
+from torchvision.datasets import CIFAR10, CIFAR100
 
+from results_store.halves import selection_half
 from sweeps.catalogue import DATASETS
-from sweeps.datasets import Cifar10, DatasetSettings, Digits, ImageFolder, ImageParquet
+from sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 from sweeps.errors import DataError
-from workers.data.dataset import Dataset, selection_half
+from sweeps.language import Training
+from workers.data.dataset import Dataset
 from workers.data.load import load_dataset
+from workers.data.split import LabelledImages
+from workers.streams import stream
 
 Pixels = NDArray[np.uint8]
 SIDE = 32
@@ -83,56 +87,88 @@ def image_folder(folder: Path, **limits: int) -> ImageFolder:
     )
 
 
+def imagenet(folder: Path, **limits: int) -> Imagenet:
+    """The same class folders; at this size, the view is of the images as they are."""
+    folders = image_folder(folder)
+    size = {"size": SIDE, "resize": SIDE}
+    return Imagenet(name="imagenet", train=(folders.train,), test=(folders.test,), **size, **limits)
+
+
 def cifar10(folder: Path, **limits: int) -> Cifar10:
     """A few images in the files that torchvision expects, which are pickles; its checksums are those of these files."""
-    root = folder / CIFAR10.base_folder
+    write_cifar(folder, CIFAR10, ("data_batch_1", "test_batch", "batches.meta"), ("labels", "label_names"))
+    return Cifar10(name="cifar10", root=str(folder), **limits)
+
+
+def cifar100(folder: Path, **limits: int) -> Cifar100:
+    """The same as CIFAR-100 lays it out: other names, and coarse labels beside the fine ones."""
+    write_cifar(folder, CIFAR100, ("train", "test", "meta"), ("fine_labels", "fine_label_names"))
+    return Cifar100(name="cifar100", root=str(folder), **limits)
+
+
+def write_cifar(folder: Path, published: type[CIFAR10], names: tuple[str, str, str], words: tuple[str, str]) -> None:
+    root = folder / published.base_folder
     root.mkdir()
+    train, test, about = names
+    label, label_names = words
 
     def write(name: str, content: dict[str, Any]) -> str:
         (root / name).write_bytes(pickle.dumps(content))
         return hashlib.md5((root / name).read_bytes()).hexdigest()
 
     def batch(images: Pixels, labels: NDArray[np.int64]) -> dict[str, Any]:
-        return {"data": images.transpose(0, 3, 1, 2).reshape(len(images), -1), "labels": labels.tolist()}
+        return {
+            "data": images.transpose(0, 3, 1, 2).reshape(len(images), -1),
+            label: labels.tolist(),
+            "coarse_labels": [0] * len(labels),
+        }
 
     files = {
-        "train_list": [["data_batch_1", write("data_batch_1", batch(TRAIN_IMAGES, TRAIN_LABELS))]],
-        "test_list": [["test_batch", write("test_batch", batch(TEST_IMAGES, TEST_LABELS))]],
+        "train_list": [[train, write(train, batch(TRAIN_IMAGES, TRAIN_LABELS))]],
+        "test_list": [[test, write(test, batch(TEST_IMAGES, TEST_LABELS))]],
         "meta": {
-            "filename": "batches.meta",
-            "key": "label_names",
-            "md5": write("batches.meta", {"label_names": [f"class{label}" for label in range(10)]}),
+            "filename": about,
+            "key": label_names,
+            "md5": write(about, {label_names: [f"class{number}" for number in range(10)]}),
         },
     }
     for name, value in files.items():
-        setattr(CIFAR10, name, value)
-    return Cifar10(name="cifar10", root=str(folder), **limits)
+        setattr(published, name, value)
 
 
 MAKERS: dict[str, Callable[..., DatasetSettings]] = {
     "digits": digits,
     "cifar10": cifar10,
+    "cifar100": cifar100,
     "image_parquet": image_parquet,
     "image_folder": image_folder,
+    "imagenet": imagenet,
 }
+IN_MEMORY = {name: make for name, make in MAKERS.items() if name != "imagenet"}
 
 
 @pytest.fixture(autouse=True)
 def _torchvisions_checksums(monkeypatch: pytest.MonkeyPatch) -> None:
     """What ``cifar10`` above changes is put back after each test."""
-    for name in ("train_list", "test_list", "meta"):
-        monkeypatch.setattr(CIFAR10, name, getattr(CIFAR10, name))
+    for published in (CIFAR10, CIFAR100):
+        for name in ("train_list", "test_list", "meta"):
+            monkeypatch.setattr(published, name, getattr(published, name))
 
 
 # The contract
 
 each_data_set = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+each_in_memory = pytest.mark.parametrize("make", IN_MEMORY.values(), ids=IN_MEMORY)
+
+
+def pixels(split: LabelledImages) -> torch.Tensor:
+    return split.read(slice(None))
 
 
 def assert_same(one: Dataset, other: Dataset) -> None:
     assert (one.name, one.classes) == (other.name, other.classes)
     for mine, theirs in ((one.train, other.train), (one.test, other.test)):
-        assert torch.equal(mine.images, theirs.images)
+        assert torch.equal(pixels(mine), pixels(theirs))
         assert torch.equal(mine.labels, theirs.labels)
 
 
@@ -145,12 +181,36 @@ def test_images_are_square_bytes_and_labels_whole_numbers_in_range(make: Any, tm
     data = load_dataset(make(tmp_path))
     assert data.side == SIDE
     for split in (data.train, data.test):
-        assert split.images.dtype == torch.uint8
-        assert split.images.shape == (len(split), 3, SIDE, SIDE)
-        assert split.images.is_contiguous()
+        assert pixels(split).dtype == torch.uint8
+        assert pixels(split).shape == (len(split), 3, SIDE, SIDE)
+        assert pixels(split).is_contiguous()
+        assert split.side == SIDE
         assert (split.labels.dtype, split.labels.shape) == (torch.int64, (len(split),))
         assert 0 <= int(split.labels.min()) <= int(split.labels.max()) < len(data.classes) == 10
-        assert split.images.float().std() > 10
+        assert pixels(split).float().std() > 10
+
+
+@each_data_set
+def test_images_are_read_by_slices_and_by_indices(make: Any, tmp_path: Path) -> None:
+    split = load_dataset(make(tmp_path)).train
+    chosen = torch.tensor([5, 0, 5])
+    assert torch.equal(split.read(slice(4, 6)), pixels(split)[4:6])
+    assert torch.equal(split.read(chosen), pixels(split)[chosen])
+
+
+@each_data_set
+def test_an_epoch_has_every_image_once_and_hangs_on_its_stream_alone(make: Any, tmp_path: Path) -> None:
+    split = load_dataset(make(tmp_path)).train
+    orders = [split.order(stream("test", seed)) for seed in (0, 0, 1)]
+    assert sorted(orders[0].tolist()) == list(range(len(split)))
+    assert torch.equal(orders[0], orders[1]) and not torch.equal(orders[0], orders[2])
+    state = torch.get_rng_state()
+    training = Training(flip=True)
+    batches = [split.training_batch(orders[0][:4], training, stream("test", seed)) for seed in (0, 0, 1)]
+    assert batches[0].shape == (4, 3, SIDE, SIDE) and batches[0].dtype == torch.float32
+    assert 0 <= float(batches[0].min()) <= float(batches[0].max()) <= 1
+    assert torch.equal(batches[0], batches[1]) and not torch.equal(batches[0], batches[2])
+    assert torch.equal(torch.get_rng_state(), state), "a random number came from torch's global state"
 
 
 @each_data_set
@@ -165,12 +225,12 @@ def test_limits_keep_the_first_images(make: Any, tmp_path: Path) -> None:
     whole = load_dataset(settings)
     some = load_dataset(settings.model_copy(update={"train_limit": 7, "test_limit": 3}))
     assert (len(some.train), len(some.test)) == (7, 3)
-    assert torch.equal(some.train.images, whole.train.images[:7])
+    assert torch.equal(pixels(some.train), pixels(whole.train)[:7])
     assert torch.equal(some.test.labels, whole.test.labels[:3])
     assert some.classes == whole.classes
 
 
-@each_data_set
+@each_in_memory
 def test_arrays_give_the_data_set_back_without_a_copy(make: Any, tmp_path: Path) -> None:
     data = load_dataset(make(tmp_path))
     arrays = data.arrays()
@@ -183,13 +243,13 @@ def test_arrays_give_the_data_set_back_without_a_copy(make: Any, tmp_path: Path)
     assert again.train.images.data_ptr() == data.train.images.data_ptr()
 
 
-@each_data_set
+@each_in_memory
 def test_channel_statistics_are_those_of_numpy(make: Any, tmp_path: Path) -> None:
     data = load_dataset(make(tmp_path))
-    pixels = data.train.images.numpy() / 255
+    shown = pixels(data.train).numpy() / 255
     means, deviations = data.channel_statistics()
-    np.testing.assert_allclose(means, pixels.mean(axis=(0, 2, 3)), atol=5.1e-5)
-    np.testing.assert_allclose(deviations, pixels.std(axis=(0, 2, 3)), atol=5.1e-5)
+    np.testing.assert_allclose(means, shown.mean(axis=(0, 2, 3)), atol=5.1e-5)
+    np.testing.assert_allclose(deviations, shown.std(axis=(0, 2, 3)), atol=5.1e-5)
 
 
 def test_a_channel_without_any_contrast_has_a_deviation_to_divide_by(tmp_path: Path) -> None:
@@ -210,14 +270,15 @@ def test_moving_to_a_device_keeps_the_data(make: Any, tmp_path: Path) -> None:
 # What each is by itself
 
 
-@pytest.mark.parametrize("make", [image_parquet, image_folder, cifar10])
+@pytest.mark.parametrize("make", [image_parquet, image_folder, cifar10, cifar100, imagenet])
 def test_pixels_and_labels_are_those_of_the_files(make: Any, tmp_path: Path) -> None:
     data = load_dataset(make(tmp_path))
     files = {"train": (TRAIN_IMAGES, TRAIN_LABELS), "test": (TEST_IMAGES, TEST_LABELS)}
     for split, (images, labels) in files.items():
-        order = np.argsort(labels, kind="stable") if make is image_folder else np.arange(len(labels))
+        by_class = make in (image_folder, imagenet)
+        order = np.argsort(labels, kind="stable") if by_class else np.arange(len(labels))
         found = getattr(data, split)
-        np.testing.assert_array_equal(found.images.permute(0, 2, 3, 1), images[order])
+        np.testing.assert_array_equal(pixels(found).permute(0, 2, 3, 1), images[order])
         np.testing.assert_array_equal(found.labels, labels[order])
 
 
@@ -373,6 +434,10 @@ BAD: dict[str, tuple[Callable[[Path], DatasetSettings], str]] = {
     "no such folder": (
         lambda f: ImageFolder(name="image_folder", train=f"{f}/nowhere", test="b"),
         "nowhere: no such folder",
+    ),
+    "no CIFAR-100": (
+        lambda f: Cifar100(name="cifar100", root=f"{f}/nowhere"),
+        "nowhere; set dataset.root to where cifar-100-python lies, or dataset.download=true",
     ),
     "no CIFAR-10": (
         lambda f: Cifar10(name="cifar10", root=f"{f}/nowhere"),

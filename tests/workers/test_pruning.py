@@ -17,12 +17,17 @@ from workers.pruning.masking import silenced_blocks, silenced_filters
 from workers.pruning.ranking import lowest_blocks, lowest_filters, share
 
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-RESIDUAL = ["resnet20", "mobilenet_v2"]
+RESIDUAL = ["resnet20", "mobilenet_v2", "resnet50"]
 ALL = [*RESIDUAL, "vgg16"]
 
 
 def tensors(**layers):
     return {name: torch.tensor(scores, dtype=torch.float64) for name, scores in layers.items()}
+
+
+def agree(logits, expected):
+    """Equal but for rounding, which grows with the logits: they reach 50 in a random ResNet-50."""
+    return torch.allclose(logits, expected, rtol=1e-5, atol=1e-5 * max(1, expected.abs().max().item()))
 
 
 def some_filters(network, ratio, seed):
@@ -143,7 +148,7 @@ def test_a_network_without_filters_equals_one_where_they_are_silent(random_netwo
     smaller = remove_filters(network, lost)
     with silenced_filters(network, lost):
         silent = network(IMAGES)
-    assert torch.allclose(smaller(IMAGES), silent, rtol=1e-5, atol=1e-5)
+    assert agree(smaller(IMAGES), silent)
     assert not torch.allclose(original, silent, rtol=1e-2, atol=1e-2)
     assert torch.equal(network(IMAGES), original)
 
@@ -156,7 +161,7 @@ def test_a_network_without_blocks_equals_one_where_they_are_silent(random_networ
     smaller = remove_blocks(network, lost)
     with silenced_blocks(network, lost):
         silent = network(IMAGES)
-    assert torch.allclose(smaller(IMAGES), silent, rtol=1e-5, atol=1e-5)
+    assert agree(smaller(IMAGES), silent)
     assert not torch.allclose(original, silent, rtol=1e-2, atol=1e-2)
     assert torch.equal(network(IMAGES), original)
 
@@ -173,7 +178,7 @@ def test_two_rounds_of_both_equal_silence_and_count_in_the_baseline(random_netwo
     gone = {name: [i for i in range(widths[name]) if i not in kept] for name, kept in third.spec.kept_filters.items()}
     with silenced_filters(network, gone), silenced_blocks(network, third.spec.removed_blocks):
         silent = network(IMAGES)
-    assert torch.allclose(third(IMAGES), silent, rtol=1e-5, atol=1e-5)
+    assert agree(third(IMAGES), silent)
     assert sum(map(len, third.spec.kept_filters.values())) == sum(
         third.body.get_submodule(g.convolution).out_channels for g in third.architecture.filter_groups(third.body)
     )
@@ -194,7 +199,7 @@ def test_all_filters_but_one_may_go(random_network, architecture):
     lost = {name: sorted(indices)[1:] for name, indices in some_filters(network, 1.0, seed=1).items()}
     thinnest = remove_filters(network, lost)
     with silenced_filters(network, lost):
-        assert torch.allclose(thinnest(IMAGES), network(IMAGES), rtol=1e-5, atol=1e-5)
+        assert agree(thinnest(IMAGES), network(IMAGES))
     assert set(map(tuple, thinnest.spec.kept_filters.values())) == {(0,)}
 
 
@@ -217,6 +222,8 @@ def test_silence_ends_bit_for_bit_even_after_an_error(random_network):
         ("resnet20", "layer2.0.conv1", 9 * 16 + 2 + 9 * 32, 9 * (16 + 32) * 8**2),
         ("vgg16", "features.0", 27 + 1 + 2 + 9 * 64, (27 + 9 * 64) * 16**2),
         ("mobilenet_v2", "features.3.conv.0.0", 24 + 2 + 9 + 2 + 24, (24 + 9 + 24) * 16**2),
+        ("resnet50", "layer1.1.conv1", 256 + 2 + 9 * 64, (256 + 9 * 64) * 4**2),
+        ("resnet50", "layer1.2.conv2", 9 * 64 + 2 + 256, (9 * 64 + 256) * 4**2),
     ],
 )
 def test_three_filters_less_cost_what_they_should(
@@ -233,6 +240,7 @@ def test_three_filters_less_cost_what_they_should(
     [
         ("resnet20", "layer3.1", 2 * (9 * 64 * 64 + 2 * 64), 2 * 9 * 64 * 64 * 4**2),
         ("mobilenet_v2", "features.8", 384 * (64 + 2 + 9 + 2 + 64) + 2 * 64, 384 * (64 + 9 + 64) * 4**2),
+        ("resnet50", "layer2.2", 17 * 128 * 128 + 2 * (2 * 128 + 512), 17 * 128 * 128 * 2**2),
     ],
 )
 def test_a_block_less_costs_what_it_should(random_network, architecture, block, lost_parameters, lost_multiplications):
@@ -292,7 +300,7 @@ def test_a_frozen_network_can_be_pruned(random_network, architecture):
     lost = some_filters(network, 0.1, seed=1)
     smaller = remove_filters(network.requires_grad_(False), lost)
     with silenced_filters(network, lost):
-        assert torch.allclose(smaller(IMAGES), network(IMAGES), rtol=1e-5, atol=1e-5)
+        assert agree(smaller(IMAGES), network(IMAGES))
     assert not any(parameter.requires_grad for parameter in smaller.parameters())
 
 
@@ -332,6 +340,8 @@ def test_filters_that_may_not_go_are_refused(random_network, filters, message):
         ("mobilenet_v2", ["features.2"], "features.2 is no block that may go"),
         ("mobilenet_v2", ["features.10"], "features.10 is no block that may go"),
         ("vgg16", ["features.0"], "features.0 is no block that may go"),
+        ("resnet50", ["layer2.0"], "layer2.0 is no block that may go"),
+        ("resnet50", ["layer4.1", "layer4.2"], "layer4 has 3 blocks and keeps at least 2: it cannot lose 2"),
     ],
 )
 def test_blocks_that_may_not_go_are_refused(random_network, architecture, names, message):

@@ -1,13 +1,14 @@
 """Training: schedules by hand, the same numbers bit for bit however often it is interrupted, every scheme."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.nn.functional import conv2d
 
 from results_store import Store
 from sweeps.language import Training
@@ -15,7 +16,10 @@ from sweeps.reader import parse_sweep
 from sweeps.tree import TrialTree, grow_tree
 from sweeps.trial import Trial
 from workers import load_dataset, run_trial
+from workers.architectures.network import Network
 from workers.data.dataset import Dataset
+from workers.streams import stream
+from workers.training.batch_norm import estimate_statistics
 from workers.training.checkpoint import Checkpoint
 from workers.training.schedule import learning_rate
 from workers.work import Stopped, TrialError
@@ -127,6 +131,76 @@ def test_each_scheme_trains_its_epochs(
     assert result["epochs"] == epochs
     assert result["epochs_total"] == 3 + epochs
     assert result["filters_removed"] == 34  # ⌈0.1 · 3 · (16 + 32 + 64)⌉
+
+
+def recalibrated_tree(*schemes: str) -> TrialTree:
+    return grow_tree(parse_sweep(SWEEP, [f"axes.adjustment=[{', '.join(schemes)}]"]))
+
+
+def is_statistic(name: str) -> bool:
+    return name.endswith(("running_mean", "running_var", "num_batches_tracked"))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "followed", "epochs"),
+    [
+        ("none", "bn_recalibrate", 0),
+        ("fine_tune", "fine_tune+bn_recalibrate", 2),
+        pytest.param("scratch_e", "scratch_e+bn_recalibrate", 3, marks=pytest.mark.full),
+        pytest.param("scratch_b", "scratch_b+bn_recalibrate", 6, marks=pytest.mark.full),
+        ("winning_ticket", "winning_ticket+bn_recalibrate", 2),
+    ],
+)
+def test_a_scheme_that_is_followed_by_a_recalibration_differs_in_statistics_alone(
+    scheme: str, followed: str, epochs: int, data: Dataset, tmp_path: Path
+) -> None:
+    store, tree = Store(str(tmp_path)), recalibrated_tree(scheme, followed)
+    plain, recalibrated = pruned(tree, scheme), pruned(tree, followed)
+    for trial in (plain.baseline, plain, recalibrated):
+        run_trial(trial, store, data)
+    assert store.result(recalibrated.key)["epochs"] == epochs == recalibrated.round.epochs
+    before, after = weights(store, plain), weights(store, recalibrated)
+    changed = {name for name in before if not (before[name] == after[name]).all()}
+    assert changed and all(is_statistic(name) for name in changed)
+    means = {name for name in before if name.endswith("running_mean")}
+    assert means <= changed
+    assert recalibrated.control is not None and recalibrated.control.adjustment == followed
+
+
+def test_recalibrated_statistics_are_the_plain_average_over_clean_batches(data: Dataset, tmp_path: Path) -> None:
+    """Of the first batch norm, whose input no other one touches: by hand, from the batches of 64, 64 and 2 images."""
+    store, tree = Store(str(tmp_path)), recalibrated_tree("bn_recalibrate")
+    trial = next(trial for trial in tree if trial.is_control)
+    for each in (trial.baseline, trial):
+        run_trial(each, store, data)
+    arrays, about = store.load_network(trial.key)
+    order = torch.randperm(130, generator=stream("recalibration", trial.seed, trial.iterations))
+    means, variances = [], []
+    for chosen in order.split(64):
+        images = data.train.images[chosen].double() / 255
+        normalised = (images - torch.tensor(about["mean"])[:, None, None]) / torch.tensor(about["std"])[:, None, None]
+        seen = conv2d(normalised, torch.from_numpy(arrays["body.conv1.weight"]).double(), padding=1)
+        means.append(seen.mean((0, 2, 3)))
+        variances.append(seen.var((0, 2, 3), correction=1))
+    assert arrays["body.bn1.num_batches_tracked"] == 3
+    for name, expected in {"running_mean": means, "running_var": variances}.items():
+        found = torch.from_numpy(arrays[f"body.bn1.{name}"]).double()
+        torch.testing.assert_close(found, torch.stack(expected).mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_statistics_are_estimated_in_place_and_modes_stay(random_network: Callable[..., Network]) -> None:
+    network = random_network("resnet20")
+    network.body.bn1.train()
+    modes = [module.training for module in network.modules()]
+    momenta = [module.momentum for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    batches = [torch.rand(4, 3, 16, 16, generator=stream("test", number)) for number in range(3)]
+    estimate_statistics(network, iter(batches))
+    once = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    estimate_statistics(network, iter(batches))
+    assert all(torch.equal(tensor, once[name]) for name, tensor in network.state_dict().items())
+    assert [module.training for module in network.modules()] == modes
+    after = [module.momentum for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert after == momenta
 
 
 def test_none_keeps_the_parameters_that_pruning_left(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:

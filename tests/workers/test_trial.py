@@ -35,15 +35,31 @@ PLACES = [
     *product(["resnet20", "mobilenet_v2"], ["filters", "layers", "both"]),
     ("vgg16", "filters"),
 ]
+# ResNet-50's networks are of 90 MB each: one cell a criterion, in full alone.
+OF_RESNET50 = [
+    ("filters", "l1", "none"),
+    ("layers", "expected_abs", "fine_tune"),
+    ("both", "hrank", "scratch_e"),
+    ("layers", "kl_divergence", "fine_tune"),
+    ("both", "pls", "winning_ticket"),
+    ("filters", "random", "scratch_b"),
+]
 
 
 def matrix() -> Iterator[object]:
     """Every combination; those of a design in which all pairs meet run always, the others in full."""
-    adjustments = list(ADJUSTMENTS)
+    composed = [name for name, entry in ADJUSTMENTS.items() if entry.recalibrates and entry.trains_by]
+    adjustments = [name for name in ADJUSTMENTS if name not in composed]
     for (at, place), (number, criterion), adjustment in product(enumerate(PLACES), enumerate(CRITERIA), adjustments):
         is_paired = adjustment == adjustments[(at + number) % len(adjustments)]
         marks = [] if is_paired else [pytest.mark.full]
         yield pytest.param(*place, criterion, adjustment, marks=marks, id="-".join([*place, criterion, adjustment]))
+    criteria = list(CRITERIA)
+    for (at, place), (number, adjustment) in product(enumerate(PLACES), enumerate(composed)):
+        cell = [*place, criteria[(at + number) % len(criteria)], adjustment]
+        yield pytest.param(*cell, marks=[pytest.mark.full], id="-".join(cell))
+    for cell in OF_RESNET50:
+        yield pytest.param("resnet50", *cell, marks=[pytest.mark.full], id="-".join(["resnet50", *cell]))
 
 
 @pytest.fixture(scope="module")

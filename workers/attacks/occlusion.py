@@ -1,5 +1,7 @@
 """A centred black square, drawn in [0, 1] and so before the network's normalisation."""
 
+from collections.abc import Iterator
+
 from torch import Tensor
 
 from sweeps.attacks import Occlusion
@@ -8,17 +10,18 @@ from workers.attacks.subject import Evaluation, Outcome, Subject
 
 def occlusion(subject: Subject, settings: Occlusion) -> Evaluation:
     """Accuracy at each side of the square."""
+    sides = settings.sides_on(subject.side)
+
+    def attacked(batch: slice) -> Iterator[Tensor]:
+        return (occlude(subject.pixels(batch), side) for side in sides)
+
     return Evaluation(
-        outcomes=tuple(_outcome(subject, side) for side in settings.sides_on(subject.side)),
+        outcomes=tuple(
+            Outcome("occlusion", float(side), correct)
+            for side, correct in zip(sides, subject.correct_each(attacked), strict=True)
+        ),
         headline_severity=float(settings.headline_on(subject.side)),
     )
-
-
-def _outcome(subject: Subject, side: int) -> Outcome:
-    def attacked(batch: slice) -> Tensor:
-        return occlude(subject.pixels(batch), side)
-
-    return Outcome("occlusion", float(side), subject.correct(attacked))
 
 
 def occlude(images: Tensor, side: int) -> Tensor:

@@ -11,10 +11,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from workers.architectures.network import Network
-from workers.data.dataset import Split
+from workers.data.split import LabelledImages
 
-# Fixed, because the last bits of a convolution may depend on it.
+# Fixed, because the last bits of a convolution may depend on it; fewer of images so large that gradients take long.
 BATCH = 250
+BATCH_OF_LARGE = 50
+LARGE_SIDE = 65
 # Below this, a gradient of the loss with respect to an image counts as none: fp32 has nothing left to follow.
 VANISHING = 1e-12
 
@@ -30,12 +32,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an attack found. ``measures`` are columns of ``trials``; ``source`` says where attacked images come from."""
+    """What an attack found. ``measures`` are columns of ``trials``; ``source`` says where attacked images come from.
+
+    ``headline_severity``: None where all severities count. ``headline``: it in words, where these depend on the images
+    and the settings alone cannot give them.
+    """
 
     outcomes: tuple[Outcome, ...]
-    headline_severity: float
+    headline_severity: float | None
     measures: dict[str, float] = field(default_factory=dict)
     source: str = ""
+    headline: str = ""
 
 
 class Subject:
@@ -45,62 +52,97 @@ class Subject:
     """
 
     def __init__(
-        self, network: Network, test: Split, test_fingerprint: str, check_stop: Callable[[], None] = lambda: None
+        self,
+        network: Network,
+        test: LabelledImages,
+        test_fingerprint: str,
+        check_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self.network = network.eval().requires_grad_(False)
-        self.images = test.images
+        self.test = test
         self.labels = test.labels
         self.test_fingerprint = test_fingerprint
         self._check_stop = check_stop
+        self._last: tuple[slice, Tensor] | None = None
+
+    def check_stop(self) -> None:
+        """Called by attacks that take long over a batch; raises where an end is asked for."""
+        self._check_stop()
 
     @property
     def side(self) -> int:
         """Height and width of the images in pixels."""
-        return int(self.images.shape[-1])
+        return self.test.side
 
     def batches(self) -> Iterator[slice]:
         """The test images in order, as slices; an end that is asked for comes between two."""
-        for start in range(0, len(self.labels), BATCH):
+        size = BATCH if self.side < LARGE_SIDE else BATCH_OF_LARGE
+        for start in range(0, len(self.labels), size):
             self._check_stop()
-            yield slice(start, start + BATCH)
+            yield slice(start, start + size)
 
     def pixels(self, batch: slice) -> Tensor:
         """A batch of the clean images, float32 in [0, 1]."""
-        return self.images[batch].float().div_(255)
+        return self.levels(batch).float().div_(255)
+
+    def levels(self, batch: slice) -> Tensor:
+        """A batch of the clean images, uint8, not to be changed. The last one is kept: streamed, reading takes long."""
+        if self._last is None or self._last[0] != batch:
+            self._last = (batch, self.test.read(batch))
+        return self._last[1]
 
     def correct(self, attacked: Callable[[slice], Tensor]) -> NDArray[np.bool_]:
         """Which images the network gets right when ``attacked`` gives a batch's pixels, float32 in [0, 1]."""
-        with torch.inference_mode():
-            return _joined(self.network(attacked(batch)).argmax(1) == self.labels[batch] for batch in self.batches())
+        (correct,) = self.correct_each(lambda batch: (attacked(batch),))
+        return correct
 
-    @cached_property
-    def logits(self) -> Tensor:
-        """Of the clean images: (N, classes)."""
-        with torch.inference_mode():
-            return torch.cat([self.network(self.pixels(batch)) for batch in self.batches()])
+    def correct_each(self, attacked: Callable[[slice], Iterable[Tensor]]) -> list[NDArray[np.bool_]]:
+        """The same for each of several attacks, whose pixels ``attacked`` gives one after the other.
 
-    @cached_property
-    def _gradient(self) -> tuple[Tensor, NDArray[np.bool_]]:
-        signs, vanishing = [], []
-        with torch.inference_mode(False), torch.enable_grad():  # also where an attack asks while it only classifies
+        So a batch is read once for all of them.
+        """
+        parts = []
+        with torch.inference_mode():
             for batch in self.batches():
-                images = self.pixels(batch).requires_grad_()
-                # The sum, so that an image's gradient does not depend on the size of its batch.
-                loss = cross_entropy(self.network(images), self.labels[batch], reduction="sum")
-                (gradient,) = torch.autograd.grad(loss, images)
-                signs.append(gradient.sign().to(torch.int8))
-                vanishing.append(gradient.abs().amax((1, 2, 3)) < VANISHING)
-        return torch.cat(signs), _joined(vanishing)
+                parts.append([self._correct_batch(images, batch) for images in attacked(batch)])
+        return [_joined(of_one) for of_one in zip(*parts, strict=True)]
 
-    @property
-    def gradient_signs(self) -> Tensor:
-        """Sign of the cross-entropy's gradient with respect to each pixel: int8 (N, 3, H, W), clean images."""
-        return self._gradient[0]
+    def _correct_batch(self, images: Tensor, batch: slice) -> Tensor:
+        self._check_stop()
+        return self.network(images).argmax(1) == self.labels[batch]
+
+    def gradient_signs(self, batch: slice) -> Tensor:
+        """Sign of the cross-entropy's gradient with respect to each pixel of a batch's clean images: int8."""
+        kept = self._gradients[0] if self.test.holds_pixels else None
+        return _signs(self._gradient(batch)) if kept is None else kept[batch]
 
     @property
     def vanishing(self) -> NDArray[np.bool_]:
         """Which images have no gradient to follow: every component below ``VANISHING``."""
-        return self._gradient[1]
+        return self._gradients[1]
+
+    @cached_property
+    def _gradients(self) -> tuple[Tensor | None, NDArray[np.bool_]]:
+        """The signs of all images, which are kept where their pixels are; and which gradients vanish."""
+        signs, vanishing = [], []
+        for batch in self.batches():
+            gradient = self._gradient(batch)
+            vanishing.append(gradient.abs().amax((1, 2, 3)) < VANISHING)
+            if self.test.holds_pixels:
+                signs.append(_signs(gradient))
+        return torch.cat(signs) if signs else None, _joined(vanishing)
+
+    def _gradient(self, batch: slice) -> Tensor:
+        with torch.inference_mode(False), torch.enable_grad():  # also where an attack asks while it only classifies
+            images = self.pixels(batch).requires_grad_()
+            # The sum, so that an image's gradient does not depend on the size of its batch.
+            loss = cross_entropy(self.network(images), self.labels[batch], reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, images)
+        return gradient
+
+
+def _signs(gradient: Tensor) -> Tensor:
+    return gradient.sign().to(torch.int8)
 
 
 def _joined(parts: Iterable[Tensor]) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 import numpy as np
 from torchvision.datasets import CIFAR10
 
-from sweeps.datasets import Cifar10
+from sweeps.datasets import Cifar10, Cifar100
 from sweeps.errors import DataError
 from workers.data.dataset import Dataset, make_dataset
 
@@ -14,14 +14,19 @@ def load(settings: Cifar10) -> Dataset:
     Raises:
         DataError: the files are not below ``root``, or not as published, and ``download`` is not set.
     """
+    return load_cifar(settings, CIFAR10)
+
+
+def load_cifar(settings: Cifar10 | Cifar100, published: type[CIFAR10]) -> Dataset:
+    """The data set that torchvision's class ``published`` reads below ``settings.root``. Raises as ``load`` does."""
     try:
-        train, test = (CIFAR10(settings.root, train=train, download=settings.download) for train in (True, False))
+        train, test = (published(settings.root, train=train, download=settings.download) for train in (True, False))
     except (RuntimeError, OSError) as error:
         if settings.download:
-            raise DataError(f"cifar10: could not be downloaded to {settings.root}: {error}") from None
+            raise DataError(f"{settings.name}: could not be downloaded to {settings.root}: {error}") from None
         raise DataError(
-            f"cifar10: not found below {settings.root}; set dataset.root to where cifar-10-batches-py lies, "
-            "or dataset.download=true"
+            f"{settings.name}: not found below {settings.root}; set dataset.root to where {published.base_folder} "
+            "lies, or dataset.download=true"
         ) from None
     return make_dataset(
         settings,

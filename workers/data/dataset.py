@@ -1,97 +1,75 @@
-"""A data set as a trial uses it: all pixels as one uint8 tensor on the trial's device."""
+"""A data set as a trial uses it, and the checks that every reader shares."""
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from sweeps.catalogue import DATASETS, resolve
 from sweeps.datasets import MINIMUM_SIDE, DatasetSettings
 from sweeps.errors import DataError
+from workers.data.split import Channels, LabelledImages, Split
 
-# The halves are drawn once for each number of test images, and never again: see ``selection_half``.
-_HALVES_SEED = 20210702
-
-
-@dataclass(frozen=True)
-class Split:
-    """``images``: uint8 (N, 3, H, W) with H == W; ``labels``: int64 (N,) in [0, classes)."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device) -> "Split":
-        return Split(self.images.to(device), self.labels.to(device))
+__all__ = ["Dataset", "LabelledImages", "Split", "check_labels", "make_dataset"]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The training and the test images of ``len(classes)`` classes."""
+    """The training and the test images of ``len(classes)`` classes.
+
+    ``settings`` are those of a data set that is streamed: other processes open it by them.
+    """
 
     name: str
-    train: Split
-    test: Split
+    train: LabelledImages
+    test: LabelledImages
     classes: tuple[str, ...]
+    settings: DatasetSettings | None = None
 
     @property
     def side(self) -> int:
         """Height and width of the images in pixels."""
-        return int(self.train.images.shape[-1])
+        return self.train.side
 
     @property
     def device(self) -> torch.device:
-        return self.train.images.device
+        return self.train.device
 
     def to(self, device: torch.device) -> "Dataset":
         """The same data set with its pixels on ``device``."""
-        return Dataset(self.name, self.train.to(device), self.test.to(device), self.classes)
+        return replace(self, train=self.train.to(device), test=self.test.to(device))
 
-    def channel_statistics(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-        """Mean and standard deviation of each channel of the training images, in [0, 1], to four decimals.
-
-        From the histogram of the levels, so that it is exact and the same everywhere.
-        """
-        levels = np.arange(256) / 255
-        means, deviations = [], []
-        for channel in range(3):
-            pixels = self.train.images[:, channel].flatten().cpu().numpy()
-            share = np.bincount(pixels, minlength=256) / pixels.size
-            mean = float(share @ levels)
-            means.append(round(mean, 4))
-            deviations.append(max(round(float(np.sqrt(share @ (levels - mean) ** 2)), 4), 1e-4))
-        return (means[0], means[1], means[2]), (deviations[0], deviations[1], deviations[2])
+    def channel_statistics(self) -> tuple[Channels, Channels]:
+        """Mean and standard deviation of each channel of the training images, in [0, 1], to normalise by."""
+        return self.train.channel_statistics()
 
     def arrays(self) -> dict[str, Any]:
-        """The data set as plain arrays, as they go to other processes without a copy."""
+        """The data set as it goes to other processes: plain arrays, without a copy; where streamed, its settings."""
+        if self.settings is not None:
+            return {"settings": self.settings}
         splits = {"train": self.train, "test": self.test}
-        pixels = {name: (split.images.numpy(), split.labels.numpy()) for name, split in splits.items()}
+        pixels = {name: (split.read(slice(None)).numpy(), split.labels.numpy()) for name, split in splits.items()}
         return {"name": self.name, "classes": self.classes, **pixels}
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, Any]) -> "Dataset":
-        """What ``arrays`` gave; the pixels are shared and not copied."""
+        """What ``arrays`` gave; the pixels are shared and not copied.
+
+        Raises:
+            DataError: a streamed data set does not lie on this machine, or not where it lay on the first.
+        """
+        if "settings" in arrays:
+            settings: DatasetSettings = arrays["settings"]
+            opened: Dataset = resolve(DATASETS[settings.name].code)(settings)
+            return opened
         with warnings.catch_warnings():  # shared memory is read-only, and nothing here writes to pixels
             warnings.filterwarnings("ignore", message=".*not writable.*")
             train, test = (Split(*(torch.from_numpy(array) for array in arrays[name])) for name in ("train", "test"))
         return Dataset(arrays["name"], train, test, tuple(arrays["classes"]))
-
-
-def selection_half(images: int) -> NDArray[np.bool_]:
-    """Which test images are for choosing, bool (images,); the others are for reporting.
-
-    It depends on the number of test images alone: the same half for every trial, seed and sweep.
-    """
-    order = np.random.Generator(np.random.PCG64(_HALVES_SEED)).permutation(images)
-    chosen = np.zeros(images, dtype=bool)
-    chosen[order[: images // 2]] = True
-    return chosen
 
 
 def make_dataset(
@@ -105,10 +83,9 @@ def make_dataset(
     Raises:
         DataError: images that are not square, too small or of unequal sizes in train and test; labels out of range.
     """
-    for what, (images, labels) in {"training": train, "test": test}.items():
-        _check(settings.name, what, images, labels, len(classes))
-    if len(classes) < 2:
-        raise DataError(f"{settings.name}: there must be at least two classes, not {len(classes)}")
+    check_labels(settings.name, train[1], test[1], len(classes))
+    for what, (images, _) in {"training": train, "test": test}.items():
+        _check_images(settings.name, what, images)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DataError(
             f"{settings.name}: training images are {_size(train[0])} pixels and test images {_size(test[0])}; "
@@ -122,18 +99,29 @@ def make_dataset(
     )
 
 
-def _check(name: str, what: str, images: NDArray[Any], labels: NDArray[Any], classes: int) -> None:
-    if len(images) < 2:
-        raise DataError(f"{name}: {len(images)} {what} images; there must be at least two")
+def check_labels(name: str, train: NDArray[Any], test: NDArray[Any], classes: int) -> None:
+    """Checks the labels (N,) of both splits.
+
+    Raises:
+        DataError: fewer than two images or classes, or a label that is not in [0, ``classes``).
+    """
+    for what, labels in {"training": train, "test": test}.items():
+        if len(labels) < 2:
+            raise DataError(f"{name}: {len(labels)} {what} images; there must be at least two")
+        wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+        if len(wrong):
+            raise DataError(
+                f"{name}: {what} image {wrong[0]} has label {labels[wrong[0]]}; "
+                f"with {classes} classes labels run from 0 to {classes - 1}"
+            )
+    if classes < 2:
+        raise DataError(f"{name}: there must be at least two classes, not {classes}")
+
+
+def _check_images(name: str, what: str, images: NDArray[Any]) -> None:
     height, width = images.shape[1:3]
     if height != width or height < MINIMUM_SIDE:
         raise DataError(f"{name}: {what} images are {_size(images)} pixels; squares from {MINIMUM_SIDE} up are needed")
-    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(wrong):
-        raise DataError(
-            f"{name}: {what} image {wrong[0]} has label {labels[wrong[0]]}; "
-            f"with {classes} classes labels run from 0 to {classes - 1}"
-        )
 
 
 def _size(images: NDArray[Any]) -> str:

@@ -18,7 +18,7 @@ def decode_images(encoded: Iterable[tuple[str, bytes]]) -> NDArray[np.uint8]:
     """
     images: list[NDArray[np.uint8]] = []
     for name, content in encoded:
-        image = _decode(name, content)
+        image = np.asarray(decode_image(name, content))
         if images and image.shape != images[0].shape:
             first = images[0].shape
             raise DataError(
@@ -29,9 +29,10 @@ def decode_images(encoded: Iterable[tuple[str, bytes]]) -> NDArray[np.uint8]:
     return np.stack(images) if images else np.zeros((0, 0, 0, 3), dtype=np.uint8)
 
 
-def _decode(name: str, content: bytes) -> NDArray[np.uint8]:
+def decode_image(name: str, content: bytes) -> Image.Image:
+    """The picture of one file's content, in RGB. Raises: DataError where it is none, with its ``name``."""
     try:
         with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert("RGB"))
+            return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # as Pillow's readers raise
         raise DataError(f"{name}: cannot be decoded: {error}") from None

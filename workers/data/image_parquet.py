@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from sweeps.datasets import ImageParquet
+from sweeps.datasets import Imagenet, ImageParquet
 from sweeps.errors import DataError
 from sweeps.fingerprints import parquet_files
 from workers.data.dataset import Dataset, make_dataset
@@ -26,17 +26,25 @@ def load(settings: ImageParquet) -> Dataset:
     train_files = parquet_files(settings.train, "dataset.train")
     train = _read(train_files)
     test = _read(parquet_files(settings.test, "dataset.test"))
-    names = _class_names(train_files[0])
-    count = settings.classes or (len(names) if names else _count_classes(train[1]))
-    classes = names if names and len(names) == count else [str(label) for label in range(count)]
-    return make_dataset(settings, train, test, classes)
+    return make_dataset(settings, train, test, name_classes(settings, train_files[0], train[1]))
 
 
-def _count_classes(labels: NDArray[np.int64]) -> int:
+def name_classes(settings: ImageParquet | Imagenet, file: str, labels: NDArray[np.int64]) -> list[str]:
+    """The names of the classes that a training file notes; where it notes none, or not as many, their numbers.
+
+    Raises:
+        DataError: neither the settings nor the file say how many there are, and the largest of ``labels`` cannot.
+    """
+    names = _noted_names(file)
+    count = settings.classes or len(names) or _count_classes(settings.name, labels)
+    return names if len(names) == count else [str(label) for label in range(count)]
+
+
+def _count_classes(name: str, labels: NDArray[np.int64]) -> int:
     """One more than the largest label. Raises: DataError where that is more than there are images."""
     largest = int(labels.max(initial=0))
     if largest >= max(len(labels), 1):
-        raise DataError(f"image_parquet: label {largest} among {len(labels)} training images; set dataset.classes")
+        raise DataError(f"{name}: label {largest} among {len(labels)} training images; set dataset.classes")
     return largest + 1
 
 
@@ -49,6 +57,17 @@ def _read(files: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def _columns(file: str) -> tuple[pa.ChunkedArray, NDArray[np.int64]]:
     """The image column and the labels of one file."""
+    image, label = find_columns(file)
+    table = read_columns(file, [image, label])
+    return table.column(image), labels_of(file, table.column(label))
+
+
+def find_columns(file: str) -> tuple[str, str]:
+    """The names of a file's column of images and of its column of labels.
+
+    Raises:
+        DataError: it is no Parquet file, or does not have both.
+    """
     try:
         schema = pq.read_schema(file)
     except (pa.ArrowInvalid, OSError) as error:
@@ -60,13 +79,22 @@ def _columns(file: str) -> tuple[pa.ChunkedArray, NDArray[np.int64]]:
             f"{file}: has no column of images ({{bytes, path}}) or none of integer labels ({', '.join(LABEL_NAMES)}); "
             f"its columns are {', '.join(schema.names)}"
         )
+    return image, label
+
+
+def read_columns(file: str, names: Sequence[str]) -> pa.Table:
+    """These columns of a file, whole. Raises: DataError where it is damaged."""
     try:
-        table = pq.read_table(file, columns=[image, label])
+        return pq.read_table(file, columns=list(names))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{file}: is damaged: {error}") from None
-    if table.column(label).null_count:
+
+
+def labels_of(file: str, column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A column of labels as numbers. Raises: DataError where one is missing."""
+    if column.null_count:
         raise DataError(f"{file}: has rows without a label")
-    return table.column(image), table.column(label).to_numpy().astype(np.int64)
+    return column.to_numpy().astype(np.int64)
 
 
 def _holds_images(type_: pa.DataType) -> bool:
@@ -86,7 +114,7 @@ def _encoded(file: str, pictures: pa.ChunkedArray) -> Iterator[tuple[str, bytes]
             row += 1
 
 
-def _class_names(file: str) -> list[str]:
+def _noted_names(file: str) -> list[str]:
     """The class names that Hugging Face notes in a file's metadata, or none."""
     metadata = pq.read_schema(file).metadata or {}
     try:

@@ -108,4 +108,4 @@ def _sample(work: Work) -> Sample:
     order = torch.randperm(len(split), generator=stream("scoring", trial.seed))
     chosen = order[: trial.round.scoring_images].to(split.labels.device)
     draw = int(torch.randint(2**31, (), generator=stream("random scores", trial.seed, trial.iterations)))
-    return Sample(split.images[chosen], split.labels[chosen], len(work.data.classes), draw)
+    return Sample(split.read(chosen), split.labels[chosen], len(work.data.classes), draw)

@@ -1,15 +1,44 @@
 """The adjustment schemes: what is done to a network's parameters after pruning, on clean training images only."""
 
+from collections.abc import Iterator
+
+from torch import Tensor
+
 from results_store.documents import Epoch
+from sweeps.catalogue import ADJUSTMENTS, resolve
 from workers.architectures.network import Network, reinitialise
 from workers.pruning.reduction import reduce_to
 from workers.streams import stream
 from workers.training.baseline import load_snapshot
+from workers.training.batch_norm import estimate_statistics
 from workers.training.checkpoint import Checkpoint
-from workers.training.loop import train
+from workers.training.loop import clean_batches, train
 from workers.work import Work
 
 Adjusted = tuple[Network, list[Epoch]]
+
+
+def adjust(network: Network, work: Work) -> Adjusted:
+    """The trial's adjustment: its scheme, and the recalibration of batch norm where the adjustment has one.
+
+    Returns:
+        the adjusted network, and the history of the epochs that the scheme trained.
+    """
+    entry = ADJUSTMENTS[work.trial.adjustment]
+    network, history = resolve(entry.code)(network, work)
+    if entry.recalibrates:
+        estimate_statistics(network, _recalibration_images(work))
+    return network, history
+
+
+def _recalibration_images(work: Work) -> Iterator[Tensor]:
+    """All training images, in batches of the round's size and in an order of their own: files are sorted by class."""
+    training = work.trial.round.training
+    assert training is not None
+    generator = stream("recalibration", work.trial.seed, work.trial.iterations)
+    for images, _ in clean_batches(work, training.batch_size, generator):
+        work.check_stop()
+        yield images
 
 
 def leave(network: Network, work: Work) -> Adjusted:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from results_store.documents import Epoch
 from sweeps.trial import snapshot_key
 from workers.architectures.network import Network, NetworkSpec, new_network, rebuild_network
-from workers.architectures.weights_file import load_weights, read_weights_file
+from workers.architectures.pretrained import read_weights
+from workers.architectures.weights_file import load_weights
 from workers.runtime import place
 from workers.streams import stream
 from workers.tensors import state_arrays, to_tensors
@@ -18,12 +19,12 @@ def make_baseline(work: Work) -> tuple[Network, list[Epoch]]:
     """The baseline that the trial describes, and its training's history.
 
     Raises:
-        WeightsError: the weights file is of another architecture.
+        DataError: the weights cannot be had, or are of another architecture.
     """
     network = _new(work)
-    weights = work.trial.conditions.weights
+    weights = work.trial.weights
     if work.trial.round.weights_sha256 is not None:
-        load_weights(network, read_weights_file(weights or ""))
+        load_weights(network, read_weights(weights or "", work.trial.architecture))
         return place(network, work.data.device), []
     checkpoint = Checkpoint(work.store, work.trial.key)
     return network, _train(network, work, checkpoint=checkpoint)

@@ -9,13 +9,14 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from results_store.documents import Epoch
+from sweeps.catalogue import RECIPES, resolve
 from sweeps.language import Training
 from workers.architectures.network import Network
-from workers.data.augmentation import augment
-from workers.data.dataset import Split
+from workers.data.split import LabelledImages
 from workers.runtime import place
 from workers.streams import stream
 from workers.training.checkpoint import Checkpoint
+from workers.training.dynamics import Observer
 from workers.training.schedule import learning_rate
 from workers.work import Stopped, TrialError, Work
 
@@ -35,7 +36,8 @@ def train(
     """Trains ``network`` in place on the work's training images and returns its history.
 
     Args:
-        training: its ``epochs`` set the schedule's length; the random streams come from seed, iteration and epoch.
+        training: its ``epochs`` set the schedule's length, its ``recipe`` what is made of each batch; the random
+            streams come from seed, iteration and epoch.
         first_epoch: epochs of the schedule that lie behind the network already.
         last_epoch: where to end; left out, at the schedule's end.
         after_epoch: called with the epochs done so far (``first_epoch`` at the start) and the network.
@@ -54,12 +56,15 @@ def train(
         nesterov=training.nesterov,
         weight_decay=training.weight_decay,
     )
+    observer = _observer(network, training, work)  # before the checkpoint: it remembers where training began
     history = checkpoint.restore(network, optimizer) if checkpoint else []
     if not history:
         after_epoch(first_epoch, network)
     end = (training.epochs or 0) if last_epoch is None else last_epoch
     for epoch in range(first_epoch + len(history), end):
         history.append(_train_epoch(network, optimizer, training, work, epoch))
+        if observer is not None:
+            history[-1].update(observer.figures())
         after_epoch(epoch + 1, network)
         work.progress({"stage": "epoch", "epoch": epoch + 1, "epochs": training.epochs, **history[-1]})
         stopping = work.should_stop()
@@ -78,14 +83,18 @@ def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Trainin
     losses = torch.zeros((), dtype=torch.float64, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     seen, images_of_epoch = 0, len(work.data.train)
-    for images, labels in _batches(work, training, epoch):
+    prepare = resolve(RECIPES[training.recipe].code)
+    # Apart from the batches' stream: by whatever recipe, siblings see the same images in the same order.
+    draws = stream("recipe", work.trial.seed, work.trial.iterations, epoch)
+    for images, labels in batches(work, training, stream("training", work.trial.seed, work.trial.iterations, epoch)):
         rate = learning_rate(training, epoch + seen / images_of_epoch)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
         with mixed:
-            logits = network(images)
-            loss = cross_entropy(logits, labels, label_smoothing=training.label_smoothing)
+            shown, targets = prepare(network, images, labels, training, draws)
+            logits = network(shown)
+            loss = cross_entropy(logits, targets, label_smoothing=training.label_smoothing)
         loss.backward()
         optimizer.step()
         losses += loss.detach().double() * len(labels)
@@ -103,15 +112,34 @@ def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Trainin
     }
 
 
-def _batches(work: Work, training: Training, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of one epoch, images in [0, 1]. Siblings see the same ones in the same order."""
-    split: Split = work.data.train
-    trial = work.trial
-    generator = stream("training", trial.seed, trial.iterations, epoch)
-    order = torch.randperm(len(split), generator=generator).to(split.labels.device)
-    padding = work.data.side // 8 if training.crop_padding is None else training.crop_padding
-    for chosen in order.split(training.batch_size):
-        if len(chosen) == 1:  # batch norm has no variance of one image
-            continue
-        images = augment(split.images[chosen], padding=padding, flip=bool(training.flip), generator=generator)
-        yield images.float().div_(255), split.labels[chosen]
+def _observer(network: Network, training: Training, work: Work) -> Observer | None:
+    """What takes the training's dynamics, if the sweep asks for them.
+
+    Its batches depend on the seed and not on the iteration: a network and those pruned from it are held to the same.
+    """
+    if not work.trial.round.dynamics:
+        return None
+
+    def fixed_batches() -> Iterator[tuple[Tensor, Tensor]]:
+        return clean_batches(work, training.batch_size, stream("dynamics", work.trial.seed))
+
+    return Observer(network, fixed_batches, training.label_smoothing)
+
+
+def clean_batches(work: Work, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """The training images once, in batches as training has them, as they are evaluated and so without augmentation."""
+    split = work.data.train
+    for chosen in _epoch(split, batch_size, generator):
+        yield split.read(chosen).float().div_(255), split.labels[chosen]
+
+
+def batches(work: Work, training: Training, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """The training images once, in random order: images in [0, 1], augmented, and labels."""
+    split = work.data.train
+    for chosen in _epoch(split, training.batch_size, generator):
+        yield split.training_batch(chosen, training, generator), split.labels[chosen]
+
+
+def _epoch(split: LabelledImages, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """The indices of each batch of an epoch, without a last batch of one: batch norm has no variance of one image."""
+    return (chosen for chosen in split.order(generator).split(batch_size) if len(chosen) > 1)

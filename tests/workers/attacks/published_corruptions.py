@@ -1,7 +1,7 @@
 """The 15 corruptions as published: one image at a time, in NumPy, SciPy, scikit-image, OpenCV and Pillow.
 
-An oracle for tests, with CIFAR-10-C's constants. Images are uint8 (H, H, 3); ``numbers`` gives an image's
-random numbers as ``workers.attacks.corruptions.draws.Draws`` does, but for one image and as arrays.
+An oracle for tests, with the constants of CIFAR-10-C or of ImageNet-C. Images are uint8 (H, H, 3); ``numbers`` gives
+an image's random numbers as ``workers.attacks.corruptions.draws.Draws`` does, but for one image and as arrays.
 """
 
 import io
@@ -20,6 +20,7 @@ from scipy import ndimage
 from skimage import color, filters
 
 Array = NDArray[Any]
+Constants = dict[str, list[Any]]
 
 
 class Numbers(Protocol):
@@ -46,25 +47,81 @@ class FreshNumbers:
         return self._generator.poisson(rates)
 
 
-def publish(image: Array, kind: str, severity: int, numbers: Numbers) -> Array:
+CIFAR10_C: Constants = {
+    "gaussian_noise": [0.04, 0.06, 0.08, 0.09, 0.10],
+    "shot_noise": [500, 250, 100, 75, 50],
+    "impulse_noise": [0.01, 0.02, 0.03, 0.05, 0.07],
+    "defocus_blur": [(0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)],
+    "glass_blur": [(0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)],
+    "motion_blur": [(6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)],
+    "zoom_blur": [np.arange(1, end, 0.01) for end in (1.06, 1.11, 1.16, 1.21, 1.26)],
+    "snow": [
+        (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
+        (0.1, 0.2, 1, 0.5, 10, 4, 0.9),
+        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+    ],
+    "frost": [(1, 0.2, 0.2), (1, 0.3, 0.2), (0.9, 0.4, 0.2), (0.85, 0.4, 0.2), (0.75, 0.45, 0.2)],
+    "fog": [(0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)],
+    "brightness": [0.05, 0.1, 0.15, 0.2, 0.3],
+    "contrast": [0.75, 0.5, 0.4, 0.3, 0.15],
+    "elastic_transform": [(0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)],
+    "pixelate": [0.95, 0.9, 0.85, 0.75, 0.65],
+    "jpeg_compression": [80, 65, 58, 50, 40],
+}
+# Frost's third number is the photographs' scale; elastic_transform's are shares of the side, as ImageNet-C's 244 / 224.
+IMAGENET_C: Constants = {
+    "gaussian_noise": [0.08, 0.12, 0.18, 0.26, 0.38],
+    "shot_noise": [60, 25, 12, 5, 3],
+    "impulse_noise": [0.03, 0.06, 0.09, 0.17, 0.27],
+    "defocus_blur": [(3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)],
+    "glass_blur": [(0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)],
+    "motion_blur": [(10, 3), (15, 5), (15, 8), (15, 12), (20, 15)],
+    "zoom_blur": [
+        np.arange(1, end, step) for end, step in [(1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)]
+    ],
+    "snow": [
+        (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+        (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+        (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+        (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+        (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+    ],
+    "frost": [(1, 0.4, 1), (0.8, 0.6, 1), (0.7, 0.7, 1), (0.65, 0.7, 1), (0.6, 0.75, 1)],
+    "fog": [(1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)],
+    "brightness": [0.1, 0.2, 0.3, 0.4, 0.5],
+    "contrast": [0.4, 0.3, 0.2, 0.1, 0.05],
+    "elastic_transform": [
+        (244 / 224 * 2, 244 / 224 * 0.7, 244 / 224 * 0.1),
+        (244 / 224 * 2, 244 / 224 * 0.08, 244 / 224 * 0.2),
+        (244 / 224 * 0.05, 244 / 224 * 0.01, 244 / 224 * 0.02),
+        (244 / 224 * 0.07, 244 / 224 * 0.01, 244 / 224 * 0.02),
+        (244 / 224 * 0.12, 244 / 224 * 0.01, 244 / 224 * 0.02),
+    ],
+    "pixelate": [0.6, 0.5, 0.4, 0.3, 0.25],
+    "jpeg_compression": [25, 18, 15, 10, 7],
+}
+
+
+def publish(image: Array, kind: str, severity: int, numbers: Numbers, constants: Constants = CIFAR10_C) -> Array:
     """The corrupted image; the cast drops fractions of a level."""
-    return np.uint8(PUBLISHED[kind](image, severity - 1, numbers))
+    return np.uint8(PUBLISHED[kind](image, constants[kind][severity - 1], numbers))
 
 
-def gaussian_noise(image: Array, level: int, numbers: Numbers) -> Array:
-    deviation = [0.04, 0.06, 0.08, 0.09, 0.10][level]
+def gaussian_noise(image: Array, constants: Any, numbers: Numbers) -> Array:
     noise = numbers.normal(3, *image.shape[:2]).transpose(1, 2, 0)
-    return np.clip(image / 255.0 + noise * deviation, 0, 1) * 255
+    return np.clip(image / 255.0 + noise * constants, 0, 1) * 255
 
 
-def shot_noise(image: Array, level: int, numbers: Numbers) -> Array:
-    photons = [500, 250, 100, 75, 50][level]
+def shot_noise(image: Array, constants: Any, numbers: Numbers) -> Array:
+    photons = constants
     counts = numbers.poisson(image.transpose(2, 0, 1) / 255.0 * photons).transpose(1, 2, 0)
     return np.clip(counts / photons, 0, 1) * 255
 
 
-def impulse_noise(image: Array, level: int, numbers: Numbers) -> Array:
-    amount = [0.01, 0.02, 0.03, 0.05, 0.07][level]
+def impulse_noise(image: Array, constants: Any, numbers: Numbers) -> Array:
+    amount = constants
     chance = numbers.uniform(0, 1, 3, *image.shape[:2]).transpose(1, 2, 0)
     noisy = image / 255.0
     noisy[chance < amount / 2] = 0
@@ -72,30 +129,32 @@ def impulse_noise(image: Array, level: int, numbers: Numbers) -> Array:
     return noisy * 255
 
 
-def defocus_blur(image: Array, level: int, numbers: Numbers) -> Array:
-    radius, softness = [(0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)][level]
-    y, x = np.mgrid[-8:9, -8:9]
+def defocus_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
+    radius, softness = constants
+    reach, kernel_side = (8, 3) if radius <= 8 else (radius, 5)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     disk = (x**2 + y**2 <= radius**2).astype(np.float32)
-    kernel = cv2.GaussianBlur(disk / disk.sum(), (3, 3), sigmaX=softness)
+    kernel = cv2.GaussianBlur(disk / disk.sum(), (kernel_side, kernel_side), sigmaX=softness)
     return np.clip(cv2.filter2D(image / 255.0, -1, kernel), 0, 1) * 255
 
 
-def glass_blur(image: Array, level: int, numbers: Numbers) -> Array:
-    sigma, rounds = [(0.05, 1), (0.25, 1), (0.4, 1), (0.25, 2), (0.4, 2)][level]
+def glass_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
+    sigma, reach, rounds = constants
     size = len(image)
     pixels = np.uint8(filters.gaussian(image / 255.0, sigma=sigma, channel_axis=-1) * 255)
     for _ in range(rounds):
-        shifts = np.floor(numbers.uniform(-1, 1, 2, size - 2, size - 2)).astype(int)
-        for h in range(size - 1, 1, -1):
-            for w in range(size - 1, 1, -1):
-                dx, dy = shifts[:, h - 2, w - 2]
+        inner = size - 2 * reach
+        shifts = np.floor(numbers.uniform(-reach, reach, 2, inner, inner)).astype(int)
+        for h in range(size - reach, reach, -1):
+            for w in range(size - reach, reach, -1):
+                dx, dy = shifts[:, h - reach - 1, w - reach - 1]
                 # both sides are views, as published
                 pixels[h, w], pixels[h + dy, w + dx] = pixels[h + dy, w + dx], pixels[h, w]
     return np.clip(filters.gaussian(pixels / 255.0, sigma=sigma, channel_axis=-1), 0, 1) * 255
 
 
-def motion_blur(image: Array, level: int, numbers: Numbers) -> Array:
-    radius, sigma = [(6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)][level]
+def motion_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
+    radius, sigma = constants
     return imagemagick_motion_blur(image, radius, sigma, numbers.uniform(-45, 45).item())
 
 
@@ -116,8 +175,8 @@ def imagemagick_motion_blur(image: Array, radius: float, sigma: float, angle: fl
     return np.uint8(np.floor(blurred + 0.5) // 257)
 
 
-def zoom_blur(image: Array, level: int, numbers: Numbers) -> Array:
-    factors = np.arange(1, [1.06, 1.11, 1.16, 1.21, 1.26][level], 0.01)
+def zoom_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
+    factors = constants
     unit = (image / 255.0).astype(np.float32)
     total = np.zeros_like(unit)
     for factor in factors:
@@ -134,14 +193,8 @@ def _clipped_zoom(unit: Array, factor: float) -> Array:
     return zoomed[trim : trim + size, trim : trim + size]
 
 
-def snow(image: Array, level: int, numbers: Numbers) -> Array:
-    mean, deviation, zoom, threshold, radius, sigma, kept = [
-        (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
-        (0.1, 0.2, 1, 0.5, 10, 4, 0.9),
-        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
-        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
-        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
-    ][level]
+def snow(image: Array, constants: Any, numbers: Numbers) -> Array:
+    mean, deviation, zoom, threshold, radius, sigma, kept = constants
     unit = image.astype(np.float32) / np.float32(255)
     flakes = numbers.normal(1, *image.shape[:2])[0] * deviation + mean
     flakes = _clipped_zoom(flakes[..., np.newaxis], zoom)
@@ -153,11 +206,11 @@ def snow(image: Array, level: int, numbers: Numbers) -> Array:
     return np.clip(whitened + layer + np.rot90(layer, k=2), 0, 1) * 255
 
 
-def frost(image: Array, level: int, numbers: Numbers) -> Array:
-    image_weight, frost_weight = [(1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)][level]
+def frost(image: Array, constants: Any, numbers: Numbers) -> Array:
+    image_weight, frost_weight, scale = constants
     which, row, column = numbers.uniform(0, 1, 3)
     names = ["frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"]
-    texture = _frost_texture(names[int(which * 5)])
+    texture = _frost_texture(names[int(which * 5)], scale)
     size = len(image)
     top, left = int(row * (texture.shape[0] - size)), int(column * (texture.shape[1] - size))
     red_green_blue = texture[top : top + size, left : left + size, ::-1]
@@ -165,16 +218,16 @@ def frost(image: Array, level: int, numbers: Numbers) -> Array:
 
 
 @cache
-def _frost_texture(name: str) -> Array:
+def _frost_texture(name: str, scale: float) -> Array:
     spec = find_spec("imagecorruptions")
     assert spec is not None and spec.origin is not None
     texture = cv2.imread(str(Path(spec.origin).parent / "frost" / name))
     assert texture is not None
-    return cv2.resize(texture, (0, 0), fx=0.2, fy=0.2)
+    return cv2.resize(texture, (0, 0), fx=scale, fy=scale)
 
 
-def fog(image: Array, level: int, numbers: Numbers) -> Array:
-    density, decay = [(0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)][level]
+def fog(image: Array, constants: Any, numbers: Numbers) -> Array:
+    density, decay = constants
     unit = image / 255.0
     size = len(image)
     clouds = _plasma(2 ** math.ceil(math.log2(size)), decay, numbers)[:size, :size, np.newaxis]
@@ -203,23 +256,21 @@ def _plasma(size: int, decay: float, numbers: Numbers) -> Array:
     return heights / heights.max()
 
 
-def brightness(image: Array, level: int, numbers: Numbers) -> Array:
+def brightness(image: Array, constants: Any, numbers: Numbers) -> Array:
     hue_saturation_value = color.rgb2hsv(image / 255.0)
-    added = [0.05, 0.1, 0.15, 0.2, 0.3][level]
-    hue_saturation_value[..., 2] = np.clip(hue_saturation_value[..., 2] + added, 0, 1)
+    hue_saturation_value[..., 2] = np.clip(hue_saturation_value[..., 2] + constants, 0, 1)
     return np.clip(color.hsv2rgb(hue_saturation_value), 0, 1) * 255
 
 
-def contrast(image: Array, level: int, numbers: Numbers) -> Array:
+def contrast(image: Array, constants: Any, numbers: Numbers) -> Array:
     unit = image / 255.0
     mean = unit.mean(axis=(0, 1), keepdims=True)
-    return np.clip((unit - mean) * [0.75, 0.5, 0.4, 0.3, 0.15][level] + mean, 0, 1) * 255
+    return np.clip((unit - mean) * constants + mean, 0, 1) * 255
 
 
-def elastic_transform(image: Array, level: int, numbers: Numbers) -> Array:
+def elastic_transform(image: Array, constants: Any, numbers: Numbers) -> Array:
     size = len(image)
-    shares = [(0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)]
-    alpha, sigma, shift = (size * share for share in shares[level])
+    alpha, sigma, shift = (size * share for share in constants)
     unit = image.astype(np.float32) / np.float32(255)
     centre, square = size // 2, size // 3
     points = np.float32(
@@ -242,20 +293,20 @@ def elastic_transform(image: Array, level: int, numbers: Numbers) -> Array:
     return np.clip(np.stack(channels, axis=-1), 0, 1) * 255
 
 
-def pixelate(image: Array, level: int, numbers: Numbers) -> Array:
+def pixelate(image: Array, constants: Any, numbers: Numbers) -> Array:
     size = len(image)
-    small = int(size * [0.95, 0.9, 0.85, 0.75, 0.65][level])
+    small = int(size * constants)
     shrunk = Image.fromarray(image).resize((small, small), Image.Resampling.BOX)
     return np.asarray(shrunk.resize((size, size), Image.Resampling.BOX))
 
 
-def jpeg_compression(image: Array, level: int, numbers: Numbers) -> Array:
+def jpeg_compression(image: Array, constants: Any, numbers: Numbers) -> Array:
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=[80, 65, 58, 50, 40][level])
+    Image.fromarray(image).save(file, "JPEG", quality=constants)
     return np.asarray(Image.open(file))
 
 
-PUBLISHED: dict[str, Callable[[Array, int, Numbers], Array]] = {
+PUBLISHED: dict[str, Callable[[Array, Any, Numbers], Array]] = {
     "gaussian_noise": gaussian_noise,
     "shot_noise": shot_noise,
     "impulse_noise": impulse_noise,

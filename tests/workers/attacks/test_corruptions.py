@@ -1,10 +1,12 @@
 """The corruptions against their published definition, and what holds whatever the definition."""
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from workers.attacks.corruptions import corrupt as corrupt_module
@@ -15,7 +17,15 @@ from workers.attacks.corruptions.draws import Draws
 for oracle in ("cv2", "scipy", "skimage", "imagecorruptions"):
     pytest.importorskip(oracle, reason=f"the published definition needs {oracle}, which is not installed")
 
-from published_corruptions import FreshNumbers, publish  # noqa: E402
+import imagecorruptions.corruptions as package  # noqa: E402
+from published_corruptions import (  # noqa: E402
+    CIFAR10_C,
+    IMAGENET_C,
+    Constants,
+    FreshNumbers,
+    Numbers,
+    publish,
+)
 
 SEVERITIES = (1, 2, 3, 4, 5)
 NOT_RANDOM = ("defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression")
@@ -29,7 +39,9 @@ MAY_DIFFER_BY_ONE = {
     "contrast": 0.005,
     "elastic_transform": 0.001,
 }
-# With the published constants, the distortion of these does not rise with every step of severity.
+# The package's frost is of six photographs, a tenth larger, and its elastic transform one of its own.
+NOT_IN_THE_PACKAGE = ("frost", "elastic_transform")
+# With CIFAR-10-C's constants, the distortion of these does not rise with every step of severity.
 NOT_STEADY = ("glass_blur", "motion_blur", "snow", "frost", "elastic_transform", "pixelate")
 
 
@@ -59,10 +71,12 @@ class OurNumbers:
         return self._draws.poisson(torch.from_numpy(rates)[None])[0].numpy()
 
 
-def published(images: Tensor, kind: str, severity: int, numbers: Callable[[int], object]) -> Tensor:
+def published(
+    images: Tensor, kind: str, severity: int, numbers: Callable[[int], Numbers], constants: Constants = CIFAR10_C
+) -> Tensor:
     """The published definition of every image; ``numbers`` gives those of an index."""
     pixels = images.permute(0, 2, 3, 1).numpy()
-    made = [publish(image, kind, severity, numbers(index)) for index, image in enumerate(pixels)]
+    made = [publish(image, kind, severity, numbers(index), constants) for index, image in enumerate(pixels)]
     return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2)
 
 
@@ -85,6 +99,61 @@ def test_the_published_definition_holds_at_64_pixels(kind: str) -> None:
     difference = (corrupt(images, kind, 5).int() - expected.int()).abs()
     assert difference.max() <= (kind in MAY_DIFFER_BY_ONE)
     assert (difference > 0).float().mean() <= MAY_DIFFER_BY_ONE.get(kind, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("size", "severity"), [*product([128], SEVERITIES), (224, 5)])
+def test_from_128_pixels_on_the_published_levels_are_those_of_imagenets_constants(
+    kind: str, severity: int, size: int
+) -> None:
+    images = make_images(1, size)
+    expected = published(images, kind, severity, lambda index: OurNumbers(kind, severity, index), IMAGENET_C)
+    difference = (corrupt(images, kind, severity).int() - expected.int()).abs()
+    assert difference.max() <= (kind in MAY_DIFFER_BY_ONE or kind == "defocus_blur")
+    assert (difference > 0).float().mean() <= MAY_DIFFER_BY_ONE.get(kind, 0.001 if kind == "defocus_blur" else 0)
+
+
+def packaged(images: Tensor, kind: str, severity: int) -> Tensor:
+    """ImageNet's corruptions as imagecorruptions-imaug has them, with NumPy's random numbers."""
+    made = []
+    for index, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
+        np.random.seed(index)  # the package draws from NumPy's global state
+        seed = {"seed": index} if kind in ("glass_blur", "impulse_noise") else {}
+        made.append(np.uint8(getattr(package, kind)(Image.fromarray(image), severity, **seed)))
+    return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("kind", NOT_RANDOM)
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_imagenets_constants_are_those_of_the_package(kind: str, severity: int) -> None:
+    images = make_images(2, 224)
+    difference = (corrupt(images, kind, severity).int() - packaged(images, kind, severity).int()).abs()
+    assert difference.max() <= (kind in ("brightness", "defocus_blur", "zoom_blur"))
+    assert difference.float().mean() < 0.1
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in (*NOT_RANDOM, *NOT_IN_THE_PACKAGE)])
+@pytest.mark.parametrize("severity", [1, 3, 5])
+def test_our_numbers_with_imagenets_constants_are_distributed_as_the_packages(kind: str, severity: int) -> None:
+    images = make_images(24, 128)
+    ours = corrupt(images, kind, severity).double() - images
+    theirs = packaged(images, kind, severity).double() - images
+    error = 4 * (ours.mean((1, 2, 3)).std() + theirs.mean((1, 2, 3)).std()) / len(images) ** 0.5
+    assert abs(ours.mean() - theirs.mean()) < max(error, 0.5)
+    assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.05)
+
+
+def test_the_constants_change_at_128_pixels() -> None:
+    small, large = (torch.full((1, 3, size, size), 100, dtype=torch.uint8) for size in (127, 128))
+    assert corrupt(small, "brightness", 5).unique().tolist() == [176]  # 100 / 255 + 0.3, its fraction dropped
+    assert corrupt(large, "brightness", 5).unique().tolist() == [227]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [32, 128])
+def test_a_part_of_a_data_sets_images_is_corrupted_as_it_is_in_the_whole(kind: str, size: int) -> None:
+    images = make_images(3, size)
+    assert torch.equal(corrupt(images[2:], kind, 4, first_index=2), corrupt(images, kind, 4)[2:])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NOT_RANDOM])
@@ -163,19 +232,25 @@ def test_zooming_leaves_no_black_border() -> None:
     assert corrupt(white, "zoom_blur", 5).min() == 255
 
 
-def test_the_published_photographs_are_a_fifth_of_their_size() -> None:
-    sides = [tuple(texture.shape) for texture in frost_textures.frost_textures("package", 32)]
+def test_imagenets_photographs_have_their_own_size() -> None:
+    sides = [tuple(texture.shape) for texture in frost_textures.frost_textures("package", 224, 1.0)]
+    assert sides == [(3, 600, 900), (3, 315, 560), (3, 315, 560), (3, 350, 527), (3, 495, 660)]
+
+
+def test_cifar10s_photographs_are_a_fifth_of_their_size() -> None:
+    sides = [tuple(texture.shape) for texture in frost_textures.frost_textures("package", 32, 0.2)]
     assert sides == [(3, 120, 180), (3, 63, 112), (3, 63, 112), (3, 70, 105), (3, 99, 132)]
 
 
 @pytest.mark.parametrize("size", [32, 96, 224])
 def test_both_sources_give_textures_larger_than_the_image(size: int) -> None:
-    for source in frost_textures.SOURCES:
-        assert all(min(texture.shape[1:]) > size for texture in frost_textures.frost_textures(source, size))
+    for source, scale in product(frost_textures.SOURCES, (0.2, 1.0)):
+        assert all(min(texture.shape[1:]) > size for texture in frost_textures.frost_textures(source, size, scale))
 
 
-def test_generated_frost_resembles_the_photographs() -> None:
-    images = make_images(200, 32)
+@pytest.mark.parametrize(("count", "size"), [(200, 32), (60, 224)])
+def test_generated_frost_resembles_the_photographs(count: int, size: int) -> None:
+    images = make_images(count, size)
     photographed = corrupt(images, "frost", 3).double()
     generated = corrupt(images, "frost", 3, frost_textures="generated").double()
     frost_textures.frost_textures.cache_clear()

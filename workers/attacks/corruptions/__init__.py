@@ -1,1 +1,1 @@
-"""The 15 common corruptions of Hendrycks & Dietterich (ICLR 2019) at CIFAR-10-C's severities."""
+"""The 15 common corruptions of Hendrycks & Dietterich (ICLR 2019): made, or read from their files."""

@@ -1,81 +1,92 @@
-"""The blur family: defocus, glass, motion and zoom blur.
+"""The blur family: defocus, glass, motion and zoom blur."""
 
-The constants are CIFAR-10-C's, severities 1 to 5 (Hendrycks & Dietterich 2019).
-"""
-
+import math
 from collections import Counter
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from workers.attacks.corruptions import motion
 from workers.attacks.corruptions.borders import mirror, nearest
+from workers.attacks.corruptions.constants import Constants
 from workers.attacks.corruptions.draws import Draws
-from workers.attacks.corruptions.filters import correlate, gaussian_blur, gaussian_weights
+from workers.attacks.corruptions.filters import correlate, gaussian_blur, gaussian_weights, smooth
 from workers.attacks.corruptions.pixels import to_levels, to_unit
 from workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
 
-DEFOCUS_RADIUS_AND_SOFTNESS = ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1))
-GLASS_SIGMA_AND_ROUNDS = ((0.05, 1), (0.25, 1), (0.4, 1), (0.25, 2), (0.4, 2))
-MOTION_RADIUS_AND_SIGMA = ((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5))
-ZOOM_FACTORS = tuple(np.arange(1, end, 0.01).tolist() for end in (1.06, 1.11, 1.16, 1.21, 1.26))
+# The disk is drawn on at least so many pixels to each side; the rim of a larger one is softened twice as far.
+DISK_REACH = 8
 
 
-def defocus_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def defocus_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Blur by a disk, the image of a point out of focus."""
-    radius, softness = DEFOCUS_RADIUS_AND_SOFTNESS[severity - 1]
+    radius, softness = constants.blur.defocus[severity - 1]
     return to_levels(correlate(to_unit(images), _disk(radius, softness), mirror))
 
 
 def _disk(radius: float, softness: float) -> Tensor:
-    """A disk's pixels (K, K), summing to one, its rim softened by a 3×3 Gaussian of ``softness`` pixels.
+    """A disk's pixels (K, K), summing to one, its rim softened by a 3×3 or 5×5 Gaussian of ``softness`` pixels.
 
-    In float32, as published: flat areas keep their level only because the sum is a trace more than one.
+    In float32, as published: whether the sum is a trace more or less than one decides what level a flat area keeps.
     """
-    reach = int(radius) + 1
+    reach = max(DISK_REACH, math.ceil(radius))
     offsets = torch.arange(-reach, reach + 1)
     inside = (offsets[:, None] ** 2 + offsets**2 <= radius**2).float()
-    centre, side = gaussian_weights(softness, 1)
-    line = torch.tensor([side, centre, side])
-    return correlate(inside / inside.sum(), line[:, None] * line, nearest)
+    rim = gaussian_weights(softness, 1 if radius <= DISK_REACH else 2)
+    return smooth(inside / inside.sum(), rim, mirror)
 
 
-def glass_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def glass_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Look through structured glass: blur, let every pixel take the place of a neighbour, and blur again.
 
     The published loop means to swap pixels. Its two sides are views of one array, however, and so it copies
-    the neighbour; and as it walks from the bottom right while neighbours lie up and left, no copy sees an
-    earlier one. A round is therefore one gather.
+    the neighbour.
     """
-    sigma, rounds = GLASS_SIGMA_AND_ROUNDS[severity - 1]
+    sigma, reach, rounds = constants.blur.glass[severity - 1]
     blurred = to_levels(gaussian_blur(to_unit(images), sigma, nearest))
     for _ in range(rounds):
-        blurred = _take_neighbours(blurred, draws)
+        blurred = _take_neighbours(blurred, reach, draws)
     return to_levels(gaussian_blur(to_unit(blurred), sigma, nearest))
 
 
-def _take_neighbours(images: Tensor, draws: Draws) -> Tensor:
-    """Each pixel but the first two rows' and columns' becomes itself or a neighbour above, left or both."""
+def _take_neighbours(images: Tensor, reach: int, draws: Draws) -> Tensor:
+    """Each pixel but those near the border becomes one that is −reach … reach − 1 columns and rows away."""
     size = images.shape[-1]
-    column_shift, row_shift = draws.uniform(-1, 1, 2, size - 2, size - 2).floor_().long().unbind(1)
-    moved = torch.arange(2, size, device=images.device)
-    source = torch.arange(size * size, device=images.device).view(size, size).repeat(len(images), 1, 1)
-    source[:, 2:, 2:] = (moved[:, None] + row_shift) * size + moved + column_shift
+    inner = size - 2 * reach
+    column_shift, row_shift = draws.uniform(-reach, reach, 2, inner, inner).floor_().long().unbind(1)
+    moved = torch.arange(reach + 1, size - reach + 1, device=images.device)
+    own = torch.arange(size * size, device=images.device).expand(len(images), -1)
+    taken = own.reshape(-1, size, size).clone()
+    taken[:, reach + 1 : size - reach + 1, reach + 1 : size - reach + 1] = (
+        (moved[:, None] + row_shift) * size + moved + column_shift
+    )
     pixels = images.flatten(2)
-    return pixels.gather(2, source.flatten(1)[:, None].expand_as(pixels)).view_as(images)
+    source = _through_earlier_copies(taken.flatten(1), own)
+    return pixels.gather(2, source[:, None].expand_as(pixels)).view_as(images)
 
 
-def motion_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def _through_earlier_copies(taken: Tensor, own: Tensor) -> Tensor:
+    """Where each pixel's level comes from in the end, (N, pixels), if all are copied from ``taken`` one by one.
+
+    The published loop walks from the last pixel to the first. What it copies from a later pixel is therefore what that
+    one took before; the chains of such copies are followed by doubling.
+    """
+    onward = torch.where(taken > own, taken, own)
+    while not torch.equal(onward, further := onward.gather(1, onward)):
+        onward = further
+    return taken.gather(1, onward)
+
+
+def motion_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Blur along a line at most 45 degrees from the horizontal."""
-    radius, sigma = MOTION_RADIUS_AND_SIGMA[severity - 1]
+    radius, sigma = constants.blur.motion[severity - 1]
     return motion.motion_blur(images, radius, sigma, draws.uniform(-45, 45))
 
 
-def zoom_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def zoom_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Average the image with its enlargements, as if it came nearer; the sum is in float32, as published."""
     unit = to_unit(images)
-    factors = ZOOM_FACTORS[severity - 1]
+    factors = constants.blur.zoom[severity - 1]
     total = torch.zeros_like(unit, dtype=torch.float32)
     for sides, count in Counter(zoom_sides(images.shape[-1], factor) for factor in factors).items():
         zoomed = clipped_zoom(unit, *sides).float()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from workers.attacks.corruptions.blur import defocus_blur, glass_blur, motion_blur, zoom_blur
+from workers.attacks.corruptions.constants import constants_for
 from workers.attacks.corruptions.digital import contrast, elastic_transform, jpeg_compression, pixelate
 from workers.attacks.corruptions.draws import Draws
 from workers.attacks.corruptions.frost_textures import SOURCES
@@ -31,31 +32,38 @@ KINDS: dict[str, Callable[..., Tensor]] = {
     "pixelate": pixelate,
     "jpeg_compression": jpeg_compression,
 }
-"""In the published order; each takes uint8 images (N, 3, H, H), the severity and the images' draws."""
+"""In the published order; each takes uint8 images (N, 3, H, H), the severity, the images' draws and the constants."""
 SEVERITIES = range(1, 6)
 LEAST_SIDE = 16
 CHUNK_LEVELS = 2**16
 GPU_CHUNK_LEVELS = 2**22
 
 
-def corrupt(images: Tensor, kind: str, severity: int, *, frost_textures: str = "package") -> Tensor:
+def corrupt(
+    images: Tensor, kind: str, severity: int, *, frost_textures: str = "package", first_index: int = 0
+) -> Tensor:
     """Corrupted copies of ``images``, uint8 (N, 3, H, H) with H >= 16; same shape, type and device.
 
-    ``kind`` is one of ``KINDS`` and ``severity`` 1 to 5. The constants are CIFAR-10-C's at every size, but
-    lengths that its authors fixed at 32 pixels grow with H. ``frost_textures`` is ``package`` (the
-    photographs that the distribution imagecorruptions-imaug ships) or ``generated``; other kinds ignore it.
+    ``kind`` is one of ``KINDS`` and ``severity`` 1 to 5. The constants are ImageNet-C's from 128 pixels on and
+    CIFAR-10-C's below; those lengths that their authors give as shares of the side grow with H. ``frost_textures``
+    is ``package`` (the photographs that the distribution imagecorruptions-imaug ships) or ``generated``; other kinds
+    ignore it.
 
-    Random numbers come from (kind, severity, index of the image) alone: every call gives the same levels.
+    Random numbers come from (kind, severity, index of the image) alone: every call gives the same levels. The first
+    of ``images`` has the index ``first_index`` in its data set.
 
     Raises ValueError for images, a kind, a severity or textures other than these, and ImportError for
     photographs of frost that are not installed.
     """
     _check(images, kind, severity, frost_textures)
     corruption = partial(frost, textures=frost_textures) if kind == "frost" else KINDS[kind]
+    constants = constants_for(images.shape[-1])
     corrupted = torch.empty_like(images)
     for indices in _chunks(images):
         chunk = slice(indices.start, indices.stop)
-        corrupted[chunk] = corruption(images[chunk], severity, Draws(kind, severity, indices, images.device))
+        of_data_set = range(first_index + indices.start, first_index + indices.stop)
+        draws = Draws(kind, severity, of_data_set, images.device)
+        corrupted[chunk] = corruption(images[chunk], severity, draws, constants)
     return corrupted
 
 

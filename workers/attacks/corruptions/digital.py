@@ -1,7 +1,4 @@
-"""The digital family: contrast, elastic transform, pixelation and JPEG compression.
-
-The constants are CIFAR-10-C's, severities 1 to 5 (Hendrycks & Dietterich 2019).
-"""
+"""The digital family: contrast, elastic transform, pixelation and JPEG compression."""
 
 import io
 
@@ -14,29 +11,26 @@ from torch import Tensor
 from torch.nn import functional
 
 from workers.attacks.corruptions.borders import symmetric
+from workers.attacks.corruptions.constants import Constants
 from workers.attacks.corruptions.draws import Draws
 from workers.attacks.corruptions.filters import gaussian_blur
 from workers.attacks.corruptions.pixels import to_levels, to_unit
 
-CONTRAST_KEPT = (0.75, 0.5, 0.4, 0.3, 0.15)
-# stretch, sigma and shift, as shares of the image's side
-ELASTIC = ((0.0, 0.0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03))
-PIXELATE_SIDE = (0.95, 0.9, 0.85, 0.75, 0.65)
-JPEG_QUALITY = (80, 65, 58, 50, 40)
+PILLOW_BITS = 22  # Pillow averages with whole weights, shares of so many bits
 
 
-def contrast(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def contrast(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Move all levels towards their channel's mean."""
     height, width = images.shape[-2:]
     total = images.sum((2, 3), keepdim=True, dtype=torch.int64)  # whole numbers: the same in any order
     mean = total / torch.tensor(255 * height * width, dtype=torch.float64)
-    return to_levels((to_unit(images) - mean) * CONTRAST_KEPT[severity - 1] + mean)
+    return to_levels((to_unit(images) - mean) * constants.digital.contrast[severity - 1] + mean)
 
 
-def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def elastic_transform(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Bend the image by moving three of its points, then stretch it along a smooth random field."""
     size = images.shape[-1]
-    stretch, sigma, shift = (size * share for share in ELASTIC[severity - 1])
+    stretch, sigma, shift = (size * share for share in constants.digital.elastic[severity - 1])
     moves = draws.uniform(-shift, shift, 3, 2)
     field = gaussian_blur(draws.uniform(-1, 1, 2, size, size), sigma, symmetric, truncate=3) * stretch
     bent = _bend(to_unit(images), moves)
@@ -77,21 +71,21 @@ def _sample(images: Tensor, columns: Tensor, rows: Tensor, *, mirrored_at_pixels
     return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=mirrored_at_pixels)
 
 
-def pixelate(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def pixelate(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Shrink the image by averaging over boxes and enlarge it by repeating pixels."""
     size = images.shape[-1]
-    small = int(size * PIXELATE_SIDE[severity - 1])
+    small = int(size * constants.digital.pixelate[severity - 1])
     first, last = _box_ends(size, small, images.device)
     for dim in (-1, -2):
-        images = _rounded_mean(images.index_select(dim, first), images.index_select(dim, last))
+        images = _means(images, first, last, dim)
     return images
 
 
 def _box_ends(size: int, small: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """For each pixel, the first and the last of the pixels that are averaged where it lies.
 
-    A box is less than two pixels wide and so covers the centres of one or two, a centre on its right rim
-    included. At some odd sizes, where centres do lie on rims, Pillow's rounding decides otherwise.
+    A box covers the pixels whose centres it does, a centre on its right rim included. At some odd sizes, where
+    centres do lie on rims, Pillow's rounding decides otherwise.
     """
     box = (2 * torch.arange(size, device=device) + 1) * small // (2 * size)
     first = (2 * box * size + small) // (2 * small)
@@ -99,16 +93,21 @@ def _box_ends(size: int, small: int, device: torch.device) -> tuple[Tensor, Tens
     return first, last
 
 
-def _rounded_mean(one: Tensor, other: Tensor) -> Tensor:
-    """The mean of two uint8 tensors, halves rounded up, without leaving 8 bits."""
-    return (one | other) - ((one ^ other) >> 1)
+def _means(images: Tensor, first: Tensor, last: Tensor, dim: int) -> Tensor:
+    """The mean level of the pixels ``first`` … ``last`` along a dimension, rounded as Pillow does."""
+    sums = images.cumsum(dim, dtype=torch.int64)
+    totals = sums.index_select(dim, last) - sums.index_select(dim, first) + images.index_select(dim, first)
+    weights = torch.round(2.0**PILLOW_BITS / (last - first + 1)).long()
+    if dim == -2:
+        weights = weights[:, None]
+    return ((totals * weights + (1 << PILLOW_BITS - 1)) >> PILLOW_BITS).to(torch.uint8)
 
 
-def jpeg_compression(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def jpeg_compression(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Through JPEG and back, image by image."""
     pixels = images.permute(0, 2, 3, 1).cpu().numpy().copy()
     for image in pixels:
-        image[:] = _through_jpeg(image, JPEG_QUALITY[severity - 1])
+        image[:] = _through_jpeg(image, constants.digital.jpeg_quality[severity - 1])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(images.device)
 
 

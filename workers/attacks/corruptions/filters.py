@@ -28,7 +28,11 @@ def gaussian_blur(images: Tensor, sigma: float, fold: Fold, truncate: float = 4.
     radius = int(truncate * sigma + 0.5)
     if radius == 0:
         return images
-    weights = gaussian_weights(sigma, radius)
+    return smooth(images, gaussian_weights(sigma, radius), fold)
+
+
+def smooth(images: Tensor, weights: list[float], fold: Fold) -> Tensor:
+    """Images (..., H, W) under a symmetric kernel along both dimensions; ``weights`` from its centre outwards."""
     return _smooth(_smooth(images, weights, -2, fold), weights, -1, fold)
 
 

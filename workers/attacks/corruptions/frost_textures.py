@@ -16,7 +16,6 @@ from workers.streams import stream
 SOURCES = ("package", "generated")
 PACKAGE = "imagecorruptions"
 PHOTOGRAPHS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
-PHOTOGRAPH_SCALE = 0.2
 # mean red, green and blue, and standard deviation, like the photographs'; the decay makes them as rough
 GENERATED_LOOKS = (
     (78, 149, 166, 19),
@@ -27,6 +26,7 @@ GENERATED_LOOKS = (
 )
 GENERATED_DECAY = 0.95
 GENERATED_LEAST_SIDE = 128
+GENERATED_SCALE = 0.2  # of the photographs that they look like
 
 
 def frost_package_installed() -> bool:
@@ -35,16 +35,17 @@ def frost_package_installed() -> bool:
 
 
 @cache
-def frost_textures(source: str, side: int) -> tuple[Tensor, ...]:
+def frost_textures(source: str, side: int, scale: float) -> tuple[Tensor, ...]:
     """Five textures uint8 (3, H, W) on the CPU, H and W greater than ``side``.
 
-    ``source`` is ``package``, the photographs that CIFAR-10-C was made with, or ``generated``, which are the
-    same on every call. Raises ImportError if the package is not installed.
+    ``source`` is ``package``, the photographs that CIFAR-10-C and ImageNet-C were made with, at ``scale`` times their
+    size, or ``generated``, which look like them and are the same on every call. Raises ImportError if the package is
+    not installed.
     """
-    return _photographs(side) if source == "package" else _generated(side)
+    return _photographs(side, scale) if source == "package" else _generated(side, scale)
 
 
-def _photographs(side: int) -> tuple[Tensor, ...]:
+def _photographs(side: int, scale: float) -> tuple[Tensor, ...]:
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise ImportError(
@@ -52,23 +53,27 @@ def _photographs(side: int) -> tuple[Tensor, ...]:
             "install it or choose frost_textures='generated'"
         )
     folder = Path(spec.origin).parent / "frost"
-    return tuple(_photograph(folder / name, side) for name in PHOTOGRAPHS)
+    return tuple(_photograph(folder / name, side, scale) for name in PHOTOGRAPHS)
 
 
-def _photograph(path: Path, side: int) -> Tensor:
-    """A photograph at a fifth of its size, as published, or as much larger as ``side`` needs."""
+def _photograph(path: Path, side: int, scale: float) -> Tensor:
+    """A photograph at ``scale`` times its size, or as much larger as ``side`` needs."""
     with Image.open(path) as file:
         photograph = torch.from_numpy(np.array(file.convert("RGB"))).permute(2, 0, 1)
-    scale = max(PHOTOGRAPH_SCALE, (side + 1) / min(photograph.shape[1:]))
-    scaled = functional.interpolate(photograph[None].double(), scale_factor=scale, mode="bilinear")
-    return scaled[0].round().to(torch.uint8)
+    return _enlarged(photograph.double(), max(scale, (side + 1) / min(photograph.shape[1:])))
 
 
-def _generated(side: int) -> tuple[Tensor, ...]:
-    size = max(GENERATED_LEAST_SIDE, 1 << side.bit_length())
+def _enlarged(texture: Tensor, scale: float) -> Tensor:
+    return functional.interpolate(texture[None], scale_factor=scale, mode="bilinear")[0].round().to(torch.uint8)
+
+
+def _generated(side: int, scale: float) -> tuple[Tensor, ...]:
+    enlargement = scale / GENERATED_SCALE
+    size = max(GENERATED_LEAST_SIDE, 1 << int(side / enlargement).bit_length())
     looks = torch.tensor(GENERATED_LOOKS, dtype=torch.float64)[..., None, None]
     noise = torch.rand(len(looks), size**2 - 1, generator=stream("frost textures"), dtype=torch.float64)
     heights = plasma_fractal(2 * noise - 1, GENERATED_DECAY)
     deviations = (heights - heights.mean((1, 2), keepdim=True)) / heights.std((1, 2), keepdim=True)
     textures = looks[:, :3] + looks[:, 3:] * deviations[:, None]
-    return tuple(textures.clamp(0, 255).to(torch.uint8))
+    levels = textures.clamp(0, 255).to(torch.uint8)
+    return tuple(levels if enlargement == 1 else (_enlarged(texture.double(), enlargement) for texture in levels))

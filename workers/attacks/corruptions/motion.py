@@ -1,4 +1,4 @@
-"""ImageMagick's motion blur, which CIFAR-10-C's motion blur and snow are made with."""
+"""ImageMagick's motion blur, which the published motion blur and snow are made with."""
 
 import math
 

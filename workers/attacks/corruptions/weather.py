@@ -1,13 +1,9 @@
-"""The weather family: snow, frost, fog and brightness.
-
-The constants are CIFAR-10-C's, severities 1 to 5 (Hendrycks & Dietterich 2019).
-"""
-
-from typing import NamedTuple
+"""The weather family: snow, frost, fog and brightness."""
 
 import torch
 from torch import Tensor
 
+from workers.attacks.corruptions.constants import Constants, Snowfall
 from workers.attacks.corruptions.draws import Draws
 from workers.attacks.corruptions.frost_textures import frost_textures
 from workers.attacks.corruptions.motion import motion_blur
@@ -15,35 +11,12 @@ from workers.attacks.corruptions.pixels import to_levels, to_unit
 from workers.attacks.corruptions.plasma import plasma_fractal
 from workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
 
-
-class Snowfall(NamedTuple):
-    """How flakes are drawn, enlarged, cut off and blown, and which share of the image they leave as it is."""
-
-    mean: float
-    deviation: float
-    zoom: float
-    threshold: float
-    radius: int
-    sigma: float
-    kept: float
-
-
-SNOW = (
-    Snowfall(0.1, 0.2, 1.0, 0.6, 8, 3, 0.95),
-    Snowfall(0.1, 0.2, 1.0, 0.5, 10, 4, 0.9),
-    Snowfall(0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
-    Snowfall(0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
-    Snowfall(0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
-)
-FROST_WEIGHTS_OF_IMAGE_AND_TEXTURE = ((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))
-FOG_DENSITY_AND_DECAY = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))
-BRIGHTNESS_ADDED = (0.05, 0.1, 0.15, 0.2, 0.3)
 LUMA = (0.299, 0.587, 0.114)
 
 
-def snow(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def snow(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Whiten the image and let flakes fall over it, once as drawn and once turned upside down."""
-    snowfall = SNOW[severity - 1]
+    snowfall = constants.weather.snow[severity - 1]
     kept = snowfall.kept
     layer = to_unit(_flakes(images.shape[-1], snowfall, draws))
     unit = to_unit(images).float()
@@ -64,11 +37,11 @@ def _luma(unit: Tensor) -> Tensor:
     return red + green + blue
 
 
-def frost(images: Tensor, severity: int, draws: Draws, textures: str = "package") -> Tensor:
+def frost(images: Tensor, severity: int, draws: Draws, constants: Constants, textures: str = "package") -> Tensor:
     """Lay a random cut-out of a random photograph of frost over the image."""
-    image_weight, frost_weight = FROST_WEIGHTS_OF_IMAGE_AND_TEXTURE[severity - 1]
+    image_weight, frost_weight = constants.weather.frost[severity - 1]
     places = draws.uniform(0, 1, 3).tolist()
-    choice = frost_textures(textures, images.shape[-1])
+    choice = frost_textures(textures, images.shape[-1], constants.weather.frost_scale)
     ice = torch.stack([_cut_out(choice, images.shape[-1], *place) for place in places]).to(images.device)
     mixed = images.to(torch.float64) * image_weight + ice.to(torch.float64) * frost_weight
     return mixed.clamp_(0, 255).to(torch.uint8)
@@ -81,9 +54,9 @@ def _cut_out(textures: tuple[Tensor, ...], size: int, which: float, row: float, 
     return texture[:, top : top + size, left : left + size]
 
 
-def fog(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def fog(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Add clouds, and darken so that the brightest level stays within range."""
-    density, decay = FOG_DENSITY_AND_DECAY[severity - 1]
+    density, decay = constants.weather.fog[severity - 1]
     size = images.shape[-1]
     map_size = 1 << (size - 1).bit_length()
     clouds = plasma_fractal(draws.uniform(-1, 1, map_size**2 - 1), decay)[:, None, :size, :size]
@@ -92,9 +65,9 @@ def fog(images: Tensor, severity: int, draws: Draws) -> Tensor:
     return to_levels((unit + density * clouds) * brightest / (brightest + density))
 
 
-def brightness(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def brightness(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Raise the value of hue, saturation and value; hue and saturation stay, and so the channels' ratios."""
     unit = to_unit(images)
     value = unit.amax(1, keepdim=True)
     ratios = torch.where(value > 0, unit / value, 1.0)
-    return to_levels(ratios * (value + BRIGHTNESS_ADDED[severity - 1]).clamp(max=1))
+    return to_levels(ratios * (value + constants.weather.brightness[severity - 1]).clamp(max=1))

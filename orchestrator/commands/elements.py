@@ -1,0 +1,47 @@
+"""``prunesweep elements``."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator import DEFAULT_STORE
+from orchestrator.commands.shared import StoreUrl, console
+
+EXAMPLE = "prunesweep elements --trial 3f2a91c0de --structure filters --modules layer1"
+
+
+def elements(
+    trial: Annotated[str, typer.Option(metavar="TRIAL", help="A trial's key, or the beginning of it.")],
+    structure: Annotated[str, typer.Option(metavar="filters|layers", help="Which elements.")],
+    store: StoreUrl = DEFAULT_STORE,
+    images: Annotated[int, typer.Option(metavar="N", help="The first N test images.")] = 2000,
+    attacks: Annotated[
+        str, typer.Option(metavar="NAMES", help="Of fgsm, occlusion and corruptions, with commas between them.")
+    ] = "fgsm,occlusion",
+    modules: Annotated[
+        str, typer.Option(metavar="PREFIX", help="Only modules whose path begins so, for example layer1.")
+    ] = "",
+) -> None:
+    """Remove every filter, or layer, alone and without adjustment: how many may go at no more than a loss.
+
+    Interrupted, the same command goes on where it was.
+    """
+    from orchestrator.elements import loss_curves, loss_table, single_elements
+    from results_store import Store
+
+    names = [name.strip() for name in attacks.split(",") if name.strip()]
+    measured = single_elements(
+        Store(store), trial, structure=structure, images=images, attacks=names, modules=modules, progress=_print
+    )
+    console().print(loss_table(loss_curves(measured)))
+
+
+def _print(event: Mapping[str, Any]) -> None:
+    if event["stage"] == "shown":
+        first, last = event["modules"][0], event["modules"][-1]
+        where = first if first == last else f"{first} to {last}"
+        print(f"  {where}: {event['images']} of {event['of']} images", flush=True)
+        return
+    took = f"{event['seconds']:.1f} s" if event["seconds"] else "stored already"
+    print(f"[{event['done']}/{event['of']}] {event['module']}: {event['elements']} elements, {took}", flush=True)

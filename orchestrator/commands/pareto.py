@@ -1,0 +1,56 @@
+"""``prunesweep pareto``."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from orchestrator import DEFAULT_STORE
+from orchestrator.commands.shared import AsJson, OfSweep, StoreUrl, Where, console
+
+EXAMPLE = (
+    "prunesweep pareto --objectives generalization,robustness_fgsm,flops "
+    "--constraint 'generalization_gain >= -1' --where 'structure != none'"
+)
+
+
+def pareto(
+    store: StoreUrl = DEFAULT_STORE,
+    objectives: Annotated[
+        str, typer.Option(metavar="NAMES", help="Figures to choose by, with commas between them.")
+    ] = "generalization,robustness",
+    constraint: Annotated[
+        list[str] | None, typer.Option(metavar="CONDITION", help="What a network must meet; repeatable.")
+    ] = None,
+    where: Where = None,
+    sweep: OfSweep = None,
+    pick: Annotated[str | None, typer.Option(metavar="knee", help="Print one network of the front alone.")] = None,
+    membership: Annotated[
+        bool, typer.Option("--membership", help="Add each network's bootstrap probability of being on the front.")
+    ] = False,
+    verified: Annotated[
+        bool, typer.Option("--verified", help="Only networks whose gain holds by `prunesweep verify-robustness`.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the Pareto-optimal networks on the selection half; report them on the report half."""
+    from orchestrator.front import pareto_front
+    from orchestrator.selection import SelectionError
+    from orchestrator.tables import front_records, front_table
+
+    if pick not in (None, "knee"):
+        raise SelectionError(f"--pick {pick}: allowed: knee")
+    names = [name.strip() for name in objectives.split(",") if name.strip()]
+    front = pareto_front(
+        store,
+        objectives=names,
+        constraints=constraint or (),
+        where=where or (),
+        sweep=sweep,
+        membership=membership,
+        verified=verified,
+    )
+    if as_json:
+        print(json.dumps(front_records(front, only_knee=pick is not None), indent=1))
+    else:
+        console().print(front_table(front, only_knee=pick is not None))

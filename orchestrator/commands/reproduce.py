@@ -1,0 +1,40 @@
+"""``prunesweep reproduce``."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator import DEFAULT_STORE
+from orchestrator.commands.shared import OfSweep, StoreUrl, Where, console
+
+EXAMPLE = "prunesweep reproduce table1 --store store"
+
+
+def reproduce(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="table1 … table5, figure1 … figure5, or all.")],
+    store: StoreUrl = DEFAULT_STORE,
+    sweep: OfSweep = None,
+    where: Where = None,
+    over: Annotated[
+        str, typer.Option(metavar="WHAT", help="What gains are over: baseline, as in the paper, or control.")
+    ] = "baseline",
+    fill: Annotated[
+        bool, typer.Option("--fill", help="Make what is missing and takes no training: transfers and single elements.")
+    ] = False,
+    to: Annotated[
+        str, typer.Option(metavar="DIR", help="Where figures (PNG) and all data (CSV) are written.")
+    ] = "reproduced",
+) -> None:
+    """Print the paper's table or figure with a store's results beside it, and what is missing."""
+    from orchestrator.paper.registry import reproduce as reproduced
+    from orchestrator.paper.registry import write_figure
+    from orchestrator.tables import frame_table
+
+    shown_on = console()
+    for made in reproduced(store, name, sweep=sweep, where=where or (), over=over, fill=fill):
+        shown_on.print(frame_table(made.shown, title=f"{made.name}: {made.title}"))
+        for note in made.notes:
+            print(f"  {note}")
+        for gap in made.missing:
+            print(f"  missing: {gap}")
+        print(f"  written: {', '.join(str(path) for path in write_figure(made, to))}\n")

@@ -1,0 +1,56 @@
+"""``prunesweep run``."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from orchestrator import DEFAULT_STORE
+from orchestrator.commands.shared import SOME_FAILED, SUCCESS, Overrides, StoreUrl, SweepName, console
+
+if TYPE_CHECKING:
+    from results_store import Store
+
+EXAMPLE = "prunesweep run quickstart --set seeds=[0,1] --set resources.workers=2"
+
+
+def run(
+    sweep: SweepName,
+    store: StoreUrl = DEFAULT_STORE,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="ADDR", help="A Ray cluster; without one, Ray is started here and ended at the end."),
+    ] = None,
+    set_: Overrides = None,
+) -> None:
+    """Run what a sweep still needs, then print the Pareto front.
+
+    Exit status: 0 all done, 1 some trials failed, 2 bad usage.
+    """
+    from orchestrator.reporter import in_words
+    from orchestrator.run import run_sweep
+
+    shown_on = console()
+    ran = run_sweep(sweep, store=store, address=address, overrides=set_ or (), console=shown_on)
+    done = len(ran.plan.to_run) - len(ran.failures) - ran.unfinished
+    print(f"{done} trials run, {len(ran.plan.done)} were stored already, {len(ran.failures)} failed")
+    print(f"made: {in_words(ran.made)}")
+    for key, error in ran.failures.items():
+        print(f"failed: {key} {ran.plan.tree.trials[key].label()}: {error}")
+    if ran.unfinished:
+        print(f"interrupted with {ran.unfinished} trials to go; run the same command again to go on")
+    _print_front_of(ran.plan.sweep.name, ran.store, shown_on)
+    print(f"results: pandas.read_parquet({ran.store.objects.path('trials')!r})")
+    raise typer.Exit(SOME_FAILED if ran.failures or ran.unfinished else SUCCESS)
+
+
+def _print_front_of(sweep: str, store: "Store", shown_on: Console) -> None:
+    """The front of one sweep's trials, where there is one."""
+    from orchestrator.front import pareto_front
+    from orchestrator.selection import SelectionError
+    from orchestrator.tables import front_table
+
+    try:
+        shown_on.print(front_table(pareto_front(store, sweep=sweep)))
+    except SelectionError as error:
+        print(f"no Pareto front: {error}")

@@ -1,0 +1,18 @@
+"""``prunesweep status``."""
+
+from orchestrator import DEFAULT_STORE
+from orchestrator.commands.shared import StoreUrl, console
+
+EXAMPLE = "prunesweep status --store store"
+
+
+def status(store: StoreUrl = DEFAULT_STORE) -> None:
+    """Show how far the sweeps of a store are, and which trials failed."""
+    from orchestrator.status import failures_of, sweep_states
+    from orchestrator.tables import status_table
+    from results_store import Store
+
+    opened = Store(store)
+    console().print(status_table(sweep_states(opened)))
+    for line in failures_of(opened):
+        print(line)

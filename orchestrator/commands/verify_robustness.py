@@ -1,0 +1,38 @@
+"""``prunesweep verify-robustness``."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from orchestrator import DEFAULT_STORE
+from orchestrator.commands.shared import AsJson, StoreUrl, console
+
+EXAMPLE = "prunesweep verify-robustness 3f2a91c0de 'architecture == resnet56'"
+
+
+def verify_robustness(
+    trials: Annotated[list[str], typer.Argument(metavar="TRIAL…", help="Keys, or conditions that trials must meet.")],
+    images: Annotated[int, typer.Option(metavar="N", help="Test images to attack, of the selection half.")] = 300,
+    autoattack: Annotated[
+        int, typer.Option(metavar="N", help="Of these, show N to AutoAttack as well; it takes minutes an image.")
+    ] = 0,
+    store: StoreUrl = DEFAULT_STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Check with stronger attacks whether a gain in robustness is real: a verdict with its evidence.
+
+    The network, its baseline and its control are attacked on the same images.
+    """
+    from orchestrator.verdict_table import verdict_table
+    from orchestrator.verify import verify_robustness as verify
+    from results_store import Store
+
+    found = verify(
+        Store(store), trials, images=images, autoattack=autoattack, progress=lambda line: typer.echo(line, err=True)
+    )
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    for verdict in found:
+        console().print(verdict_table(verdict))

@@ -1,0 +1,171 @@
+"""Single elements (Algorithm 2 of Jordao and Pedrini, 2021): measures them, and how many may go at no more than a loss.
+
+L_i are the elements whose removal, alone and without adjustment, gives a robustness above the network's own and a clean
+accuracy above it minus i percentage points.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from orchestrator.stored import dataset_of, find_trial, threads_of, trial_row
+from results_store import Store
+from sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion
+from sweeps.catalogue import ARCHITECTURES, CLEAN
+from sweeps.errors import UserError
+from sweeps.fingerprints import data_fingerprints
+from sweeps.names import unknown_name
+
+BUDGETS = (0, 1, 2, 3, 4, 5)  # i of L_i, in percentage points of clean accuracy
+STRUCTURES = ("filters", "layers")
+IMAGES = 2000
+DEFAULT_ATTACKS = ("fgsm", "occlusion")
+# At their headlines alone.
+ATTACKS: Mapping[str, AttackSettings] = {
+    "fgsm": Fgsm(epsilons=(8 / 255,)),
+    "occlusion": Occlusion(),
+    "corruptions": Corruptions(severities=(5,)),
+}
+_RUN = ["trial_key", "structure", "images", "test_fingerprint"]
+_ELEMENT = [*_RUN, "module", "element"]
+
+
+class ElementsError(UserError):
+    """Elements that cannot be measured; one line says why."""
+
+
+def single_elements(
+    store: Store,
+    trial: str,
+    *,
+    structure: str,
+    images: int = IMAGES,
+    attacks: Sequence[str] = DEFAULT_ATTACKS,
+    modules: str = "",
+    progress: Callable[[Mapping[str, Any]], None] = lambda event: None,
+) -> pd.DataFrame:
+    """Measures every removable element of a stored network alone, and refreshes the store's tables.
+
+    What is stored is not made again, so an interrupted run goes on where it was.
+
+    Args:
+        trial: its key, or enough of it to name one.
+        structure: ``filters`` or ``layers``.
+        images: the first so many test images of the trial's data set, or all where there are fewer.
+        attacks: names of ``ATTACKS``.
+        modules: only modules whose path begins with this.
+        progress: see ``workers.elements.measure_elements``.
+
+    Returns:
+        The rows of the table ``elements`` that this asked for, made now or before.
+
+    Raises:
+        UserError: one line; nothing was written.
+    """
+    settings = {name: ATTACKS[_known(name, "an attack on single elements", ATTACKS)].settled() for name in attacks}
+    if not settings:
+        raise ElementsError(f"attacks: name one or more of {', '.join(ATTACKS)}")
+    _known(structure, "a structure of single elements", STRUCTURES)
+    if images < 1:
+        raise ElementsError(f"images {images}: give 1 or more")
+    store.check_writable()
+    key = find_trial(store, trial)
+    architecture = trial_row(store, key)["architecture"]
+    if structure not in ARCHITECTURES[architecture].structures:
+        raise ElementsError(f"structure {structure}: {architecture} has no {structure} that may go; use filters")
+    dataset = dataset_of(store, key)
+    fingerprint = data_fingerprints(dataset).test
+    # torch is imported only where there is something to run.
+    from workers.data.load import load_dataset
+    from workers.elements import measure_elements
+    from workers.runtime import default_device
+
+    try:
+        results = measure_elements(
+            key,
+            store,
+            load_dataset(dataset).to(default_device()),
+            test_fingerprint=fingerprint,
+            structure=structure,
+            attacks={name: settings[name] for name in ATTACKS if name in settings},
+            images=images,
+            modules=modules,
+            threads=threads_of(store, key),
+            progress=progress,
+        )
+    finally:
+        store.refresh_tables()
+    return store.table_of("elements", {result["key"]: dict(result) for result in results})
+
+
+def _known(name: str, kind: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
+    if name not in allowed:
+        raise ElementsError(unknown_name(name, kind, allowed))
+    return name
+
+
+def loss_curves(elements: pd.DataFrame) -> pd.DataFrame:
+    """The share of elements in L_i, of each attack (Figure 5 of the paper).
+
+    Element e is in L_i where its robustness is above the network's own, and its clean accuracy above the network's
+    minus i p.p.; both strictly, as Algorithm 2 has it. The paper's prose speaks of "zero loss", which an element that
+    costs nothing meets and L_0, read strictly, refuses: ``share_at_least`` asks for at least as much clean accuracy.
+
+    Args:
+        elements: rows of the table ``elements``. Elements on unequal numbers of images, or on other images, are never
+            mixed.
+
+    Returns:
+        A row for each trial, structure, number of images, attack and budget, sorted by these: ``trial_key``,
+        ``structure``, ``images``, ``test_fingerprint``, ``attack``, ``headline``, ``budget`` (i, p.p.), ``share`` and
+        ``share_at_least`` (100 · |L_i| / |E|, in %), ``elements`` (|E|: those that were measured).
+    """
+    clean = elements.loc[elements["attack"] == CLEAN, [*_ELEMENT, "gain"]]
+    attacked = elements[elements["attack"] != CLEAN].merge(clean, on=_ELEMENT, suffixes=("", "_clean"))
+    rows = [
+        {
+            **dict(zip([*_RUN, "attack", "headline"], place, strict=True)),
+            "budget": budget,
+            "share": _percent((of_one["gain"] > 0) & (of_one["gain_clean"] > -budget)),
+            "share_at_least": _percent((of_one["gain"] > 0) & (of_one["gain_clean"] >= -budget)),
+            "elements": len(of_one),
+        }
+        for place, of_one in attacked.groupby([*_RUN, "attack", "headline"])
+        for budget in BUDGETS
+    ]
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_COLUMNS = [*_RUN, "attack", "headline", "budget", "share", "share_at_least", "elements"]
+
+
+def _percent(met: pd.Series) -> float:
+    return 100 * int(met.sum()) / len(met)
+
+
+def loss_table(curves: pd.DataFrame) -> Table:
+    """The curves of ``loss_curves`` in the form of Figure 5: a row an attack and reading, a column a budget."""
+    table = Table(title=_title(curves), caption=_CAPTION, box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("attack", "clean accuracy"):
+        table.add_column(name, no_wrap=True)
+    for budget in BUDGETS:
+        table.add_column(f"L_{budget}", justify="right", no_wrap=True)
+    for column, reading in (("share", "above"), ("share_at_least", "at least")):
+        for (attack, headline), of_one in curves.groupby(["attack", "headline"]):
+            table.add_row(f"{attack} {headline}", reading, *(f"{share:.2f}" for share in of_one[column]))
+    return table
+
+
+_CAPTION = (
+    "In %: the elements that, gone alone and without adjustment, give more robustness than the network has, and a "
+    "clean accuracy above (Algorithm 2 to the letter) or of at least (its prose) the network's minus i percentage "
+    "points."
+)
+
+
+def _title(curves: pd.DataFrame) -> str:
+    first = curves.iloc[0]
+    return f"{first['elements']} {first['structure']} of {first['trial_key'][:10]}, {first['images']} test images"

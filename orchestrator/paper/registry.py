@@ -1,0 +1,84 @@
+"""The tables and figures that can be reproduced, by name; and the one function that makes them."""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+
+from orchestrator.paper import figures, tables
+from orchestrator.paper.evidence import Evidence
+from orchestrator.paper.reproduction import Reproduction
+from results_store import Store
+from sweeps.errors import UserError
+from sweeps.names import unknown_name
+
+REPRODUCTIONS: dict[str, Callable[[Evidence], Reproduction]] = {
+    "table1": tables.table1,
+    "table2": tables.table2,
+    "table3": tables.table3,
+    "table4": tables.table4,
+    "table5": tables.table5,
+    "figure1": figures.figure1,
+    "figure2": figures.figure2,
+    "figure3": figures.figure3,
+    "figure4": figures.figure4,
+    "figure5": figures.figure5,
+}
+ALL = "all"
+
+
+def reproduce(
+    store: str | PathLike[str] | Store,
+    name: str,
+    *,
+    sweep: str | None = None,
+    where: Sequence[str] = (),
+    over: str = "baseline",
+    fill: bool = False,
+) -> list[Reproduction]:
+    """The paper's table or figure ``name``, or ``all`` of them, from what a store holds.
+
+    Args:
+        sweep: only the trials of this sweep.
+        where: such as ``"dataset == cifar10"``.
+        over: ``baseline``, as the paper has its gains, or ``control``, which tells what pruning did.
+        fill: makes first what is missing and takes no training: transfers, and single elements.
+
+    Raises:
+        UserError: one line about the store, the name or a condition.
+    """
+    if name not in REPRODUCTIONS and name != ALL:
+        raise UserError(unknown_name(name, "a table or figure of the paper", [*REPRODUCTIONS, ALL]))
+    opened = store if isinstance(store, Store) else Store(str(store))
+    made = _make(name, Evidence(opened, sweep=sweep, where=where, over=over))
+    fillings = [gap.fill for each in made for gap in each.missing if gap.fill is not None] if fill else []
+    for filling in fillings:
+        filling()
+    return _make(name, Evidence(opened, sweep=sweep, where=where, over=over)) if fillings else made
+
+
+def _make(name: str, evidence: Evidence) -> list[Reproduction]:
+    return [make(evidence) for known, make in REPRODUCTIONS.items() if name in (known, ALL)]
+
+
+def write_figure(reproduction: Reproduction, folder: str | PathLike[str]) -> list[Path]:
+    """Writes ``NAME.csv``, and of a figure ``NAME.png``, to a folder. Raises: UserError where it cannot be written."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        written = [Path(folder) / f"{reproduction.name}.csv"]
+        reproduction.data.to_csv(written[0], index=False)
+        if reproduction.draw is not None:
+            written.append(Path(folder) / f"{reproduction.name}.png")
+            _save(reproduction, written[-1])
+    except OSError as error:
+        raise UserError(f"--to {folder}: cannot be written: {error.strerror or error}") from None
+    return written
+
+
+def _save(reproduction: Reproduction, path: Path) -> None:
+    from matplotlib.figure import Figure  # without pyplot: no window, no global state
+
+    assert reproduction.draw is not None
+    figure = Figure(figsize=(11, 4.2), dpi=130, layout="constrained")
+    reproduction.draw(figure)
+    figure.suptitle(reproduction.title)
+    figure.savefig(path)

@@ -1,0 +1,50 @@
+"""One reproduced table or figure: what it shows, what is missing, and what would fill it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that the store lacks: what it is, and the command that makes it.
+
+    ``fill`` makes it where stored networks are all that it takes; a gap that needs a sweep has none.
+    """
+
+    what: str
+    command: str
+    fill: Callable[[], object] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.command}"
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction:
+    """A table or a figure of the paper, made from a store.
+
+    Attributes:
+        name: such as ``table1``.
+        title: what it shows.
+        shown: the table as people read it, words and numbers as text.
+        data: what it was made from, one figure a row.
+        missing: what the store lacks.
+        notes: how to read it.
+        draw: draws it, of a figure; None of a table.
+    """
+
+    name: str
+    title: str
+    shown: pd.DataFrame
+    data: pd.DataFrame
+    missing: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()
+    draw: "Callable[[Figure], None] | None" = None

@@ -1,0 +1,90 @@
+"""Finding what a store holds: trials by key or by condition, and the images that they are attacked on."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from orchestrator.selection.conditions import parse_filters
+from results_store import NotStored, Store
+from sweeps.datasets import DatasetSettings
+from sweeps.errors import UserError
+from sweeps.language import Dataset
+
+_KEY = re.compile(r"[0-9a-f]{4,32}")
+
+
+class UnknownTrial(UserError):
+    """No stored network, or more than one, fits what was asked for."""
+
+
+def find_trial(store: Store, prefix: str) -> str:
+    """The key of the one stored network whose key begins with ``prefix``.
+
+    Raises:
+        UnknownTrial: there is none, or more than one.
+    """
+    found = [key for key in store.network_keys() if key.startswith(prefix)] if prefix else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnknownTrial(f"{prefix}: {len(found)} networks of {store.url} begin with this; give more of the key")
+    raise UnknownTrial(f"{prefix}: no network of {store.url} has this key; `prunesweep pareto` shows keys")
+
+
+def choose_trials(store: Store, texts: Sequence[str]) -> list[str]:
+    """Keys of stored networks: those named by key, and those that meet all conditions such as ``seed == 0``.
+
+    Raises:
+        UnknownTrial: a key names no stored network, or no trial meets the conditions.
+    """
+    keys = [find_trial(store, text) for text in texts if _KEY.fullmatch(text)]
+    conditions = [text for text in texts if not _KEY.fullmatch(text)]
+    if conditions:
+        trials = store.table("trials")
+        met = trials["error"].isna()
+        for condition in parse_filters(conditions, trials):
+            met &= condition.met(trials)
+        keys += [str(key) for key in trials.loc[met, "trial_key"]]
+    if not keys:
+        raise UnknownTrial(f"{store.url}: no trial meets {' and '.join(conditions) or 'an empty list of keys'}")
+    return list(dict.fromkeys(keys))
+
+
+def trial_row(store: Store, key: str) -> dict[str, Any]:
+    """A trial's row of the table ``trials``. Raises: UnknownTrial."""
+    trials = store.table("trials")
+    rows = trials[trials["trial_key"] == key].to_dict("records")
+    if not rows:
+        raise UnknownTrial(f"{key}: {store.url} holds no result of this trial")
+    return {str(name): value for name, value in rows[0].items()}
+
+
+def dataset_of(store: Store, key: str) -> DatasetSettings:
+    """The settings of the data set of the sweep that made a trial, as the sweep file gave them.
+
+    Raises:
+        UnknownTrial: no sweep of the store tells of this trial.
+    """
+    settings: DatasetSettings = TypeAdapter(Dataset).validate_python(_settings_of(store, key)["dataset"])
+    return settings
+
+
+def threads_of(store: Store, key: str) -> int:
+    """The number of threads that a trial computes with. Raises: UnknownTrial, as ``dataset_of``."""
+    return int(_settings_of(store, key)["resources"]["cpu"])
+
+
+def _settings_of(store: Store, key: str) -> dict[str, Any]:
+    """The settings of the sweep that made a trial. Raises: UnknownTrial."""
+    for name in store.sweep_names():
+        with suppress(NotStored):  # a run that was killed before it had noted its trials
+            run = store.load_sweep_run(name)
+            if key in run["result_keys"]:
+                settings: dict[str, Any] = run["settings"]
+                return settings
+    raise UnknownTrial(
+        f"{key}: no sweep of {store.url} tells of this trial's data set; run its sweep on this store again"
+    )

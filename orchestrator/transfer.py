@@ -1,0 +1,212 @@
+"""Transfer between stored networks: who is fooled by images that were crafted on whom (the paper's Table 4)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from orchestrator.stored import choose_trials, dataset_of, threads_of, trial_row
+from orchestrator.tables import KEY_DIGITS, network_label
+from results_store import Store
+from sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon
+from sweeps.datasets import DatasetSettings
+from sweeps.errors import UserError
+from sweeps.fingerprints import data_fingerprints
+from sweeps.names import unknown_name
+from sweeps.numbers import parse_number
+
+ATTACKS: dict[str, type[EpsilonSettings]] = {"fgsm": Fgsm, "pgd": Pgd}
+"""The attacks that images are crafted by."""
+
+
+class TransferError(UserError):
+    """Networks that cannot be attacked with each other's images, or an attack that cannot be."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The accuracies, and what they are of.
+
+    Attributes:
+        rows: of the table ``transfer``, those asked for.
+        sources, targets: keys, in the order in which they were asked for.
+        labels: key -> the network in words.
+        made: how many accuracies this call made; the others were stored.
+    """
+
+    rows: pd.DataFrame
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    labels: dict[str, str]
+    made: int
+
+    @property
+    def accuracies(self) -> pd.DataFrame:
+        """Accuracy in [0, 1]; the index holds the sources' keys, the columns the targets'."""
+        wide = self.rows.pivot(index="source_key", columns="target_key", values="accuracy")
+        return wide.loc[list(self.sources), list(self.targets)]
+
+
+def transfer(
+    store: Store,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    *,
+    attack: str = "fgsm",
+    epsilon: float = 8 / 255,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Transfer:
+    """Crafts images on each source and shows them to each target; what is stored is not made again.
+
+    Args:
+        sources, targets: beginnings of keys, and conditions such as ``architecture == resnet56``; all trials that
+            meet all conditions.
+        attack: ``fgsm``, or ``pgd`` (10 steps, one random start, last iterates).
+        epsilon: in (0, 1].
+        progress: called with a line for each source.
+
+    Raises:
+        UserError: one line: no such network, networks of different data sets, test images or classes, or an attack
+            that cannot be. Nothing was written.
+    """
+    settings = _settings(attack, epsilon)
+    source_keys, target_keys = choose_trials(store, sources), choose_trials(store, targets)
+    labels = {key: network_label(pd.Series(trial_row(store, key))) for key in {*source_keys, *target_keys}}
+    dataset, fingerprint = _common_dataset(store, [*source_keys, *target_keys], labels)
+    store.check_writable()
+
+    # torch is imported only where there is something to ask of it.
+    from workers.transfer import transfer_key
+
+    def key(source: str, target: str) -> str:
+        return transfer_key(source, target, attack, settings, fingerprint)
+
+    stored = store.result_keys()
+    missing = {
+        source: wanted
+        for source in source_keys
+        if (wanted := [target for target in target_keys if key(source, target) not in stored])
+    }
+    try:
+        if missing:
+            _make(store, missing, dataset, fingerprint, attack, settings, labels, progress)
+    finally:
+        store.refresh_tables()
+    documents = [store.result(key(source, target)) for source in source_keys for target in target_keys]
+    return Transfer(
+        rows=store.table_of("transfer", {document["key"]: document for document in documents}),
+        sources=tuple(source_keys),
+        targets=tuple(target_keys),
+        labels=labels,
+        made=sum(len(wanted) for wanted in missing.values()),
+    )
+
+
+def read_epsilon(text: str) -> float:
+    """An ε as people write it, ``8/255`` or ``0.03``. Raises: TransferError where it is none, or not in (0, 1]."""
+    try:
+        epsilon = float(check_epsilon(float(parse_number(text))))
+    except ValueError as error:
+        raise TransferError(f"--epsilon {text}: {error}") from None
+    if not epsilon > 0:
+        raise TransferError(f"--epsilon {text}: must be above 0")
+    return epsilon
+
+
+def _settings(attack: str, epsilon: float) -> EpsilonSettings:
+    if attack not in ATTACKS:
+        raise TransferError(unknown_name(attack, "an attack that images are crafted by", ATTACKS))
+    return ATTACKS[attack](epsilons=(epsilon,), headline=epsilon)
+
+
+def _common_dataset(store: Store, keys: Sequence[str], labels: dict[str, str]) -> tuple[DatasetSettings, str]:
+    """The data set of all these networks, and the fingerprint of its test images.
+
+    Raises:
+        TransferError: two networks have different data sets, test images or classes.
+    """
+    first, *others = dict.fromkeys(keys)
+    dataset = dataset_of(store, first)
+    fingerprint, description = data_fingerprints(dataset).test, store.load_network(first)[1]
+
+    def name(key: str) -> str:
+        return f"{key[:KEY_DIGITS]} ({labels[key]})"
+
+    for other in others:
+        theirs, described = dataset_of(store, other), store.load_network(other)[1]
+        if theirs.name != dataset.name:
+            what = f"data sets: {dataset.name} and {theirs.name}"
+        elif described["classes"] != description["classes"]:
+            what = f"classes: {description['classes']} and {described['classes']}"
+        elif described["image_size"] != description["image_size"]:
+            what = f"image sizes: {description['image_size']} and {described['image_size']} pixels"
+        elif data_fingerprints(theirs).test != fingerprint:
+            what = f"test images of {dataset.name}"
+        else:
+            continue
+        raise TransferError(
+            f"{name(first)} and {name(other)} have different {what}; images transfer only between networks that are "
+            "tested on the same ones"
+        )
+    return dataset, fingerprint
+
+
+def _make(
+    store: Store,
+    missing: dict[str, list[str]],
+    dataset: DatasetSettings,
+    fingerprint: str,
+    attack: str,
+    settings: EpsilonSettings,
+    labels: dict[str, str],
+    progress: Callable[[str], None],
+) -> None:
+    """Makes the accuracies that are missing, a source at a time."""
+    from workers.data.load import load_dataset
+    from workers.runtime import configure, default_device
+    from workers.stored import load_stored
+    from workers.transfer import transfer_from
+
+    test = load_dataset(dataset).test.to(default_device())
+    for place, (source, wanted) in enumerate(missing.items(), 1):
+        progress(f"[{place}/{len(missing)}] images of {labels[source]}, shown to {len(wanted)} networks")
+        configure(threads_of(store, source))
+        transfer_from(
+            load_stored(store, source, test.device),
+            [load_stored(store, target, test.device) for target in wanted],
+            test,
+            fingerprint,
+            store,
+            attack=attack,
+            settings=settings,
+        )
+
+
+def transfer_table(found: Transfer) -> Table:
+    """Accuracies in %, as in the paper's Table 4: a row a source, a column a target; white-box ones are marked ◆."""
+    first = found.rows.iloc[0]
+    table = Table(
+        title=f"Transfer: accuracy (%) of the target on images crafted from the source, {first['attack']} "
+        f"{first['headline']}",
+        caption=f"◆ white box: a network's own images. {first['total']} test images.",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("source \\ target")
+    for target in found.targets:
+        table.add_column(_name(found, target), justify="right")
+    for source, row in found.accuracies.iterrows():
+        cells = (f"{'◆ ' if source == target else ''}{100 * row[target]:.2f}" for target in found.targets)
+        table.add_row(_name(found, str(source)), *cells)
+    return table
+
+
+def transfer_records(found: Transfer) -> list[dict[str, object]]:
+    """The rows as JSON values."""
+    return [{str(name): value for name, value in row.items()} for row in found.rows.to_dict("records")]
+
+
+def _name(found: Transfer, key: str) -> str:
+    return f"{found.labels[key]} {key[:KEY_DIGITS]}"

@@ -1,0 +1,213 @@
+"""Checks with stronger attacks whether stored networks are more robust than their baselines."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.stored import choose_trials, dataset_of, threads_of, trial_row
+from orchestrator.verification import HOLDS, VERSION, judge
+from results_store import Store
+from results_store.documents import VerdictResult
+from results_store.views import compared_with
+from sweeps.attacks import Autoattack
+from sweeps.datasets import DatasetSettings
+from sweeps.errors import UserError
+from sweeps.fingerprints import data_fingerprints
+from sweeps.keys import key_of
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from workers.verification.evidence import Effort
+    from workers.verification.gather import Verification
+
+IMAGES = 300
+"""How many images are attacked, of those that networks are chosen by."""
+
+
+class VerifyError(UserError):
+    """A trial whose gain cannot be verified."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One trial, with all that its verdict depends on."""
+
+    trial: str
+    baseline: str
+    control: str | None
+    dataset: DatasetSettings
+    fingerprint: str
+    threads: int
+    key: str
+
+
+def verify_robustness(
+    store: Store,
+    trials: Sequence[str],
+    *,
+    images: int = IMAGES,
+    autoattack: int = 0,
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[VerdictResult]:
+    """The verdict on each trial's gain in robustness over its baseline; what is stored is not made again.
+
+    The images are spread over the selection half of the test images: by a verdict networks are chosen, and those of
+    the report half stay untouched. A defended baseline is compared with the plain one.
+
+    Args:
+        trials: beginnings of keys, and conditions such as ``architecture == resnet56``.
+        images: how many at the most.
+        autoattack: how many of them AutoAttack sees as well, which takes minutes an image on one core.
+        progress: called with a line before each trial that is attacked.
+
+    Returns:
+        As in ``orchestrator.verification.judge``, a trial each; ``evidence`` holds every figure.
+
+    Raises:
+        UserError: one line: no such network, a plain baseline, whose gain is over nothing, or a baseline that fits no
+            ε. Verdicts of the trials before are stored, and of this one nothing is.
+    """
+    _check(images, autoattack)
+    # torch is imported only here: `pareto` asks this module for verdicts.
+    from workers.verification.evidence import Effort
+
+    effort = Effort(autoattack=autoattack)
+    cases = [_case(store, key, images, effort) for key in choose_trials(store, trials)]
+    store.check_writable()
+    stored = store.result_keys()
+    missing = [case for case in cases if case.key not in stored]
+    try:
+        if missing:
+            _make(store, missing, images, effort, progress)
+    finally:
+        store.refresh_tables()
+    found: list[Any] = [store.result(case.key) for case in cases]
+    return found
+
+
+def verified_trials(store: Store) -> frozenset[str]:
+    """The keys of the trials whose verdict, by today's rules, is *holds*."""
+    verdicts = store.table("verdicts")
+    holding = verdicts[(verdicts["verdict"] == HOLDS) & (verdicts["version"] == VERSION)]
+    return frozenset(str(key) for key in holding["trial_key"])
+
+
+def _check(images: int, autoattack: int) -> None:
+    if images < 2:
+        raise VerifyError(f"--images {images}: give 2 or more")
+    if autoattack < 0:
+        raise VerifyError(f"--autoattack {autoattack}: give a number of images, or 0 for none")
+    missing = Autoattack().missing() if autoattack else None
+    if missing:
+        raise VerifyError(f"--autoattack {autoattack}: {missing}")
+
+
+def _case(store: Store, key: str, images: int, effort: "Effort") -> _Case:
+    row = {name: value if isinstance(value, str) else None for name, value in trial_row(store, key).items()}
+    baseline, control = compared_with(row)
+    if baseline is None:
+        raise VerifyError(
+            f"{key}: is a plain baseline, and a gain is over one; name a trial that was pruned or adjusted"
+        )
+    networks = frozenset(store.network_keys())
+    if baseline not in networks:
+        raise VerifyError(f"{key}: its baseline {baseline} is not in {store.url}; run its sweep on this store again")
+    control = control if control in networks else None
+    dataset = dataset_of(store, key)
+    fingerprint = data_fingerprints(dataset).test
+    content = {
+        "network": key,
+        "baseline": baseline,
+        "control": control,
+        "data": fingerprint,
+        "images": images,
+        "effort": effort.non_default(),
+        "version": VERSION,
+    }
+    return _Case(key, baseline, control, dataset, fingerprint, threads_of(store, key), key_of("verdict", content))
+
+
+def _make(store: Store, cases: Sequence[_Case], images: int, effort: "Effort", progress: Callable[[str], None]) -> None:
+    """Makes the verdicts that are missing, trials of the same images and baseline one after the other."""
+    from workers.runtime import configure, default_device
+
+    device = default_device()
+    ordered = sorted(cases, key=lambda case: (case.fingerprint, case.threads, case.baseline))
+    bench: _Bench | None = None
+    for place, case in enumerate(ordered, 1):
+        progress(
+            f"[{place}/{len(ordered)}] attacking {case.trial}, its baseline{' and its control' * bool(case.control)}"
+        )
+        configure(case.threads)
+        if bench is None or not bench.serves(case):
+            bench = _Bench(store, case, images, effort, device)
+        store.save_result(bench.verdict(case))
+
+
+class _Bench:
+    """The images of one data set, and the networks that several cases share."""
+
+    def __init__(self, store: Store, case: _Case, images: int, effort: "Effort", device: "torch.device") -> None:
+        self._store = store
+        self._device = device
+        self._of = (case.fingerprint, case.threads, case.baseline)
+        self._verification = _verification(case.dataset, images, effort, device)
+        self._networks: dict[str, nn.Module] = {}
+
+    def serves(self, case: _Case) -> bool:
+        return self._of == (case.fingerprint, case.threads, case.baseline)
+
+    def verdict(self, case: _Case) -> VerdictResult:
+        start = time.monotonic()
+        network, baseline = self._network(case.trial), self._network(case.baseline)
+        control = self._network(case.control) if case.control else None
+        try:
+            evidence = self._verification.compare(network, baseline, control)
+        except UserError as error:
+            raise VerifyError(f"{case.trial}: {error}") from None
+        self._verification.forget(self._networks.pop(case.trial))
+        judged = judge(evidence)
+        return {
+            "kind": "verdict",
+            "key": case.key,
+            "trial_key": case.trial,
+            "baseline_key": case.baseline,
+            "control_key": case.control,
+            "verdict": judged.verdict,
+            "gain": judged.gain,
+            "lower": judged.lower,
+            "gain_over_control": judged.gain_over_control,
+            "lower_over_control": judged.lower_over_control,
+            "alarms": judged.alarms,
+            "evidence": judged.evidence,
+            "images": evidence.images,
+            "version": VERSION,
+            "test_fingerprint": case.fingerprint,
+            "seconds": time.monotonic() - start,
+            "finished_at": time.time(),
+        }
+
+    def _network(self, key: str) -> "nn.Module":
+        from workers.stored import load_stored
+
+        if key not in self._networks:
+            self._networks[key] = load_stored(self._store, key, self._device).network
+        return self._networks[key]
+
+
+def _verification(dataset: DatasetSettings, images: int, effort: "Effort", device: "torch.device") -> "Verification":
+    """The images, spread over the selection half."""
+    import torch
+
+    from results_store.halves import selection_half
+    from workers.data.load import load_dataset
+    from workers.verification.gather import Verification, spread
+
+    test = load_dataset(dataset).test.to(device)
+    half = torch.from_numpy(selection_half(len(test))).nonzero()[:, 0]
+    chosen = half[spread(len(half), images)]
+    pixels = test.read(chosen.to(device)).float().div_(255)
+    return Verification(pixels, test.labels[chosen.to(device)], chosen, effort)

@@ -1,0 +1,253 @@
+"""The paper's tables and figures from a store: every figure by hand, what is missing named, pictures that open."""
+
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from orchestrator.cli import app
+from orchestrator.paper.evidence import Evidence, Gain
+from orchestrator.paper.published import TABLE1, TABLE2, TABLE3, TABLE5
+from orchestrator.paper.registry import REPRODUCTIONS, reproduce, write_figure
+from orchestrator.paper.tables import agreement
+from orchestrator.selection import SelectionError
+from results_store import Store
+from results_store.documents import EvaluationResult, NetworkResult
+from results_store.halves import selection_half
+from sweeps.errors import UserError
+from sweeps.reader import read_sweep
+from sweeps.tree import grow_tree
+from sweeps.trial import TrialSettings
+
+IMAGES = 200
+ATTACKS = {"clean": 0.0, "fgsm": 8 / 255, "occlusion": 16.0, "corruptions": 5.0}
+
+
+def put_network(store: Store, key: str, *, parent: str | None, control: str | None, **settings: Any) -> None:
+    described: TrialSettings = {
+        "dataset": "cifar10",
+        "architecture": "resnet56",
+        "recipe": "plain",
+        "structure": "none",
+        "criterion": "none",
+        "adjustment": "none",
+        "iterations": 0,
+        "ratio": 0.0,
+        "seed": 0,
+        **settings,
+    }
+    history = [
+        {
+            "epoch": epoch,
+            "loss": 1 / epoch,
+            "accuracy": 0.5,
+            "learning_rate": 0.1,
+            "seconds": 1.0,
+            "gradient_confusion": -0.1,
+            "layer_rotation": 0.1 * epoch,
+        }
+        for epoch in (1, 2)
+    ]
+    result: NetworkResult = {
+        "kind": "network",
+        "key": key,
+        "parent_key": parent,
+        "baseline_key": parent or key,
+        "control_key": control,
+        "plain_key": None,
+        "settings": described,
+        "parameters": 10,
+        "flops": 10,
+        "filters_asked": 1,
+        "filters_removed": 1,
+        "blocks_asked": 0,
+        "blocks_removed": 0,
+        "epochs": 2,
+        "epochs_total": 4,
+        "history": history,
+        "seconds": 1.0,
+        "device": "cpu",
+        "versions": {},
+        "finished_at": 1.0,
+    }
+    store.save_result(result)
+
+
+def put_evaluation(store: Store, key: str, attack: str, right: int) -> None:
+    """The first ``right`` images of the attack's one kind are classified rightly."""
+    correct = np.arange(IMAGES) < right
+    half = selection_half(IMAGES)
+    store.save_outcomes(f"{key}-{attack}", {attack: correct})
+    counts = [int(correct.sum()), int(correct[half].sum()), int(correct[~half].sum())]
+    result: EvaluationResult = {
+        "kind": "evaluation",
+        "key": f"{key}-{attack}",
+        "trial_key": key,
+        "attack": attack,
+        "version": 1,
+        "headline": "",
+        "headline_severity": ATTACKS[attack],
+        "test_fingerprint": "images",
+        "total": [IMAGES, IMAGES // 2, IMAGES // 2],
+        "counts": [{"kind": attack, "severity": ATTACKS[attack], "correct": counts}],
+        "measures": {},
+        "source": "",
+        "seconds": 1.0,
+        "finished_at": 2.0,
+    }
+    store.save_result(result)
+
+
+PRUNED = {"structure": "filters", "criterion": "pls", "adjustment": "fine_tune", "iterations": 1, "ratio": 0.1}
+RIGHT = {
+    "base": {"clean": 180, "fgsm": 40, "occlusion": 100, "corruptions": 100},
+    "control": {"clean": 182, "fgsm": 40, "occlusion": 100, "corruptions": 100},
+    "pruned": {"clean": 184, "fgsm": 80, "occlusion": 60, "corruptions": 100},
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A baseline of ResNet56, its control, and the network with fewer filters."""
+    store = Store(str(tmp_path / "store"))
+    store.prepare()
+    put_network(store, "base", parent=None, control=None)
+    put_network(store, "control", parent="base", control=None, adjustment="fine_tune", iterations=1)
+    put_network(store, "pruned", parent="base", control="control", **PRUNED)
+    for key, counts in RIGHT.items():
+        for attack, right in counts.items():
+            put_evaluation(store, key, attack, right)
+    return store
+
+
+def cells(data: pd.DataFrame, row: str) -> pd.DataFrame:
+    return data[data["row"] == row].set_index("column")
+
+
+def test_table1_shows_our_gains_beside_the_papers(store: Store) -> None:
+    (table,) = reproduce(store, "table1")
+    ours = cells(table.data, "resnet56 filters")
+    assert ours["mean"].to_dict() == pytest.approx(
+        {"semantic": 0, "occlusion": -20, "FGSM": 20, "clean": 2, "average": (0 - 20 + 20 + 2) / 4}
+    )
+    assert ours["paper"].to_dict() == TABLE1["resnet56", "filters"]
+    assert ours["sign"].to_dict() == {
+        "semantic": "not shown",  # no gain at all
+        "occlusion": "differs",
+        "FGSM": "agrees",
+        "clean": "agrees",
+        "average": "not shown",
+    }
+    assert (ours["seeds"] == 1).all() and (ours["baselines"] == 1).all() and (ours["images"] == IMAGES).all()
+    (shown,) = table.shown[table.shown[""] == "resnet56 filters"].to_dict("records")
+    assert shown["FGSM"].startswith("+3.68 | +20.00 [") and shown["FGSM"].endswith("✓")
+
+
+def test_gains_over_the_control_are_what_pruning_did(store: Store) -> None:
+    (table,) = reproduce(store, "table1", over="control")
+    assert cells(table.data, "resnet56 filters")["mean"]["clean"] == pytest.approx(1)
+    with pytest.raises(SelectionError, match="allowed: baseline, control"):
+        reproduce(store, "table1", over="parent")
+
+
+def test_what_is_missing_is_named_with_the_sweep_that_fills_it(store: Store) -> None:
+    (table,) = reproduce(store, "table1")
+    assert len(table.missing) == len(TABLE1) - 1
+    assert "vgg16 filters: semantic, occlusion, FGSM, clean: prunesweep run paper/cifar10" in "\n".join(
+        map(str, table.missing)
+    )
+    (defences,) = reproduce(store, "table5")
+    assert any(gap.what.startswith("stylized: ") and "imagenet_published" in gap.command for gap in defences.missing)
+
+
+def gain(low: float, mean: float, high: float, *, seeds: int = 1, over_seeds: tuple[float, float] = (nan, nan)) -> Gain:
+    return Gain(mean, low, high, 1.0, *over_seeds, seeds=seeds, baselines=1, images=100)
+
+
+def test_a_sign_agrees_only_where_the_intervals_leave_out_nought() -> None:
+    assert agreement(1.0, gain(-0.1, 1.0, 2.0)) == "not shown"
+    assert agreement(1.0, gain(0.1, 1.0, 2.0)) == "agrees"
+    assert agreement(-1.0, gain(0.1, 1.0, 2.0)) == "differs"
+    assert agreement(-1.0, gain(-2.0, -1.0, -0.1)) == "agrees"
+    assert agreement(1.0, gain(0.1, 1.0, 2.0, seeds=3, over_seeds=(-5.0, 7.0))) == "not shown"
+    assert agreement(1.0, gain(0.1, 1.0, 2.0, seeds=3, over_seeds=(0.2, 1.8))) == "agrees"
+    assert agreement(1.0, None) == "not shown"
+
+
+def test_table4_reads_the_transfers_at_its_epsilon(store: Store) -> None:
+    for epsilon, right in ((4 / 255, 150), (8 / 255, 60)):
+        store.save_result(
+            {
+                "kind": "transfer",
+                "key": f"t{right}",
+                "source_key": "base",
+                "target_key": "pruned",
+                "attack": "fgsm",
+                "version": 1,
+                "headline": "",
+                "severity": epsilon,
+                "test_fingerprint": "images",
+                "total": [IMAGES, 100, 100],
+                "correct": [right, 30, 30],
+                "seconds": 1.0,
+                "finished_at": 3.0,
+            }
+        )
+    (table,) = reproduce(store, "table4")
+    (row,) = table.data.query("source == 'resnet56 unpruned' and target == 'resnet56 pruned'").to_dict("records")
+    assert (row["paper"], row["ours"]) == (32.73, 30.0)
+    assert "mobilenet_v2 unpruned" in table.missing[0].what
+
+
+def test_figure3_is_the_mean_over_kinds(store: Store) -> None:
+    (figure,) = reproduce(store, "figure3")
+    found = figure.data.set_index(["curve", "attack"])["accuracy"]
+    assert found["unpruned", "fgsm"] == 0.2
+    assert found["pruned (filters, PLS)", "occlusion"] == 0.3
+
+
+@pytest.mark.parametrize("name", REPRODUCTIONS)
+def test_everything_is_printed_and_written_even_where_a_store_lacks_it(name: str, store: Store, tmp_path: Path) -> None:
+    (made,) = reproduce(store, name)
+    written = write_figure(made, tmp_path / "out")
+    assert len(pd.read_csv(written[0])) == len(made.data) if len(made.data) else written[0].exists()
+    if name.startswith("figure"):
+        with Image.open(written[1]) as picture:
+            assert picture.width > 800 and len(np.unique(np.asarray(picture.convert("L")))) > 10
+    ran = CliRunner().invoke(app, ["reproduce", name, "--store", store.url, "--to", str(tmp_path / "again")])
+    assert ran.exit_code == 0, ran.output
+    assert made.title.split(" (")[0].split()[0] in ran.output
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(store: Store) -> None:
+    with pytest.raises(UserError, match="did you mean 'table1'"):
+        reproduce(store, "tabel1")
+
+
+def test_two_data_sets_are_not_mixed(store: Store) -> None:
+    put_network(store, "other", parent=None, control=None, dataset="digits")
+    with pytest.raises(SelectionError, match=r"several data sets \(cifar10, digits\)"):
+        Evidence(store)
+    assert len(Evidence(store, where=["dataset == cifar10"]).trials) == 3
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow"), [("paper/cifar10", "paper/cifar10_short"), ("paper/imagenet", "paper/imagenet_short")]
+)
+def test_the_short_sweeps_ask_for_all_that_the_tables_need(wide: str, narrow: str) -> None:
+    tree = grow_tree(read_sweep(narrow))
+    found = {(t.architecture, t.recipe, t.structure, t.criterion, t.adjustment, t.iterations) for t in tree}
+    if wide == "paper/cifar10":
+        needed = {(a, "plain", s, "pls", "fine_tune", 1) for a, s in TABLE1}
+        needed |= {("resnet56", "plain", "filters", c, "fine_tune", 1) for c in TABLE2}
+        needed |= {("resnet56", "plain", "filters", "pls", scheme, 1) for scheme in TABLE3}
+    else:
+        trained = [(r, s) for r, s in TABLE5 if r not in ("stylized", "debiased")]
+        needed = {("resnet50", r, "none", "none", "none", 0) for r, s in trained if s == "none"}
+        needed |= {("resnet50", "plain", s, "pls", "fine_tune", 1) for _, s in trained if s != "none"}
+    assert needed <= found

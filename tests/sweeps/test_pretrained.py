@@ -1,0 +1,114 @@
+"""Weights named ``torchvision:NAME``: their keys, their normalisation, and what is refused; without torch."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sweeps.errors import DataError, SweepError
+from sweeps.fingerprints import file_sha256, weights_fingerprint
+from sweeps.language import Sweep
+from sweeps.pretrained import IMAGENET_MEAN, IMAGENET_STD, PRETRAINED, Pretrained, find_pretrained
+from sweeps.tree import grow_tree
+from sweeps.trial import Trial
+
+SWEEP = """
+name: pretrained
+dataset: {name: digits}
+baseline: {weights: "torchvision:IMAGENET1K_V2"}
+adjustment: {epochs: 2}
+axes: {architecture: resnet50, criterion: l1}
+"""
+V1, V2 = "torchvision:IMAGENET1K_V1", "torchvision:IMAGENET1K_V2"
+Root = Callable[..., Trial]
+
+
+@pytest.fixture
+def root(parse: Callable[..., Sweep]) -> Root:
+    """The baseline of ``SWEEP`` with overrides."""
+    return lambda *overrides: next(iter(grow_tree(parse(SWEEP, *overrides))))
+
+
+def test_the_published_beginning_of_the_sha256_is_the_fingerprint(tmp_path: Path) -> None:
+    assert (weights_fingerprint(V1), weights_fingerprint(V2)) == ("0676ba61", "11ad3fa6")
+    file = tmp_path / "weights.th"
+    file.write_bytes(b"weights")
+    assert weights_fingerprint(str(file)) == file_sha256(str(file), "")
+    with pytest.raises(DataError, match=r"^defences\.styled: .*none\.th: No such file"):
+        weights_fingerprint("none.th", "defences.styled")
+
+
+def test_a_name_is_its_url_and_hash() -> None:
+    assert PRETRAINED[V2].file_name == "resnet50-11ad3fa6.pth"
+    for pretrained in PRETRAINED.values():
+        assert len(pretrained.sha256_prefix) == 8
+        assert int(pretrained.sha256_prefix, 16)
+    assert find_pretrained("torchvision/resnet50-11ad3fa6.pth") is None
+
+
+def test_the_key_follows_the_weights_that_the_name_stands_for(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = root()
+    assert root(f"baseline.weights={V1}", "seeds=3").key != before.key
+    assert root("seeds=3").key == before.key  # pretrained weights know no seed
+    other = replace(PRETRAINED[V2], url="https://example.org/resnet50-aaaaaaaa.pth")
+    monkeypatch.setitem(PRETRAINED, V2, other)  # type: ignore[arg-type]
+    assert root().key != before.key
+
+
+def test_a_workers_weights_are_the_name_or_an_absolute_path(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("weights.th").write_bytes(b"weights")
+    assert root().weights == V2
+    assert root("baseline.weights=weights.th").weights == str(tmp_path / "weights.th")
+
+
+def test_the_normalisation_is_imagenets_where_none_is_given(root: Root, tmp_path: Path) -> None:
+    assert (root().round.mean, root().round.std) == (IMAGENET_MEAN, IMAGENET_STD)
+    written = "baseline={weights: 'torchvision:IMAGENET1K_V2', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}"
+    assert root(written).key == root().key
+    own = root("baseline={weights: 'torchvision:IMAGENET1K_V2', mean: [0, 0, 0], std: [1, 1, 1]}")
+    assert (own.round.mean, own.round.std) == ((0, 0, 0), (1, 1, 1))
+    file = tmp_path / "weights.th"
+    file.write_bytes(b"weights")
+    assert root(f"baseline.weights={file}").round.mean is None
+
+
+def test_epochs_and_snapshots_are_asked_for_as_of_a_file(parse: Callable[..., Sweep]) -> None:
+    schemes = "axes.adjustment=[fine_tune, scratch_e, winning_ticket]"
+    assert {entry.what for entry in grow_tree(parse(SWEEP, schemes)).invalid} == {"scratch_e", "winning_ticket"}
+    with_epochs = grow_tree(parse(SWEEP, schemes, "baseline.epochs=600"))
+    assert {entry.what for entry in with_epochs.invalid} == {"winning_ticket"}
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (
+            "baseline.weights=torchvision:IMAGENET_V2",
+            "baseline.weights: 'torchvision:IMAGENET_V2' is not a pretrained network; did you mean "
+            "'torchvision:IMAGENET1K_V2'?",
+        ),
+        ("baseline.weights=torchvision:resnet", "Allowed: torchvision:IMAGENET1K_V1, torchvision:IMAGENET1K_V2"),
+        (
+            "axes.architecture=[resnet50, resnet56]",
+            "baseline.weights: torchvision:IMAGENET1K_V2 is a resnet50 and no resnet56",
+        ),
+    ],
+)
+def test_a_name_that_does_not_fit_is_one_line(parse: Callable[..., Sweep], override: str, said: str) -> None:
+    with pytest.raises(SweepError) as refused:
+        parse(SWEEP, override)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_unknown_name_has_no_fingerprint() -> None:
+    with pytest.raises(DataError, match="'torchvision:V9' is not a pretrained network"):
+        weights_fingerprint("torchvision:V9")
+
+
+def test_the_hash_is_what_follows_the_last_dash() -> None:
+    assert Pretrained("resnet50", "https://example.org/a-b/wide-resnet-01234567.pth").sha256_prefix == "01234567"

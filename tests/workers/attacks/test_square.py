@@ -1,0 +1,138 @@
+"""The Square Attack: its parts by hand, and its strength against its authors' own code."""
+
+import pytest
+import torch
+from pyautoattack.square import SquareAttack
+from small_network import Trained
+from torch import Tensor, nn
+
+from workers.attacks.square import _side, square_images
+
+
+class BlackBox(nn.Module):
+    """Refuses to be differentiated."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        assert torch.is_inference_mode_enabled()
+        return self.network(images)
+
+
+def attack(trained: Trained, images: slice = slice(None), **settings: float) -> tuple[Tensor, Tensor]:
+    of = (trained.images[images], trained.labels[images], trained.indices[images])
+    return square_images(BlackBox(trained.network), *of, **{"epsilon": 0.1, "queries": 60, **settings})
+
+
+def test_images_stay_in_the_ball_and_what_counts_as_fooled_is(trained: Trained) -> None:
+    adversarial, fooled = attack(trained)
+    assert (adversarial - trained.images).abs().max() <= 0.1 + 1e-6
+    assert adversarial.min() >= 0 and adversarial.max() <= 1
+    with torch.no_grad():
+        assert torch.equal(trained.network(adversarial).argmax(1) != trained.labels, fooled)
+    assert torch.equal(adversarial + 0, adversarial.clone().requires_grad_().detach()), "may be differentiated after"
+
+
+class Bright(nn.Module):
+    """Two classes: the first wins by 10 minus 20 times the brightness of one pixel."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([10 - 20 * images[:, 0, 3, 2], torch.zeros(len(images))], 1)
+
+
+def test_the_first_query_is_of_vertical_stripes(trained: Trained) -> None:
+    grey = torch.full((4, 3, 8, 8), 0.25)
+    adversarial, fooled = square_images(
+        Bright(), grey, torch.zeros(4).long(), torch.arange(4), epsilon=0.125, queries=1
+    )
+    assert not fooled.any()
+    stripes = adversarial - 0.25
+    assert torch.equal(stripes.abs(), torch.full_like(stripes, 0.125))
+    assert torch.equal(stripes, stripes[:, :, :1].expand_as(stripes)), "the same in every row"
+    assert len({tuple(image.flatten().tolist()) for image in stripes}) == 4, "each image has its own"
+
+
+def test_a_square_is_kept_where_the_margin_falls_and_only_there() -> None:
+    grey, labels = torch.full((30, 3, 8, 8), 0.25), torch.zeros(30).long()
+
+    def pixel(queries: int) -> Tensor:
+        adversarial, _ = square_images(Bright(), grey, labels, torch.arange(30), epsilon=0.125, queries=queries)
+        return adversarial[:, 0, 3, 2]
+
+    first, later = pixel(1), pixel(600)
+    assert 0 < (first < 0.25).sum() < 30
+    assert (later == 0.375).all(), "the one pixel that counts is as bright as it may be"
+
+
+def test_squares_are_of_one_sign_a_channel() -> None:
+    class Counted(Bright):
+        seen: list[Tensor] = []
+
+        def forward(self, images: Tensor) -> Tensor:
+            self.seen.append(images)
+            return super().forward(images)
+
+    network = Counted()
+    square_images(
+        network, torch.full((1, 3, 8, 8), 0.25), torch.zeros(1).long(), torch.arange(1), epsilon=0.1, queries=20
+    )
+    clean, stripes, tried, *_ = network.seen
+    changed = (tried != stripes).any(1)[0]
+    rows, columns = changed.any(1).nonzero(), changed.any(0).nonzero()
+    square = tried[0, :, rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert all(len(channel.unique()) == 1 for channel in square)
+    assert len(network.seen) == 1 + 20, "the clean image and 20 queries"
+
+
+@pytest.mark.parametrize(
+    ("query", "queries", "side"),
+    [
+        (1, 10_000, 29),  # √(0.8 · 32 · 32) = 28.6
+        (10, 10_000, 29),
+        (11, 10_000, 20),  # √(0.4 · 32 · 32) = 20.2
+        (1, 1000, 29),
+        (2, 1000, 20),  # as query 20 of 10,000
+        (8001, 10_000, 1),  # √(0.8 / 512 · 32 · 32) = 1.26
+        (999, 1000, 1),
+    ],
+)
+def test_the_squares_shrink_as_the_authors_do(query: int, queries: int, side: int) -> None:
+    assert _side(query, queries, torch.empty(1, 3, 32, 32)) == side
+    theirs = SquareAttack(None, n_queries=queries, p_init=0.8, resc_schedule=True)
+    assert max(round((theirs.p_selection(query) * 32 * 32) ** 0.5), 1) == side
+
+
+def test_an_images_numbers_do_not_depend_on_those_beside_it() -> None:
+    grey = torch.linspace(0.2, 0.3, 9)[:, None, None, None].expand(9, 3, 8, 8)
+    settings = {"epsilon": 0.1, "queries": 300}  # more than are drawn at once
+    labels, indices = torch.zeros(9).long(), torch.arange(9)
+    whole, _ = square_images(Bright(), grey, labels, indices, **settings)  # type: ignore[arg-type]
+    part = slice(4, 7)
+    alone, _ = square_images(Bright(), grey[part], labels[part], indices[part], **settings)  # type: ignore[arg-type]
+    assert torch.equal(alone, whole[part])
+    other, _ = square_images(Bright(), grey[part], labels[part], indices[part] + 9, **settings)  # type: ignore[arg-type]
+    assert not torch.equal(other, alone)
+
+
+def test_more_queries_fool_more_and_the_global_random_state_stays(trained: Trained) -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    few, many = (int(attack(trained, queries=queries)[1].sum()) for queries in (1, 100))
+    assert few < many
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 0.2])
+def test_it_fools_as_many_as_the_authors_own(trained: Trained, epsilon: float) -> None:
+    """Within 12 of 200: theirs puts the same square on all images of a batch, and varies by about 8 with its seed."""
+    ours = int(attack(trained, epsilon=epsilon, queries=200)[1].sum())
+    theirs = SquareAttack(
+        trained.network, norm="Linf", n_queries=199, eps=epsilon, seed=0, p_init=0.8, resc_schedule=True, device="cpu"
+    )
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        adversarial = theirs.perturb(trained.images, trained.labels)
+        expected = int((trained.network(adversarial).argmax(1) != trained.labels).sum())
+    assert 50 < expected < 195
+    assert abs(ours - expected) <= 12

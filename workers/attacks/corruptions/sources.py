@@ -1,0 +1,118 @@
+"""Where corrupted images come from: made once and kept, made as they are needed, or read from the official files."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sweeps.attacks import Corruptions
+from sweeps.corruption_files import WHERE
+from sweeps.errors import DataError
+from workers.attacks.corruptions.cifar10_c import Cifar10C
+from workers.attacks.corruptions.corrupt import corrupt
+from workers.attacks.corruptions.imagenet_c import ImagenetC
+from workers.attacks.corruptions.library import corrupted_images
+from workers.attacks.subject import Subject
+from workers.data.dataset import Dataset
+
+SAMPLE = 100  # images of each kind that are compared with the test images
+LEAST_ALIKE = 0.75  # of fog at severity 5 with ImageNet-C's constants, 0.83 are; of all other kinds, 0.94 and more
+
+
+class CorruptedImages(Protocol):
+    """The test images under every kind and severity that is asked for."""
+
+    def read(self, kind: str, severity: int, indices: range) -> Tensor:
+        """Images, uint8 (n, 3, H, W), on any device and not to be changed."""
+
+
+class Kept:
+    """Those of images in memory: made once for all trials of a machine."""
+
+    def __init__(self, subject: Subject, frost_textures: str) -> None:
+        self._images = subject.test.read(slice(None))
+        self._fingerprint = subject.test_fingerprint
+        self._frost_textures = frost_textures
+
+    def read(self, kind: str, severity: int, indices: range) -> Tensor:
+        made = corrupted_images(self._images, self._fingerprint, kind, severity, self._frost_textures)
+        return made[indices.start : indices.stop : indices.step]
+
+
+class MadeAsNeeded:
+    """Those of streamed images: as many as they are, kept they would fill a disk."""
+
+    def __init__(self, subject: Subject, frost_textures: str) -> None:
+        self._subject = subject
+        self._frost_textures = frost_textures
+
+    def read(self, kind: str, severity: int, indices: range) -> Tensor:
+        clean = self._subject.levels(slice(indices.start, indices.stop))
+        return corrupt(clean, kind, severity, frost_textures=self._frost_textures, first_index=indices.start)
+
+
+def corrupted_source(subject: Subject, settings: Corruptions) -> CorruptedImages:
+    """What the settings name.
+
+    Raises:
+        DataError: an official file is missing or not as it should be.
+    """
+    if settings.source == "cifar10_c":
+        return Cifar10C(settings.root or "", settings.kinds)
+    if settings.source == "imagenet_c":
+        return ImagenetC(
+            settings.root or "", settings.kinds, settings.severities, subject.test, subject.network.spec.classes
+        )
+    if subject.test.holds_pixels:
+        return Kept(subject, settings.frost_textures)
+    return MadeAsNeeded(subject, settings.frost_textures)
+
+
+def check_files(settings: Corruptions, data: Dataset) -> None:
+    """Whether the official files, where the settings name some, hold corruptions of the test images in their order.
+
+    Raises:
+        DataError: they do not; one line says what differs.
+    """
+    if settings.source == "cifar10_c":
+        cifar10_c = Cifar10C(settings.root or "", settings.kinds)
+        cifar10_c.check(data.test)
+        _check_pixels(cifar10_c, settings, data)
+    elif settings.source == "imagenet_c":
+        classes = len(data.classes)
+        imagenet_c = ImagenetC(settings.root or "", settings.kinds, settings.severities, data.test, classes)
+        imagenet_c.check(data.classes)
+        _check_pixels(imagenet_c, settings, data)
+
+
+def _check_pixels(files: CorruptedImages, settings: Corruptions, data: Dataset) -> None:
+    """Compares images from all over the test set, of each kind at its lowest severity."""
+    indices = range(0, len(data.test), max(1, len(data.test) // SAMPLE))
+    sample = slice(indices.start, indices.stop, indices.step)
+    clean, labels = data.test.read(sample).cpu(), data.test.labels[sample].cpu()
+    severity = min(settings.severities)
+    for kind in settings.kinds:
+        alike = share_alike(clean, files.read(kind, severity, indices), labels)
+        if alike < LEAST_ALIKE:
+            raise DataError(
+                f"{WHERE}: {settings.root}: {kind} at severity {severity}: only {alike:.0%} of {len(indices)} images "
+                "resemble the test image of their place more than another: these are other images, or in another order"
+            )
+
+
+def share_alike(clean: Tensor, corrupted: Tensor, labels: Tensor) -> float:
+    """The share of images that correlate at least as much with the clean one of their place as with another.
+
+    The other is one of the same class, as far as there is one. ``clean`` and ``corrupted`` are uint8 (n, 3, H, W),
+    ``labels`` int64 (n,). The share is about a half where the order is another.
+    """
+    by_class = labels.argsort(stable=True)
+    ours, theirs = _standardized(clean[by_class]), _standardized(corrupted[by_class])
+    own, other = (ours * theirs).sum(1), (ours.roll(1, 0) * theirs).sum(1)
+    return (own >= other).double().mean().item()
+
+
+def _standardized(images: Tensor) -> Tensor:
+    pixels = images.flatten(1).float()
+    pixels = pixels - pixels.mean(1, keepdim=True)
+    return torch.nn.functional.normalize(pixels, dim=1)

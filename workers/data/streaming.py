@@ -1,0 +1,86 @@
+"""Images that are read when they are asked for, so that memory does not grow with their number."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from sweeps.language import Training
+from workers.data.decoding import decode_image
+from workers.data.split import Channels, LabelledImages
+from workers.data.views import View
+
+Encoded = tuple[str, bytes]
+Seen = Callable[[Image.Image], Image.Image]
+
+
+class Source(Protocol):
+    """Where encoded images lie. Of each it holds in memory its label and, at most, its name."""
+
+    labels: NDArray[np.int64]
+
+    def encoded(self, indices: Sequence[int]) -> list[Encoded]:
+        """(name for messages, file content) of these images."""
+
+    def order(self, generator: torch.Generator) -> Tensor:
+        """Every index once, int64 (N,) on the CPU, mixed as well as it can be read."""
+
+
+class StreamedSplit(LabelledImages):
+    """A source's images as ``view`` shows them, decoded by as many threads as torch may use.
+
+    ``statistics``: mean and standard deviation of each channel, to normalise by.
+    """
+
+    holds_pixels = False
+
+    def __init__(self, source: Source, view: View, statistics: tuple[Channels, Channels], labels: Tensor | None = None):
+        self._source = source
+        self._view = view
+        self._statistics = statistics
+        self.labels = torch.from_numpy(source.labels) if labels is None else labels
+
+    @property
+    def side(self) -> int:
+        return self._view.size
+
+    def to(self, device: torch.device) -> "StreamedSplit":
+        return StreamedSplit(self._source, self._view, self._statistics, self.labels.to(device))
+
+    def read(self, chosen: Tensor | slice) -> Tensor:
+        indices = torch.arange(len(self))[chosen if isinstance(chosen, slice) else chosen.cpu()].tolist()
+        return self._decode(indices, [self._view.for_evaluation] * len(indices))
+
+    def order(self, generator: torch.Generator) -> Tensor:
+        return self._source.order(generator).to(self.device)
+
+    def training_batch(self, chosen: Tensor, training: Training, generator: torch.Generator) -> Tensor:
+        """Crops of random size and shape. Each image has a stream of its own, so that threads change no number."""
+        seeds = torch.randint(2**63 - 1, (len(chosen),), generator=generator).tolist()
+        flip = bool(training.flip)
+
+        def view(seed: int) -> Seen:
+            own = torch.Generator().manual_seed(seed)
+            return lambda image: self._view.for_training(image, flip=flip, generator=own)
+
+        return self._decode(chosen.tolist(), [view(seed) for seed in seeds]).float().div_(255)
+
+    def channel_statistics(self) -> tuple[Channels, Channels]:
+        return self._statistics
+
+    def _decode(self, indices: Sequence[int], views: Sequence[Seen]) -> Tensor:
+        """uint8 (n, 3, H, W) of these images, each through its view."""
+        pixels = np.empty((len(indices), self.side, self.side, 3), dtype=np.uint8)
+
+        def fill(place: int, encoded: Encoded, view: Seen) -> None:
+            pixels[place] = np.asarray(view(decode_image(*encoded)))
+
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            for _ in pool.map(fill, range(len(indices)), self._source.encoded(indices), views):
+                pass
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(self.device)

@@ -1,0 +1,30 @@
+"""Networks as the store keeps them, ready to be attacked."""
+
+from dataclasses import dataclass
+
+import torch
+
+from results_store import Store
+from workers.architectures.network import Network, NetworkSpec, rebuild_network
+from workers.runtime import place
+from workers.tensors import to_tensors
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """A network in evaluation mode on its device, without gradients of its parameters, and its key in the store."""
+
+    key: str
+    network: Network
+
+
+def load_stored(store: Store, key: str, device: torch.device) -> StoredNetwork:
+    """The network that the store keeps under ``key``.
+
+    Raises:
+        NotStored: there is none.
+        NetworkError: it is damaged.
+    """
+    arrays, description = store.load_network(key)
+    network = rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays))
+    return StoredNetwork(key, place(network, device).eval().requires_grad_(False))

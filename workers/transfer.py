@@ -1,0 +1,153 @@
+"""Transfer: images crafted on a source are shown to targets (Papernot et al. 2016; Table 4 of the paper).
+
+The diagonal, a network's own images, is the white-box accuracy.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from results_store import Store
+from results_store.documents import TransferResult
+from results_store.halves import selection_half
+from sweeps.attacks import EpsilonSettings, Pgd
+from sweeps.catalogue import ATTACKS
+from sweeps.keys import key_of
+from workers.attacks.fgsm import step
+from workers.attacks.pgd import pgd_images
+from workers.attacks.subject import Subject
+from workers.cache import kept_tensor
+from workers.data.split import LabelledImages
+from workers.runtime import device_name
+from workers.stored import StoredNetwork
+
+Craft = Callable[[Subject, EpsilonSettings, slice], Tensor]
+
+# Raised by hand when the meaning of a transfer changes; enters the keys.
+VERSION = 1
+
+
+def transfer_key(source: str, target: str, attack: str, settings: EpsilonSettings, test_fingerprint: str) -> str:
+    """The key of a target's accuracy on a source's images: of what it is made from, and of nothing else."""
+    return key_of(
+        "transfer",
+        {
+            "source": source,
+            "target": target,
+            "attack": [attack, ATTACKS[attack].version, VERSION],
+            "settings": settings.non_default(),
+            "data": test_fingerprint,
+        },
+    )
+
+
+def transfer_from(
+    source: StoredNetwork,
+    targets: Sequence[StoredNetwork],
+    test: LabelledImages,
+    test_fingerprint: str,
+    store: Store,
+    *,
+    attack: str,
+    settings: EpsilonSettings,
+) -> None:
+    """Shows images that are crafted on the source to each target, and stores one result a target.
+
+    Images are crafted once, whatever the number of targets. Where the test images are in memory the crafted ones are
+    kept (``workers.cache``), for other targets of other times. Every test image counts.
+
+    Args:
+        targets: on images of the same size and of the same classes as the source; the source may be one of them.
+        test_fingerprint: names the test images.
+        attack: one of ``CRAFTS``.
+        settings: of that attack, with one ε, which is the headline's.
+    """
+    start = time.monotonic()
+    subject = Subject(source.network, test, test_fingerprint)
+    crafted = _crafted(source, subject, attack, settings)
+    correct: dict[str, list[Tensor]] = {target.key: [] for target in targets}
+    with torch.inference_mode():
+        for batch in subject.batches():
+            images = crafted(batch)
+            for target in targets:
+                correct[target.key].append(target.network(images).argmax(1) == subject.labels[batch])
+    seconds = (time.monotonic() - start) / len(targets)
+    for target in targets:
+        right = torch.cat(correct[target.key]).cpu().numpy()
+        store.save_result(_result(source.key, target.key, attack, settings, test_fingerprint, right, seconds))
+
+
+def _crafted(
+    source: StoredNetwork, subject: Subject, attack: str, settings: EpsilonSettings
+) -> Callable[[slice], Tensor]:
+    """Gives a batch's crafted images, float32 in [0, 1]: kept ones, or made as needed where images are streamed."""
+    device = subject.labels.device
+    if not subject.test.holds_pixels:
+        return lambda batch: CRAFTS[attack](subject, settings, batch)
+    made_of = [source.key, attack, ATTACKS[attack].version, VERSION, settings.non_default(), subject.test_fingerprint]
+    kept = kept_tensor(
+        "crafted",
+        key_of("crafted", [*made_of, device_name(device)]),
+        lambda: torch.cat([CRAFTS[attack](subject, settings, batch).cpu() for batch in subject.batches()]),
+    )
+    return lambda batch: kept[batch].to(device)
+
+
+def _fgsm(subject: Subject, settings: EpsilonSettings, batch: slice) -> Tensor:
+    """The same pixels as those of ``workers.attacks.fgsm``."""
+    return step(subject.pixels(batch), subject.gradient_signs(batch), settings.headline)
+
+
+def _pgd(subject: Subject, settings: EpsilonSettings, batch: slice) -> Tensor:
+    """The last iterates: an image that stops where it just fools the source hardly fools another network."""
+    assert isinstance(settings, Pgd)
+    labels = subject.labels[batch]
+    adversarial, _ = pgd_images(
+        subject.network,
+        subject.pixels(batch),
+        labels,
+        torch.arange(batch.start, batch.start + len(labels)),
+        epsilon=settings.headline,
+        steps=settings.steps,
+        step_size=settings.step_size,
+        restarts=settings.restarts,
+        loss=settings.loss,
+        random_start=settings.random_start,
+        last_iterate=True,
+    )
+    return adversarial
+
+
+CRAFTS: dict[str, Craft] = {"fgsm": _fgsm, "pgd": _pgd}
+"""The attacks whose images can be shown to another network."""
+
+
+def _result(
+    source: str,
+    target: str,
+    attack: str,
+    settings: EpsilonSettings,
+    test_fingerprint: str,
+    right: NDArray[np.bool_],
+    seconds: float,
+) -> TransferResult:
+    half = selection_half(len(right))
+    return {
+        "kind": "transfer",
+        "key": transfer_key(source, target, attack, settings, test_fingerprint),
+        "source_key": source,
+        "target_key": target,
+        "attack": attack,
+        "version": ATTACKS[attack].version,
+        "headline": settings.headline_text(),
+        "severity": settings.headline,
+        "test_fingerprint": test_fingerprint,
+        "total": [len(half), int(half.sum()), int((~half).sum())],
+        "correct": [int(right.sum()), int(right[half].sum()), int(right[~half].sum())],
+        "seconds": seconds,
+        "finished_at": time.time(),
+    }
