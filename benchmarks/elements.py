@@ -36,8 +36,8 @@ def run() -> list[Ratio]:
     }
     headline = Occlusion(sides=(16,))
     return [
-        _ratio(network, split, elements["filters"][63::126], FGSM, headline, "filters, full passes", 1.6),
-        _ratio(network, split, elements["layers"][3::6], FGSM, headline, "blocks, full passes", 1.6),
+        _ratio(network, split, elements["filters"][63::126], FGSM, headline, "filters, full passes", 1.5),
+        _ratio(network, split, elements["layers"][3::6], FGSM, headline, "blocks, full passes", 1.5),
         _ratio(network, split, elements["layers"][3::6], Fgsm(), Occlusion(), "blocks, whole evaluations", 4.0),
     ]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from sweeps.block import Block
 from sweeps.numbers import Whole
@@ -83,11 +83,13 @@ class Imagenet(DatasetSettings):
     resize: Whole | None = Field(default=None, ge=MINIMUM_SIDE, le=2048)
     shuffle_window: Whole = Field(default=32, ge=1)
 
-    @model_validator(mode="after")
-    def _crop_fits(self) -> "Imagenet":
-        if self.resize is not None and self.resize < self.size:
-            raise ValueError(f"resize: {self.resize} is below size ({self.size}), which is cut out of it")
-        return self
+    @field_validator("resize")
+    @classmethod
+    def _is_cut_from(cls, resize: int | None, checked: ValidationInfo) -> int | None:
+        size = checked.data.get("size")
+        if resize is not None and size is not None and resize < size:
+            raise ValueError(f"{resize} is below size ({size}), which is cut out of it")
+        return resize
 
     @property
     def resized(self) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.datasets import Cifar10, DatasetSettings, Digits, ImageFolder, ImageParquet
+from sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 from sweeps.errors import DataError
 from sweeps.fingerprints import Fingerprints, data_fingerprints, file_sha256
 
@@ -30,7 +30,29 @@ def image_folder(folder: Path) -> ImageFolder:
     return ImageFolder(name="image_folder", train=f"{folder}/train", test=f"{folder}/test")
 
 
-FILES = {"image_parquet": (parquet, "train-1.parquet"), "image_folder": (image_folder, "train/dog/0.png")}
+def class_folders(folder: Path) -> Imagenet:
+    """The same, streamed."""
+    folders = image_folder(folder)
+    return Imagenet(name="imagenet", train=(folders.train,), test=(folders.test,))
+
+
+def shards(folder: Path) -> Imagenet:
+    """Three files that end as Parquet does: with a footer, its length and PAR1."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("train-0.parquet", "train-1.parquet", "test.parquet"):
+        (folder / name).write_bytes(shard(footer=name.encode()))
+    return Imagenet(name="imagenet", train=(f"{folder}/train-*.parquet",), test=(f"{folder}/test.parquet",))
+
+
+def shard(rows: bytes = b"rows", footer: bytes = b"footer") -> bytes:
+    return b"PAR1" + rows + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+FILES = {
+    "image_parquet": (parquet, "train-1.parquet"),
+    "image_folder": (image_folder, "train/dog/0.png"),
+    "class folders": (class_folders, "train/dog/0.png"),
+}
 each_kind_of_files = pytest.mark.parametrize(("make", "file"), FILES.values(), ids=FILES)
 
 
@@ -52,15 +74,51 @@ def test_one_other_byte_in_training_images_changes_their_fingerprint_alone(
     assert after.test == before.test
 
 
-def test_a_class_by_another_name_is_another_data_set(tmp_path: Path) -> None:
-    settings = image_folder(tmp_path)
+def test_of_streamed_shards_names_sizes_and_footers_count(tmp_path: Path) -> None:
+    settings = shards(tmp_path / "here")
+    before, path = data_fingerprints(settings), tmp_path / "here" / "train-1.parquet"
+    assert data_fingerprints(shards(tmp_path / "there")) == before
+    after = []
+    for content in (shard(rows=b"more rows"), shard(footer=b"train-2.parquet"), shard(footer=b"train-1.parquet")):
+        path.write_bytes(content)
+        after.append(data_fingerprints(settings))
+    assert len({before.train, after[0].train, after[1].train}) == 3
+    assert after[2] == before
+    assert {found.test for found in after} == {before.test}
+    path.rename(path.with_name("train-2.parquet"))
+    assert data_fingerprints(settings).train != before.train
+
+
+@pytest.mark.parametrize(
+    ("change", "differing"),
+    [
+        ({"size": 64}, {"train", "test"}),
+        ({"resize": 232}, {"train", "test"}),
+        ({"resize": 256}, set()),
+        ({"classes": 9}, {"train", "test"}),
+        ({"shuffle_window": 100}, {"train"}),
+        ({"train_limit": 2}, {"train"}),
+    ],
+)
+def test_settings_of_streamed_images_that_change_them_change_the_fingerprint(
+    change: dict[str, int], differing: set[str], tmp_path: Path
+) -> None:
+    settings = shards(tmp_path)
+    before, after = data_fingerprints(settings), data_fingerprints(settings.model_copy(update=change))
+    assert {name for name in vars(before) if getattr(before, name) != getattr(after, name)} == differing
+
+
+@pytest.mark.parametrize("make", [image_folder, class_folders])
+def test_a_class_by_another_name_is_another_data_set(make: Make, tmp_path: Path) -> None:
+    settings = make(tmp_path)
     before = data_fingerprints(settings)
     shutil.move(tmp_path / "train" / "cat", tmp_path / "train" / "ant")
     assert data_fingerprints(settings).train != before.train
 
 
-def test_files_that_are_no_images_do_not_count(tmp_path: Path) -> None:
-    settings = image_folder(tmp_path)
+@pytest.mark.parametrize("make", [image_folder, class_folders])
+def test_files_that_are_no_images_do_not_count(make: Make, tmp_path: Path) -> None:
+    settings = make(tmp_path)
     before = data_fingerprints(settings)
     (tmp_path / "train" / "cat" / "notes.txt").write_text("x")
     (tmp_path / "train" / ".cache").mkdir()
@@ -84,6 +142,8 @@ def test_settings_that_change_the_images_change_the_fingerprint(other: Digits, d
 
 def test_cifar10_needs_no_files_for_its_fingerprint_and_its_root_does_not_count() -> None:
     assert data_fingerprints(Cifar10(name="cifar10", root="a")) == data_fingerprints(Cifar10(name="cifar10"))
+    assert data_fingerprints(Cifar100(name="cifar100", root="a")) == data_fingerprints(Cifar100(name="cifar100"))
+    assert data_fingerprints(Cifar100(name="cifar100")) != data_fingerprints(Cifar10(name="cifar10"))
 
 
 def test_training_and_test_images_never_have_the_same_fingerprint() -> None:
@@ -99,6 +159,9 @@ def test_training_and_test_images_never_have_the_same_fingerprint() -> None:
         (ImageParquet(name="image_parquet", train=(".",), test=("b",)), "dataset.train: .: Is a directory"),
         (ImageFolder(name="image_folder", train="nowhere", test="b"), "dataset.train: nowhere: no such folder"),
         (ImageFolder(name="image_folder", train=".", test="b"), "dataset.train: .: no image in it"),
+        (Imagenet(name="imagenet", train=("nowhere",), test=("b",)), "dataset.train: nowhere: no such file"),
+        (Imagenet(name="imagenet", train=(".",), test=("b",)), "dataset.train: .: no image in it"),
+        (Imagenet(name="imagenet", train=(__file__,), test=("b",)), f"dataset.train: {__file__}: is no Parquet file"),
     ],
 )
 def test_what_is_missing_is_one_line(

@@ -147,6 +147,12 @@ def test_a_mistake_is_one_line_with_its_place_key_and_remedy(line: int, text: st
     [
         (5, "  momentum: 0.8", 4, "baseline: give baseline.epochs (1 or more) to train it"),
         (6, "  momentum: 0", 4, "baseline: nesterov needs a momentum above 0; set nesterov: false"),
+        (
+            2,
+            "dataset: {name: imagenet, train: a, test: b, resize: 200}",
+            2,
+            "dataset.resize: 200 is below size (224), which is cut out of it",
+        ),
         (6, "  mean: [0, 0, 0]", 4, "baseline: mean and std are given together or not at all"),
         (6, "  mean: [0, 0, 0]\n  std: [1, 0, 1]", 4, "baseline: std must be above 0"),
         (14, "  fgsm: {epsilons: [4/255]}", 14, "attacks.fgsm: headline 8/255 is not among the epsilons"),
@@ -168,6 +174,10 @@ def test_settings_of_a_block_that_do_not_go_together_are_refused(line: int, text
     [
         (["adjustment.epochs=null"], "adjustment.epochs: fine_tune needs it"),
         (["axes.0.adjustment=winning_ticket"], "adjustment.rewind_epoch: winning_ticket needs it"),
+        (
+            ["dataset={name: imagenet, train: a, test: b}", "adjustment.crop_padding=4"],
+            "adjustment.crop_padding: imagenet takes crops of random size and pads nothing",
+        ),
         (
             ["axes.0.adjustment=winning_ticket", "adjustment.rewind_epoch=2"],
             "adjustment.rewind_epoch: 2 is not below baseline.epochs (2)",

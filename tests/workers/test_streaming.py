@@ -1,7 +1,7 @@
 """Streamed images: what torchvision shows of them, in an order that reads each row group once, in constant memory."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from workers.data.dataset import Dataset
 from workers.data.load import load_dataset
 from workers.data.shards import RowGroup, Shards
 from workers.data.split import Split
+from workers.data.streaming import ahead
 from workers.data.views import View
 from workers.streams import stream
 
@@ -176,6 +177,28 @@ def test_decoding_in_threads_changes_no_number(tmp_path: Path) -> None:
     assert torch.equal(split.training_batch(chosen, Training(flip=True), stream("test")), one)
 
 
+def test_batches_are_made_ahead_in_their_order_and_a_mistake_comes_out() -> None:
+    made: list[int] = []
+
+    def items(last: int) -> Iterator[int]:
+        for number in range(last):
+            made.append(number)
+            yield number
+        if last == 2:
+            raise DataError("cannot be decoded")
+
+    assert list(ahead(items(5))) == [0, 1, 2, 3, 4]
+    coming = ahead(items(2))
+    assert [next(coming), next(coming)] == [0, 1]
+    with pytest.raises(DataError, match="cannot be decoded"):
+        next(coming)
+    made.clear()
+    coming = ahead(items(100))
+    next(coming)
+    coming.close()  # as when training diverges
+    assert len(made) <= 2
+
+
 # In which order
 
 
@@ -193,12 +216,12 @@ class Counting:
         monkeypatch.setattr(RowGroup, "read", counted)
 
 
-def large_shards(folder: Path, images: int = 96) -> Shards:
+def large_shards(folder: Path, images: int = 96, limit: int | None = None) -> Shards:
     """Rows of 150 kB in row groups of four, so that a window of 1 MiB holds one and has to hold two."""
     noise = np.random.default_rng(0)
     contents = [noise.bytes(150_000) for _ in range(images)]
     write_shards(folder, "train", contents, [n % 2 for n in range(images)])
-    return Shards(sorted(map(str, folder.glob("train-*.parquet"))), None, window=1)
+    return Shards(sorted(map(str, folder.glob("train-*.parquet"))), limit, window=1)
 
 
 def test_an_epoch_reads_each_row_group_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +242,12 @@ def test_an_order_mixes_row_groups_and_rows(tmp_path: Path) -> None:
     assert all(len(window) == 2 for window in windows), "a window is two row groups"
     assert any(abs(first - second) > 4 for first, second in windows), "row groups lie far apart"
     assert any(groups[0][start : start + 4] != [groups[0][start]] * 4 for start in range(0, 96, 8)), "rows are mixed"
+
+
+@pytest.mark.parametrize("limit", [18, 50])
+def test_an_order_of_many_windows_keeps_to_the_limit(limit: int, tmp_path: Path) -> None:
+    source = large_shards(tmp_path, limit=limit)
+    assert sorted(source.order(stream("test")).tolist()) == list(range(limit))
 
 
 def test_rows_are_found_in_whatever_order_they_are_asked_for(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ class _Attacked(nn.Module):
 
 @contextmanager
 def _left_as_it_was(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Undoes what the package does beside attacking: it seeds torch, traces calls, and lets parameters gather gradients."""
+    """Undoes what the package does beside: it seeds torch, traces calls, and lets parameters gather gradients."""
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     trace = sys.gettrace()
     try:

@@ -33,8 +33,13 @@ def load(settings: Imagenet) -> Dataset:
     train, test, classes = _folders(settings) if is_folder(settings.train) else _shards(settings)
     check_labels(settings.name, train.labels, test.labels, len(classes))
     view, statistics = View(settings.size, settings.resized), (MEAN, STD)
-    splits = [StreamedSplit(source, view, statistics) for source in (train, test)]
-    return Dataset(settings.name, *splits, tuple(classes), settings=settings)
+    return Dataset(
+        settings.name,
+        StreamedSplit(train, view, statistics),
+        StreamedSplit(test, view, statistics),
+        tuple(classes),
+        settings=settings,
+    )
 
 
 def _folders(settings: Imagenet) -> tuple[Source, Source, Sequence[str]]:

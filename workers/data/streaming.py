@@ -1,8 +1,8 @@
 """Images that are read when they are asked for, so that memory does not grow with their number."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,8 +15,18 @@ from workers.data.decoding import decode_image
 from workers.data.split import Channels, LabelledImages
 from workers.data.views import View
 
+Item = TypeVar("Item")
 Encoded = tuple[str, bytes]
 Seen = Callable[[Image.Image], Image.Image]
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items in the same order, each made while the one before it is used: decoding takes long."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = maker.submit(next, items, None)
+            yield item
 
 
 class Source(Protocol):

@@ -13,6 +13,7 @@ from sweeps.catalogue import RECIPES, resolve
 from sweeps.language import Training
 from workers.architectures.network import Network
 from workers.data.split import LabelledImages
+from workers.data.streaming import ahead
 from workers.runtime import place
 from workers.streams import stream
 from workers.training.checkpoint import Checkpoint
@@ -136,8 +137,11 @@ def clean_batches(work: Work, batch_size: int, generator: torch.Generator) -> It
 def batches(work: Work, training: Training, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """The training images once, in random order: images in [0, 1], augmented, and labels."""
     split = work.data.train
-    for chosen in _epoch(split, training.batch_size, generator):
-        yield split.training_batch(chosen, training, generator), split.labels[chosen]
+    made = (
+        (split.training_batch(chosen, training, generator), split.labels[chosen])
+        for chosen in _epoch(split, training.batch_size, generator)
+    )
+    return made if split.holds_pixels else ahead(made)
 
 
 def _epoch(split: LabelledImages, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

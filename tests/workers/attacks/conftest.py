@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from small_network import Trained
 from torch import nn
 from torch.nn.functional import cross_entropy
+from trained_networks import Trained
 
 from sweeps.datasets import Digits
 from workers.data.digits import load

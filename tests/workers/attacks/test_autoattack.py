@@ -1,14 +1,16 @@
 """AutoAttack through its package: what it finds, and that it leaves nothing behind."""
 
+import logging
 import sys
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from pyautoattack import AutoAttack
-from small_network import Trained
 from torch import Tensor, nn
+from trained_networks import Trained, trained_resnet
 
 from sweeps.errors import UserError
 from workers.attacks.autoattack import autoattack_images
@@ -37,7 +39,9 @@ def test_it_is_at_least_as_strong_as_pgd_and_stays_in_the_ball(trained: Trained)
         assert torch.equal(trained.network(adversarial).argmax(1) != of[1], fooled)
 
 
-def test_it_leaves_nothing_behind_and_prints_nothing(trained: Trained, capfd: pytest.CaptureFixture[str]) -> None:
+def test_it_leaves_nothing_behind_and_prints_nothing(
+    trained: Trained, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Doubtful(nn.Module):
         """The package warns of probabilities, and of gradients that are zero."""
 
@@ -51,6 +55,7 @@ def test_it_leaves_nothing_behind_and_prints_nothing(trained: Trained, capfd: py
     def trace(*_: Any) -> None:
         return None
 
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's, without which Python would print
     torch.manual_seed(3)
     state, traced_before = torch.get_rng_state(), sys.gettrace()
     sys.settrace(trace)
@@ -62,7 +67,7 @@ def test_it_leaves_nothing_behind_and_prints_nothing(trained: Trained, capfd: py
     assert kept is trace
     assert torch.equal(torch.get_rng_state(), state)
     assert all(parameter.grad is None and parameter.requires_grad for parameter in trained.network.parameters())
-    captured = capfd.readouterr()
+    captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
 
@@ -85,6 +90,14 @@ def test_it_runs_with_fewer_classes_than_its_losses_ask_for(trained: Trained, cl
     images, labels = trained.images[of_these], trained.labels[of_these]
     _, fooled = autoattack_images(network, images, labels, epsilon=0.5, version=version)
     assert fooled.all()
+
+
+def test_an_image_that_is_not_fooled_comes_back_as_it_was_after_all_possible_targets(trained: Trained) -> None:
+    network = Sliced(trained.network, 4)
+    one = (trained.labels == 0).nonzero()[:1, 0]
+    adversarial, fooled = autoattack_images(network, trained.images[one], trained.labels[one], epsilon=1e-4)
+    assert fooled.tolist() == [False]
+    assert torch.equal(adversarial, trained.images[one])
 
 
 def test_a_step_that_cuts_the_gradient_does_not_stop_it(trained: Trained) -> None:
@@ -111,3 +124,10 @@ def test_without_the_package_one_line_names_the_extra(trained: Trained, monkeypa
     monkeypatch.setitem(sys.modules, "pyautoattack", None)
     with pytest.raises(UserError, match=r"pip install 'prunesweep\[autoattack\]'"):
         autoattack_images(trained.network, trained.images[FEW], trained.labels[FEW], epsilon=0.1)
+
+
+@pytest.mark.full
+def test_a_trained_resnet56_keeps_none_of_100_images_at_8(shared_data: Path) -> None:
+    network, images, labels = trained_resnet(shared_data, "resnet56", "resnet56-4bfd9763.th", 100)
+    _, fooled = autoattack_images(network, images, labels, epsilon=8 / 255)
+    assert fooled.all()

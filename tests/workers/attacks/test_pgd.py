@@ -8,19 +8,15 @@ import foolbox
 import numpy as np
 import pytest
 import torch
-from small_network import Trained
 from torch import Tensor, nn
+from trained_networks import Trained, trained_resnet
 
 from sweeps.attacks import Pgd
-from sweeps.datasets import ImageParquet
-from workers.architectures.network import Network, new_network
-from workers.architectures.weights_file import load_weights, read_weights_file
+from workers.architectures.network import Network
 from workers.attacks.fgsm import fgsm_images
 from workers.attacks.pgd import pgd, pgd_images
 from workers.attacks.subject import Subject
 from workers.data.dataset import Split
-from workers.data.image_parquet import load
-from workers.streams import stream
 
 MakeNetwork = Callable[..., Network]
 
@@ -165,22 +161,6 @@ def test_the_attack_is_run_on_every_test_image_at_each_epsilon(random_network: M
         np.testing.assert_array_equal(outcome.correct, ~torch.cat(parts).numpy())
 
 
-def real(shared_data: Path, architecture: str, weights: str, images: int) -> tuple[Network, Tensor, Tensor]:
-    """A trained network and CIFAR-10's first test images."""
-    folder = shared_data / "cifar10"
-    settings = ImageParquet(
-        name="image_parquet",
-        train=str(folder / "test.parquet"),
-        test=str(folder / "test.parquet"),
-        train_limit=images,
-    )
-    test = load(settings).test.read(slice(0, images)).float() / 255
-    labels = load(settings).test.labels[:images]
-    network = new_network(architecture, 10, 32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), generator=stream("test"))
-    load_weights(network, read_weights_file(str(shared_data / "weights" / weights)))
-    return network.eval().requires_grad_(False), test, labels
-
-
 def left_by_both(network: Network, images: Tensor, labels: Tensor, epsilon: float, steps: int) -> tuple[int, int]:
     """How many images stay right under our PGD and under foolbox's, with the same step size."""
     model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
@@ -195,7 +175,7 @@ def left_by_both(network: Network, images: Tensor, labels: Tensor, epsilon: floa
 
 
 def test_a_trained_resnet20_keeps_what_foolbox_leaves_it(shared_data: Path) -> None:
-    network, images, labels = real(shared_data, "resnet20", "resnet20-12fca82f.th", 50)
+    network, images, labels = trained_resnet(shared_data, "resnet20", "resnet20-12fca82f.th", 50)
     ours, theirs = left_by_both(network, images, labels, 2 / 255, 10)
     assert 0 < ours < 30
     assert abs(ours - theirs) <= 2
@@ -204,7 +184,7 @@ def test_a_trained_resnet20_keeps_what_foolbox_leaves_it(shared_data: Path) -> N
 @pytest.mark.full
 @pytest.mark.parametrize("steps", [10, 20])
 def test_a_trained_resnet56_keeps_nothing_at_8_and_what_foolbox_leaves_it_at_2(shared_data: Path, steps: int) -> None:
-    network, images, labels = real(shared_data, "resnet56", "resnet56-4bfd9763.th", 1000)
+    network, images, labels = trained_resnet(shared_data, "resnet56", "resnet56-4bfd9763.th", 1000)
     ours, theirs = left_by_both(network, images, labels, 8 / 255, steps)
     assert ours == 0 and theirs <= 1
     ours, theirs = left_by_both(network, images, labels, 2 / 255, steps)

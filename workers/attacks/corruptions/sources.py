@@ -33,10 +33,13 @@ class Kept:
         self._images = subject.test.read(slice(None))
         self._fingerprint = subject.test_fingerprint
         self._frost_textures = frost_textures
+        self._opened: dict[tuple[str, int], Tensor] = {}
 
     def read(self, kind: str, severity: int, indices: range) -> Tensor:
-        made = corrupted_images(self._images, self._fingerprint, kind, severity, self._frost_textures)
-        return made[indices.start : indices.stop : indices.step]
+        if (kind, severity) not in self._opened:
+            made = corrupted_images(self._images, self._fingerprint, kind, severity, self._frost_textures)
+            self._opened[kind, severity] = made
+        return self._opened[kind, severity][indices.start : indices.stop : indices.step]
 
 
 class MadeAsNeeded:

@@ -1,0 +1,292 @@
+"""Is the gain real? Networks that only seem robust are caught, plain ones raise no alarm, and defended ones hold."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+from typer.testing import CliRunner
+
+from orchestrator import verify
+from orchestrator.cli import app
+from orchestrator.front import pareto_front
+from orchestrator.selection import SelectionError
+from orchestrator.verification import HOLDS, MASKING, Verdict, judge
+from orchestrator.verify import verified_trials, verify_robustness
+from results_store import Store
+from results_store.halves import selection_half
+from sweeps.language import Sweep
+from sweeps.reader import parse_sweep, read_sweep
+from sweeps.tree import grow_tree
+from workers import load_dataset, run_trial
+from workers.stored import load_stored
+from workers.verification.evidence import Effort
+from workers.verification.gather import Verification
+
+# Digits, an easy task, on which a few epochs of FGSM training make a network robust.
+SWEEP = """
+name: defended
+dataset: {name: digits, size: 16, train_limit: 800}
+baseline: {epochs: 6, learning_rate: 0.1, batch_size: 32, adversarial: {epsilon: 16/255, steps: 1}}
+axes:
+  - {architecture: resnet20, recipe: adversarial, structure: filters, criterion: l1, adjustment: none, ratio: 0.1}
+attacks: {fgsm: {epsilons: [8/255]}}
+"""
+FEW = Effort(steps=8, restarts=1, queries=40, subset=40)
+
+
+class Wrapped(nn.Module):
+    """A network between two functions: of the images it is shown, and of its logits."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        shown: Callable[[Tensor], Tensor] = lambda images: images,
+        said: Callable[[Tensor], Tensor] = lambda logits: logits,
+    ) -> None:
+        super().__init__()
+        self.network, self.shown, self.said = network, shown, said
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.said(self.network(self.shown(images)))
+        return logits
+
+
+def scaled(network: nn.Module, factor: float) -> Wrapped:
+    return Wrapped(network, said=lambda logits: factor * logits)
+
+
+def quantised(network: nn.Module, levels: int) -> Wrapped:
+    """Rounds the images to so many levels: a step function, whose gradient is 0."""
+    return Wrapped(network, shown=lambda images: (images * (levels - 1)).round() / (levels - 1))
+
+
+def behind_a_step(network: nn.Module) -> Wrapped:
+    """Hands on 8-bit pixels, as from a file: nothing to differentiate at all."""
+    return Wrapped(network, shown=lambda images: (images * 255).round().to(torch.uint8).float() / 255)
+
+
+def seeming(network: nn.Module) -> dict[str, nn.Module]:
+    """Networks that decide as this one does, or worse, and hide it."""
+    hidden: dict[str, nn.Module] = {f"logits × {factor}": scaled(network, factor) for factor in (5, 10, 50, 500)}
+    hidden |= {f"{levels} levels": quantised(network, levels) for levels in (8, 32)}
+    return {**hidden, "step": behind_a_step(network)}
+
+
+def run(sweep: Sweep, store: Store) -> dict[str, str]:
+    """Runs a sweep here, without a cluster; the keys of its trials by their labels."""
+    trials = list(grow_tree(sweep))
+    results = {trial.key: list(trial.result_keys) for trial in trials}
+    store.save_sweep(sweep.name, "", {"result_keys": results, "settings": sweep.model_dump(mode="json")})
+    data = load_dataset(sweep.dataset)
+    for trial in trials:
+        run_trial(trial, store, data)
+    return {trial.label().removesuffix(" seed 0"): trial.key for trial in trials}
+
+
+def network_of(store: Store, key: str) -> nn.Module:
+    return load_stored(store, key, torch.device("cpu")).network
+
+
+def verification(sweep: Sweep, images: int, effort: Effort) -> Verification:
+    test = load_dataset(sweep.dataset).test
+    chosen = torch.from_numpy(selection_half(len(test))).nonzero()[:images, 0]
+    return Verification(test.read(chosen).float() / 255, test.labels[chosen], chosen, effort)
+
+
+@pytest.fixture(scope="module")
+def sweep() -> Sweep:
+    return parse_sweep(SWEEP)
+
+
+@pytest.fixture(scope="module")
+def defended(tmp_path_factory: pytest.TempPathFactory, sweep: Sweep) -> tuple[Store, dict[str, str]]:
+    store = Store(str(tmp_path_factory.mktemp("store")))
+    return store, run(sweep, store)
+
+
+PLAIN, DEFENDED = "resnet20 baseline", "resnet20 adversarial baseline"
+PRUNED = "resnet20 adversarial filters l1 0.1 none ×1"
+
+
+def test_what_only_seems_robust_is_caught_and_what_is_holds(
+    defended: tuple[Store, dict[str, str]], sweep: Sweep
+) -> None:
+    store, keys = defended
+    bench = verification(sweep, 120, FEW)
+    plain = network_of(store, keys[PLAIN])
+
+    def verdict(network: nn.Module) -> Verdict:
+        return judge(bench.compare(network, plain))
+
+    assert verdict(network_of(store, keys[DEFENDED])).verdict == HOLDS
+    assert verdict(plain).alarms == []
+    for name in ("logits × 5", "logits × 500", "8 levels", "step"):
+        caught = verdict(seeming(plain)[name])
+        assert caught.verdict != HOLDS, name
+        assert name == "logits × 5" or caught.verdict == MASKING, name
+    # Decisions do not depend on a factor, and neither does the worst case.
+    assert verdict(scaled(plain, 50)).gain == 0
+
+
+def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
+    defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, keys = defended
+    with pytest.raises(SelectionError, match="not verified to hold: run prunesweep verify-robustness"):
+        pareto_front(store, verified=True)
+    asked = ["verify-robustness", keys[DEFENDED], "--store", store.url, "--images", "60"]
+    ran = CliRunner().invoke(app, asked)
+    assert ran.exit_code == 0, ran.output
+    assert f"{keys[DEFENDED][:10]}: holds" in ran.stdout
+    assert "no sanity rule is broken" in ran.stdout and "worst case of these" in ran.stdout
+
+    row = store.table("verdicts").iloc[0]
+    assert (row["trial_key"], row["baseline_key"]) == (keys[DEFENDED], keys[PLAIN])
+    assert (row["verdict"], row["images"], list(row["alarms"])) == (HOLDS, 60, [])
+    assert row["gain"] > row["lower"] > 0 and pd.isna(row["control_key"])
+
+    front = pareto_front(store, verified=True)
+    assert [list(trials) for trials in front.compared["trial_keys"]] == [[keys[DEFENDED]]]
+    (count,) = (n for reason, n in front.left_out.items() if reason.startswith("not verified to hold"))
+    assert count == len(keys) - 1
+    shown = CliRunner().invoke(app, ["pareto", "--verified", "--store", store.url])
+    assert "1 of 1 candidates" in shown.stdout and "not verified to hold" in shown.stdout
+
+    monkeypatch.setattr(verify, "_make", lambda *_: pytest.fail("made again"))
+    (found,) = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    assert found["evidence"]["networks"]["baseline"]["worst_case"] == sorted(
+        found["evidence"]["networks"]["baseline"]["worst_case"], reverse=True
+    )
+
+
+def test_a_pruned_trial_is_held_against_its_baseline_and_its_control(
+    defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of adjustment none is the baseline itself: nothing is gained over either that the other denies."""
+    store, keys = defended
+    made: list[str] = []
+    compare = Verification.compare
+
+    def interrupted(*networks: nn.Module) -> object:
+        made.append("once")
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return compare(*networks)  # type: ignore[arg-type]
+
+    before = set(store.table("verdicts")["trial_key"])
+    with monkeypatch.context() as patch:
+        patch.setattr(Verification, "compare", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            verify_robustness(store, ["structure == filters", "iterations == 1"], images=30)
+            verify_robustness(store, ["structure == none", "iterations == 1"], images=30)
+    assert set(store.table("verdicts")["trial_key"]) - before == {keys[PRUNED]}
+    (found,) = verify_robustness(store, [keys[PRUNED]], images=30)
+    assert found["baseline_key"] == keys[DEFENDED]
+    assert found["control_key"] is not None
+    assert found["gain"] == found["gain_over_control"]
+    assert found["evidence"]["networks"]["control"]["clean"] == found["evidence"]["networks"]["baseline"]["clean"]
+
+
+def test_only_verdicts_by_todays_rules_count(
+    defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, keys = defended
+    verify_robustness(store, [keys[DEFENDED]], images=60)
+    assert verified_trials(store) == {keys[DEFENDED]}
+    monkeypatch.setattr(verify, "VERSION", 10**6)
+    assert verified_trials(store) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["iterations == 0", "--images", "1"], "give 2 or more"),
+        (["recipe == plain"], "is a plain baseline"),
+        (["ffffffff"], "no network of"),
+        (["recipe == adversarial", "--autoattack", "-1"], "give a number of images"),
+    ],
+)
+def test_bad_usage_is_one_line_and_writes_nothing(
+    defended: tuple[Store, dict[str, str]], asked: list[str], said: str
+) -> None:
+    store, _ = defended
+    before = store.result_keys()
+    ran = CliRunner().invoke(app, ["verify-robustness", *asked, "--store", store.url])
+    assert ran.exit_code == 2 and ran.stderr.count("\n") == 1, ran.output
+    assert said in ran.stderr
+    assert store.result_keys() == before
+
+
+def test_autoattack_that_is_not_installed_names_the_extra(
+    defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, keys = defended
+    monkeypatch.setattr("sweeps.attacks.find_spec", lambda name: None)
+    ran = CliRunner().invoke(app, ["verify-robustness", keys[DEFENDED], "--store", store.url, "--autoattack", "5"])
+    assert ran.exit_code == 2
+    assert "prunesweep[autoattack]" in ran.stderr
+
+
+# On CIFAR-10, with trained networks.
+
+
+def cifar(shared_data: Path, architecture: str, *changes: str) -> Sweep:
+    weights = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}[architecture]
+    return read_sweep(
+        "cifar10_pretrained",
+        [
+            f"dataset.train={shared_data / 'cifar10' / 'train-10k.parquet'}",
+            f"dataset.test={shared_data / 'cifar10' / 'test.parquet'}",
+            f"baseline.weights={shared_data / 'weights' / weights}",
+            f"axes.architecture={architecture}",
+            "attacks={fgsm: {epsilons: [8/255]}}",
+            "dataset.train_limit=1000",
+            "dataset.test_limit=400",
+            "pruning.scoring_images=64",
+            "adjustment={epochs: 1, learning_rate: 1e-3, batch_size: 128}",
+            *changes,
+        ],
+    )
+
+
+@pytest.mark.full
+def test_disguises_of_a_trained_network_never_hold(shared_data: Path, tmp_path: Path) -> None:
+    sweep, store = cifar(shared_data, "resnet20", "axes.iterations=0"), Store(str(tmp_path))
+    plain = network_of(store, run(sweep, store)["resnet20 baseline"])
+    bench = verification(sweep, 150, Effort())
+    assert judge(bench.compare(plain, plain)).alarms == []
+    for name, network in seeming(plain).items():
+        verdict = judge(bench.compare(network, plain))
+        bench.forget(network)
+        assert verdict.verdict != HOLDS, name
+        if name != "logits × 5":
+            assert verdict.alarms, name
+    # However large the logits are, the decisions are those of the plain network.
+    assert judge(bench.compare(scaled(plain, 500), plain)).gain == 0
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("architecture", "changes"),
+    [
+        ("resnet20", ["axes.structure=[filters, layers]", "axes.criterion=l1", "axes.adjustment=fine_tune"]),
+        ("resnet56", ["axes.structure=filters", "axes.criterion=l1", "axes.adjustment=none"]),
+    ],
+)
+def test_plain_and_pruned_networks_raise_no_alarm(
+    shared_data: Path, tmp_path: Path, architecture: str, changes: list[str]
+) -> None:
+    sweep, store = cifar(shared_data, architecture, *changes), Store(str(tmp_path))
+    keys = run(sweep, store)
+    bench = verification(sweep, 150, Effort())
+    plain = network_of(store, keys.pop(f"{architecture} baseline"))
+    assert judge(bench.compare(plain, plain)).alarms == []
+    for name, key in keys.items():
+        evidence = bench.compare(network_of(store, key), plain)
+        assert judge(evidence).alarms == [], name
+        assert np.isfinite(np.median(evidence.networks["network"].smallest))
