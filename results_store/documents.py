@@ -1,7 +1,7 @@
 """The documents that ``results/`` holds: one immutable JSON object a finished piece of work.
 
-What is kept of networks, evaluations, transfers, single elements, verdicts and failures. Their fields are the truth; the
-tables are views.
+What is kept of networks, evaluations, transfers, single elements, verdicts and failures. Their fields are the truth;
+the tables are views.
 """
 
 import time

@@ -15,7 +15,8 @@ from results_store import Store
 from sweeps.language import Sweep
 from sweeps.reader import parse_sweep, read_sweep
 from sweeps.tree import grow_tree
-from workers import load_dataset, run_trial, transfer as of_workers
+from workers import load_dataset, run_trial
+from workers import transfer as of_workers
 from workers.attacks.fgsm import fgsm_images
 from workers.attacks.pgd import pgd_images
 from workers.stored import load_stored
@@ -182,7 +183,11 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, dict[str, st
 
 @pytest.mark.parametrize(
     ("other", "said"),
-    [("images", "different test images of digits"), ("size", "image sizes: 16 and 20"), ("classes", "classes: 10 and 7")],
+    [
+        ("images", "different test images of digits"),
+        ("size", "image sizes: 16 and 20"),
+        ("classes", "classes: 10 and 7"),
+    ],
 )
 def test_networks_that_have_nothing_in_common_are_refused(
     mixed: tuple[Store, dict[str, str]], other: str, said: str

@@ -44,9 +44,7 @@ PLAIN: dict[tuple[str, float], int] = {
 EVERY_FOURTH = np.arange(IMAGES) % 4 == 0
 
 
-def network(
-    left: Mapping[tuple[str, float], int] = PLAIN, shift: int = 0, vanishing: float = 0.02
-) -> NetworkEvidence:
+def network(left: Mapping[tuple[str, float], int] = PLAIN, shift: int = 0, vanishing: float = 0.02) -> NetworkEvidence:
     """The first so many images stand, but for Square, which fools the first of the others; all from ``shift`` on."""
 
     def standing(count: int) -> NDArray[np.bool_]:
@@ -201,7 +199,7 @@ def test_a_few_images_prove_nothing() -> None:
     verdict = judge(evidence(network(changed)))
     assert verdict.lower > 0
     assert verdict.evidence["images_that_differ"] == 18  # nine at either ε
-    few = {place: count for place, count in changed.items()} | {("pgd", LARGE): 132, ("pgd_margin", LARGE): 130}
+    few = dict(changed) | {("pgd", LARGE): 132, ("pgd_margin", LARGE): 130}
     lone = judge(evidence(network(few)))
     assert lone.evidence["images_that_differ"] == 9
     assert lone.lower > 0

@@ -11,7 +11,7 @@ from workers.architectures.network import Network, new_network
 
 @pytest.fixture
 def random_network() -> Callable[..., Network]:
-    """Makes a baseline, for three classes if not told otherwise, of which every number is random, batch norms too; in eval mode."""
+    """Makes a baseline of which every number is random, batch norms too; in eval mode, by default of three classes."""
 
     def make(architecture: str, image_size: int = 16, seed: int = 0, classes: int = 3) -> Network:
         generator = torch.Generator().manual_seed(seed)
