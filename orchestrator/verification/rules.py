@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 ALPHA = 0.001
 # Shares of the images by which a rule may be broken without alarm: searches with few steps find no more than that less.
 TOLERANCE = 0.02
-# On plain networks cross-entropy finds as much as the margin loss, give or take a few points.
-LOSS_TOLERANCE = 0.05
+# Networks trained with mixed or smoothed labels withstand cross-entropy by some points more, and honestly so.
+LOSS_TOLERANCE = 0.1
 # Long training leaves some images with a loss so small that fp32 has no gradient of it.
 VANISHING_TOLERANCE = 0.1
 

@@ -30,13 +30,13 @@ from workers.verification.gather import Verification
 # Digits, an easy task, on which a few epochs of FGSM training make a network robust.
 SWEEP = """
 name: defended
-dataset: {name: digits, size: 16, train_limit: 800}
-baseline: {epochs: 6, learning_rate: 0.1, batch_size: 32, adversarial: {epsilon: 16/255, steps: 1}}
+dataset: {name: digits, size: 16, train_limit: 1200}
+baseline: {epochs: 5, learning_rate: 0.1, batch_size: 32, adversarial: {epsilon: 16/255, steps: 1}}
 axes:
   - {architecture: resnet20, recipe: adversarial, structure: filters, criterion: l1, adjustment: none, ratio: 0.1}
 attacks: {fgsm: {epsilons: [8/255]}}
 """
-FEW = Effort(steps=8, restarts=1, queries=40, subset=40)
+FEW = Effort(steps=6, restarts=1, queries=30, subset=20)
 
 
 class Wrapped(nn.Module):
@@ -117,7 +117,7 @@ def test_what_only_seems_robust_is_caught_and_what_is_holds(
     defended: tuple[Store, dict[str, str]], sweep: Sweep
 ) -> None:
     store, keys = defended
-    bench = verification(sweep, 120, FEW)
+    bench = verification(sweep, 60, FEW)
     plain = network_of(store, keys[PLAIN])
 
     def verdict(network: nn.Module) -> Verdict:
@@ -129,8 +129,8 @@ def test_what_only_seems_robust_is_caught_and_what_is_holds(
         caught = verdict(seeming(plain)[name])
         assert caught.verdict != HOLDS, name
         assert name == "logits × 5" or caught.verdict == MASKING, name
-    # Decisions do not depend on a factor, and neither does the worst case.
-    assert verdict(scaled(plain, 50)).gain == 0
+        # Decisions do not depend on a factor, and neither does the worst case.
+        assert not name.startswith("logits") or caught.gain == 0, name
 
 
 def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
@@ -139,7 +139,7 @@ def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
     store, keys = defended
     with pytest.raises(SelectionError, match="not verified to hold: run prunesweep verify-robustness"):
         pareto_front(store, verified=True)
-    asked = ["verify-robustness", keys[DEFENDED], "--store", store.url, "--images", "60"]
+    asked = ["verify-robustness", keys[DEFENDED], "--store", store.url, "--images", "40"]
     ran = CliRunner().invoke(app, asked)
     assert ran.exit_code == 0, ran.output
     assert f"{keys[DEFENDED][:10]}: holds" in ran.stdout
@@ -147,8 +147,8 @@ def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
 
     row = store.table("verdicts").iloc[0]
     assert (row["trial_key"], row["baseline_key"]) == (keys[DEFENDED], keys[PLAIN])
-    assert (row["verdict"], row["images"], list(row["alarms"])) == (HOLDS, 60, [])
-    assert row["gain"] > row["lower"] > 0 and pd.isna(row["control_key"])
+    assert (row["verdict"], row["images"]) == (HOLDS, 40)
+    assert row["gain"] > row["lower"] > 0 and pd.isna(row["control_key"]) and pd.isna(row["alarms"])
 
     front = pareto_front(store, verified=True)
     assert [list(trials) for trials in front.compared["trial_keys"]] == [[keys[DEFENDED]]]
@@ -182,10 +182,10 @@ def test_a_pruned_trial_is_held_against_its_baseline_and_its_control(
     with monkeypatch.context() as patch:
         patch.setattr(Verification, "compare", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            verify_robustness(store, ["structure == filters", "iterations == 1"], images=30)
-            verify_robustness(store, ["structure == none", "iterations == 1"], images=30)
+            verify_robustness(store, ["structure == filters", "iterations == 1"], images=12)
+            verify_robustness(store, ["structure == none", "iterations == 1"], images=12)
     assert set(store.table("verdicts")["trial_key"]) - before == {keys[PRUNED]}
-    (found,) = verify_robustness(store, [keys[PRUNED]], images=30)
+    (found,) = verify_robustness(store, [keys[PRUNED]], images=12)
     assert found["baseline_key"] == keys[DEFENDED]
     assert found["control_key"] is not None
     assert found["gain"] == found["gain_over_control"]
@@ -196,7 +196,7 @@ def test_only_verdicts_by_todays_rules_count(
     defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, keys = defended
-    verify_robustness(store, [keys[DEFENDED]], images=60)
+    verify_robustness(store, [keys[DEFENDED]], images=40)
     assert verified_trials(store) == {keys[DEFENDED]}
     monkeypatch.setattr(verify, "VERSION", 10**6)
     assert verified_trials(store) == frozenset()

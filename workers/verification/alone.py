@@ -89,8 +89,9 @@ def attack_alone(network: nn.Module, sample: Sample, subset: Tensor, radii: Radi
     """Attacks one network by its own gradients and logits.
 
     FGSM and PGD see all images within each graded ε, and those of the subset within ``far`` and ``everything``. Square
-    sees images of the subset that they left standing; AutoAttack the first so many of the subset, within the largest
-    graded ε, if still standing. Their findings are shown to the other networks by ``show``.
+    sees those images of the subset that they left standing, within the largest graded ε and ``far``: with so few
+    queries it finds nothing nearer. AutoAttack sees the first so many of the subset within the largest graded ε, if
+    they still stand. What is found is shown to the other networks by ``show``.
 
     Args:
         network: images in [0, 1] to logits, in evaluation mode.
@@ -105,7 +106,7 @@ def attack_alone(network: nn.Module, sample: Sample, subset: Tensor, radii: Radi
         run.pgd(everyone, epsilon, effort)
     for epsilon in (radii.far, radii.everything):
         run.pgd(subset, epsilon, effort)
-    for epsilon in (*radii.graded, radii.far):
+    for epsilon in (max(radii.graded), radii.far):
         run.square(subset & clean & run.standing(epsilon), epsilon, effort.queries)
     if effort.autoattack:
         largest = max(radii.graded)
