@@ -211,6 +211,15 @@ def test_figure3_is_the_mean_over_kinds(store: Store) -> None:
     assert found["pruned (filters, PLS)", "occlusion"] == 0.3
 
 
+def test_figure4_never_mixes_definitions_of_robustness(store: Store) -> None:
+    for key, criterion, attacks in (("l1", "l1", ["clean", "fgsm"]), ("hrank", "hrank", list(ATTACKS))):
+        put_network(store, key, parent="base", control="control", **{**PRUNED, "criterion": criterion})
+        for attack in attacks:
+            put_evaluation(store, key, attack, 50)
+    (figure,) = reproduce(store, "figure4")
+    assert set(figure.data.query("over == 'settings'")["criterion"]) == {"pls", "hrank"}
+
+
 @pytest.mark.parametrize("name", REPRODUCTIONS)
 def test_everything_is_printed_and_written_even_where_a_store_lacks_it(name: str, store: Store, tmp_path: Path) -> None:
     (made,) = reproduce(store, name)
