@@ -1,6 +1,7 @@
 """The evidence: smallest ε against a search of the whole grid, who is attacked with what, and what is shown to whom."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 
 from workers.architectures.network import Network
 from workers.attacks.pgd import pgd_images
-from workers.verification.alone import Crafted, Sample, show
+from workers.verification import gather
+from workers.verification.alone import Alone, Crafted, Sample, show
 from workers.verification.evidence import Effort
 from workers.verification.gather import Verification, spread
 from workers.verification.smallest import GRID, NoEpsilon, graded_epsilons, smallest_epsilons
@@ -129,29 +131,31 @@ def test_the_worst_case_of_a_linear_network_by_hand(bench: Verification) -> None
 def test_images_crafted_on_another_count_where_they_were_crafted() -> None:
     sample = bright_sample([0.6, 0.6, 0.4, 0.4])
     attacked = torch.tensor([True, False, True, False])
-    crafted = (Crafted(0.1, attacked, grey([0.45, 0.45])), Crafted(0.1, ~attacked, grey([0.7, 0.3])))
+    everyone = torch.ones(4, dtype=torch.bool)
+    harmless = Crafted(0.1, everyone, sample.images)
+    crafted = (Crafted(0.1, attacked, grey([0.45, 0.45])), Crafted(0.1, ~attacked, grey([0.7, 0.6])), harmless)
     (outcome,) = show(Linear(), sample, crafted, "transfer_from_baseline")
-    assert outcome.attacked.all() and outcome.correct.tolist() == [False, True, True, True]
+    assert outcome.attacked.all() and outcome.correct.tolist() == [False, True, True, False]
+    (part,) = show(Linear(), sample, crafted[:1], "transfer_from_baseline")
+    assert part.attacked.tolist() == attacked.tolist() and part.correct.tolist() == [False, True, True, True]
 
 
 def test_a_baseline_is_attacked_once_for_all_its_trials(bench: Verification, monkeypatch: pytest.MonkeyPatch) -> None:
-    baseline, attacked = Linear(), []
-    original = Verification._attacked
+    attacked: list[nn.Module] = []
+    original = gather.attack_alone
 
-    def counted(self: Verification, network: nn.Module, radii: object) -> object:
-        known = len(self._alone)
-        found = original(self, network, radii)  # type: ignore[arg-type]
-        attacked.append(len(self._alone) > known)
-        return found
+    def counted(network: nn.Module, *given: Any) -> Alone:
+        attacked.append(network)
+        return original(network, *given)
 
-    monkeypatch.setattr(Verification, "_attacked", counted)
-    trial = Linear()
+    monkeypatch.setattr(gather, "attack_alone", counted)
+    trial, baseline = Linear(), Linear()
     first, again = bench.compare(trial, baseline), bench.compare(trial, baseline)
-    assert attacked == [True, True, False, False]
+    assert attacked == [trial, baseline]
     assert first.to_json() == again.to_json()
     bench.forget(trial)
     bench.compare(trial, baseline)
-    assert attacked[4:] == [True, False]
+    assert attacked[2:] == [trial]
 
 
 def test_verifying_draws_from_no_global_stream(bench: Verification) -> None:

@@ -13,7 +13,7 @@ from workers.attacks.fgsm import step
 from workers.attacks.losses import LOSSES, gradient_signs, logit_margins, misclassified
 from workers.attacks.pgd import pgd_images
 from workers.attacks.square import square_images
-from workers.attacks.subject import BATCH, BATCH_OF_LARGE, LARGE_SIDE, VANISHING
+from workers.attacks.subject import BATCH_OF_LARGE, LARGE_SIDE, VANISHING
 from workers.verification.evidence import (
     AUTOATTACK,
     FGSM,
@@ -25,6 +25,9 @@ from workers.verification.evidence import (
     Images,
     Outcome,
 )
+
+# Fixed, as that of evaluations; smaller, since networks that are compared are in memory together.
+BATCH = 100
 
 Search = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
