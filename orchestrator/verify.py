@@ -60,7 +60,7 @@ def verify_robustness(
     Args:
         trials: beginnings of keys, and conditions such as ``architecture == resnet56``.
         images: how many at the most.
-        autoattack: how many of them AutoAttack sees as well, which takes minutes an image on one core.
+        autoattack: how many of them AutoAttack sees as well, which takes minutes a network on a CPU.
         progress: called with a line before each trial that is attacked.
 
     Returns:

@@ -12,10 +12,10 @@ EXAMPLE = "prunesweep verify-robustness 3f2a91c0de 'architecture == resnet56'"
 
 
 def verify_robustness(
-    trials: Annotated[list[str], typer.Argument(metavar="TRIAL…", help="Keys, or conditions that trials must meet.")],
+    trials: Annotated[list[str], typer.Argument(metavar="TRIAL", help="Keys, or conditions that trials must meet.")],
     images: Annotated[int, typer.Option(metavar="N", help="Test images to attack, of the selection half.")] = 300,
     autoattack: Annotated[
-        int, typer.Option(metavar="N", help="Of these, show N to AutoAttack as well; it takes minutes an image.")
+        int, typer.Option(metavar="N", help="Of these, show N to AutoAttack too: minutes a network on a CPU.")
     ] = 0,
     store: StoreUrl = DEFAULT_STORE,
     as_json: AsJson = False,

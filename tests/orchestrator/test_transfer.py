@@ -253,9 +253,9 @@ def check_pretrained(found: Transfer, store: Store) -> None:
     assert [column.header for column in transfer_table(found).columns][1].startswith("resnet20 baseline")
 
 
-def test_pretrained_networks_on_a_thousand_images(shared_data: Path, tmp_path: Path) -> None:
+def test_pretrained_networks_on_some_images(shared_data: Path, tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    check_pretrained(pretrained(shared_data, store, "dataset.test_limit=1000", "dataset.train_limit=10"), store)
+    check_pretrained(pretrained(shared_data, store, "dataset.test_limit=250", "dataset.train_limit=10"), store)
 
 
 @pytest.mark.full

@@ -116,7 +116,7 @@ def test_vanishing_gradients_alarm() -> None:
     "changes",
     [
         {("fgsm", HEADLINE): 183, ("fgsm_margin", HEADLINE): 180},  # under the tolerance
-        {("pgd", SMALL): 287, ("pgd_margin", SMALL): 283},
+        {("pgd", SMALL): 287},
         {("transfer_from_baseline", LARGE): 124},
         everything_leaves(52),  # 13 of 100 is not significantly above chance
     ],
@@ -167,17 +167,17 @@ def test_the_same_gain_with_an_alarm_is_masking() -> None:
 
 
 def test_a_gain_under_fgsm_alone_is_said_to_be_that() -> None:
-    changed = PLAIN | {("fgsm", SMALL): 295, ("fgsm", LARGE): 195}
+    changed = PLAIN | {("fgsm", SMALL): 300, ("fgsm", LARGE): 200}
     verdict = judge(evidence(network(changed)))
     assert verdict.verdict == ONLY_FGSM
     assert verdict.evidence["fgsm_gain"]["graded"]["lower"] > 0
-    at_the_headline = judge(evidence(network(PLAIN | {("fgsm", HEADLINE): 95, ("fgsm", FAR): 76})))
+    at_the_headline = judge(evidence(network(PLAIN | {("fgsm", HEADLINE): 100, ("fgsm", FAR): 76})))
     assert at_the_headline.verdict == ONLY_FGSM
 
 
 def test_one_strong_attack_undoes_the_gain_under_all_others() -> None:
     """The worst case is what counts: better under seven attacks and no better under the eighth."""
-    changed = better(PLAIN, 15) | {("pgd_margin", e): PLAIN["pgd_margin", e] for e in (SMALL, LARGE)}
+    changed = better(PLAIN, 30) | {("pgd_margin", e): PLAIN["pgd_margin", e] for e in (SMALL, LARGE)}
     assert judge(evidence(network(changed))).verdict == ONLY_FGSM
 
 

@@ -30,13 +30,13 @@ from workers.verification.gather import Verification
 # Digits, an easy task, on which a few epochs of FGSM training make a network robust.
 SWEEP = """
 name: defended
-dataset: {name: digits, size: 16, train_limit: 1200}
-baseline: {epochs: 5, learning_rate: 0.1, batch_size: 32, adversarial: {epsilon: 16/255, steps: 1}}
+dataset: {name: digits, size: 16, test_limit: 160}
+baseline: {epochs: 3, learning_rate: 0.1, batch_size: 32, adversarial: {epsilon: 16/255, steps: 1}}
 axes:
   - {architecture: resnet20, recipe: adversarial, structure: filters, criterion: l1, adjustment: none, ratio: 0.1}
 attacks: {fgsm: {epsilons: [8/255]}}
 """
-FEW = Effort(steps=6, restarts=1, queries=30, subset=20)
+FEW = Effort(steps=5, restarts=1, queries=20, subset=20)
 
 
 class Wrapped(nn.Module):
@@ -117,7 +117,7 @@ def test_what_only_seems_robust_is_caught_and_what_is_holds(
     defended: tuple[Store, dict[str, str]], sweep: Sweep
 ) -> None:
     store, keys = defended
-    bench = verification(sweep, 60, FEW)
+    bench = verification(sweep, 50, FEW)
     plain = network_of(store, keys[PLAIN])
 
     def verdict(network: nn.Module) -> Verdict:
@@ -182,10 +182,10 @@ def test_a_pruned_trial_is_held_against_its_baseline_and_its_control(
     with monkeypatch.context() as patch:
         patch.setattr(Verification, "compare", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            verify_robustness(store, ["structure == filters", "iterations == 1"], images=12)
-            verify_robustness(store, ["structure == none", "iterations == 1"], images=12)
+            verify_robustness(store, ["structure == filters", "iterations == 1"], images=8)
+            verify_robustness(store, ["structure == none", "iterations == 1"], images=8)
     assert set(store.table("verdicts")["trial_key"]) - before == {keys[PRUNED]}
-    (found,) = verify_robustness(store, [keys[PRUNED]], images=12)
+    (found,) = verify_robustness(store, [keys[PRUNED]], images=8)
     assert found["baseline_key"] == keys[DEFENDED]
     assert found["control_key"] is not None
     assert found["gain"] == found["gain_over_control"]

@@ -113,5 +113,6 @@ def _radii(smallest_of_baseline: NDArray[np.float64]) -> Radii:
 def _notes(effort: Effort) -> tuple[str, ...]:
     if effort.autoattack:
         return (f"AutoAttack saw those of {effort.autoattack} images that nothing else fooled, at the largest ε",)
-    why = "images: 0" if find_spec("pyautoattack") else "pyautoattack is not installed"
-    return (f"AutoAttack was not run: {why}",)
+    if find_spec("pyautoattack"):
+        return ("AutoAttack was not asked for: on a CPU it takes minutes a network",)
+    return ("AutoAttack was not run: pyautoattack is not installed",)
