@@ -11,7 +11,7 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from orchestrator.stored import dataset_of, find_trial, threads_of, trial_row
+from orchestrator.stored import dataset_of, find_trial, threads_of, trial_rows
 from results_store import Store
 from sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion
 from sweeps.catalogue import ARCHITECTURES, CLEAN
@@ -73,7 +73,7 @@ def single_elements(
         raise ElementsError(f"images {images}: give 1 or more")
     store.check_writable()
     key = find_trial(store, trial)
-    architecture = trial_row(store, key)["architecture"]
+    architecture = trial_rows(store, [key])[key]["architecture"]
     if structure not in ARCHITECTURES[architecture].structures:
         raise ElementsError(f"structure {structure}: {architecture} has no {structure} that may go; use filters")
     dataset = dataset_of(store, key)

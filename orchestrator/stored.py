@@ -1,12 +1,13 @@
 """Finding what a store holds: trials by key or by condition, and the images that they are attacked on."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from orchestrator.selection.candidates import eligible_trials
 from orchestrator.selection.conditions import parse_filters
 from results_store import NotStored, Store
 from sweeps.datasets import DatasetSettings
@@ -44,22 +45,22 @@ def choose_trials(store: Store, texts: Sequence[str]) -> list[str]:
     conditions = [text for text in texts if not _KEY.fullmatch(text)]
     if conditions:
         trials = store.table("trials")
-        met = trials["error"].isna()
-        for condition in parse_filters(conditions, trials):
-            met &= condition.met(trials)
-        keys += [str(key) for key in trials.loc[met, "trial_key"]]
+        meeting, _ = eligible_trials(trials, parse_filters(conditions, trials), ())
+        keys += [str(key) for key in meeting["trial_key"]]
     if not keys:
         raise UnknownTrial(f"{store.url}: no trial meets {' and '.join(conditions) or 'an empty list of keys'}")
     return list(dict.fromkeys(keys))
 
 
-def trial_row(store: Store, key: str) -> dict[str, Any]:
-    """A trial's row of the table ``trials``. Raises: UnknownTrial."""
+def trial_rows(store: Store, keys: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The rows of the table ``trials`` of these trials, by key; one read. Raises: UnknownTrial."""
     trials = store.table("trials")
-    rows = trials[trials["trial_key"] == key].to_dict("records")
-    if not rows:
-        raise UnknownTrial(f"{key}: {store.url} holds no result of this trial")
-    return {str(name): value for name, value in rows[0].items()}
+    rows = trials[trials["trial_key"].isin(list(keys))].to_dict("records")
+    found = {str(row["trial_key"]): {str(name): value for name, value in row.items()} for row in rows}
+    for key in keys:
+        if key not in found:
+            raise UnknownTrial(f"{key}: {store.url} holds no result of this trial")
+    return found
 
 
 def dataset_of(store: Store, key: str) -> DatasetSettings:

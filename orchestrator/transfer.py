@@ -7,7 +7,7 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from orchestrator.stored import choose_trials, dataset_of, threads_of, trial_row
+from orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
 from orchestrator.tables import KEY_DIGITS, network_label
 from results_store import Store
 from sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon
@@ -73,7 +73,8 @@ def transfer(
     """
     settings = _settings(attack, epsilon)
     source_keys, target_keys = choose_trials(store, sources), choose_trials(store, targets)
-    labels = {key: network_label(pd.Series(trial_row(store, key))) for key in {*source_keys, *target_keys}}
+    rows = trial_rows(store, [*source_keys, *target_keys])
+    labels = {key: network_label(pd.Series(row)) for key, row in rows.items()}
     dataset, fingerprint = _common_dataset(store, [*source_keys, *target_keys], labels)
     store.check_writable()
 
@@ -142,7 +143,7 @@ def _common_dataset(store: Store, keys: Sequence[str], labels: dict[str, str]) -
             what = f"classes: {description['classes']} and {described['classes']}"
         elif described["image_size"] != description["image_size"]:
             what = f"image sizes: {description['image_size']} and {described['image_size']} pixels"
-        elif data_fingerprints(theirs).test != fingerprint:
+        elif theirs != dataset and data_fingerprints(theirs).test != fingerprint:  # hashing takes long
             what = f"test images of {dataset.name}"
         else:
             continue

@@ -1,11 +1,12 @@
 """Checks with stronger attacks whether stored networks are more robust than their baselines."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.stored import choose_trials, dataset_of, threads_of, trial_row
+from orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
 from orchestrator.verification import HOLDS, VERSION, judge
 from results_store import Store
 from results_store.documents import VerdictResult
@@ -75,7 +76,7 @@ def verify_robustness(
     from workers.verification.evidence import Effort
 
     effort = Effort(autoattack=autoattack)
-    cases = [_case(store, key, images, effort) for key in choose_trials(store, trials)]
+    cases = _cases(store, choose_trials(store, trials), images, effort)
     store.check_writable()
     stored = store.result_keys()
     missing = [case for case in cases if case.key not in stored]
@@ -105,19 +106,37 @@ def _check(images: int, autoattack: int) -> None:
         raise VerifyError(f"--autoattack {autoattack}: {missing}")
 
 
-def _case(store: Store, key: str, images: int, effort: "Effort") -> _Case:
-    row = {name: value if isinstance(value, str) else None for name, value in trial_row(store, key).items()}
+def _cases(store: Store, keys: Sequence[str], images: int, effort: "Effort") -> list[_Case]:
+    """The trials' cases. What they share is read once: the table, the list of networks, and the data sets' bytes."""
+    rows, networks = trial_rows(store, keys), frozenset(store.network_keys())
+
+    @cache
+    def fingerprint_of(dataset: DatasetSettings) -> str:
+        return data_fingerprints(dataset).test
+
+    return [_case(store, key, rows[key], networks, fingerprint_of, images, effort) for key in keys]
+
+
+def _case(
+    store: Store,
+    key: str,
+    described: Mapping[str, Any],
+    networks: Collection[str],
+    fingerprint_of: Callable[[DatasetSettings], str],
+    images: int,
+    effort: "Effort",
+) -> _Case:
+    row = {name: value if isinstance(value, str) else None for name, value in described.items()}
     baseline, control = compared_with(row)
     if baseline is None:
         raise VerifyError(
             f"{key}: is a plain baseline, and a gain is over one; name a trial that was pruned or adjusted"
         )
-    networks = frozenset(store.network_keys())
     if baseline not in networks:
         raise VerifyError(f"{key}: its baseline {baseline} is not in {store.url}; run its sweep on this store again")
     control = control if control in networks else None
     dataset = dataset_of(store, key)
-    fingerprint = data_fingerprints(dataset).test
+    fingerprint = fingerprint_of(dataset)
     content = {
         "network": key,
         "baseline": baseline,

@@ -16,3 +16,9 @@ def selection_half(images: int) -> NDArray[np.bool_]:
     chosen = np.zeros(images, dtype=bool)
     chosen[order[: images // 2]] = True
     return chosen
+
+
+def by_half(images: NDArray[np.bool_]) -> list[int]:
+    """How many of the test images, bool (images,): of all, of the selection half, of the report half."""
+    half = selection_half(len(images))
+    return [int(images.sum()), int(images[half].sum()), int(images[~half].sum())]

@@ -1,4 +1,4 @@
-"""Networks as the store keeps them, ready to be attacked."""
+"""Networks as the store keeps them, to be trained further or attacked."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,17 @@ class StoredNetwork:
     network: Network
 
 
-def load_stored(store: Store, key: str, device: torch.device) -> StoredNetwork:
-    """The network that the store keeps under ``key``.
+def rebuild_stored(store: Store, key: str, device: torch.device) -> Network:
+    """The network that the store keeps under ``key``, on ``device``, in training mode.
 
     Raises:
         NotStored: there is none.
         NetworkError: it is damaged.
     """
     arrays, description = store.load_network(key)
-    network = rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays))
-    return StoredNetwork(key, place(network, device).eval().requires_grad_(False))
+    return place(rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays)), device)
+
+
+def load_stored(store: Store, key: str, device: torch.device) -> StoredNetwork:
+    """The same, ready to be attacked. Raises as ``rebuild_stored`` does."""
+    return StoredNetwork(key, rebuild_stored(store, key, device).eval().requires_grad_(False))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from results_store import Store
 from results_store.documents import TransferResult
-from results_store.halves import selection_half
+from results_store.halves import by_half
 from sweeps.attacks import EpsilonSettings, Pgd
 from sweeps.catalogue import ATTACKS
 from sweeps.keys import key_of
@@ -135,7 +135,6 @@ def _result(
     right: NDArray[np.bool_],
     seconds: float,
 ) -> TransferResult:
-    half = selection_half(len(right))
     return {
         "kind": "transfer",
         "key": transfer_key(source, target, attack, settings, test_fingerprint),
@@ -146,8 +145,8 @@ def _result(
         "headline": settings.headline_text(),
         "severity": settings.headline,
         "test_fingerprint": test_fingerprint,
-        "total": [len(half), int(half.sum()), int((~half).sum())],
-        "correct": [int(right.sum()), int(right[half].sum()), int(right[~half].sum())],
+        "total": by_half(np.ones_like(right)),
+        "correct": by_half(right),
         "seconds": seconds,
         "finished_at": time.time(),
     }

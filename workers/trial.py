@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from results_store import NotStored, Store
 from results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
-from results_store.halves import selection_half
+from results_store.halves import by_half
 from sweeps.catalogue import EVALUATIONS, resolve
 from sweeps.trial import Trial
-from workers.architectures.network import Network, NetworkSpec, rebuild_network
+from workers.architectures.network import Network
 from workers.architectures.size import flops, parameters
 from workers.attacks.subject import Evaluation, Outcome, Subject
 from workers.data.dataset import Dataset
 from workers.pruning.errors import NothingToRemove
 from workers.pruning.round import Removal, prune
-from workers.runtime import configure, device_name, place
-from workers.tensors import state_arrays, to_tensors
+from workers.runtime import configure, device_name
+from workers.stored import rebuild_stored
+from workers.tensors import state_arrays
 from workers.training.adjustments import adjust
 from workers.training.baseline import ensure_snapshot, make_baseline
 from workers.work import Progress, ShouldStop, TrialError, Work
@@ -67,7 +68,7 @@ def run_trial(
         _make_network(work)
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
     if missing:
-        network = _stored_network(work, trial.key)
+        network = rebuild_stored(store, trial.key, data.device)
         subject = Subject(network, data.test, trial.conditions.test_fingerprint, work.check_stop)
         for name in missing:
             _evaluate(subject, work, name)
@@ -108,13 +109,7 @@ def _parent(work: Work) -> tuple[Network, Removal]:
     except NotStored:
         raise NotStored(f"the parent of {work.trial.label()} is not stored; run {parent.label()} first") from None
     gone = Removal(**{name: result[name] for name in vars(Removal())})
-    return _stored_network(work, parent.key), gone
-
-
-def _stored_network(work: Work, key: str) -> Network:
-    arrays, description = work.store.load_network(key)
-    network = rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays))
-    return place(network, work.data.device)
+    return rebuild_stored(work.store, parent.key, work.data.device), gone
 
 
 def _store_network(network: Network, history: list[Epoch], removal: Removal, seconds: float, work: Work) -> None:
@@ -147,7 +142,6 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
     entry, settings = EVALUATIONS[attack], work.trial.evaluations[attack]
     evaluation: Evaluation = resolve(entry.code)(subject, settings)
     key = work.trial.evaluation_key(attack)
-    half = selection_half(len(subject.labels))
     work.store.save_outcomes(key, headline_outcomes(evaluation))
     result: EvaluationResult = {
         "kind": "evaluation",
@@ -158,8 +152,8 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
         "headline": evaluation.headline or settings.headline_text(),
         "headline_severity": evaluation.headline_severity,
         "test_fingerprint": work.trial.conditions.test_fingerprint,
-        "total": [len(half), int(half.sum()), int((~half).sum())],
-        "counts": [_count(outcome, half) for outcome in evaluation.outcomes],
+        "total": by_half(np.ones(len(subject.labels), dtype=bool)),
+        "counts": [_count(outcome) for outcome in evaluation.outcomes],
         "measures": evaluation.measures,
         "source": evaluation.source,
         "seconds": time.monotonic() - start,
@@ -180,7 +174,5 @@ def headline_outcomes(evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:
     return {outcome.kind: outcome.correct for outcome in at_headline}
 
 
-def _count(outcome: Outcome, half: np.ndarray) -> Count:
-    correct = outcome.correct
-    counts = [int(correct.sum()), int(correct[half].sum()), int(correct[~half].sum())]
-    return {"kind": outcome.kind, "severity": outcome.severity, "correct": counts}
+def _count(outcome: Outcome) -> Count:
+    return {"kind": outcome.kind, "severity": outcome.severity, "correct": by_half(outcome.correct)}

@@ -1,17 +1,18 @@
 """Figures 1 to 5, as data and as drawings."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from orchestrator.paper.evidence import Evidence, describe
+from orchestrator.paper.experiments import Experiments, Trial
 from orchestrator.paper.published import FIGURE5
 from orchestrator.paper.reproduction import MISSING, Gap, Reproduction
 from orchestrator.paper.tables import ON_CIFAR, ONE_SHOT, UNPRUNED, needs_sweep, needs_transfer
 from orchestrator.statistics import pearson
-from orchestrator.tables import KEY_DIGITS
+from orchestrator.tables import KEY_DIGITS, network_label
 from sweeps.attacks import epsilon_text
 
 if TYPE_CHECKING:
@@ -21,26 +22,30 @@ if TYPE_CHECKING:
 RESNET = {"architecture": "resnet56"}
 PRUNED = {**ONE_SHOT, **RESNET, "structure": "filters"}
 LEAST_POINTS = 4  # of a correlation with an interval
-Draw = Callable[["Figure"], None]
 
 
-def figure1(evidence: Evidence) -> Reproduction:
+def figure1(experiments: Experiments) -> Reproduction:
     """FGSM severity curves: unpruned, pruned, and pruned under the unpruned network's images."""
-    unpruned, pruned = _first(evidence, **UNPRUNED, **RESNET), _first(evidence, **PRUNED)
+    unpruned, pruned = experiments.first(**UNPRUNED, **RESNET), experiments.first(**PRUNED)
     curves, missing = [], []
     for label, trial in (("unpruned", unpruned), ("pruned (filters, PLS)", pruned)):
         if trial is None:
             missing.append(needs_sweep(label))
             continue
-        curves.append(_severities(evidence, trial, "fgsm").assign(curve=label))
+        curves.append(_severities(experiments, trial, "fgsm").assign(curve=label))
     if unpruned is not None and pruned is not None:
-        rows = evidence.transfer
-        met = (rows["source_key"] == unpruned["trial_key"]) & (rows["target_key"] == pruned["trial_key"])
-        crafted = rows[met & (rows["attack"] == "fgsm")].sort_values("severity")
+        crafted = experiments.transferred(unpruned, pruned)
         wanted = sorted(set(curves[0]["severity"]) - set(crafted["severity"]))
-        missing += [_crafted_at(epsilon, evidence, unpruned, pruned) for epsilon in wanted]
+        missing += [_crafted_at(epsilon, experiments, unpruned, pruned) for epsilon in wanted]
         curves.append(crafted[["severity", "accuracy"]].assign(curve="pruned, images of the unpruned"))
     data = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["severity", "accuracy", "curve"])
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        _draw_curves(axes, data, "severity", "accuracy")
+        axes.set(xlabel="FGSM severity ε, in [0, 1]", ylabel="accuracy")
+        axes.legend()
+
     return Reproduction(
         "figure1",
         "Accuracy under FGSM by severity (ResNet56)",
@@ -48,14 +53,14 @@ def figure1(evidence: Evidence) -> Reproduction:
         data,
         tuple(missing),
         ("the paper: the pruned network on the unpruned one's images is highest",),
-        lambda figure: _draw_lines(figure, data, "severity", "FGSM severity ε, in [0, 1]"),
+        draw,
     )
 
 
-def figure2(evidence: Evidence) -> Reproduction:
+def figure2(experiments: Experiments) -> Reproduction:
     """Per epoch, pruned against unpruned: gradient confusion, layer rotation and training loss."""
-    pruned = _first(evidence, **PRUNED)
-    control = _first(evidence, **RESNET, recipe="plain", structure="none", adjustment="fine_tune", iterations=1)
+    pruned = experiments.first(**PRUNED)
+    control = experiments.first(**RESNET, recipe="plain", structure="none", adjustment="fine_tune", iterations=1)
     measures = {
         "gradient_confusion": "lowest cosine of two batches' gradients",
         "layer_rotation": "rotation of the last convolution (1 − cos)",
@@ -64,19 +69,18 @@ def figure2(evidence: Evidence) -> Reproduction:
     named = [("pruned (filters, PLS)", pruned), ("unpruned, as long trained", control)]
     missing = [needs_sweep(label) for label, trial in named if trial is None]
     rows = [
-        evidence.history[evidence.history["trial_key"] == trial["trial_key"]].assign(curve=label)
+        experiments.history[experiments.history["trial_key"] == trial["trial_key"]].assign(curve=label)
         for label, trial in named
         if trial is not None
     ]
-    data = pd.concat(rows) if rows else evidence.history.assign(curve="")
+    data = pd.concat(rows) if rows else experiments.history.assign(curve="")
     data = data[["curve", "epoch", *measures]].sort_values(["curve", "epoch"], ignore_index=True)
     if len(data) and data["gradient_confusion"].isna().all():
         missing.append(needs_sweep("gradient confusion and layer rotation", f"{ON_CIFAR}, which has dynamics: true"))
 
-    def draw(figure: "Figure") -> None:
+    def draw(figure: Figure) -> None:
         for axes, (column, label) in zip(figure.subplots(1, len(measures)), measures.items(), strict=True):
-            for curve, points in data.groupby("curve"):
-                axes.plot(points["epoch"], points[column], marker="o", label=curve)
+            _draw_curves(axes, data, "epoch", column)
             axes.set(xlabel="epoch of the adjustment", ylabel=label)
             axes.legend(fontsize="x-small")
 
@@ -91,16 +95,16 @@ def figure2(evidence: Evidence) -> Reproduction:
     )
 
 
-def figure3(evidence: Evidence) -> Reproduction:
+def figure3(experiments: Experiments) -> Reproduction:
     """Accuracy over severity for each attack, unpruned against pruned."""
     named = [
-        ("unpruned", _first(evidence, **UNPRUNED, **RESNET)),
-        ("pruned (filters, PLS)", _first(evidence, **PRUNED)),
+        ("unpruned", experiments.first(**UNPRUNED, **RESNET)),
+        ("pruned (filters, PLS)", experiments.first(**PRUNED)),
     ]
     missing = [needs_sweep(label) for label, trial in named if trial is None]
     attacks = {"fgsm": "FGSM ε, in [0, 1]", "occlusion": "side of the square (pixels)", "corruptions": "severity (1–5)"}
     curves = [
-        _severities(evidence, trial, attack).assign(curve=label, attack=attack)
+        _severities(experiments, trial, attack).assign(curve=label, attack=attack)
         for label, trial in named
         if trial is not None
         for attack in attacks
@@ -108,10 +112,9 @@ def figure3(evidence: Evidence) -> Reproduction:
     columns = ["severity", "accuracy", "curve", "attack"]
     data = pd.concat(curves, ignore_index=True)[columns] if curves else pd.DataFrame(columns=columns)
 
-    def draw(figure: "Figure") -> None:
+    def draw(figure: Figure) -> None:
         for axes, (attack, label) in zip(figure.subplots(1, len(attacks)), attacks.items(), strict=True):
-            for curve, points in data[data["attack"] == attack].groupby("curve"):
-                axes.plot(points["severity"], points["accuracy"], marker="o", label=curve)
+            _draw_curves(axes, data[data["attack"] == attack], "severity", "accuracy")
             axes.set(title=attack, xlabel=label, ylabel="accuracy")
             axes.legend(fontsize="small")
 
@@ -126,9 +129,9 @@ def figure3(evidence: Evidence) -> Reproduction:
     )
 
 
-def figure4(evidence: Evidence) -> Reproduction:
+def figure4(experiments: Experiments) -> Reproduction:
     """Robustness against generalization, over settings and over iterations, with Pearson's r."""
-    trials = evidence.trials
+    trials = experiments.trials
     pruned = trials[(trials["architecture"] == "resnet56") & (trials["structure"] != "none")]
     pruned = _of_one_definition(pruned[(pruned["adjustment"] == "fine_tune") & pruned["robustness"].notna()])
     settings = pruned[pruned["iterations"] == 1].groupby(["structure", "criterion"], as_index=False)
@@ -151,7 +154,7 @@ def figure4(evidence: Evidence) -> Reproduction:
             {"over": over, "points": found.n, "r": f"{found.r:+.3f}", "95 % interval": interval, "p": f"{found.p:.3f}"}
         )
 
-    def draw(figure: "Figure") -> None:
+    def draw(figure: Figure) -> None:
         for axes, over in zip(figure.subplots(1, 2), ("settings", "iterations"), strict=True):
             points = data[data["over"] == over]
             axes.scatter(points["generalization"], points["robustness"])
@@ -180,12 +183,12 @@ def _of_one_definition(trials: pd.DataFrame) -> pd.DataFrame:
     return trials[trials["robustness_definition"] == definitions.index[0]] if len(definitions) else trials
 
 
-def figure5(evidence: Evidence) -> Reproduction:
+def figure5(experiments: Experiments) -> Reproduction:
     """Single elements: the share of those whose removal alone raises robustness within a loss budget."""
     from orchestrator.elements import loss_curves
 
-    baseline = _first(evidence, **UNPRUNED, **RESNET)
-    rows = evidence.elements
+    baseline = experiments.first(**UNPRUNED, **RESNET)
+    rows = experiments.elements
     if baseline is not None:
         rows = rows[rows["trial_key"] == baseline["trial_key"]]
     data = loss_curves(rows)
@@ -193,12 +196,12 @@ def figure5(evidence: Evidence) -> Reproduction:
     for structure in ("filters", "layers"):
         if structure in set(data["structure"]):
             continue
-        missing.append(needs_sweep(structure) if baseline is None else _single(structure, evidence, baseline))
+        missing.append(needs_sweep(structure) if baseline is None else _single(structure, experiments, baseline))
     places = zip(data["structure"], data["attack"], data["budget"], strict=True)
     published = pd.Series([FIGURE5.get(place) for place in places], index=data.index, dtype="float64")
     shown = data.drop(columns="trial_key").round(2).assign(paper=published)
 
-    def draw(figure: "Figure") -> None:
+    def draw(figure: Figure) -> None:
         for axes, structure in zip(figure.subplots(1, 2), ("filters", "layers"), strict=True):
             for attack, points in data[data["structure"] == structure].groupby("attack"):
                 axes.plot(points["budget"], points["share"], marker="o", label=f"{attack}, >")
@@ -218,32 +221,27 @@ def figure5(evidence: Evidence) -> Reproduction:
     )
 
 
-def _first(evidence: Evidence, **settings: Any) -> "pd.Series[Any] | None":
-    found = evidence.where(**settings)
-    return found.iloc[0] if len(found) else None
-
-
-def _severities(evidence: Evidence, trial: "pd.Series[Any]", attack: str) -> pd.DataFrame:
+def _severities(experiments: Experiments, trial: Trial, attack: str) -> pd.DataFrame:
     """severity, accuracy: the mean over the attack's kinds."""
-    rows = evidence.attacks
+    rows = experiments.attacks
     rows = rows[(rows["trial_key"] == trial["trial_key"]) & (rows["attack"] == attack)]
     means: pd.DataFrame = rows.groupby("severity", as_index=False)["accuracy"].mean()
     return means
 
 
-def _crafted_at(epsilon: float, evidence: Evidence, source: "pd.Series[Any]", target: "pd.Series[Any]") -> Gap:
-    what = f"{describe(target)} on images of the unpruned at {epsilon_text(epsilon)}"
-    return needs_transfer(what, evidence, [source["trial_key"]], [target["trial_key"]], epsilon)
+def _crafted_at(epsilon: float, experiments: Experiments, source: Trial, target: Trial) -> Gap:
+    what = f"{network_label(target)} on images of the unpruned at {epsilon_text(epsilon)}"
+    return needs_transfer(what, experiments, [source["trial_key"]], [target["trial_key"]], epsilon)
 
 
-def _single(structure: str, evidence: Evidence, baseline: "pd.Series[Any]") -> Gap:
+def _single(structure: str, experiments: Experiments, baseline: Trial) -> Gap:
     from orchestrator.elements import single_elements
 
     key = str(baseline["trial_key"])
     return Gap(
         structure,
         f"prunesweep elements --trial {key[:KEY_DIGITS]} --structure {structure}",
-        partial(single_elements, evidence.store, key, structure=structure),
+        partial(single_elements, experiments.store, key, structure=structure),
     )
 
 
@@ -255,9 +253,6 @@ def _pivot(data: pd.DataFrame, *index: str) -> pd.DataFrame:
     return shown
 
 
-def _draw_lines(figure: "Figure", data: pd.DataFrame, x: str, label: str) -> None:
-    axes: Axes = figure.subplots()
+def _draw_curves(axes: Axes, data: pd.DataFrame, x: str, y: str) -> None:
     for curve, points in data.groupby("curve"):
-        axes.plot(points[x], points["accuracy"], marker="o", label=str(curve))
-    axes.set(xlabel=label, ylabel="accuracy")
-    axes.legend()
+        axes.plot(points[x], points[y], marker="o", label=str(curve))

@@ -5,13 +5,13 @@ from os import PathLike
 from pathlib import Path
 
 from orchestrator.paper import figures, tables
-from orchestrator.paper.evidence import Evidence
+from orchestrator.paper.experiments import Experiments
 from orchestrator.paper.reproduction import Reproduction
 from results_store import Store
 from sweeps.errors import UserError
 from sweeps.names import unknown_name
 
-REPRODUCTIONS: dict[str, Callable[[Evidence], Reproduction]] = {
+REPRODUCTIONS: dict[str, Callable[[Experiments], Reproduction]] = {
     "table1": tables.table1,
     "table2": tables.table2,
     "table3": tables.table3,
@@ -49,15 +49,15 @@ def reproduce(
     if name not in REPRODUCTIONS and name != ALL:
         raise UserError(unknown_name(name, "a table or figure of the paper", [*REPRODUCTIONS, ALL]))
     opened = store if isinstance(store, Store) else Store(str(store))
-    made = _make(name, Evidence(opened, sweep=sweep, where=where, over=over))
+    made = _make(name, Experiments(opened, sweep=sweep, where=where, over=over))
     fillings = [gap.fill for each in made for gap in each.missing if gap.fill is not None] if fill else []
     for filling in fillings:
         filling()
-    return _make(name, Evidence(opened, sweep=sweep, where=where, over=over)) if fillings else made
+    return _make(name, Experiments(opened, sweep=sweep, where=where, over=over)) if fillings else made
 
 
-def _make(name: str, evidence: Evidence) -> list[Reproduction]:
-    return [make(evidence) for known, make in REPRODUCTIONS.items() if name in (known, ALL)]
+def _make(name: str, experiments: Experiments) -> list[Reproduction]:
+    return [make(experiments) for known, make in REPRODUCTIONS.items() if name in (known, ALL)]
 
 
 def write_figure(reproduction: Reproduction, folder: str | PathLike[str]) -> list[Path]:

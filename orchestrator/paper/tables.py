@@ -1,5 +1,7 @@
 """Tables 1 to 5: the paper's figures with ours beside them."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -7,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.paper.evidence import Evidence, Gain
+from orchestrator.paper.experiments import Experiments, Gain, Trial
 from orchestrator.paper.published import (
     FIGURES,
     TABLE1,
@@ -33,26 +35,26 @@ Wanted = Mapping[str, Any]
 """Settings that name one row's trials."""
 
 
-def table1(evidence: Evidence) -> Reproduction:
+def table1(experiments: Experiments) -> Reproduction:
     """Gains by architecture and structure."""
     rows: list[tuple[str, Wanted, Row]] = [
         (f"{architecture} {structure}", {**ONE_SHOT, "architecture": architecture, "structure": structure}, row)
         for (architecture, structure), row in TABLE1.items()
     ]
-    return _gains("table1", "Gains by architecture and structure (PLS, one iteration, fine-tuning)", evidence, rows)
+    return _gains("table1", "Gains by architecture and structure (PLS, one iteration, fine-tuning)", experiments, rows)
 
 
-def table2(evidence: Evidence) -> Reproduction:
+def table2(experiments: Experiments) -> Reproduction:
     """Gains by criterion."""
     filters = {**ONE_SHOT, "architecture": "resnet56", "structure": "filters"}
     rows: list[tuple[str, Wanted, Row]] = [
         (criterion, {**filters, "criterion": criterion}, row) for criterion, row in TABLE2.items()
     ]
     note = "the paper's rows of l1 and expected_abs, and those of hrank and kl_divergence, may stand in the other order"
-    return _gains("table2", "Gains by criterion (ResNet56, filters)", evidence, rows, notes=(note,))
+    return _gains("table2", "Gains by criterion (ResNet56, filters)", experiments, rows, notes=(note,))
 
 
-def table3(evidence: Evidence) -> Reproduction:
+def table3(experiments: Experiments) -> Reproduction:
     """Gains in robustness by adjustment scheme."""
     filters = {**ONE_SHOT, "architecture": "resnet56", "structure": "filters"}
     rows: list[tuple[str, Wanted, Row]] = [
@@ -60,11 +62,15 @@ def table3(evidence: Evidence) -> Reproduction:
     ]
     attacks = {name: figure for name, figure in FIGURES.items() if name != "clean"}
     return _gains(
-        "table3", "Gains in robustness by adjustment scheme (ResNet56, filters, PLS)", evidence, rows, figures=attacks
+        "table3",
+        "Gains in robustness by adjustment scheme (ResNet56, filters, PLS)",
+        experiments,
+        rows,
+        figures=attacks,
     )
 
 
-def table5(evidence: Evidence) -> Reproduction:
+def table5(experiments: Experiments) -> Reproduction:
     """Defences on ResNet50, pruning among them."""
     rows: list[tuple[str, Wanted, Row]] = []
     for (recipe, structure), row in TABLE5.items():
@@ -78,13 +84,15 @@ def table5(evidence: Evidence) -> Reproduction:
         "on any other data set their rows stay missing",
     )
     sweeps = {label: ON_PUBLISHED if label in PUBLISHED_NETWORKS else ON_IMAGENET for label, _, _ in rows}
-    return _gains("table5", "Defences on ResNet50", evidence, rows, figures=TABLE5_FIGURES, sweeps=sweeps, notes=notes)
+    return _gains(
+        "table5", "Defences on ResNet50", experiments, rows, figures=TABLE5_FIGURES, sweeps=sweeps, notes=notes
+    )
 
 
 def _gains(
     name: str,
     title: str,
-    evidence: Evidence,
+    experiments: Experiments,
     rows: Sequence[tuple[str, Wanted, Row]],
     *,
     figures: Mapping[str, str] = FIGURES,
@@ -95,8 +103,8 @@ def _gains(
     columns = {**{column: (figure,) for column, figure in figures.items()}, "average": tuple(figures.values())}
     data, shown, missing = [], [], []
     for label, wanted, published in rows:
-        trials = evidence.where(**wanted)
-        gains = {column: evidence.gain(trials, of) for column, of in columns.items()}
+        trials = experiments.where(**wanted)
+        gains = {column: experiments.gain(trials, of) for column, of in columns.items()}
         data += [_record(label, column, published[column], gain) for column, gain in gains.items()]
         shown.append({"": label} | {column: _cell(published[column], gain) for column, gain in gains.items()})
         lacking = [column for column, gain in gains.items() if gain is None and column != "average"]
@@ -108,7 +116,7 @@ def _gains(
         pd.DataFrame(shown),
         pd.DataFrame(data),
         tuple(missing),
-        (_how_to_read(evidence, data), *notes),
+        (_how_to_read(experiments, data), *notes),
     )
 
 
@@ -136,22 +144,22 @@ def _cell(published: float | None, gain: Gain | None) -> str:
     return f"{paper} | {gain.mean:+.2f}{spread} {interval}{_MARKS[agreement(published, gain)]}"
 
 
-def _how_to_read(evidence: Evidence, data: Sequence[Mapping[str, Any]]) -> str:
+def _how_to_read(experiments: Experiments, data: Sequence[Mapping[str, Any]]) -> str:
     made = [record for record in data if not math.isnan(record["mean"])]
     if not made:
         return "paper | ours"
     seeds, baselines, images = (max(int(record[name]) for record in made) for name in ("seeds", "baselines", "images"))
     return (
-        f"paper | ours over the {evidence.over} ± standard deviation of the seeds [95 % interval over {images} test "
+        f"paper | ours over the {experiments.over} ± standard deviation of the seeds [95 % interval over {images} test "
         f"images], p.p.; up to {seeds} seeds over {baselines} baseline{'s' if baselines > 1 else ''}, which says "
         "nothing of how baselines vary; ✓ the sign agrees, ✗ it differs, no mark: an interval holds 0, over images or "
         "over seeds"
     )
 
 
-def table4(evidence: Evidence) -> Reproduction:
+def table4(experiments: Experiments) -> Reproduction:
     """Transfer of FGSM between networks and their pruned versions."""
-    chosen = [_network(evidence, *place) for place in TABLE4_NETWORKS]
+    chosen = [_network(experiments, *place) for place in TABLE4_NETWORKS]
     labels = [
         f"{architecture} {'unpruned' if structure == 'none' else 'pruned'}"
         for architecture, structure in TABLE4_NETWORKS
@@ -161,7 +169,7 @@ def table4(evidence: Evidence) -> Reproduction:
     for source, (label, published) in enumerate(zip(labels, TABLE4, strict=True)):
         row = {"source \\ target": label}
         for target, paper in enumerate(published):
-            ours = _transferred(evidence, chosen[source], chosen[target])
+            ours = _transferred(experiments, chosen[source], chosen[target])
             data.append({"source": label, "target": labels[target], "paper": paper, "ours": ours})
             row[labels[target]] = f"{paper:.2f} | {MISSING if math.isnan(ours) else f'{ours:.2f}'}"
         shown.append(row)
@@ -170,7 +178,7 @@ def table4(evidence: Evidence) -> Reproduction:
         missing.append(needs_sweep(", ".join(absent)))
     elif any(math.isnan(float(record["ours"])) for record in data):
         keys = [str(network["trial_key"]) for network in chosen if network is not None]
-        missing.append(needs_transfer("transfers", evidence, keys, keys))
+        missing.append(needs_transfer("transfers", experiments, keys, keys))
     notes = (
         "paper | ours: accuracy in % of the target on images crafted from the source by FGSM, ε = 8/255; one seed",
     )
@@ -190,7 +198,7 @@ def needs_sweep(what: str, sweep: str = ON_CIFAR) -> Gap:
 
 
 def needs_transfer(
-    what: str, evidence: Evidence, sources: Sequence[str], targets: Sequence[str], epsilon: float = 8 / 255
+    what: str, experiments: Experiments, sources: Sequence[str], targets: Sequence[str], epsilon: float = 8 / 255
 ) -> Gap:
     """A gap that ``prunesweep transfer`` fills, by FGSM between the networks of these keys."""
     from orchestrator.transfer import transfer
@@ -201,23 +209,21 @@ def needs_transfer(
     return Gap(
         what,
         f"prunesweep transfer {' '.join(options)} --epsilon {epsilon_text(epsilon)}",
-        partial(transfer, evidence.store, sources, targets, epsilon=epsilon),
+        partial(transfer, experiments.store, sources, targets, epsilon=epsilon),
     )
 
 
-def _network(evidence: Evidence, architecture: str, structure: str) -> "pd.Series[Any] | None":
+def _network(experiments: Experiments, architecture: str, structure: str) -> Trial | None:
     wanted: Wanted = UNPRUNED if structure == "none" else {**ONE_SHOT, "structure": structure}
-    found = evidence.where(architecture=architecture, **wanted)
-    return found.iloc[0] if len(found) else None
+    return experiments.first(architecture=architecture, **wanted)
 
 
 def _transferred(
-    evidence: Evidence, source: "pd.Series[Any] | None", target: "pd.Series[Any] | None", epsilon: float = 8 / 255
+    experiments: Experiments, source: Trial | None, target: Trial | None, epsilon: float = 8 / 255
 ) -> float:
     """The accuracy in percent; NaN where it is not stored."""
     if source is None or target is None:
         return math.nan
-    rows = evidence.transfer
-    met = (rows["source_key"] == source["trial_key"]) & (rows["target_key"] == target["trial_key"])
-    met &= (rows["attack"] == "fgsm") & ((rows["severity"] - epsilon).abs() < 1e-9)
+    rows = experiments.transferred(source, target)
+    met = (rows["severity"] - epsilon).abs() < 1e-9
     return 100 * float(rows.loc[met, "accuracy"].iloc[0]) if met.any() else math.nan

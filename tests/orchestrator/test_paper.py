@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
-from orchestrator.paper.evidence import Evidence, Gain
+from orchestrator.paper.experiments import Experiments, Gain
 from orchestrator.paper.published import TABLE1, TABLE2, TABLE3, TABLE5
 from orchestrator.paper.registry import REPRODUCTIONS, reproduce, write_figure
 from orchestrator.paper.tables import agreement
@@ -241,8 +241,8 @@ def test_an_unknown_name_is_refused_with_the_nearest(store: Store) -> None:
 def test_two_data_sets_are_not_mixed(store: Store) -> None:
     put_network(store, "other", parent=None, control=None, dataset="digits")
     with pytest.raises(SelectionError, match=r"several data sets \(cifar10, digits\)"):
-        Evidence(store)
-    assert len(Evidence(store, where=["dataset == cifar10"]).trials) == 3
+        Experiments(store)
+    assert len(Experiments(store, where=["dataset == cifar10"]).trials) == 3
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ from sweeps.catalogue import EVALUATIONS, resolve
 from sweeps.datasets import Imagenet
 from sweeps.errors import DataError
 from sweeps.language import Training
+from sweeps.pretrained import IMAGENET_MEAN
 from sweeps.reader import parse_sweep
 from sweeps.tree import grow_tree
 from workers import run_trial
 from workers.architectures.network import Network
 from workers.attacks.subject import Subject
-from workers.data import imagenet
 from workers.data.dataset import Dataset
 from workers.data.load import load_dataset
 from workers.data.shards import RowGroup, Shards
@@ -341,7 +341,7 @@ def test_a_whole_trial_gives_the_same_on_folders_and_on_shards(tmp_path: Path) -
     assert len(histories[0]) == 1 and sum(count["correct"][0] for count in counts[1]) <= 11
     for name, tensor in weights.items():
         np.testing.assert_array_equal(tensor, other[2][name])
-    assert description["mean"] == list(imagenet.MEAN)
+    assert description["mean"] == list(IMAGENET_MEAN)
 
 
 # Bad data

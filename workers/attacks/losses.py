@@ -53,13 +53,19 @@ def gradient_signs(network: torch.nn.Module, images: Tensor, labels: Tensor, los
     Only the images are differentiated. Where the loss has no gradient, the sign is 0: the network may well have a step
     in it that cuts its output from its input.
     """
+    gradient, logits = input_gradient(network, images, labels, loss)
+    return gradient.sign_().nan_to_num_(0.0), logits
+
+
+def input_gradient(network: torch.nn.Module, images: Tensor, labels: Tensor, loss: str) -> tuple[Tensor, Tensor]:
+    """The gradient of a loss of ``LOSSES`` with respect to each pixel, float32 (N, 3, H, W), and the logits.
+
+    0 where a step cuts the loss from the image.
+    """
     with torch.inference_mode(False), torch.enable_grad():  # also where the caller only classifies
         pixels = images.detach().clone().requires_grad_()
         logits = network(pixels)
         # The sum, so that an image's gradient does not depend on the size of its batch.
         total = LOSSES[loss](logits, labels).sum()
-        if not total.requires_grad:
-            return torch.zeros_like(images), logits
-        (gradient,) = torch.autograd.grad(total, pixels, allow_unused=True)
-    signs = torch.zeros_like(images) if gradient is None else gradient.sign().nan_to_num_(0.0)
-    return signs, logits.detach()
+        gradient = torch.autograd.grad(total, pixels, allow_unused=True)[0] if total.requires_grad else None
+    return torch.zeros_like(images) if gradient is None else gradient, logits.detach()

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from sweeps.datasets import Imagenet
 from sweeps.errors import DataError
 from sweeps.fingerprints import is_folder, parquet_files
+from sweeps.pretrained import IMAGENET_MEAN, IMAGENET_STD
 from workers.data.class_folders import ClassFolders
 from workers.data.dataset import Dataset, check_labels
 from workers.data.image_parquet import name_classes
 from workers.data.shards import Shards
 from workers.data.streaming import Source, StreamedSplit
 from workers.data.views import View
-
-# Of ImageNet's training images, as its networks are published with; measured anew they would need all of them read.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 
 
 def load(settings: Imagenet) -> Dataset:
@@ -32,7 +29,8 @@ def load(settings: Imagenet) -> Dataset:
         raise DataError("imagenet: dataset.train and dataset.test must both be folders, or both Parquet shards")
     train, test, classes = _folders(settings) if is_folder(settings.train) else _shards(settings)
     check_labels(settings.name, train.labels, test.labels, len(classes))
-    view, statistics = View(settings.size, settings.resized), (MEAN, STD)
+    # As networks are published with; measured anew they would need all images read.
+    view, statistics = View(settings.size, settings.resized), (IMAGENET_MEAN, IMAGENET_STD)
     return Dataset(
         settings.name,
         StreamedSplit(train, view, statistics),

@@ -1,6 +1,6 @@
 """One network under all attacks that are made on it, with the images that they found."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from workers.attacks.autoattack import autoattack_images
 from workers.attacks.fgsm import step
-from workers.attacks.losses import LOSSES, gradient_signs, logit_margins, misclassified
+from workers.attacks.losses import LOSSES, gradient_signs, input_gradient, logit_margins, misclassified
 from workers.attacks.pgd import pgd_images
 from workers.attacks.square import square_images
 from workers.attacks.subject import BATCH_OF_LARGE, LARGE_SIDE, VANISHING
+from workers.attacks.worst_case import Search
 from workers.verification.evidence import (
     AUTOATTACK,
     FGSM,
@@ -28,8 +29,6 @@ from workers.verification.evidence import (
 
 # Fixed, as that of evaluations; smaller, since networks that are compared are in memory together.
 BATCH = 100
-
-Search = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -216,9 +215,6 @@ def _vanishing(network: nn.Module, sample: Sample, asked: Tensor) -> dict[str, f
 
 
 def _largest_gradient(network: nn.Module, sample: Sample, loss: str) -> Tensor:
-    """Of each image, the largest component of a loss's gradient, (N,); 0 where a step cuts the loss from the image."""
-    pixels = sample.images.detach().clone().requires_grad_()
-    total = LOSSES[loss](network(pixels), sample.labels).sum()
-    gradient = torch.autograd.grad(total, pixels, allow_unused=True)[0] if total.requires_grad else None
-    none = torch.zeros(len(sample), device=pixels.device)
-    return none if gradient is None else gradient.abs().amax((1, 2, 3)).nan_to_num(0.0)
+    """Of each image, the largest component of a loss's gradient, (N,)."""
+    gradient, _ = input_gradient(network, sample.images, sample.labels, loss)
+    return gradient.abs().amax((1, 2, 3)).nan_to_num(0.0)

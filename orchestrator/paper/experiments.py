@@ -1,8 +1,11 @@
 """What a store holds of the paper's experiments: its tables, read once, and the gains of a setting."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,9 +14,13 @@ from orchestrator.compare import OVER
 from orchestrator.front import trials_of
 from orchestrator.outcomes import ImageScores
 from orchestrator.selection import SelectionError
+from orchestrator.selection.candidates import eligible_trials
 from orchestrator.selection.conditions import parse_filters
 from orchestrator.statistics import estimate, paired_difference
 from results_store import Store
+
+Trial: TypeAlias = "pd.Series[Any]"
+"""A row of the table ``trials``."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Gain:
         return all(low > 0 for low, _ in bounds) or all(high < 0 for _, high in bounds)
 
 
-class Evidence:
+class Experiments:
     """The trials of a store, or of one sweep of it, that meet some conditions."""
 
     def __init__(self, store: Store, *, sweep: str | None = None, where: Sequence[str] = (), over: str = "baseline"):
@@ -61,10 +68,7 @@ class Evidence:
         self.store = store
         self.over = over
         every = trials_of(store, sweep)
-        met = every["error"].isna()
-        for condition in parse_filters(where, every):
-            met &= condition.met(every)
-        self.trials = every[met].reset_index(drop=True)
+        self.trials = eligible_trials(every, parse_filters(where, every), ())[0].reset_index(drop=True)
         self._scores = ImageScores(store, every, sweep)
         _check_one_data_set(self.trials)
 
@@ -83,9 +87,15 @@ class Evidence:
         """The table ``elements`` of these trials."""
         return self._of("elements", "trial_key")
 
+    def transferred(self, source: Trial, target: Trial) -> pd.DataFrame:
+        """The rows of the table ``transfer`` by FGSM from one of these trials to another, by severity."""
+        rows = self._transfer
+        met = (rows["source_key"] == source["trial_key"]) & (rows["target_key"] == target["trial_key"])
+        found: pd.DataFrame = rows[met & (rows["attack"] == "fgsm")].sort_values("severity")
+        return found
+
     @cached_property
-    def transfer(self) -> pd.DataFrame:
-        """The table ``transfer``, images having been crafted on one of these trials."""
+    def _transfer(self) -> pd.DataFrame:
         return self._of("transfer", "source_key")
 
     def _of(self, table: str, key: str) -> pd.DataFrame:
@@ -102,6 +112,11 @@ class Evidence:
         return found.sort_values(["epochs_total", "seed", "trial_key"], ascending=[False, True, True]).drop_duplicates(
             "seed"
         )
+
+    def first(self, **settings: object) -> Trial | None:
+        """The first of the trials with these settings, as ``where`` has them; None where there is none."""
+        found = self.where(**settings)
+        return found.iloc[0] if len(found) else None
 
     def gain(self, trials: pd.DataFrame, figures: Sequence[str]) -> Gain | None:
         """The gain of one setting's seeds in the mean of some figures; None where a trial has none of one."""
@@ -140,11 +155,3 @@ def _check_one_data_set(trials: pd.DataFrame) -> None:
             f"the store holds trials of several data sets ({', '.join(names)}); choose one, as in "
             f"--where 'dataset == {names[0]}'"
         )
-
-
-def describe(trial: pd.Series) -> str:
-    """A trial's settings in words, as a legend has them."""
-    if trial["iterations"] == 0:
-        return f"{trial['architecture']} unpruned"
-    what = "unpruned, adjusted" if trial["structure"] == "none" else f"{trial['structure']} {trial['criterion']}"
-    return f"{trial['architecture']} {what}"
