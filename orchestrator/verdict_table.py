@@ -9,17 +9,29 @@ from orchestrator.tables import KEY_DIGITS
 from orchestrator.verification.rules import in_levels
 from orchestrator.verification.verdict import CONFIDENCE
 from results_store.documents import VerdictResult
+from results_store.evidence import (
+    AUTOATTACK,
+    BASELINE,
+    CONTROL,
+    FGSM,
+    FGSM_MARGIN,
+    NETWORK,
+    PGD,
+    PGD_MARGIN,
+    SQUARE,
+    TRANSFER_FROM,
+)
 
 _NAMES = {
-    "fgsm": "FGSM, cross-entropy",
-    "fgsm_margin": "FGSM, margin loss",
-    "pgd": "PGD, cross-entropy",
-    "pgd_margin": "PGD, margin loss",
-    "square": "Square, on what still stood",
-    "autoattack": "AutoAttack, on what still stood",
-    "transfer_from_network": "images crafted on the network",
-    "transfer_from_baseline": "images crafted on the baseline",
-    "transfer_from_control": "images crafted on the control",
+    FGSM: "FGSM, cross-entropy",
+    FGSM_MARGIN: "FGSM, margin loss",
+    PGD: "PGD, cross-entropy",
+    PGD_MARGIN: "PGD, margin loss",
+    SQUARE: "Square, on what still stood",
+    AUTOATTACK: "AutoAttack, on what still stood",
+    f"{TRANSFER_FROM}{NETWORK}": "images crafted on the network",
+    f"{TRANSFER_FROM}{BASELINE}": "images crafted on the baseline",
+    f"{TRANSFER_FROM}{CONTROL}": "images crafted on the control",
 }
 
 
@@ -74,7 +86,7 @@ def _cell(network: dict[str, Any], attack: str, epsilon: float) -> str:
     """Accuracy in %, with the number of images where these are not all; empty where the attack was not run."""
     for row in network["attacks"]:
         if (row["attack"], row["epsilon"]) == (attack, epsilon):
-            if attack in ("square", "autoattack"):
+            if attack in (SQUARE, AUTOATTACK):
                 return f"{row['left']} of {row['attacked']}"
             return _percent(row["left"], row["attacked"])
     return ""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 IMAGES = 300
 """How many images are attacked, of those that networks are chosen by."""
 
+AUTOATTACK = 50
+"""How many of these AutoAttack sees as well, where it is installed and nothing else is asked for."""
+
 
 class VerifyError(UserError):
     """A trial whose gain cannot be verified."""
@@ -50,7 +53,7 @@ def verify_robustness(
     trials: Sequence[str],
     *,
     images: int = IMAGES,
-    autoattack: int = 0,
+    autoattack: int | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[VerdictResult]:
     """The verdict on each trial's gain in robustness over its baseline; what is stored is not made again.
@@ -61,7 +64,8 @@ def verify_robustness(
     Args:
         trials: beginnings of keys, and conditions such as ``architecture == resnet56``.
         images: how many at the most.
-        autoattack: how many of them AutoAttack sees as well, which takes minutes a network on a CPU.
+        autoattack: how many of them AutoAttack sees as well, if nothing else fools them; None for ``AUTOATTACK`` where
+            pyautoattack is installed, and else for none. It takes minutes a network on a CPU.
         progress: called with a line before each trial that is attacked.
 
     Returns:
@@ -71,7 +75,7 @@ def verify_robustness(
         UserError: one line: no such network, a plain baseline, whose gain is over nothing, or a baseline that fits no
             ε. Verdicts of the trials before are stored, and of this one nothing is.
     """
-    _check(images, autoattack)
+    autoattack = _checked(images, autoattack)
     # torch is imported only here: `pareto` asks this module for verdicts.
     from workers.verification.evidence import Effort
 
@@ -96,14 +100,18 @@ def verified_trials(store: Store) -> frozenset[str]:
     return frozenset(str(key) for key in holding["trial_key"])
 
 
-def _check(images: int, autoattack: int) -> None:
+def _checked(images: int, autoattack: int | None) -> int:
+    """How many images AutoAttack sees."""
     if images < 2:
         raise VerifyError(f"--images {images}: give 2 or more")
+    missing = Autoattack().missing()
+    if autoattack is None:
+        return 0 if missing else AUTOATTACK
     if autoattack < 0:
         raise VerifyError(f"--autoattack {autoattack}: give a number of images, or 0 for none")
-    missing = Autoattack().missing() if autoattack else None
-    if missing:
+    if autoattack and missing:
         raise VerifyError(f"--autoattack {autoattack}: {missing}")
+    return autoattack
 
 
 def _cases(store: Store, keys: Sequence[str], images: int, effort: "Effort") -> list[_Case]:

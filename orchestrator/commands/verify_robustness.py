@@ -15,8 +15,13 @@ def verify_robustness(
     trials: Annotated[list[str], typer.Argument(metavar="TRIAL", help="Keys, or conditions that trials must meet.")],
     images: Annotated[int, typer.Option(metavar="N", help="Test images to attack, of the selection half.")] = 300,
     autoattack: Annotated[
-        int, typer.Option(metavar="N", help="Of these, show N to AutoAttack too: minutes a network on a CPU.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Of these, show N to AutoAttack too, if nothing else fools them: minutes a network on a CPU. "
+            "Without this option 50 where the extra autoattack is installed, else 0.",
+        ),
+    ] = None,
     store: StoreUrl = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:

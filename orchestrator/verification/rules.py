@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from results_store.evidence import FGSM, FGSM_MARGIN, NETWORK, PGD, PGD_MARGIN, SQUARE, TRANSFER_FROM
+
 if TYPE_CHECKING:
     from workers.verification.evidence import Evidence, NetworkEvidence, Outcome
 
@@ -28,11 +30,9 @@ LOSS_TOLERANCE = 0.1
 # Long training leaves some images with a loss so small that fp32 has no gradient of it.
 VANISHING_TOLERANCE = 0.1
 
-LOSS_PAIRS = (("fgsm", "fgsm_margin"), ("pgd", "pgd_margin"))
-STEP_PAIRS = (("fgsm", "pgd"), ("fgsm_margin", "pgd_margin"))
-WHITE_BOX = ("fgsm", "fgsm_margin", "pgd", "pgd_margin")
-BLACK_BOX = "square"
-TRANSFER = "transfer_from_"
+LOSS_PAIRS = ((FGSM, FGSM_MARGIN), (PGD, PGD_MARGIN))
+STEP_PAIRS = ((FGSM, PGD), (FGSM_MARGIN, PGD_MARGIN))
+WHITE_BOX = (FGSM, FGSM_MARGIN, PGD, PGD_MARGIN)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Check:
         return dict(vars(self))
 
 
-def check_rules(evidence: Evidence, name: str = "network") -> list[Check]:
+def check_rules(evidence: Evidence, name: str = NETWORK) -> list[Check]:
     """All comparisons of one of the evidence's networks, broken and unbroken."""
     network = evidence.networks[name]
     return [
@@ -96,7 +96,7 @@ def _steps_are_stronger(network: NetworkEvidence) -> Iterator[Check]:
 def _white_box_is_strongest(network: NetworkEvidence) -> Iterator[Check]:
     """Who sees the gradients finds at least what those find who do not."""
     for outcome in network.outcomes:
-        if outcome.attack != BLACK_BOX and not outcome.attack.startswith(TRANSFER):
+        if outcome.attack != SQUARE and not outcome.attack.startswith(TRANSFER_FROM):
             continue
         white = [network.outcome(attack, outcome.epsilon) for attack in WHITE_BOX if _has(network, attack, outcome)]
         if len(white) < len(WHITE_BOX):
@@ -104,7 +104,7 @@ def _white_box_is_strongest(network: NetworkEvidence) -> Iterator[Check]:
         attacked = np.logical_and.reduce([each.attacked for each in white])
         standing = np.logical_and.reduce([network.clean, *(each.correct for each in white)]) & attacked
         # Square sees only what stands, of the images that PGD saw at every ε.
-        images = _subset(network) if outcome.attack == BLACK_BOX else int(attacked.sum())
+        images = _subset(network) if outcome.attack == SQUARE else int(attacked.sum())
         fooled = int((standing & outcome.attacked & ~outcome.correct).sum())
         yield _share(
             "black-box ≥ white-box",
@@ -118,7 +118,7 @@ def _white_box_is_strongest(network: NetworkEvidence) -> Iterator[Check]:
 
 def _everything_fools(network: NetworkEvidence, evidence: Evidence) -> Iterator[Check]:
     """Within ε = 0.5 every image can be made the same grey."""
-    for attack in ("pgd", "pgd_margin"):
+    for attack in (PGD, PGD_MARGIN):
         outcome = network.outcome(attack, evidence.everything)
         left, images = int((outcome.correct & outcome.attacked).sum()), int(outcome.attacked.sum())
         line = f"{attack} leaves {{share:.1%}} at {evidence.everything:g}, where chance is {1 / evidence.classes:.1%}"

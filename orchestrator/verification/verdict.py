@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from orchestrator.statistics.paired import Difference, image_gains, paired_difference
 from orchestrator.verification.rules import broken, check_rules
+from results_store.evidence import BASELINE, CONTROL, FGSM, NETWORK
 
 if TYPE_CHECKING:
     from workers.verification.evidence import Evidence
@@ -55,11 +56,11 @@ def judge(evidence: Evidence) -> Verdict:
     images are resampled (``orchestrator.statistics.paired_difference``).
     """
     checks = {name: check_rules(evidence, name) for name in evidence.networks}
-    alarms = broken(checks["network"])
-    over_baseline = _worst_case_gain(evidence, "baseline")
-    over_control = _worst_case_gain(evidence, "control") if "control" in evidence.networks else None
+    alarms = broken(checks[NETWORK])
+    over_baseline = _worst_case_gain(evidence, BASELINE)
+    over_control = _worst_case_gain(evidence, CONTROL) if CONTROL in evidence.networks else None
     fgsm = {"graded": _fgsm_gain(evidence, evidence.epsilons), "headline": _fgsm_gain(evidence, (evidence.headline,))}
-    differ = int((image_gains([_worst_cases(evidence, "baseline")]) != 0).sum())
+    differ = int((image_gains([_worst_cases(evidence, BASELINE)]) != 0).sum())
     return Verdict(
         verdict=_verdict(alarms, over_baseline, differ, list(fgsm.values())),
         gain=over_baseline.gain,
@@ -73,7 +74,7 @@ def judge(evidence: Evidence) -> Verdict:
             "images_that_differ": differ,
             "fgsm_gain": {name: {"gain": found.gain, "lower": found.low} for name, found in fgsm.items()},
             "checks": {name: [check.to_json() for check in made] for name, made in checks.items()},
-            "alarms_of_others": {name: broken(made) for name, made in checks.items() if name != "network"},
+            "alarms_of_others": {name: broken(made) for name, made in checks.items() if name != NETWORK},
         },
     )
 
@@ -94,14 +95,14 @@ def _worst_cases(evidence: Evidence, other: str) -> tuple[NDArray[np.bool_], NDA
     """Which images stand at each ε, (ε, images), of the network and of the other."""
     ours, theirs = (
         np.stack([evidence.networks[name].worst_case(epsilon) for epsilon in evidence.epsilons])
-        for name in ("network", other)
+        for name in (NETWORK, other)
     )
     return ours, theirs
 
 
 def _fgsm_gain(evidence: Evidence, epsilons: tuple[float, ...]) -> Difference:
     ours, theirs = (
-        np.stack([evidence.networks[name].outcome("fgsm", epsilon).correct for epsilon in epsilons])
-        for name in ("network", "baseline")
+        np.stack([evidence.networks[name].outcome(FGSM, epsilon).correct for epsilon in epsilons])
+        for name in (NETWORK, BASELINE)
     )
     return paired_difference([(ours, theirs)], confidence=CONFIDENCE, lower_only=True)

@@ -139,7 +139,7 @@ def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
     store, keys = defended
     with pytest.raises(SelectionError, match="not verified to hold: run prunesweep verify-robustness"):
         pareto_front(store, verified=True)
-    asked = ["verify-robustness", keys[DEFENDED], "--store", store.url, "--images", "40"]
+    asked = ["verify-robustness", keys[DEFENDED], "--store", store.url, "--images", "40", "--autoattack", "0"]
     ran = CliRunner().invoke(app, asked)
     assert ran.exit_code == 0, ran.output
     assert f"{keys[DEFENDED][:10]}: holds" in ran.stdout
@@ -182,10 +182,10 @@ def test_a_pruned_trial_is_held_against_its_baseline_and_its_control(
     with monkeypatch.context() as patch:
         patch.setattr(Verification, "compare", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            verify_robustness(store, ["structure == filters", "iterations == 1"], images=8)
-            verify_robustness(store, ["structure == none", "iterations == 1"], images=8)
+            verify_robustness(store, ["structure == filters", "iterations == 1"], images=8, autoattack=0)
+            verify_robustness(store, ["structure == none", "iterations == 1"], images=8, autoattack=0)
     assert set(store.table("verdicts")["trial_key"]) - before == {keys[PRUNED]}
-    (found,) = verify_robustness(store, [keys[PRUNED]], images=8)
+    (found,) = verify_robustness(store, [keys[PRUNED]], images=8, autoattack=0)
     assert found["baseline_key"] == keys[DEFENDED]
     assert found["control_key"] is not None
     assert found["gain"] == found["gain_over_control"]
@@ -196,7 +196,7 @@ def test_only_verdicts_by_todays_rules_count(
     defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, keys = defended
-    verify_robustness(store, [keys[DEFENDED]], images=40)
+    verify_robustness(store, [keys[DEFENDED]], images=40, autoattack=0)
     assert verified_trials(store) == {keys[DEFENDED]}
     monkeypatch.setattr(verify, "VERSION", 10**6)
     assert verified_trials(store) == frozenset()
@@ -222,7 +222,22 @@ def test_bad_usage_is_one_line_and_writes_nothing(
     assert store.result_keys() == before
 
 
-def test_autoattack_that_is_not_installed_names_the_extra(
+def test_autoattack_is_run_where_it_is_installed(
+    defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, keys = defended
+    monkeypatch.setattr(verify, "AUTOATTACK", 1)
+    (found,) = verify_robustness(store, [keys[DEFENDED]], images=6)
+    assert "AutoAttack saw" in found["evidence"]["notes"][0]
+    (baseline,) = (each for name, each in found["evidence"]["networks"].items() if name == "baseline")
+    assert "autoattack" in {attack["attack"] for attack in baseline["attacks"]}
+    monkeypatch.setattr("sweeps.attacks.find_spec", lambda name: None)
+    (without,) = verify_robustness(store, [keys[DEFENDED]], images=6)
+    assert "is not installed" in without["evidence"]["notes"][0]
+    assert without["key"] != found["key"]
+
+
+def test_autoattack_that_is_asked_for_and_not_installed_names_the_extra(
     defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, keys = defended

@@ -7,16 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from results_store.evidence import NETWORK
+
 Images = NDArray[np.bool_]
-
-NETWORK, BASELINE, CONTROL = "network", "baseline", "control"
-
-# Attacks by their names in the evidence. "transfer_from_…" is followed by the network that images were crafted on.
-FGSM, FGSM_MARGIN = "fgsm", "fgsm_margin"
-PGD, PGD_MARGIN = "pgd", "pgd_margin"
-SQUARE, AUTOATTACK = "square", "autoattack"
-TRANSFER_FROM = "transfer_from_"
-GRADIENT_ATTACKS = (FGSM, FGSM_MARGIN, PGD, PGD_MARGIN)
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,16 @@
 """Attacks a network and those it is compared with on the same images, and gathers the evidence."""
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from results_store.evidence import BASELINE, CONTROL, NETWORK, TRANSFER_FROM
+from sweeps.attacks import Autoattack
 from workers.verification.alone import Alone, Radii, Sample, attack_alone, show
-from workers.verification.evidence import (
-    BASELINE,
-    CONTROL,
-    NETWORK,
-    TRANSFER_FROM,
-    Effort,
-    Evidence,
-    NetworkEvidence,
-)
+from workers.verification.evidence import Effort, Evidence, NetworkEvidence
 from workers.verification.smallest import graded_epsilons, smallest_epsilons
 
 FAR = 4  # times the largest graded ε
@@ -113,6 +106,5 @@ def _radii(smallest_of_baseline: NDArray[np.float64]) -> Radii:
 def _notes(effort: Effort) -> tuple[str, ...]:
     if effort.autoattack:
         return (f"AutoAttack saw those of {effort.autoattack} images that nothing else fooled, at the largest ε",)
-    if find_spec("pyautoattack"):
-        return ("AutoAttack was not asked for: on a CPU it takes minutes a network",)
-    return ("AutoAttack was not run: pyautoattack is not installed",)
+    missing = Autoattack().missing()
+    return (f"AutoAttack was not run: {missing or 'it was not asked for'}",)
