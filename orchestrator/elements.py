@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from orchestrator.stored import dataset_of, find_trial, threads_of, trial_rows
+from orchestrator.tables import KEY_DIGITS, frame_table
 from results_store import Store
 from sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion
 from sweeps.catalogue import ARCHITECTURES, CLEAN
@@ -101,6 +101,16 @@ def single_elements(
     return store.table_of("elements", {result["key"]: dict(result) for result in results})
 
 
+def progress_line(event: Mapping[str, Any]) -> str:
+    """What ``workers.elements.measure_elements`` tells of its progress, in words."""
+    if event["stage"] == "shown":
+        first, last = event["modules"][0], event["modules"][-1]
+        where = first if first == last else f"{first} to {last}"
+        return f"  {where}: {event['images']} of {event['of']} images"
+    took = f"{event['seconds']:.1f} s" if event["seconds"] else "stored already"
+    return f"[{event['done']}/{event['of']}] {event['module']}: {event['elements']} elements, {took}"
+
+
 def _known(name: str, kind: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
     if name not in allowed:
         raise ElementsError(unknown_name(name, kind, allowed))
@@ -146,26 +156,45 @@ def _percent(met: pd.Series) -> float:
     return 100 * int(met.sum()) / len(met)
 
 
+def loss_frame(curves: pd.DataFrame, published: Mapping[tuple[str, str, int], float] | None = None) -> pd.DataFrame:
+    """The curves of ``loss_curves`` in the form of Figure 5: a row an attack and reading, a column a budget, as text.
+
+    Args:
+        published: (structure, attack, budget) -> the share in %, to the letter of Algorithm 2, to stand before ours.
+    """
+    rows = [
+        {
+            "structure": of_one["structure"].iloc[0],
+            "elements": of_one["elements"].iloc[0],
+            "images": of_one["images"].iloc[0],
+            "attack": f"{of_one['attack'].iloc[0]} {of_one['headline'].iloc[0]}",
+            "clean accuracy": reading,
+            **{f"L_{row['budget']}": _share(row, column, papers) for _, row in of_one.iterrows()},
+        }
+        for column, reading, papers in (("share", "above", published or {}), ("share_at_least", "at least", {}))
+        for _, of_one in curves.groupby([*_RUN, "attack", "headline"])
+    ]
+    columns = ["structure", "elements", "images", "attack", "clean accuracy", *(f"L_{budget}" for budget in BUDGETS)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _share(row: pd.Series, column: str, published: Mapping[tuple[str, str, int], float]) -> str:
+    paper = published.get((row["structure"], row["attack"], row["budget"]))
+    return f"{row[column]:.2f}" if paper is None else f"{paper:.2f} | {row[column]:.2f}"
+
+
 def loss_table(curves: pd.DataFrame) -> Table:
-    """The curves of ``loss_curves`` in the form of Figure 5: a row an attack and reading, a column a budget."""
-    table = Table(title=_title(curves), caption=_CAPTION, box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("attack", "clean accuracy"):
-        table.add_column(name, no_wrap=True)
-    for budget in BUDGETS:
-        table.add_column(f"L_{budget}", justify="right", no_wrap=True)
-    for column, reading in (("share", "above"), ("share_at_least", "at least")):
-        for (attack, headline), of_one in curves.groupby(["attack", "headline"]):
-            table.add_row(f"{attack} {headline}", reading, *(f"{share:.2f}" for share in of_one[column]))
+    """What ``prunesweep elements`` prints: the curves of one network and structure."""
+    first = curves.iloc[0]
+    title = (
+        f"{first['elements']} {first['structure']} of {first['trial_key'][:KEY_DIGITS]}, {first['images']} test images"
+    )
+    table = frame_table(loss_frame(curves).drop(columns=["structure", "elements", "images"]), title=title)
+    table.caption = f"In %: {HOW_TO_READ}."
     return table
 
 
-_CAPTION = (
-    "In %: the elements that, gone alone and without adjustment, give more robustness than the network has, and a "
-    "clean accuracy above (Algorithm 2 to the letter) or of at least (its prose) the network's minus i percentage "
-    "points."
+HOW_TO_READ = (
+    "the elements that, gone alone and without adjustment, give more robustness than the network has, and a clean "
+    "accuracy above (Algorithm 2 to the letter) or of at least (its prose) the network's minus i percentage points"
 )
-
-
-def _title(curves: pd.DataFrame) -> str:
-    first = curves.iloc[0]
-    return f"{first['elements']} {first['structure']} of {first['trial_key'][:10]}, {first['images']} test images"

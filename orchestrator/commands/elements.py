@@ -1,7 +1,6 @@
 """``prunesweep elements``."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -27,21 +26,17 @@ def elements(
 
     Interrupted, the same command goes on where it was.
     """
-    from orchestrator.elements import loss_curves, loss_table, single_elements
+    from orchestrator.elements import loss_curves, loss_table, progress_line, single_elements
     from results_store import Store
 
     names = [name.strip() for name in attacks.split(",") if name.strip()]
     measured = single_elements(
-        Store(store), trial, structure=structure, images=images, attacks=names, modules=modules, progress=_print
+        Store(store),
+        trial,
+        structure=structure,
+        images=images,
+        attacks=names,
+        modules=modules,
+        progress=lambda event: print(progress_line(event), flush=True),
     )
     console().print(loss_table(loss_curves(measured)))
-
-
-def _print(event: Mapping[str, Any]) -> None:
-    if event["stage"] == "shown":
-        first, last = event["modules"][0], event["modules"][-1]
-        where = first if first == last else f"{first} to {last}"
-        print(f"  {where}: {event['images']} of {event['of']} images", flush=True)
-        return
-    took = f"{event['seconds']:.1f} s" if event["seconds"] else "stored already"
-    print(f"[{event['done']}/{event['of']}] {event['module']}: {event['elements']} elements, {took}", flush=True)

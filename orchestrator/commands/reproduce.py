@@ -31,7 +31,16 @@ def reproduce(
     from orchestrator.tables import frame_table
 
     shown_on = console()
-    for made in reproduced(store, name, sweep=sweep, where=where or (), over=over, fill=fill):
+    makings = reproduced(
+        store,
+        name,
+        sweep=sweep,
+        where=where or (),
+        over=over,
+        fill=fill,
+        progress=lambda line: typer.echo(line, err=True),
+    )
+    for made in makings:
         shown_on.print(frame_table(made.shown, title=f"{made.name}: {made.title}"))
         for note in made.notes:
             print(f"  {note}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RESNET = {"architecture": "resnet56"}
 PRUNED = {**ONE_SHOT, **RESNET, "structure": "filters"}
 LEAST_POINTS = 4  # of a correlation with an interval
+MARKERS = "osD^v<>PX*hd"
 
 
 def figure1(experiments: Experiments) -> Reproduction:
@@ -43,7 +44,8 @@ def figure1(experiments: Experiments) -> Reproduction:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         _draw_curves(axes, data, "severity", "accuracy")
-        axes.set(xlabel="FGSM severity ε, in [0, 1]", ylabel="accuracy")
+        axes.set(xlabel="FGSM severity ε", ylabel="accuracy")
+        _tick_in_levels(axes, data["severity"])
         axes.legend()
 
     return Reproduction(
@@ -82,6 +84,7 @@ def figure2(experiments: Experiments) -> Reproduction:
         for axes, (column, label) in zip(figure.subplots(1, len(measures)), measures.items(), strict=True):
             _draw_curves(axes, data, "epoch", column)
             axes.set(xlabel="epoch of the adjustment", ylabel=label)
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.legend(fontsize="x-small")
 
     return Reproduction(
@@ -102,7 +105,7 @@ def figure3(experiments: Experiments) -> Reproduction:
         ("pruned (filters, PLS)", experiments.first(**PRUNED)),
     ]
     missing = [needs_sweep(label) for label, trial in named if trial is None]
-    attacks = {"fgsm": "FGSM ε, in [0, 1]", "occlusion": "side of the square (pixels)", "corruptions": "severity (1–5)"}
+    attacks = {"fgsm": "FGSM severity ε", "occlusion": "side of the square (pixels)", "corruptions": "severity (1–5)"}
     curves = [
         _severities(experiments, trial, attack).assign(curve=label, attack=attack)
         for label, trial in named
@@ -114,8 +117,11 @@ def figure3(experiments: Experiments) -> Reproduction:
 
     def draw(figure: Figure) -> None:
         for axes, (attack, label) in zip(figure.subplots(1, len(attacks)), attacks.items(), strict=True):
-            _draw_curves(axes, data[data["attack"] == attack], "severity", "accuracy")
+            points = data[data["attack"] == attack]
+            _draw_curves(axes, points, "severity", "accuracy")
             axes.set(title=attack, xlabel=label, ylabel="accuracy")
+            if attack == "fgsm":
+                _tick_in_levels(axes, points["severity"])
             axes.legend(fontsize="small")
 
     return Reproduction(
@@ -156,14 +162,10 @@ def figure4(experiments: Experiments) -> Reproduction:
 
     def draw(figure: Figure) -> None:
         for axes, over in zip(figure.subplots(1, 2), ("settings", "iterations"), strict=True):
-            points = data[data["over"] == over]
-            axes.scatter(points["generalization"], points["robustness"])
-            for _, point in points.iterrows():
-                words = (
-                    f"{point['structure']} {point['criterion']}" if over == "settings" else f"×{point['iterations']:g}"
-                )
-                axes.annotate(words, (point["generalization"], point["robustness"]), fontsize="xx-small")
+            _draw_points(axes, data[data["over"] == over], over)
             axes.set(title=f"over {over}", xlabel="generalization (accuracy)", ylabel="robustness (mean accuracy)")
+            if axes.collections:
+                axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
 
     note = "the paper: r < 0.3 over settings (of some 8 points: an interval of −0.55 … 0.81), < 0.4 over iterations"
     return Reproduction(
@@ -185,7 +187,7 @@ def _of_one_definition(trials: pd.DataFrame) -> pd.DataFrame:
 
 def figure5(experiments: Experiments) -> Reproduction:
     """Single elements: the share of those whose removal alone raises robustness within a loss budget."""
-    from orchestrator.elements import loss_curves
+    from orchestrator.elements import HOW_TO_READ, loss_curves, loss_frame
 
     baseline = experiments.first(**UNPRUNED, **RESNET)
     rows = experiments.elements
@@ -197,15 +199,18 @@ def figure5(experiments: Experiments) -> Reproduction:
         if structure in set(data["structure"]):
             continue
         missing.append(needs_sweep(structure) if baseline is None else _single(structure, experiments, baseline))
-    places = zip(data["structure"], data["attack"], data["budget"], strict=True)
-    published = pd.Series([FIGURE5.get(place) for place in places], index=data.index, dtype="float64")
-    shown = data.drop(columns="trial_key").round(2).assign(paper=published)
 
     def draw(figure: Figure) -> None:
         for axes, structure in zip(figure.subplots(1, 2), ("filters", "layers"), strict=True):
             for attack, points in data[data["structure"] == structure].groupby("attack"):
-                axes.plot(points["budget"], points["share"], marker="o", label=f"{attack}, >")
-                axes.plot(points["budget"], points["share_at_least"], linestyle=":", label=f"{attack}, ≥")
+                (line,) = axes.plot(points["budget"], points["share"], marker="o", label=f"{attack}, clean above")
+                axes.plot(
+                    points["budget"],
+                    points["share_at_least"],
+                    color=line.get_color(),
+                    linestyle=":",
+                    label=f"{attack}, clean at least",
+                )
             axes.set(title=structure, xlabel="loss budget i (p.p.)", ylabel="100 · |L_i| / |E| (%)", ylim=(0, 100))
             if axes.lines:
                 axes.legend(fontsize="small")
@@ -213,10 +218,10 @@ def figure5(experiments: Experiments) -> Reproduction:
     return Reproduction(
         "figure5",
         "Single elements whose removal raises robustness (ResNet56)",
-        shown,
+        loss_frame(data, FIGURE5),
         data,
         tuple(missing),
-        ("share: clean accuracy above the unpruned network's minus i (Algorithm 2); share_at_least: at least that",),
+        (f"paper | ours, or ours alone, in %: {HOW_TO_READ}",),
         draw,
     )
 
@@ -235,13 +240,15 @@ def _crafted_at(epsilon: float, experiments: Experiments, source: Trial, target:
 
 
 def _single(structure: str, experiments: Experiments, baseline: Trial) -> Gap:
-    from orchestrator.elements import single_elements
+    from orchestrator.elements import progress_line, single_elements
 
     key = str(baseline["trial_key"])
     return Gap(
         structure,
         f"prunesweep elements --trial {key[:KEY_DIGITS]} --structure {structure}",
-        partial(single_elements, experiments.store, key, structure=structure),
+        lambda progress: single_elements(
+            experiments.store, key, structure=structure, progress=lambda event: progress(progress_line(event))
+        ),
     )
 
 
@@ -256,3 +263,15 @@ def _pivot(data: pd.DataFrame, *index: str) -> pd.DataFrame:
 def _draw_curves(axes: Axes, data: pd.DataFrame, x: str, y: str) -> None:
     for curve, points in data.groupby("curve"):
         axes.plot(points[x], points[y], marker="o", label=str(curve))
+
+
+def _draw_points(axes: Axes, points: pd.DataFrame, over: str) -> None:
+    for marker, (_, point) in zip(cycle(MARKERS), points.iterrows(), strict=False):
+        label = f"{point['structure']} {point['criterion']}" if over == "settings" else f"×{point['iterations']:g}"
+        axes.scatter(point["generalization"], point["robustness"], marker=marker, label=label)
+
+
+def _tick_in_levels(axes: Axes, epsilons: pd.Series) -> None:
+    """Marks the ε that were attacked within, in levels of a pixel."""
+    shown = sorted(set(epsilons))
+    axes.set_xticks(shown, [epsilon_text(epsilon) for epsilon in shown], rotation=45)

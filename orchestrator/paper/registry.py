@@ -34,6 +34,7 @@ def reproduce(
     where: Sequence[str] = (),
     over: str = "baseline",
     fill: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> list[Reproduction]:
     """The paper's table or figure ``name``, or ``all`` of them, from what a store holds.
 
@@ -42,6 +43,7 @@ def reproduce(
         where: such as ``"dataset == cifar10"``.
         over: ``baseline``, as the paper has its gains, or ``control``, which tells what pruning did.
         fill: makes first what is missing and takes no training: transfers, and single elements.
+        progress: called with lines on the filling.
 
     Raises:
         UserError: one line about the store, the name or a condition.
@@ -50,9 +52,10 @@ def reproduce(
         raise UserError(unknown_name(name, "a table or figure of the paper", [*REPRODUCTIONS, ALL]))
     opened = store if isinstance(store, Store) else Store(str(store))
     made = _make(name, Experiments(opened, sweep=sweep, where=where, over=over))
-    fillings = [gap.fill for each in made for gap in each.missing if gap.fill is not None] if fill else []
-    for filling in fillings:
-        filling()
+    fillings = [(gap, gap.fill) for each in made for gap in each.missing if gap.fill is not None] if fill else []
+    for gap, make in fillings:
+        progress(str(gap))
+        make(progress)
     return _make(name, Experiments(opened, sweep=sweep, where=where, over=over)) if fillings else made
 
 

@@ -16,12 +16,13 @@ MISSING = "missing"
 class Gap:
     """Something that the store lacks: what it is, and the command that makes it.
 
-    ``fill`` makes it where stored networks are all that it takes; a gap that needs a sweep has none.
+    ``fill`` makes it where stored networks are all that it takes, and is told where to send lines on its progress; a
+    gap that needs a sweep has none.
     """
 
     what: str
     command: str
-    fill: Callable[[], object] | None = None
+    fill: Callable[[Callable[[str], None]], object] | None = None
 
     def __str__(self) -> str:
         return f"{self.what}: {self.command}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -209,7 +208,7 @@ def needs_transfer(
     return Gap(
         what,
         f"prunesweep transfer {' '.join(options)} --epsilon {epsilon_text(epsilon)}",
-        partial(transfer, experiments.store, sources, targets, epsilon=epsilon),
+        lambda progress: transfer(experiments.store, sources, targets, epsilon=epsilon, progress=progress),
     )
 
 

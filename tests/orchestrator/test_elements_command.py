@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from run_here import run_here
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
@@ -13,7 +14,6 @@ from sweeps.reader import parse_sweep
 from sweeps.tree import grow_tree
 from tests.results_store import samples
 from workers import elements as of_workers
-from workers import load_dataset, run_trial
 
 SWEEP = """
 name: elements
@@ -94,12 +94,8 @@ def key() -> str:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """What a run of the sweep leaves."""
-    sweep = parse_sweep(SWEEP)
-    store, data = Store(str(tmp_path_factory.mktemp("store"))), load_dataset(sweep.dataset)
-    (trial,) = grow_tree(sweep)
-    run = {"result_keys": {trial.key: list(trial.result_keys)}, "settings": sweep.model_dump(mode="json")}
-    store.save_sweep(sweep.name, SWEEP, run)
-    run_trial(trial, store, data)
+    store = Store(str(tmp_path_factory.mktemp("store")))
+    run_here(parse_sweep(SWEEP), store)
     return store
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from run_here import run_here
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
@@ -20,7 +21,7 @@ from results_store import Store
 from results_store.documents import EvaluationResult, NetworkResult
 from results_store.halves import selection_half
 from sweeps.errors import UserError
-from sweeps.reader import read_sweep
+from sweeps.reader import parse_sweep, read_sweep
 from sweeps.tree import grow_tree
 from sweeps.trial import TrialSettings
 
@@ -231,6 +232,39 @@ def test_everything_is_printed_and_written_even_where_a_store_lacks_it(name: str
     ran = CliRunner().invoke(app, ["reproduce", name, "--store", store.url, "--to", str(tmp_path / "again")])
     assert ran.exit_code == 0, ran.output
     assert made.title.split(" (")[0].split()[0] in ran.output
+
+
+SWEEP = """
+name: filled
+dataset: {name: digits, size: 16, train_limit: 64, test_limit: 16}
+baseline: {epochs: 1, batch_size: 32}
+adjustment: {epochs: 1, batch_size: 32}
+pruning: {scoring_images: 32}
+axes: {architecture: resnet56, structure: filters, criterion: pls}
+attacks: {fgsm: {epsilons: [4/255, 8/255]}}
+"""
+
+
+def test_what_takes_no_training_is_filled(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    run_here(parse_sweep(SWEEP), store)
+    asked = ["reproduce", "figure1", "--store", store.url, "--to", str(tmp_path / "out")]
+    assert CliRunner().invoke(app, asked).stdout.count("  missing: ") == 2  # crafted images, at each ε
+    filled = CliRunner().invoke(app, [*asked, "--fill"])
+    assert filled.exit_code == 0 and "missing" not in filled.stdout
+    assert "prunesweep transfer --sources" in filled.stderr
+    assert "[1/1] images of resnet56 baseline, shown to 1 networks" in filled.stderr
+    assert CliRunner().invoke(app, [*asked, "--fill"]).stderr == ""
+
+    (figure,) = reproduce(store, "figure5")
+    (layers,) = (gap for gap in figure.missing if gap.what == "layers")
+    lines: list[str] = []
+    assert layers.fill is not None
+    layers.fill(lines.append)
+    assert lines[-1].startswith("[24/24] layer3.8: 1 elements")
+    (figure,) = reproduce(store, "figure5")
+    assert [gap.what for gap in figure.missing] == ["filters"]
+    assert set(figure.shown["structure"]) == {"layers"} and figure.shown["L_0"].str.match(r"0\.00 \| |\d").all()
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(store: Store) -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from run_here import run_here
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
 from orchestrator.transfer import Transfer, transfer, transfer_table
 from results_store import Store
-from sweeps.language import Sweep
 from sweeps.reader import parse_sweep, read_sweep
 from sweeps.tree import grow_tree
-from workers import load_dataset, run_trial
+from workers import load_dataset
 from workers import transfer as of_workers
 from workers.attacks.fgsm import fgsm_images
 from workers.attacks.pgd import pgd_images
@@ -31,21 +31,10 @@ attacks: {fgsm: {epsilons: [8/255]}}
 """
 
 
-def run(sweep: Sweep, store: Store) -> list[str]:
-    """Runs a sweep here, without a cluster; the keys of its trials, the baseline's first."""
-    trials = list(grow_tree(sweep))
-    results = {trial.key: list(trial.result_keys) for trial in trials}
-    store.save_sweep(sweep.name, "", {"result_keys": results, "settings": sweep.model_dump(mode="json")})
-    data = load_dataset(sweep.dataset)
-    for trial in trials:
-        run_trial(trial, store, data)
-    return [trial.key for trial in trials]
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(str(tmp_path_factory.mktemp("store")))
-    run(parse_sweep(SWEEP), store)
+    run_here(parse_sweep(SWEEP), store)
     return store
 
 
@@ -172,10 +161,10 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, dict[str, st
         "size": ["dataset.train_limit=8", "dataset.size=20"],
         "classes": ["dataset.train_limit=8", "seeds=[2]"],
     }
-    keys = {
-        name: run(parse_sweep(SWEEP, ["axes.iterations=0", "dataset.test_limit=10", f"name={name}", *change]), store)[0]
-        for name, change in changes.items()
-    }
+    keys = {}
+    for name, change in changes.items():
+        sweep = parse_sweep(SWEEP, ["axes.iterations=0", "dataset.test_limit=10", f"name={name}", *change])
+        (keys[name],) = run_here(sweep, store).values()
     path = Path(store.url) / "networks" / keys["classes"] / "network.json"
     path.write_text(path.read_text().replace('"classes": 10', '"classes": 7'))
     return store, keys
@@ -240,7 +229,7 @@ def pretrained(shared_data: Path, store: Store, *changes: str) -> Transfer:
                 *changes,
             ],
         )
-        keys += run(sweep, store)
+        keys += run_here(sweep, store).values()
     return transfer(store, keys, keys)
 
 

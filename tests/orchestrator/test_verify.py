@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from run_here import run_here
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
@@ -21,8 +22,7 @@ from results_store import Store
 from results_store.halves import selection_half
 from sweeps.language import Sweep
 from sweeps.reader import parse_sweep, read_sweep
-from sweeps.tree import grow_tree
-from workers import load_dataset, run_trial
+from workers import load_dataset
 from workers.stored import load_stored
 from workers.verification.evidence import Effort
 from workers.verification.gather import Verification
@@ -77,17 +77,6 @@ def seeming(network: nn.Module) -> dict[str, nn.Module]:
     return {**hidden, "step": behind_a_step(network)}
 
 
-def run(sweep: Sweep, store: Store) -> dict[str, str]:
-    """Runs a sweep here, without a cluster; the keys of its trials by their labels."""
-    trials = list(grow_tree(sweep))
-    results = {trial.key: list(trial.result_keys) for trial in trials}
-    store.save_sweep(sweep.name, "", {"result_keys": results, "settings": sweep.model_dump(mode="json")})
-    data = load_dataset(sweep.dataset)
-    for trial in trials:
-        run_trial(trial, store, data)
-    return {trial.label().removesuffix(" seed 0"): trial.key for trial in trials}
-
-
 def network_of(store: Store, key: str) -> nn.Module:
     return load_stored(store, key, torch.device("cpu")).network
 
@@ -106,7 +95,7 @@ def sweep() -> Sweep:
 @pytest.fixture(scope="module")
 def defended(tmp_path_factory: pytest.TempPathFactory, sweep: Sweep) -> tuple[Store, dict[str, str]]:
     store = Store(str(tmp_path_factory.mktemp("store")))
-    return store, run(sweep, store)
+    return store, run_here(sweep, store)
 
 
 PLAIN, DEFENDED = "resnet20 baseline", "resnet20 adversarial baseline"
@@ -272,7 +261,7 @@ def cifar(shared_data: Path, architecture: str, *changes: str) -> Sweep:
 @pytest.mark.full
 def test_disguises_of_a_trained_network_never_hold(shared_data: Path, tmp_path: Path) -> None:
     sweep, store = cifar(shared_data, "resnet20", "axes.iterations=0"), Store(str(tmp_path))
-    plain = network_of(store, run(sweep, store)["resnet20 baseline"])
+    plain = network_of(store, run_here(sweep, store)["resnet20 baseline"])
     bench = verification(sweep, 150, Effort())
     assert judge(bench.compare(plain, plain)).alarms == []
     for name, network in seeming(plain).items():
@@ -297,7 +286,7 @@ def test_plain_and_pruned_networks_raise_no_alarm(
     shared_data: Path, tmp_path: Path, architecture: str, changes: list[str]
 ) -> None:
     sweep, store = cifar(shared_data, architecture, *changes), Store(str(tmp_path))
-    keys = run(sweep, store)
+    keys = run_here(sweep, store)
     bench = verification(sweep, 150, Effort())
     plain = network_of(store, keys.pop(f"{architecture} baseline"))
     assert judge(bench.compare(plain, plain)).alarms == []
