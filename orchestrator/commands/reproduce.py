@@ -15,9 +15,6 @@ def reproduce(
     store: StoreUrl = DEFAULT_STORE,
     sweep: OfSweep = None,
     where: Where = None,
-    over: Annotated[
-        str, typer.Option(metavar="WHAT", help="What gains are over: baseline, as in the paper, or control.")
-    ] = "baseline",
     fill: Annotated[
         bool, typer.Option("--fill", help="Make what is missing and takes no training: transfers and single elements.")
     ] = False,
@@ -36,7 +33,6 @@ def reproduce(
         name,
         sweep=sweep,
         where=where or (),
-        over=over,
         fill=fill,
         progress=lambda line: typer.echo(line, err=True),
     )

@@ -11,7 +11,7 @@ from rich.console import Console
 from sweeps.errors import UserError
 
 SUCCESS, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
-LOG_WIDTH = 180
+LOG_WIDTH = 210
 
 SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="A built-in sweep's name, or the path of a YAML file.")]
 StoreUrl = Annotated[str, typer.Option("--store", metavar="DIR", help="The store: a folder or an fsspec URL.")]

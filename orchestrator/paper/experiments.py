@@ -15,9 +15,13 @@ from orchestrator.front import trials_of
 from orchestrator.outcomes import ImageScores
 from orchestrator.selection import SelectionError
 from orchestrator.selection.candidates import eligible_trials
+from orchestrator.selection.columns import COMPARABLE_WITHIN
 from orchestrator.selection.conditions import parse_filters
 from orchestrator.statistics import estimate, paired_difference
 from results_store import Store
+
+RATIO = 0.1
+"""The share that the paper removes in an iteration."""
 
 Trial: TypeAlias = "pd.Series[Any]"
 """A row of the table ``trials``."""
@@ -54,38 +58,35 @@ class Gain:
 class Experiments:
     """The trials of a store, or of one sweep of it, that meet some conditions."""
 
-    def __init__(self, store: Store, *, sweep: str | None = None, where: Sequence[str] = (), over: str = "baseline"):
+    def __init__(self, store: Store, *, sweep: str | None = None, where: Sequence[str] = ()):
         """
         Args:
             where: such as ``"dataset == cifar10"``, on settings and the seed; all must hold.
-            over: ``baseline``, as the paper has its gains, or ``control``.
 
         Raises:
-            UserError: one line about the store, the sweep's name or a condition.
+            UserError: one line about the store, the sweep's name or a condition, or that no trial is left.
         """
-        if over not in OVER:
-            raise SelectionError(f"over {over!r}: allowed: {', '.join(OVER)}")
         self.store = store
-        self.over = over
+        self._sweep = sweep
         every = trials_of(store, sweep)
         self.trials = eligible_trials(every, parse_filters(where, every), ())[0].reset_index(drop=True)
         self._scores = ImageScores(store, every, sweep)
-        _check_one_data_set(self.trials)
+        _check_one_data_set(self.trials, f"{store.url}{''.join(f', {condition}' for condition in where)}")
 
     @cached_property
     def attacks(self) -> pd.DataFrame:
         """The table ``attacks`` of these trials."""
-        return self._of("attacks", "trial_key")
+        return self._of_sweep("attacks")
 
     @cached_property
     def history(self) -> pd.DataFrame:
         """The table ``history`` of these trials."""
-        return self._of("history", "trial_key")
+        return self._of_sweep("history")
 
     @cached_property
     def elements(self) -> pd.DataFrame:
         """The table ``elements`` of these trials."""
-        return self._of("elements", "trial_key")
+        return self._of(self.store.table("elements"), "trial_key")
 
     def transferred(self, source: Trial, target: Trial) -> pd.DataFrame:
         """The rows of the table ``transfer`` by FGSM from one of these trials to another, by severity."""
@@ -96,31 +97,46 @@ class Experiments:
 
     @cached_property
     def _transfer(self) -> pd.DataFrame:
-        return self._of("transfer", "source_key")
+        return self._of(self.store.table("transfer"), "source_key")
 
-    def _of(self, table: str, key: str) -> pd.DataFrame:
-        rows = self.store.table(table)
+    def _of_sweep(self, table: str) -> pd.DataFrame:
+        """A table that sweeps fill, as the sweep alone would, where one is named."""
+        store, sweep = self.store, self._sweep
+        return self._of(store.table(table) if sweep is None else store.table_of_sweep(table, sweep), "trial_key")
+
+    def _of(self, rows: pd.DataFrame, key: str) -> pd.DataFrame:
         return rows[rows[key].isin(self.trials["trial_key"])].reset_index(drop=True)
 
-    def where(self, **settings: object) -> pd.DataFrame:
-        """The trials with these settings, by seed; of several ratios the lowest, of several epochs the longest."""
+    def meeting(self, **settings: object) -> pd.DataFrame:
+        """All trials with these settings."""
         found = self.trials
         for name, value in settings.items():
             found = found[found[name] == value]
-        if len(found):
-            found = found[found["ratio"] == found["ratio"].min()]
-        return found.sort_values(["epochs_total", "seed", "trial_key"], ascending=[False, True, True]).drop_duplicates(
-            "seed"
-        )
+        return found
+
+    def where(self, **settings: object) -> pd.DataFrame:
+        """The trials with these settings that one figure can be made of, a seed each; see ``measured_alike``."""
+        return measured_alike(self.meeting(**settings))
 
     def first(self, **settings: object) -> Trial | None:
         """The first of the trials with these settings, as ``where`` has them; None where there is none."""
         found = self.where(**settings)
         return found.iloc[0] if len(found) else None
 
-    def gain(self, trials: pd.DataFrame, figures: Sequence[str]) -> Gain | None:
-        """The gain of one setting's seeds in the mean of some figures; None where a trial has none of one."""
-        ending = OVER[self.over]
+    def trial(self, key: object) -> Trial | None:
+        """The trial of this key; None where it is none of these."""
+        found = self.trials[self.trials["trial_key"] == key]
+        return found.iloc[0] if len(found) else None
+
+    def gain(self, trials: pd.DataFrame, figures: Sequence[str], over: str = "baseline") -> Gain | None:
+        """The gain of one setting's seeds in the mean of some figures; None where no trial has it in all of them.
+
+        Args:
+            trials: of ``where``.
+            figures: columns of ``trials``, such as ``robustness_fgsm``.
+            over: ``baseline``, as the paper has its gains, or ``control``, which tells what pruning did.
+        """
+        ending = OVER[over]
         columns = [f"{figure}_{ending}" for figure in figures]
         trials = trials[trials[columns].notna().all(axis=1)]
         if not len(trials):
@@ -148,8 +164,27 @@ class Experiments:
         return np.mean(ours, axis=0), np.mean(theirs, axis=0)
 
 
-def _check_one_data_set(trials: pd.DataFrame) -> None:
+def measured_alike(trials: pd.DataFrame) -> pd.DataFrame:
+    """Of trials of one setting, those that one figure can be made of, sorted by seed, a trial each.
+
+    Of several ratios the one nearest the paper's; then those that were tested and attacked in the same way after as
+    long a training: of the most seeds, then of the longest training.
+    """
+    if not len(trials):
+        return trials
+    distance = (trials["ratio"] - RATIO).abs()
+    found = trials[distance == distance.min()]
+    alike = [*COMPARABLE_WITHIN, "ratio", "epochs_total"]
+    groups = [group for _, group in found.groupby(alike, dropna=False)]
+    chosen = max(groups, key=lambda group: (group["seed"].nunique(), group["epochs_total"].iloc[0]))
+    a_seed_each: pd.DataFrame = chosen.sort_values(["seed", "trial_key"]).drop_duplicates("seed")
+    return a_seed_each
+
+
+def _check_one_data_set(trials: pd.DataFrame, asked: str) -> None:
     names = sorted(set(trials["dataset"]))
+    if not names:
+        raise SelectionError(f"{asked}: no trials; run a sweep on this store first, such as paper/cifar10_short")
     if len(names) > 1:
         raise SelectionError(
             f"the store holds trials of several data sets ({', '.join(names)}); choose one, as in "

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from orchestrator.paper.experiments import Experiments, Trial
-from orchestrator.paper.published import FIGURE5
+from orchestrator.paper.experiments import Experiments, Trial, measured_alike
+from orchestrator.paper.published import FIGURE5, FIGURE5_ELEMENTS
 from orchestrator.paper.reproduction import MISSING, Gap, Reproduction
-from orchestrator.paper.tables import ON_CIFAR, ONE_SHOT, UNPRUNED, needs_sweep, needs_transfer
+from orchestrator.paper.tables import ONE_SHOT, baseline_of, in_store, needs_sweep, needs_transfer
+from orchestrator.selection.columns import COMPARABLE_WITHIN
 from orchestrator.statistics import pearson
 from orchestrator.tables import KEY_DIGITS, network_label
 from sweeps.attacks import epsilon_text
@@ -19,19 +20,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RESNET = {"architecture": "resnet56"}
-PRUNED = {**ONE_SHOT, **RESNET, "structure": "filters"}
+RESNET = "resnet56"
+PRUNED = {**ONE_SHOT, "architecture": RESNET, "structure": "filters"}
+UNPRUNED_CURVE, PRUNED_CURVE = "unpruned", "pruned (filters, PLS)"
 LEAST_POINTS = 4  # of a correlation with an interval
 MARKERS = "osD^v<>PX*hd"
 
 
 def figure1(experiments: Experiments) -> Reproduction:
     """FGSM severity curves: unpruned, pruned, and pruned under the unpruned network's images."""
-    unpruned, pruned = experiments.first(**UNPRUNED, **RESNET), experiments.first(**PRUNED)
+    unpruned, pruned = _unpruned_and_pruned(experiments)
     curves, missing = [], []
-    for label, trial in (("unpruned", unpruned), ("pruned (filters, PLS)", pruned)):
+    for label, trial in ((UNPRUNED_CURVE, unpruned), (PRUNED_CURVE, pruned)):
         if trial is None:
-            missing.append(needs_sweep(label))
+            missing.append(needs_sweep(label, experiments))
             continue
         curves.append(_severities(experiments, trial, "fgsm").assign(curve=label))
     if unpruned is not None and pruned is not None:
@@ -46,7 +48,7 @@ def figure1(experiments: Experiments) -> Reproduction:
         _draw_curves(axes, data, "severity", "accuracy")
         axes.set(xlabel="FGSM severity ε", ylabel="accuracy")
         _tick_in_levels(axes, data["severity"])
-        axes.legend()
+        _legend(axes)
 
     return Reproduction(
         "figure1",
@@ -62,35 +64,37 @@ def figure1(experiments: Experiments) -> Reproduction:
 def figure2(experiments: Experiments) -> Reproduction:
     """Per epoch, pruned against unpruned: gradient confusion, layer rotation and training loss."""
     pruned = experiments.first(**PRUNED)
-    control = experiments.first(**RESNET, recipe="plain", structure="none", adjustment="fine_tune", iterations=1)
+    control = None if pruned is None else experiments.trial(pruned["control_key"])
     measures = {
         "gradient_confusion": "lowest cosine of two batches' gradients",
         "layer_rotation": "rotation of the last convolution (1 − cos)",
         "loss": "training loss (nats)",
     }
-    named = [("pruned (filters, PLS)", pruned), ("unpruned, as long trained", control)]
-    missing = [needs_sweep(label) for label, trial in named if trial is None]
-    rows = [
-        experiments.history[experiments.history["trial_key"] == trial["trial_key"]].assign(curve=label)
-        for label, trial in named
-        if trial is not None
-    ]
-    data = pd.concat(rows) if rows else experiments.history.assign(curve="")
+    curves, missing = [], []
+    for label, trial in ((PRUNED_CURVE, pruned), ("unpruned, as long trained", control)):
+        if trial is None:
+            missing.append(needs_sweep(label, experiments))
+            continue
+        epochs = experiments.history[experiments.history["trial_key"] == trial["trial_key"]].assign(curve=label)
+        if epochs["gradient_confusion"].isna().any():
+            missing.append(
+                needs_sweep(f"gradient confusion and layer rotation (dynamics: true) of {label}", experiments)
+            )
+        curves.append(epochs)
+    data = pd.concat(curves) if curves else experiments.history[:0].assign(curve="")
     data = data[["curve", "epoch", *measures]].sort_values(["curve", "epoch"], ignore_index=True)
-    if len(data) and data["gradient_confusion"].isna().all():
-        missing.append(needs_sweep("gradient confusion and layer rotation", f"{ON_CIFAR}, which has dynamics: true"))
 
     def draw(figure: Figure) -> None:
         for axes, (column, label) in zip(figure.subplots(1, len(measures)), measures.items(), strict=True):
             _draw_curves(axes, data, "epoch", column)
             axes.set(xlabel="epoch of the adjustment", ylabel=label)
             axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.legend(fontsize="x-small")
+            _legend(axes, fontsize="x-small")
 
     return Reproduction(
         "figure2",
         "Training dynamics (ResNet56), raw values",
-        data.round(4),
+        data,
         data,
         tuple(missing),
         ("raw minimum cosine and raw rotation; neither says by itself which network is better",),
@@ -100,11 +104,8 @@ def figure2(experiments: Experiments) -> Reproduction:
 
 def figure3(experiments: Experiments) -> Reproduction:
     """Accuracy over severity for each attack, unpruned against pruned."""
-    named = [
-        ("unpruned", experiments.first(**UNPRUNED, **RESNET)),
-        ("pruned (filters, PLS)", experiments.first(**PRUNED)),
-    ]
-    missing = [needs_sweep(label) for label, trial in named if trial is None]
+    named = list(zip((UNPRUNED_CURVE, PRUNED_CURVE), _unpruned_and_pruned(experiments), strict=True))
+    missing = [needs_sweep(label, experiments) for label, trial in named if trial is None]
     attacks = {"fgsm": "FGSM severity ε", "occlusion": "side of the square (pixels)", "corruptions": "severity (1–5)"}
     curves = [
         _severities(experiments, trial, attack).assign(curve=label, attack=attack)
@@ -122,7 +123,7 @@ def figure3(experiments: Experiments) -> Reproduction:
             axes.set(title=attack, xlabel=label, ylabel="accuracy")
             if attack == "fgsm":
                 _tick_in_levels(axes, points["severity"])
-            axes.legend(fontsize="small")
+            _legend(axes, fontsize="small")
 
     return Reproduction(
         "figure3",
@@ -137,21 +138,12 @@ def figure3(experiments: Experiments) -> Reproduction:
 
 def figure4(experiments: Experiments) -> Reproduction:
     """Robustness against generalization, over settings and over iterations, with Pearson's r."""
-    trials = experiments.trials
-    pruned = trials[(trials["architecture"] == "resnet56") & (trials["structure"] != "none")]
-    pruned = _of_one_definition(pruned[(pruned["adjustment"] == "fine_tune") & pruned["robustness"].notna()])
-    settings = pruned[pruned["iterations"] == 1].groupby(["structure", "criterion"], as_index=False)
-    over_settings = settings[["generalization", "robustness"]].mean().assign(over="settings")
-    chain = pruned[(pruned["criterion"] == "pls") & (pruned["structure"] == "filters")]
-    over_iterations = (
-        chain.groupby("iterations", as_index=False)[["generalization", "robustness"]].mean().assign(over="iterations")
-    )
-    data = pd.concat([over_settings, over_iterations], ignore_index=True)
+    data = _points(experiments)
     shown, missing = [], []
     for over in ("settings", "iterations"):
         points = data[data["over"] == over]
         if len(points) < LEAST_POINTS:
-            missing.append(needs_sweep(f"over {over}: {len(points)} points of {LEAST_POINTS}"))
+            missing.append(needs_sweep(f"over {over}: {len(points)} points of {LEAST_POINTS}", experiments))
             shown.append({"over": over, "points": len(points), "r": MISSING, "95 % interval": "", "p": ""})
             continue
         found = pearson(points["generalization"].tolist(), points["robustness"].tolist())
@@ -164,8 +156,7 @@ def figure4(experiments: Experiments) -> Reproduction:
         for axes, over in zip(figure.subplots(1, 2), ("settings", "iterations"), strict=True):
             _draw_points(axes, data[data["over"] == over], over)
             axes.set(title=f"over {over}", xlabel="generalization (accuracy)", ylabel="robustness (mean accuracy)")
-            if axes.collections:
-                axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
+            _legend(axes, fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
 
     note = "the paper: r < 0.3 over settings (of some 8 points: an interval of −0.55 … 0.81), < 0.4 over iterations"
     return Reproduction(
@@ -179,26 +170,54 @@ def figure4(experiments: Experiments) -> Reproduction:
     )
 
 
+def _points(experiments: Experiments) -> pd.DataFrame:
+    """A point a structure × criterion after one iteration, and a point an iteration of filters by PLS."""
+    plain = experiments.meeting(architecture=RESNET, recipe="plain", adjustment="fine_tune")
+    pruned = _of_one_definition(plain[plain["structure"].isin(["filters", "layers"]) & plain["robustness"].notna()])
+    one_shot = pruned[pruned["iterations"] == 1]
+    chain = pruned[(pruned["structure"] == "filters") & (pruned["criterion"] == "pls")]
+    columns = ["over", "structure", "criterion", "iterations", "seeds", "generalization", "robustness"]
+    points = [
+        {
+            "over": over,
+            **setting[["structure", "criterion", "iterations"]].iloc[0].to_dict(),
+            "seeds": len(setting),
+            **setting[["generalization", "robustness"]].mean().to_dict(),
+        }
+        for over, trials, by in (
+            ("settings", one_shot, ["structure", "criterion"]),
+            ("iterations", chain, ["iterations"]),
+        )
+        for setting in (measured_alike(group) for _, group in trials.groupby(by))
+    ]
+    return pd.DataFrame(points, columns=columns)
+
+
 def _of_one_definition(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials whose robustness means the same: those of the definition that most have."""
-    definitions = trials["robustness_definition"].value_counts()
-    return trials[trials["robustness_definition"] == definitions.index[0]] if len(definitions) else trials
+    """The trials whose robustness means the same, on the same images: those of the definition that most have."""
+    if not len(trials):
+        return trials
+    definition = trials.groupby([*COMPARABLE_WITHIN]).ngroup()
+    alike: pd.DataFrame = trials[definition == definition.mode()[0]]
+    return alike
 
 
 def figure5(experiments: Experiments) -> Reproduction:
     """Single elements: the share of those whose removal alone raises robustness within a loss budget."""
-    from orchestrator.elements import HOW_TO_READ, loss_curves, loss_frame
+    from orchestrator.elements import DEFAULT_ATTACKS, HOW_TO_READ, loss_curves, loss_frame
 
-    baseline = experiments.first(**UNPRUNED, **RESNET)
-    rows = experiments.elements
-    if baseline is not None:
-        rows = rows[rows["trial_key"] == baseline["trial_key"]]
-    data = loss_curves(rows)
+    baseline, _ = _unpruned_and_pruned(experiments)
+    rows = experiments.elements[:0] if baseline is None else _whole_elements(experiments.elements, baseline)
     missing = []
-    for structure in ("filters", "layers"):
-        if structure in set(data["structure"]):
-            continue
-        missing.append(needs_sweep(structure) if baseline is None else _single(structure, experiments, baseline))
+    for structure, wanted in FIGURE5_ELEMENTS.items():
+        found = rows[rows["structure"] == structure].groupby("attack").size()
+        measured = int(found.reindex(DEFAULT_ATTACKS, fill_value=0).min())
+        if measured < wanted:
+            what = f"{structure}: {measured} of {wanted} are measured"
+            missing.append(
+                needs_sweep(what, experiments) if baseline is None else _single(structure, what, experiments, baseline)
+            )
+    data = loss_curves(rows)
 
     def draw(figure: Figure) -> None:
         for axes, structure in zip(figure.subplots(1, 2), ("filters", "layers"), strict=True):
@@ -212,8 +231,7 @@ def figure5(experiments: Experiments) -> Reproduction:
                     label=f"{attack}, clean at least",
                 )
             axes.set(title=structure, xlabel="loss budget i (p.p.)", ylabel="100 · |L_i| / |E| (%)", ylim=(0, 100))
-            if axes.lines:
-                axes.legend(fontsize="small")
+            _legend(axes, fontsize="small")
 
     return Reproduction(
         "figure5",
@@ -224,6 +242,21 @@ def figure5(experiments: Experiments) -> Reproduction:
         (f"paper | ours, or ours alone, in %: {HOW_TO_READ}",),
         draw,
     )
+
+
+def _whole_elements(elements: pd.DataFrame, baseline: Trial) -> pd.DataFrame:
+    """A network's rows, of each structure on the images on which most elements were measured, or most images."""
+    own = elements[elements["trial_key"] == baseline["trial_key"]]
+    runs = own.groupby(["structure", "images", "test_fingerprint"], as_index=False).size()
+    chosen = runs.sort_values(["size", "images"]).drop_duplicates("structure", keep="last")
+    whole: pd.DataFrame = own.merge(chosen[["structure", "images", "test_fingerprint"]])
+    return whole
+
+
+def _unpruned_and_pruned(experiments: Experiments) -> tuple[Trial | None, Trial | None]:
+    """ResNet56 with fewer filters, and the baseline that it descends from."""
+    pruned = experiments.first(**PRUNED)
+    return baseline_of(experiments, pruned, RESNET), pruned
 
 
 def _severities(experiments: Experiments, trial: Trial, attack: str) -> pd.DataFrame:
@@ -239,13 +272,13 @@ def _crafted_at(epsilon: float, experiments: Experiments, source: Trial, target:
     return needs_transfer(what, experiments, [source["trial_key"]], [target["trial_key"]], epsilon)
 
 
-def _single(structure: str, experiments: Experiments, baseline: Trial) -> Gap:
+def _single(structure: str, what: str, experiments: Experiments, baseline: Trial) -> Gap:
     from orchestrator.elements import progress_line, single_elements
 
     key = str(baseline["trial_key"])
     return Gap(
-        structure,
-        f"prunesweep elements --trial {key[:KEY_DIGITS]} --structure {structure}",
+        what,
+        f"prunesweep elements --trial {key[:KEY_DIGITS]} --structure {structure} {in_store(experiments)}",
         lambda progress: single_elements(
             experiments.store, key, structure=structure, progress=lambda event: progress(progress_line(event))
         ),
@@ -263,6 +296,12 @@ def _pivot(data: pd.DataFrame, *index: str) -> pd.DataFrame:
 def _draw_curves(axes: Axes, data: pd.DataFrame, x: str, y: str) -> None:
     for curve, points in data.groupby("curve"):
         axes.plot(points[x], points[y], marker="o", label=str(curve))
+
+
+def _legend(axes: Axes, **options: Any) -> None:
+    """Of what is drawn; none of nothing."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(**options)
 
 
 def _draw_points(axes: Axes, points: pd.DataFrame, over: str) -> None:

@@ -68,7 +68,9 @@ TABLE5: Mapping[tuple[str, str], Row] = {
 }
 TABLE5_FIGURES = {"robustness": "robustness_corruptions", "generalization": "generalization"}
 
-# Figure 5: |L_i| / |E| in percent, where the paper names a number.
+# Figure 5: |E|, ResNet56's first convolutions of a block and the blocks that keep their input's shape.
+FIGURE5_ELEMENTS = {"filters": 1008, "layers": 24}
+# |L_i| / |E| in percent, where the paper names a number.
 FIGURE5: Mapping[tuple[str, str, int], float] = {
     ("filters", "occlusion", 0): 3.07,
     ("filters", "occlusion", 1): 39.88,

@@ -32,7 +32,6 @@ def reproduce(
     *,
     sweep: str | None = None,
     where: Sequence[str] = (),
-    over: str = "baseline",
     fill: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Reproduction]:
@@ -41,7 +40,6 @@ def reproduce(
     Args:
         sweep: only the trials of this sweep.
         where: such as ``"dataset == cifar10"``.
-        over: ``baseline``, as the paper has its gains, or ``control``, which tells what pruning did.
         fill: makes first what is missing and takes no training: transfers, and single elements.
         progress: called with lines on the filling.
 
@@ -51,12 +49,12 @@ def reproduce(
     if name not in REPRODUCTIONS and name != ALL:
         raise UserError(unknown_name(name, "a table or figure of the paper", [*REPRODUCTIONS, ALL]))
     opened = store if isinstance(store, Store) else Store(str(store))
-    made = _make(name, Experiments(opened, sweep=sweep, where=where, over=over))
+    made = _make(name, Experiments(opened, sweep=sweep, where=where))
     fillings = [(gap, gap.fill) for each in made for gap in each.missing if gap.fill is not None] if fill else []
     for gap, make in fillings:
         progress(str(gap))
         make(progress)
-    return _make(name, Experiments(opened, sweep=sweep, where=where, over=over)) if fillings else made
+    return _make(name, Experiments(opened, sweep=sweep, where=where)) if fillings else made
 
 
 def _make(name: str, experiments: Experiments) -> list[Reproduction]:

@@ -17,15 +17,16 @@ class Gap:
     """Something that the store lacks: what it is, and the command that makes it.
 
     ``fill`` makes it where stored networks are all that it takes, and is told where to send lines on its progress; a
-    gap that needs a sweep has none.
+    gap that needs a sweep has none. ``hint``: what else would do.
     """
 
     what: str
     command: str
     fill: Callable[[Callable[[str], None]], object] | None = None
+    hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.command}"
+        return f"{self.what}: {self.command}{self.hint and f' ({self.hint})'}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 import pandas as pd
 
-from orchestrator.paper.experiments import Experiments, Gain, Trial
+from orchestrator.compare import OVER
+from orchestrator.paper.experiments import RATIO, Experiments, Gain, Trial
 from orchestrator.paper.published import (
     FIGURES,
     TABLE1,
@@ -23,12 +25,15 @@ from orchestrator.paper.published import (
 from orchestrator.paper.reproduction import MISSING, Gap, Reproduction
 from orchestrator.tables import KEY_DIGITS
 from sweeps.attacks import epsilon_text
+from sweeps.catalogue import NONE
+from sweeps.numbers import parse_number
 
 ONE_SHOT = {"recipe": "plain", "criterion": "pls", "adjustment": "fine_tune", "iterations": 1}
-UNPRUNED = {"recipe": "plain", "structure": "none", "iterations": 0}
+UNPRUNED = {"recipe": "plain", "structure": NONE, "iterations": 0}
 PUBLISHED_NETWORKS = ("stylized", "debiased")  # by their authors' weights files alone
-ON_CIFAR, ON_IMAGENET = "paper/cifar10 (or paper/cifar10_short)", "paper/imagenet (or paper/imagenet_short)"
-ON_PUBLISHED = "paper/imagenet_published"
+ON_CIFAR, ON_IMAGENET, ON_PUBLISHED = "paper/cifar10", "paper/imagenet", "paper/imagenet_published"
+_HINTS = {ON_CIFAR: "on a small machine paper/cifar10_short", ON_IMAGENET: "on a small machine paper/imagenet_short"}
+_BASELINE, _CONTROL = OVER
 
 Wanted = Mapping[str, Any]
 """Settings that name one row's trials."""
@@ -74,10 +79,10 @@ def table5(experiments: Experiments) -> Reproduction:
     rows: list[tuple[str, Wanted, Row]] = []
     for (recipe, structure), row in TABLE5.items():
         chosen: dict[str, Any] = {"architecture": "resnet50", "recipe": recipe, "structure": structure}
-        chosen |= {"iterations": 0} if structure == "none" else ONE_SHOT | chosen
-        rows.append((recipe if structure == "none" else f"pruning {structure} (PLS)", chosen, row))
+        chosen |= {"iterations": 0} if structure == NONE else ONE_SHOT | chosen
+        rows.append((recipe if structure == NONE else f"pruning {structure} (PLS)", chosen, row))
     notes = (
-        "the paper copies its first five rows from others, whose own baselines differ; ours are over the plain "
+        "the paper copies its first four rows from others, whose own baselines differ; ours are over the plain "
         "baseline of the same epochs and seed",
         f"{' and '.join(PUBLISHED_NETWORKS)} are published networks of ImageNet and need their authors' weights files: "
         "on any other data set their rows stay missing",
@@ -98,30 +103,43 @@ def _gains(
     sweeps: Mapping[str, str] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Reproduction:
-    """A table of gains: a row a setting, a column a figure, and their average. ``sweeps``: what fills each row."""
+    """A table of gains: a row a setting and what the gain is over, a column a figure, and their average.
+
+    ``sweeps``: what fills a row, by its label.
+    """
     columns = {**{column: (figure,) for column, figure in figures.items()}, "average": tuple(figures.values())}
-    data, shown, missing = [], [], []
+    data, shown, missing, left_out = [], [], [], 0
     for label, wanted, published in rows:
         trials = experiments.where(**wanted)
-        gains = {column: experiments.gain(trials, of) for column, of in columns.items()}
-        data += [_record(label, column, published[column], gain) for column, gain in gains.items()]
-        shown.append({"": label} | {column: _cell(published[column], gain) for column, gain in gains.items()})
-        lacking = [column for column, gain in gains.items() if gain is None and column != "average"]
-        if lacking:
-            missing.append(needs_sweep(f"{label}: {', '.join(lacking)}", (sweeps or {}).get(label, ON_CIFAR)))
+        left_out += len(experiments.meeting(**wanted)) - len(trials)
+        for over in (_BASELINE, _CONTROL) if wanted["structure"] != NONE else (_BASELINE,):  # a baseline has no control
+            gains = {column: experiments.gain(trials, of, over) for column, of in columns.items()}
+            papers = {column: published[column] if over == _BASELINE else None for column in columns}
+            data += [_record(label, over, column, papers[column], gain) for column, gain in gains.items()]
+            cells = {column: _cell(papers[column], gain) for column, gain in gains.items()}
+            shown.append({"": label, "over": over} | cells)
+            lacking = [column for column, gain in gains.items() if gain is None and column != "average"]
+            if lacking:
+                what = f"{label} over the {over}: {', '.join(lacking)}"
+                missing.append(needs_sweep(what, experiments, (sweeps or {}).get(label, ON_CIFAR)))
+    chosen = (
+        f"left out: {left_out} trials of other ratios, lengths of training, test images or attacks; of each setting "
+        f"are shown those nearest the ratio {RATIO:g}, then of the most seeds, then of the longest training"
+    )
     return Reproduction(
         name,
         title,
         pd.DataFrame(shown),
         pd.DataFrame(data),
         tuple(missing),
-        (_how_to_read(experiments, data), *notes),
+        (_how_to_read(data), *([chosen] if left_out else []), *notes),
     )
 
 
-def _record(label: str, column: str, published: float | None, gain: Gain | None) -> dict[str, Any]:
+def _record(label: str, over: str, column: str, published: float | None, gain: Gain | None) -> dict[str, Any]:
     ours = vars(gain) if gain else dict.fromkeys(Gain.__dataclass_fields__, math.nan)
-    return {"row": label, "column": column, "paper": published, **ours, "sign": agreement(published, gain)}
+    sign = agreement(published, gain)
+    return {"row": label, "over": over, "column": column, "paper": published, **ours, "sign": sign}
 
 
 def agreement(published: float | None, gain: Gain | None) -> str:
@@ -135,24 +153,24 @@ _MARKS = {"agrees": " ✓", "differs": " ✗", "not shown": ""}
 
 
 def _cell(published: float | None, gain: Gain | None) -> str:
-    paper = "" if published is None else f"{published:+.2f}"
+    paper = "" if published is None else f"{published:+.2f} | "
     if gain is None:
-        return f"{paper} | {MISSING}"
+        return f"{paper}{MISSING}"
     spread = "" if math.isnan(gain.sd) else f" ± {gain.sd:.1f}"
     interval = f"[{gain.low:+.1f}, {gain.high:+.1f}]"
-    return f"{paper} | {gain.mean:+.2f}{spread} {interval}{_MARKS[agreement(published, gain)]}"
+    return f"{paper}{gain.mean:+.2f}{spread} {interval}{_MARKS[agreement(published, gain)]}"
 
 
-def _how_to_read(experiments: Experiments, data: Sequence[Mapping[str, Any]]) -> str:
+def _how_to_read(data: Sequence[Mapping[str, Any]]) -> str:
     made = [record for record in data if not math.isnan(record["mean"])]
     if not made:
         return "paper | ours"
     seeds, baselines, images = (max(int(record[name]) for record in made) for name in ("seeds", "baselines", "images"))
     return (
-        f"paper | ours over the {experiments.over} ± standard deviation of the seeds [95 % interval over {images} test "
-        f"images], p.p.; up to {seeds} seeds over {baselines} baseline{'s' if baselines > 1 else ''}, which says "
-        "nothing of how baselines vary; ✓ the sign agrees, ✗ it differs, no mark: an interval holds 0, over images or "
-        "over seeds"
+        "paper | ours over the baseline, and ours over the control, which is what pruning did; ± standard deviation "
+        f"of the seeds [95 % interval over {images} test images], p.p.; up to {seeds} seeds over {baselines} "
+        f"baseline{'s' if baselines > 1 else ''}, which says nothing of how baselines vary; ✓ the sign agrees, "
+        "✗ it differs, no mark: an interval holds 0, over images or over seeds"
     )
 
 
@@ -174,7 +192,7 @@ def table4(experiments: Experiments) -> Reproduction:
         shown.append(row)
     absent = [label for label, network in zip(labels, chosen, strict=True) if network is None]
     if absent:
-        missing.append(needs_sweep(", ".join(absent)))
+        missing.append(needs_sweep(", ".join(absent), experiments))
     elif any(math.isnan(float(record["ours"])) for record in data):
         keys = [str(network["trial_key"]) for network in chosen if network is not None]
         missing.append(needs_transfer("transfers", experiments, keys, keys))
@@ -191,9 +209,9 @@ def table4(experiments: Experiments) -> Reproduction:
     )
 
 
-def needs_sweep(what: str, sweep: str = ON_CIFAR) -> Gap:
+def needs_sweep(what: str, experiments: Experiments, sweep: str = ON_CIFAR) -> Gap:
     """A gap that only a sweep fills."""
-    return Gap(what, f"prunesweep run {sweep}")
+    return Gap(what, f"prunesweep run {sweep} {in_store(experiments)}", hint=_HINTS.get(sweep, ""))
 
 
 def needs_transfer(
@@ -205,16 +223,31 @@ def needs_transfer(
     options = [f"--sources {key[:KEY_DIGITS]}" for key in sources] + [
         f"--targets {key[:KEY_DIGITS]}" for key in targets
     ]
+    text = epsilon_text(epsilon)
+    exact = text if float(parse_number(text)) == epsilon else repr(epsilon)
     return Gap(
         what,
-        f"prunesweep transfer {' '.join(options)} --epsilon {epsilon_text(epsilon)}",
+        f"prunesweep transfer {' '.join(options)} --epsilon {exact} {in_store(experiments)}",
         lambda progress: transfer(experiments.store, sources, targets, epsilon=epsilon, progress=progress),
     )
 
 
+def in_store(experiments: Experiments) -> str:
+    """The option that names the store, for a shell."""
+    return f"--store {quote(experiments.store.url)}"
+
+
 def _network(experiments: Experiments, architecture: str, structure: str) -> Trial | None:
-    wanted: Wanted = UNPRUNED if structure == "none" else {**ONE_SHOT, "structure": structure}
-    return experiments.first(architecture=architecture, **wanted)
+    """The pruned network, or the baseline that it descends from."""
+    pruned = experiments.first(architecture=architecture, **ONE_SHOT, structure="filters")
+    return pruned if structure != NONE else baseline_of(experiments, pruned, architecture)
+
+
+def baseline_of(experiments: Experiments, pruned: Trial | None, architecture: str) -> Trial | None:
+    """The baseline of a network; where there is no such network, any plain one of the architecture."""
+    if pruned is None:
+        return experiments.first(architecture=architecture, **UNPRUNED)
+    return experiments.trial(pruned["baseline_key"])
 
 
 def _transferred(

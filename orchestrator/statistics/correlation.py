@@ -13,7 +13,7 @@ class Correlation:
     """Pearson's ``r`` of ``n`` points, its two-sided p-value against no correlation, its interval [low, high].
 
     Where it cannot be told, a number is NaN: the interval below four points, p below three, everything where all
-    points agree in one figure.
+    points agree in one figure or a figure is not finite.
     """
 
     r: float
@@ -36,12 +36,11 @@ def pearson(first: Sequence[float], second: Sequence[float], *, confidence: floa
     one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if one.shape != two.shape:
         raise ValueError(f"{one.size} points cannot be paired with {two.size}")
-    if one.size < 2:
+    if one.size < 2 or not np.isfinite([one, two]).all() or np.ptp(one) == 0 or np.ptp(two) == 0:
         return correlation_of(math.nan, one.size, confidence=confidence)
     one, two = one - one.mean(), two - two.mean()
-    scale = math.sqrt(float(one @ one) * float(two @ two))
-    r = max(-1.0, min(1.0, float(one @ two) / scale)) if scale else math.nan
-    return correlation_of(r, one.size, confidence=confidence)
+    r = float(one @ two) / math.sqrt(float(one @ one) * float(two @ two))
+    return correlation_of(max(-1.0, min(1.0, r)), one.size, confidence=confidence)
 
 
 def correlation_of(r: float, n: int, *, confidence: float = 0.95) -> Correlation:

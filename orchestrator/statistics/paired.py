@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
+from scipy.special import bdtr, ndtr
 
 from orchestrator.statistics.resampling import RESAMPLES, resampled_means
 
@@ -90,22 +90,35 @@ def paired_difference(
         confidence: of the interval, in (0, 1).
         lower_only: a one-sided interval: ``low`` is the bound at ``confidence`` and ``high`` is infinite; ``p`` stays
             two-sided.
-        resamples, seed: as in ``resampled_means``; p is at least 2 / (resamples + 1).
+        resamples, seed: as in ``resampled_means``.
+
+    Returns:
+        The difference; its p counts resamples on the other side of 0. Where there is none, which says no more than
+        p < 2 / (resamples + 1), p is the normal tail of the mean over images, so that Holm over many comparisons
+        has room.
 
     Raises:
         ValueError: as ``image_gains``.
     """
     gains = image_gains(pairs)
     drawn = resampled_means(gains[:, None], resamples=resamples, seed=seed)[:, 0].round(_DIGITS)
-    beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     tail = (1 - confidence) / (1 if lower_only else 2)
     return Difference(
         gain=float(gains.mean()),
         low=float(np.quantile(drawn, tail)),
         high=math.inf if lower_only else float(np.quantile(drawn, 1 - tail)),
-        p=min(1.0, 2 * (beyond + 1) / (resamples + 1)),
+        p=_two_sided(gains, drawn),
         images=len(gains),
     )
+
+
+def _two_sided(gains: NDArray[np.float64], drawn: NDArray[np.float64]) -> float:
+    beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    counted = min(1.0, 2 * (beyond + 1) / (len(drawn) + 1))
+    if beyond:
+        return counted
+    z = abs(gains.mean()) / (gains.std() / math.sqrt(len(gains))) if gains.std() else math.inf
+    return min(counted, 2 * float(ndtr(-z)))
 
 
 def _by_image(scores: NDArray[Any]) -> NDArray[np.float64]:

@@ -140,7 +140,7 @@ def _losses_agree(network: NetworkEvidence) -> Iterator[Check]:
 
 def _gradients_are_there(network: NetworkEvidence, evidence: Evidence) -> Iterator[Check]:
     """Without a gradient there is nothing to follow."""
-    images = _subset(network)
+    images = int((network.smallest > 0).sum())  # those of the subset that are classified rightly
     for loss, share in network.vanishing.items():
         line = f"the {loss.replace('_', '-')} loss has no gradient on {{share:.1%}} of the images"
         yield _share("gradients do not vanish", round(share * images), images, VANISHING_TOLERANCE, line)

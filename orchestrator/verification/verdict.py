@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workers.verification.evidence import Evidence
 
 # Raised by hand when rules, bounds or the defaults of the effort change; enters the keys of verdicts.
-VERSION = 1
+VERSION = 2
 
 HOLDS = "holds"
 MASKING = "gradient masking suspected"

@@ -18,18 +18,21 @@ from orchestrator.paper.registry import REPRODUCTIONS, reproduce, write_figure
 from orchestrator.paper.tables import agreement
 from orchestrator.selection import SelectionError
 from results_store import Store
-from results_store.documents import EvaluationResult, NetworkResult
+from results_store.documents import Elements, ElementsResult, EvaluationResult, NetworkResult
 from results_store.halves import selection_half
 from sweeps.errors import UserError
 from sweeps.reader import parse_sweep, read_sweep
 from sweeps.tree import grow_tree
 from sweeps.trial import TrialSettings
+from tests.sweeps.built_in import overrides_of
 
 IMAGES = 200
 ATTACKS = {"clean": 0.0, "fgsm": 8 / 255, "occlusion": 16.0, "corruptions": 5.0}
 
 
-def put_network(store: Store, key: str, *, parent: str | None, control: str | None, **settings: Any) -> None:
+def put_network(
+    store: Store, key: str, *, parent: str | None, control: str | None, epochs: int = 2, **settings: Any
+) -> None:
     described: TrialSettings = {
         "dataset": "cifar10",
         "architecture": "resnet56",
@@ -68,8 +71,8 @@ def put_network(store: Store, key: str, *, parent: str | None, control: str | No
         "filters_removed": 1,
         "blocks_asked": 0,
         "blocks_removed": 0,
-        "epochs": 2,
-        "epochs_total": 4,
+        "epochs": epochs,
+        "epochs_total": epochs + 2,
         "history": history,
         "seconds": 1.0,
         "device": "cpu",
@@ -79,10 +82,10 @@ def put_network(store: Store, key: str, *, parent: str | None, control: str | No
     store.save_result(result)
 
 
-def put_evaluation(store: Store, key: str, attack: str, right: int) -> None:
+def put_evaluation(store: Store, key: str, attack: str, right: int, images: int = IMAGES) -> None:
     """The first ``right`` images of the attack's one kind are classified rightly."""
-    correct = np.arange(IMAGES) < right
-    half = selection_half(IMAGES)
+    correct = np.arange(images) < right
+    half = selection_half(images)
     store.save_outcomes(f"{key}-{attack}", {attack: correct})
     counts = [int(correct.sum()), int(correct[half].sum()), int(correct[~half].sum())]
     result: EvaluationResult = {
@@ -93,8 +96,8 @@ def put_evaluation(store: Store, key: str, attack: str, right: int) -> None:
         "version": 1,
         "headline": "",
         "headline_severity": ATTACKS[attack],
-        "test_fingerprint": "images",
-        "total": [IMAGES, IMAGES // 2, IMAGES // 2],
+        "test_fingerprint": f"{images} images",
+        "total": [images, images // 2, images // 2],
         "counts": [{"kind": attack, "severity": ATTACKS[attack], "correct": counts}],
         "measures": {},
         "source": "",
@@ -121,13 +124,17 @@ def store(tmp_path: Path) -> Store:
     put_network(store, "control", parent="base", control=None, adjustment="fine_tune", iterations=1)
     put_network(store, "pruned", parent="base", control="control", **PRUNED)
     for key, counts in RIGHT.items():
-        for attack, right in counts.items():
-            put_evaluation(store, key, attack, right)
+        put_all(store, key, counts)
     return store
 
 
-def cells(data: pd.DataFrame, row: str) -> pd.DataFrame:
-    return data[data["row"] == row].set_index("column")
+def put_all(store: Store, key: str, counts: dict[str, int], images: int = IMAGES) -> None:
+    for attack, right in counts.items():
+        put_evaluation(store, key, attack, right, images)
+
+
+def cells(data: pd.DataFrame, row: str, over: str = "baseline") -> pd.DataFrame:
+    return data[(data["row"] == row) & (data["over"] == over)].set_index("column")
 
 
 def test_table1_shows_our_gains_beside_the_papers(store: Store) -> None:
@@ -145,25 +152,54 @@ def test_table1_shows_our_gains_beside_the_papers(store: Store) -> None:
         "average": "not shown",
     }
     assert (ours["seeds"] == 1).all() and (ours["baselines"] == 1).all() and (ours["images"] == IMAGES).all()
-    (shown,) = table.shown[table.shown[""] == "resnet56 filters"].to_dict("records")
+    shown, over_control = table.shown[table.shown[""] == "resnet56 filters"].to_dict("records")
     assert shown["FGSM"].startswith("+3.68 | +20.00 [") and shown["FGSM"].endswith("✓")
+    assert over_control["over"] == "control" and over_control["clean"].startswith("+1.00 [")
 
 
 def test_gains_over_the_control_are_what_pruning_did(store: Store) -> None:
-    (table,) = reproduce(store, "table1", over="control")
-    assert cells(table.data, "resnet56 filters")["mean"]["clean"] == pytest.approx(1)
-    with pytest.raises(SelectionError, match="allowed: baseline, control"):
-        reproduce(store, "table1", over="parent")
+    (table,) = reproduce(store, "table1")
+    ours = cells(table.data, "resnet56 filters", "control")
+    assert ours["mean"]["clean"] == pytest.approx(1)
+    assert ours["paper"].isna().all() and set(ours["sign"]) == {"not shown"}
+
+
+def test_a_figure_is_made_of_trials_that_were_measured_alike(store: Store) -> None:
+    """The ratio nearest the paper's, the same images, as long trained: the most seeds, then the longest."""
+    more = {"clean": 190, "fgsm": 90, "occlusion": 70, "corruptions": 110}
+    put_network(store, "base1", parent=None, control=None, seed=1)
+    put_all(store, "base1", RIGHT["base"])
+    put_network(store, "seed1", parent="base1", control=None, seed=1, **PRUNED)
+    put_all(store, "seed1", more)
+    put_network(store, "longer", parent="base", control="control", epochs=9, **PRUNED)
+    put_all(store, "longer", more)
+    put_network(store, "less", parent="base", control="control", **PRUNED | {"ratio": 0.05})
+    put_all(store, "less", more)
+    put_network(store, "base2", parent=None, control=None, seed=2)
+    put_all(store, "base2", RIGHT["base"], 100)
+    put_network(store, "few", parent="base2", control=None, seed=2, **PRUNED)
+    put_all(store, "few", {"clean": 90, "fgsm": 50, "occlusion": 60, "corruptions": 70}, 100)
+    found = Experiments(store).where(architecture="resnet56", **PRUNED | {"ratio": 0.1})
+    assert list(found["trial_key"]) == ["pruned", "seed1"]
+    (table,) = reproduce(store, "table1")
+    ours = cells(table.data, "resnet56 filters")
+    assert (ours["seeds"] == 2).all() and (ours["images"] == IMAGES).all()
+    assert ours["mean"]["clean"] == pytest.approx((2 + 5) / 2)
+    assert any(note.startswith("left out: 3 trials") for note in table.notes)
 
 
 def test_what_is_missing_is_named_with_the_sweep_that_fills_it(store: Store) -> None:
     (table,) = reproduce(store, "table1")
-    assert len(table.missing) == len(TABLE1) - 1
-    assert "vgg16 filters: semantic, occlusion, FGSM, clean: prunesweep run paper/cifar10" in "\n".join(
-        map(str, table.missing)
-    )
+    assert len(table.missing) == 2 * (len(TABLE1) - 1)  # over the baseline, and over the control
+    assert (
+        "vgg16 filters over the baseline: semantic, occlusion, FGSM, clean: prunesweep run paper/cifar10 "
+        f"--store {store.url} (on a small machine paper/cifar10_short)"
+    ) in map(str, table.missing)
     (defences,) = reproduce(store, "table5")
-    assert any(gap.what.startswith("stylized: ") and "imagenet_published" in gap.command for gap in defences.missing)
+    assert any(
+        gap.what.startswith("stylized over the baseline: ") and "imagenet_published" in gap.command
+        for gap in defences.missing
+    )
 
 
 def gain(low: float, mean: float, high: float, *, seeds: int = 1, over_seeds: tuple[float, float] = (nan, nan)) -> Gain:
@@ -205,6 +241,76 @@ def test_table4_reads_the_transfers_at_its_epsilon(store: Store) -> None:
     assert "mobilenet_v2 unpruned" in table.missing[0].what
 
 
+def test_figures_compare_a_network_with_its_own_baseline_and_control(store: Store, tmp_path: Path) -> None:
+    put_network(store, "another", parent=None, control=None)
+    put_all(store, "another", {"clean": 20, "fgsm": 2, "occlusion": 2, "corruptions": 2})
+    (figure,) = reproduce(store, "figure3")
+    assert set(figure.data.query("curve == 'unpruned' and attack == 'fgsm'")["accuracy"]) == {0.2}
+    (figure,) = reproduce(store, "figure2")
+    assert set(figure.data["curve"]) == {"pruned (filters, PLS)", "unpruned, as long trained"}
+    assert not figure.missing
+    (figure,) = reproduce(store, "figure2", where=["structure == none"])
+    assert figure.data.empty and len(figure.missing) == 2
+
+
+def test_a_sweep_is_shown_by_its_own_evaluations(store: Store) -> None:
+    results = {key: [key, *(f"{key}-{attack}" for attack in ATTACKS)] for key in RIGHT}
+    store.save_sweep("first", "", {"result_keys": results})
+    later = store.result("base-fgsm")
+    counts = [{"kind": "fgsm", "severity": 8 / 255, "correct": [20, 10, 10]}]
+    store.save_result(later | {"key": "later", "counts": counts, "finished_at": 9.0})  # type: ignore[arg-type]
+
+    def of_baseline(sweep: str | None) -> float:
+        (figure,) = reproduce(store, "figure3", sweep=sweep)
+        return float(figure.data.query("curve == 'unpruned' and attack == 'fgsm'")["accuracy"].iloc[0])
+
+    assert of_baseline("first") == 0.2
+    assert of_baseline(None) == 0.1
+
+
+def elements(module: str, count: int, images: int = 50) -> ElementsResult:
+    """The filters of one module, each of which costs nothing and gains one image under either attack."""
+    attacks = [
+        Elements(
+            attack=attack,
+            headline="",
+            severity=None,
+            correct=[20 + (attack != "clean")] * count,
+            reference=20,
+            total=50,
+        )
+        for attack in ("clean", "fgsm", "occlusion")
+    ]
+    return {
+        "kind": "elements",
+        "key": f"{module}-{images}",
+        "trial_key": "base",
+        "structure": "filters",
+        "module": module,
+        "elements": list(range(count)),
+        "attacks": attacks,
+        "images": images,
+        "test_fingerprint": "images",
+        "seconds": 1.0,
+        "finished_at": 3.0,
+    }
+
+
+def test_figure5_says_where_not_all_elements_are_measured(store: Store) -> None:
+    store.save_result(elements("layer1.0.conv1", 16))
+    (figure,) = reproduce(store, "figure5")
+    assert [gap.what for gap in figure.missing] == [
+        "filters: 16 of 1008 are measured",
+        "layers: 0 of 24 are measured",
+    ]
+    assert f"--structure filters --store {store.url}" in figure.missing[0].command
+    store.save_result(elements("all", 1008))
+    store.save_result(elements("layer1.0.conv1", 16, images=90))
+    (figure,) = reproduce(store, "figure5")
+    assert [gap.what for gap in figure.missing] == ["layers: 0 of 24 are measured"]
+    assert set(figure.data["images"]) == {50}, "the run that has most elements"
+
+
 def test_figure3_is_the_mean_over_kinds(store: Store) -> None:
     (figure,) = reproduce(store, "figure3")
     found = figure.data.set_index(["curve", "attack"])["accuracy"]
@@ -219,6 +325,22 @@ def test_figure4_never_mixes_definitions_of_robustness(store: Store) -> None:
             put_evaluation(store, key, attack, 50)
     (figure,) = reproduce(store, "figure4")
     assert set(figure.data.query("over == 'settings'")["criterion"]) == {"pls", "hrank"}
+
+
+def test_figure4_is_of_plain_filters_and_layers_at_one_ratio(store: Store) -> None:
+    others: dict[str, dict[str, Any]] = {
+        "both": {"structure": "both"},
+        "mixed": {"recipe": "mixup", "criterion": "l1"},
+        "less": {"ratio": 0.05},
+        "layers": {"structure": "layers"},
+    }
+    for key, change in others.items():
+        put_network(store, key, parent="base", control="control", **PRUNED | change)
+        put_all(store, key, RIGHT["base"])
+    (figure,) = reproduce(store, "figure4")
+    settings = figure.data.query("over == 'settings'").set_index(["structure", "criterion"])
+    assert set(settings.index) == {("filters", "pls"), ("layers", "pls")}
+    assert settings.loc[("filters", "pls"), "robustness"] == pytest.approx((80 + 60 + 100) / 3 / IMAGES)
 
 
 @pytest.mark.parametrize("name", REPRODUCTIONS)
@@ -257,19 +379,30 @@ def test_what_takes_no_training_is_filled(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, [*asked, "--fill"]).stderr == ""
 
     (figure,) = reproduce(store, "figure5")
-    (layers,) = (gap for gap in figure.missing if gap.what == "layers")
+    (layers,) = (gap for gap in figure.missing if gap.what.startswith("layers"))
     lines: list[str] = []
     assert layers.fill is not None
     layers.fill(lines.append)
     assert lines[-1].startswith("[24/24] layer3.8: 1 elements")
     (figure,) = reproduce(store, "figure5")
-    assert [gap.what for gap in figure.missing] == ["filters"]
-    assert set(figure.shown["structure"]) == {"layers"} and figure.shown["L_0"].str.match(r"0\.00 \| |\d").all()
+    assert [gap.what for gap in figure.missing] == ["filters: 0 of 1008 are measured"]
+    assert set(figure.shown["structure"]) == {"layers"}
+    strict = figure.shown[figure.shown["clean accuracy"] == "above"]
+    ours = figure.data[figure.data["budget"] == 0]["share"]
+    assert list(strict["L_0"]) == [f"0.00 | {share:.2f}" for share in ours], "the paper's share before ours"
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(store: Store) -> None:
     with pytest.raises(UserError, match="did you mean 'table1'"):
         reproduce(store, "tabel1")
+
+
+def test_a_store_without_trials_is_refused(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(
+        app, ["reproduce", "all", "--store", str(tmp_path / "typo"), "--to", str(tmp_path / "out")]
+    )
+    assert ran.exit_code == 2 and "no trials; run a sweep on this store first" in ran.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_data_sets_are_not_mixed(store: Store) -> None:
@@ -279,13 +412,15 @@ def test_two_data_sets_are_not_mixed(store: Store) -> None:
     assert len(Experiments(store, where=["dataset == cifar10"]).trials) == 3
 
 
-@pytest.mark.parametrize(
-    ("wide", "narrow"), [("paper/cifar10", "paper/cifar10_short"), ("paper/imagenet", "paper/imagenet_short")]
-)
-def test_the_short_sweeps_ask_for_all_that_the_tables_need(wide: str, narrow: str) -> None:
-    tree = grow_tree(read_sweep(narrow))
+@pytest.mark.parametrize("name", ["paper/cifar10", "paper/cifar10_short", "paper/imagenet", "paper/imagenet_short"])
+def test_the_sweeps_ask_for_all_that_the_tables_and_figures_need(name: str, tmp_path: Path) -> None:
+    sweep = read_sweep(name, overrides_of(name, tmp_path))
+    tree = grow_tree(sweep)
     found = {(t.architecture, t.recipe, t.structure, t.criterion, t.adjustment, t.iterations) for t in tree}
-    if wide == "paper/cifar10":
+    if "cifar10" in name:
+        assert sweep.dynamics
+        iterations = {t.iterations for t in tree if (t.structure, t.criterion) == ("filters", "pls")}
+        assert iterations >= {1, 2, 3, 4}
         needed = {(a, "plain", s, "pls", "fine_tune", 1) for a, s in TABLE1}
         needed |= {("resnet56", "plain", "filters", c, "fine_tune", 1) for c in TABLE2}
         needed |= {("resnet56", "plain", "filters", "pls", scheme, 1) for scheme in TABLE3}

@@ -141,6 +141,14 @@ def test_bootstrap_p_is_near_mcnemars_and_turns_with_the_sides() -> None:
         assert turned.gain == -found.gain
 
 
+def test_a_p_value_beyond_the_resamples_is_the_normal_tail() -> None:
+    pair = outcomes(500, 160, 60, 280)
+    shares = np.repeat([0.0, 1.0, -1.0], [780, 160, 60])
+    found = paired_difference([pair])
+    assert found.p == pytest.approx(2 * stats.norm.sf(shares.mean() / (shares.std() / math.sqrt(1000))))
+    assert found.p < 1e-10
+
+
 def test_equal_networks_show_no_difference() -> None:
     same = np.arange(50) % 3 == 0
     found = paired_difference([(same, same)])
@@ -216,7 +224,10 @@ def test_the_papers_largest_correlation() -> None:
 def test_correlations_that_cannot_be_told() -> None:
     line = pearson([1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 6.0, 8.0])
     assert (line.r, line.p, line.low, line.high) == pytest.approx((1, 0, 1, 1))
-    assert math.isnan(pearson([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]).r)
+    # The mean of 0.1, 0.1, 0.1 is not 0.1 in floating point.
+    for same in ([1.0] * 3, [0.1] * 3):
+        assert math.isnan(pearson(same, [1.0, 2.0, 3.0]).r) and math.isnan(pearson([1.0, 2.0, 3.0], same).p)
+    assert math.isnan(pearson([1.0, 2.0, 3.0, math.nan], [1.0, 2.0, 3.0, 4.0]).r)
     assert math.isnan(pearson([1.0, 2.0, 4.0], [1.0, 3.0, 2.0]).low)
     assert math.isnan(pearson([1.0], [2.0]).r)
     with pytest.raises(ValueError, match="cannot be paired"):
