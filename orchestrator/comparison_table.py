@@ -53,7 +53,8 @@ def _caption(compared: pd.DataFrame) -> str:
         "baselines vary.",
         "over seeds: 95 % t interval; over images: 95 % bootstrap of these networks.",
         "p: exact McNemar for one seed and one kind of attack, else bootstrap clustered by image; Holm over the "
-        f"{len(told)} comparisons of this table.",
+        f"{len(told)} comparisons of this table. It tells of these networks on other images, and nothing of other "
+        "seeds: for that the interval over seeds has to leave out 0.",
         "shows: the gain that so many images would show four times in five.",
     ]
     if len(told) < len(compared):

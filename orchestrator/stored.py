@@ -1,7 +1,7 @@
 """Finding what a store holds: trials by key or by condition, and the images that they are attacked on."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from orchestrator.selection.conditions import parse_filters
 from results_store import NotStored, Store
 from sweeps.datasets import DatasetSettings
 from sweeps.errors import UserError
+from sweeps.fingerprints import data_fingerprints
 from sweeps.language import Dataset
 
 _KEY = re.compile(r"[0-9a-f]{4,32}")
@@ -64,13 +65,12 @@ def trial_rows(store: Store, keys: Collection[str]) -> dict[str, dict[str, Any]]
 
 
 def dataset_of(store: Store, key: str) -> DatasetSettings:
-    """The settings of the data set of the sweep that made a trial, as the sweep file gave them.
+    """The settings of the data set that a trial was last tested on, as a sweep file gave them.
 
     Raises:
         UnknownTrial: no sweep of the store tells of this trial.
     """
-    settings: DatasetSettings = TypeAdapter(Dataset).validate_python(_settings_of(store, key)["dataset"])
-    return settings
+    return _dataset(_settings_of(store, key))
 
 
 def threads_of(store: Store, key: str) -> int:
@@ -79,13 +79,36 @@ def threads_of(store: Store, key: str) -> int:
 
 
 def _settings_of(store: Store, key: str) -> dict[str, Any]:
-    """The settings of the sweep that made a trial. Raises: UnknownTrial."""
+    """The settings of the sweep that asked for a trial; of several, of one with the test images of the trial's row.
+
+    Raises:
+        UnknownTrial: there is none.
+    """
+    found = []
     for name in store.sweep_names():
         with suppress(NotStored):  # a run that was killed before it had noted its trials
             run = store.load_sweep_run(name)
             if key in run["result_keys"]:
-                settings: dict[str, Any] = run["settings"]
-                return settings
-    raise UnknownTrial(
-        f"{key}: no sweep of {store.url} tells of this trial's data set; run its sweep on this store again"
-    )
+                found.append(run["settings"])
+    if not found:
+        raise UnknownTrial(
+            f"{key}: no sweep of {store.url} tells of this trial's data set; run its sweep on this store again"
+        )
+    first, *others = found
+    if all(other["dataset"] == first["dataset"] for other in others):
+        return dict(first)
+    tested = trial_rows(store, [key])[key]["test_fingerprint"]
+    return dict(next((settings for settings in found if _test_fingerprint(settings) == tested), first))
+
+
+def _dataset(settings: Mapping[str, Any]) -> DatasetSettings:
+    dataset: DatasetSettings = TypeAdapter(Dataset).validate_python(settings["dataset"])
+    return dataset
+
+
+def _test_fingerprint(settings: Mapping[str, Any]) -> str | None:
+    """None where the images are not there any more."""
+    try:
+        return data_fingerprints(_dataset(settings)).test
+    except UserError:
+        return None

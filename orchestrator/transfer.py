@@ -108,18 +108,27 @@ def transfer(
 def read_epsilon(text: str) -> float:
     """An ε as people write it, ``8/255`` or ``0.03``. Raises: TransferError where it is none, or not in (0, 1]."""
     try:
-        epsilon = float(check_epsilon(float(parse_number(text))))
+        epsilon = float(parse_number(text))
     except ValueError as error:
-        raise TransferError(f"--epsilon {text}: {error}") from None
-    if not epsilon > 0:
-        raise TransferError(f"--epsilon {text}: must be above 0")
-    return epsilon
+        raise TransferError(f"epsilon {text}: {error}") from None
+    return _checked(epsilon)
+
+
+def _checked(epsilon: float) -> float:
+    """Raises: TransferError where an ε is not in (0, 1]."""
+    try:
+        checked = float(check_epsilon(epsilon))
+    except ValueError as error:
+        raise TransferError(f"epsilon {epsilon:g}: {error}") from None
+    if not checked > 0:
+        raise TransferError(f"epsilon {epsilon:g}: must be above 0")
+    return checked
 
 
 def _settings(attack: str, epsilon: float) -> EpsilonSettings:
     if attack not in ATTACKS:
         raise TransferError(unknown_name(attack, "an attack that images are crafted by", ATTACKS))
-    return ATTACKS[attack](epsilons=(epsilon,), headline=epsilon)
+    return ATTACKS[attack](epsilons=(_checked(epsilon),), headline=epsilon)
 
 
 def _common_dataset(store: Store, keys: Sequence[str], labels: dict[str, str]) -> tuple[DatasetSettings, str]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
-from orchestrator.verification import HOLDS, VERSION, judge
+from orchestrator.verification import HOLDS, LEAST_DIFFERENT, VERSION, judge
 from results_store import Store
 from results_store.documents import VerdictResult
 from results_store.views import compared_with
@@ -62,7 +62,8 @@ def verify_robustness(
     the report half stay untouched. A defended baseline is compared with the plain one.
 
     Args:
-        trials: beginnings of keys, and conditions such as ``architecture == resnet56``.
+        trials: beginnings of keys, and conditions such as ``architecture == resnet56``; plain baselines that meet
+            them are passed over.
         images: how many at the most.
         autoattack: how many of them AutoAttack sees as well, if nothing else fools them; None for ``AUTOATTACK`` where
             pyautoattack is installed, and else for none. It takes minutes a network on a CPU.
@@ -80,7 +81,7 @@ def verify_robustness(
     from workers.verification.evidence import Effort
 
     effort = Effort(autoattack=autoattack)
-    cases = _cases(store, choose_trials(store, trials), images, effort)
+    cases = _cases(store, trials, images, effort)
     store.check_writable()
     stored = store.result_keys()
     missing = [case for case in cases if case.key not in stored]
@@ -102,8 +103,8 @@ def verified_trials(store: Store) -> frozenset[str]:
 
 def _checked(images: int, autoattack: int | None) -> int:
     """How many images AutoAttack sees."""
-    if images < 2:
-        raise VerifyError(f"--images {images}: give 2 or more")
+    if images < LEAST_DIFFERENT:
+        raise VerifyError(f"--images {images}: give {LEAST_DIFFERENT} or more; fewer prove nothing")
     missing = Autoattack().missing()
     if autoattack is None:
         return 0 if missing else AUTOATTACK
@@ -114,32 +115,42 @@ def _checked(images: int, autoattack: int | None) -> int:
     return autoattack
 
 
-def _cases(store: Store, keys: Sequence[str], images: int, effort: "Effort") -> list[_Case]:
+def _cases(store: Store, texts: Sequence[str], images: int, effort: "Effort") -> list[_Case]:
     """The trials' cases. What they share is read once: the table, the list of networks, and the data sets' bytes."""
-    rows, networks = trial_rows(store, keys), frozenset(store.network_keys())
+    keys = choose_trials(store, texts)
+    rows = {key: _without_null(row) for key, row in trial_rows(store, keys).items()}
+    networks = frozenset(store.network_keys())
 
     @cache
     def fingerprint_of(dataset: DatasetSettings) -> str:
         return data_fingerprints(dataset).test
 
-    return [_case(store, key, rows[key], networks, fingerprint_of, images, effort) for key in keys]
+    plain = [key for key in keys if compared_with(rows[key])[0] is None]
+    named = [key for key in plain if key.startswith(tuple(texts))]
+    if named or len(plain) == len(keys):
+        raise VerifyError(
+            f"{(named or plain)[0]}: is a plain baseline, and a gain is over one; name a trial that was pruned or "
+            "adjusted"
+        )
+    return [_case(store, key, rows[key], networks, fingerprint_of, images, effort) for key in keys if key not in plain]
+
+
+def _without_null(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a table in words, its nulls as None."""
+    return {name: value if isinstance(value, str) else None for name, value in row.items()}
 
 
 def _case(
     store: Store,
     key: str,
-    described: Mapping[str, Any],
+    row: dict[str, Any],
     networks: Collection[str],
     fingerprint_of: Callable[[DatasetSettings], str],
     images: int,
     effort: "Effort",
 ) -> _Case:
-    row = {name: value if isinstance(value, str) else None for name, value in described.items()}
     baseline, control = compared_with(row)
-    if baseline is None:
-        raise VerifyError(
-            f"{key}: is a plain baseline, and a gain is over one; name a trial that was pruned or adjusted"
-        )
+    assert baseline is not None, "a plain baseline is no case"
     if baseline not in networks:
         raise VerifyError(f"{key}: its baseline {baseline} is not in {store.url}; run its sweep on this store again")
     control = control if control in networks else None

@@ -28,7 +28,7 @@ class Known:
         self.failures: dict[str, FailureResult] = {}
         self.transfers: list[TransferResult] = []
         self.elements: list[ElementsResult] = []
-        self.verdicts: dict[str, VerdictResult] = {}  # the latest of each trial
+        self.verdicts: dict[str, VerdictResult] = {}  # one a trial; see ``_weight``
         failures: list[FailureResult] = []
         made: set[str] = set()
         for document in sorted(documents, key=lambda document: (document["finished_at"], document["key"])):
@@ -45,9 +45,19 @@ class Known:
             elif document["kind"] == "elements":
                 self.elements.append(document)
             else:
-                self.verdicts[document["trial_key"]] = document
+                known = self.verdicts.get(document["trial_key"])
+                if known is None or _weight(document) >= _weight(known):
+                    self.verdicts[document["trial_key"]] = document
         # A success replaces a failure, whichever came last.
         self.failures = {failure["key"]: failure for failure in failures if failure["failed"] not in made}
+
+
+def _weight(verdict: VerdictResult) -> tuple[int, int, int]:
+    """What verdicts of one trial are ordered by: newer rules, then more images, then more of them by AutoAttack.
+
+    A verdict on fewer images never stands in for one on more, whichever came last.
+    """
+    return verdict["version"], verdict["images"], verdict["evidence"].get("effort", {}).get("autoattack", 0)
 
 
 def trial_rows(known: Known) -> list[Row]:
@@ -268,7 +278,7 @@ def _element_rows(document: ElementsResult) -> Iterator[Row]:
 
 
 def verdict_rows(known: Known) -> list[Row]:
-    """One row a trial: its latest verdict."""
+    """One row a trial: its weightiest verdict."""
     return [
         _columns(verdict, VERDICTS) | {"alarms": "; ".join(verdict["alarms"]) or None}
         for _, verdict in sorted(known.verdicts.items())

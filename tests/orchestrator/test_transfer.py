@@ -11,8 +11,10 @@ from run_here import run_here
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
+from orchestrator.stored import dataset_of
 from orchestrator.transfer import Transfer, transfer, transfer_table
 from results_store import Store
+from sweeps.errors import UserError
 from sweeps.reader import parse_sweep, read_sweep
 from sweeps.tree import grow_tree
 from workers import load_dataset
@@ -190,15 +192,31 @@ def test_networks_that_have_nothing_in_common_are_refused(
     assert store.result_keys() == before
 
 
+def test_of_several_sweeps_the_images_are_those_that_the_trial_was_tested_on(tmp_path: Path) -> None:
+    """The first by name was stopped before it had attacked anything, on fewer images."""
+    store = Store(str(tmp_path))
+    sweep = parse_sweep(SWEEP, ["axes.iterations=0", "name=second", "dataset.test_limit=20"])
+    (key,) = run_here(sweep, store).values()
+    fewer = parse_sweep(SWEEP, ["axes.iterations=0", "name=first", "dataset.test_limit=10"])
+    store.save_sweep("first", "", {"result_keys": {key: [key]}, "settings": fewer.model_dump(mode="json")})
+    assert dataset_of(store, key) == sweep.dataset
+
+
+def test_an_epsilon_out_of_range_is_one_line_from_python_too(store: Store, keys: list[str]) -> None:
+    with pytest.raises(UserError, match=r"^epsilon 8: .*did you mean 8/255\?$"):
+        transfer(store, keys, keys, epsilon=8)
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
+        (["--epsilon", "8"], "epsilon 8: "),
         (["--epsilon", "8"], "did you mean 8/255?"),
         (["--epsilon", "-1/255"], "must be above 0"),
         (["--epsilon", "much"], "is not a number"),
         (["--attack", "pdg"], "did you mean 'pgd'?"),
         (["--sources", "ffffffffff"], "no network of"),
-        (["--sources", "architecture == resnet56"], "resnet56"),
+        (["--sources", "architecture == resnet56"], "unknown architecture in where"),
     ],
 )
 def test_bad_usage_is_one_line_and_writes_nothing(store: Store, asked: list[str], said: str) -> None:

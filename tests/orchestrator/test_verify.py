@@ -20,6 +20,7 @@ from orchestrator.verification import HOLDS, MASKING, Verdict, judge
 from orchestrator.verify import verified_trials, verify_robustness
 from results_store import Store
 from results_store.halves import selection_half
+from sweeps.errors import UserError
 from sweeps.language import Sweep
 from sweeps.reader import parse_sweep, read_sweep
 from workers import load_dataset
@@ -171,14 +172,27 @@ def test_a_pruned_trial_is_held_against_its_baseline_and_its_control(
     with monkeypatch.context() as patch:
         patch.setattr(Verification, "compare", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            verify_robustness(store, ["structure == filters", "iterations == 1"], images=8, autoattack=0)
-            verify_robustness(store, ["structure == none", "iterations == 1"], images=8, autoattack=0)
+            verify_robustness(store, ["structure == filters", "iterations == 1"], images=10, autoattack=0)
+            verify_robustness(store, ["structure == none", "iterations == 1"], images=10, autoattack=0)
     assert set(store.table("verdicts")["trial_key"]) - before == {keys[PRUNED]}
-    (found,) = verify_robustness(store, [keys[PRUNED]], images=8, autoattack=0)
+    (found,) = verify_robustness(store, [keys[PRUNED]], images=10, autoattack=0)
     assert found["baseline_key"] == keys[DEFENDED]
     assert found["control_key"] is not None
     assert found["gain"] == found["gain_over_control"]
     assert found["evidence"]["networks"]["control"]["clean"] == found["evidence"]["networks"]["baseline"]["clean"]
+
+
+def test_plain_baselines_that_meet_conditions_are_passed_over(
+    defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, keys = defended
+    cases: list[str] = []
+    monkeypatch.setattr(verify, "_make", lambda _, missing, *__: cases.extend(case.trial for case in missing))
+    monkeypatch.setattr(Store, "result", lambda *_: {})
+    verify_robustness(store, ["iterations == 0"], images=11)
+    assert cases == [keys[DEFENDED]]
+    with pytest.raises(UserError, match=f"{keys[PLAIN]}: is a plain baseline"):
+        verify_robustness(store, [keys[PLAIN], "iterations == 0"], images=11)
 
 
 def test_only_verdicts_by_todays_rules_count(
@@ -194,8 +208,8 @@ def test_only_verdicts_by_todays_rules_count(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (["iterations == 0", "--images", "1"], "give 2 or more"),
-        (["recipe == plain"], "is a plain baseline"),
+        (["iterations == 0", "--images", "9"], "give 10 or more"),
+        (["recipe == plain", "iterations == 0"], "is a plain baseline"),
         (["ffffffff"], "no network of"),
         (["recipe == adversarial", "--autoattack", "-1"], "give a number of images"),
     ],
@@ -216,12 +230,12 @@ def test_autoattack_is_run_where_it_is_installed(
 ) -> None:
     store, keys = defended
     monkeypatch.setattr(verify, "AUTOATTACK", 1)
-    (found,) = verify_robustness(store, [keys[DEFENDED]], images=6)
+    (found,) = verify_robustness(store, [keys[DEFENDED]], images=10)
     assert "AutoAttack saw" in found["evidence"]["notes"][0]
     (baseline,) = (each for name, each in found["evidence"]["networks"].items() if name == "baseline")
     assert "autoattack" in {attack["attack"] for attack in baseline["attacks"]}
     monkeypatch.setattr("sweeps.attacks.find_spec", lambda name: None)
-    (without,) = verify_robustness(store, [keys[DEFENDED]], images=6)
+    (without,) = verify_robustness(store, [keys[DEFENDED]], images=10)
     assert "is not installed" in without["evidence"]["notes"][0]
     assert without["key"] != found["key"]
 

@@ -530,7 +530,9 @@ def test_a_single_element_is_a_row_an_attack_with_its_gain(store: Store) -> None
     ]
 
 
-def verdict(said: str, finished_at: float, alarms: list[str]) -> Document:
+def verdict(
+    said: str, finished_at: float, alarms: list[str], *, images: int = 100, version: int = 1, autoattack: int = 0
+) -> Document:
     return {
         "kind": "verdict",
         "key": said,
@@ -542,10 +544,10 @@ def verdict(said: str, finished_at: float, alarms: list[str]) -> Document:
         "lower": 0.5,
         "gain_over_control": None,
         "lower_over_control": None,
-        "images": 100,
+        "images": images,
         "alarms": alarms,
-        "evidence": {},
-        "version": 1,
+        "evidence": {"effort": {"autoattack": autoattack}},
+        "version": version,
         "test_fingerprint": "images",
         "seconds": 1.0,
         "finished_at": finished_at,
@@ -556,3 +558,19 @@ def test_a_trials_latest_verdict_counts(store: Store) -> None:
     documents = [verdict("holds", 4.0, []), verdict("undecided", 3.0, ["one", "two"])]
     (found,) = read(fill(store, documents), "verdicts").to_dict("records")
     assert found["verdict"] == "holds" and pd.isna(found["alarms"])
+
+
+@pytest.mark.parametrize(
+    ("weighty", "light"),
+    [
+        ({"images": 300}, {"images": 20}),
+        ({"images": 20, "version": 2}, {"images": 300}),
+        ({"autoattack": 50}, {}),
+    ],
+)
+def test_a_verdict_on_less_evidence_never_stands_in_for_one_on_more(
+    store: Store, weighty: dict[str, int], light: dict[str, int]
+) -> None:
+    documents = [verdict("undecided", 3.0, [], **weighty), verdict("holds", 4.0, [], **light)]
+    (found,) = read(fill(store, documents), "verdicts").to_dict("records")
+    assert found["verdict"] == "undecided"
