@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.compare import compare_settings as compare_settings
+    from orchestrator.comparison.compare import compare_settings as compare_settings
     from orchestrator.front import pareto_front as pareto_front
     from orchestrator.run import run_sweep as run_sweep
 
@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Any:
 
         return pareto_front
     if name == "compare_settings":
-        from orchestrator.compare import compare_settings
+        from orchestrator.comparison.compare import compare_settings
 
         return compare_settings
     raise AttributeError(f"module 'orchestrator' has no attribute {name!r}")

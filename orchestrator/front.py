@@ -5,10 +5,10 @@ from os import PathLike
 
 import pandas as pd
 
-from orchestrator.outcomes import ImageScores
+from orchestrator.comparison.outcomes import ImageScores
 from orchestrator.selection import Front, select_front
 from orchestrator.selection.membership import with_membership
-from orchestrator.verify import verified_trials
+from orchestrator.verification.verify import verified_trials
 from results_store import NotStored, Store
 from sweeps.errors import UserError
 from sweeps.names import unknown_name
@@ -35,7 +35,7 @@ def pareto_front(
         where: such as ``"architecture == resnet20"``.
         sweep: the name of a sweep that ran on the store; its own attacks and images count, whatever others did since.
         membership: adds ``on_front``, the bootstrap probability of being on the front, to the front's tables.
-        verified: only settings of which every trial's gain in robustness *holds* (``orchestrator.verify``).
+        verified: only settings of which every trial's gain in robustness *holds* (``verify_robustness``).
 
     Raises:
         UserError: one line about the store, the sweep's name, or what was asked for.

@@ -24,8 +24,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Show every setting's gains with intervals over seeds and images, p-values, and what so many images can show."""
-    from orchestrator.compare import compare_settings
-    from orchestrator.comparison_table import comparison_records, comparison_table
+    from orchestrator.comparison.compare import compare_settings
+    from orchestrator.comparison.table import comparison_records, comparison_table
 
     compared = compare_settings(store, sweep=sweep, where=where or (), over=over, images=images)
     if as_json:

@@ -29,8 +29,8 @@ def verify_robustness(
 
     The network, its baseline and its control are attacked on the same images.
     """
-    from orchestrator.verdict_table import verdict_table
-    from orchestrator.verify import verify_robustness as verify
+    from orchestrator.verification.table import verdict_table
+    from orchestrator.verification.verify import verify_robustness as verify
     from results_store import Store
 
     found = verify(

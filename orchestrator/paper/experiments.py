@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from orchestrator.compare import OVER
+from orchestrator.comparison.compare import OVER
+from orchestrator.comparison.outcomes import ImageScores
 from orchestrator.front import trials_of
-from orchestrator.outcomes import ImageScores
 from orchestrator.selection import SelectionError
 from orchestrator.selection.candidates import eligible_trials
 from orchestrator.selection.columns import COMPARABLE_WITHIN

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.compare import OVER
+from orchestrator.comparison.compare import OVER
 from orchestrator.paper.experiments import RATIO, Experiments, Gain, Trial
 from orchestrator.paper.published import (
     FIGURES,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orchestrator.outcomes import ImageScores, Scores
+from orchestrator.comparison.outcomes import ImageScores, Scores
 from orchestrator.selection.columns import ON_FRONT, is_accuracy
 from orchestrator.selection.dominance import non_dominated
 from orchestrator.selection.front import Front

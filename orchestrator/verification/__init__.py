@@ -1,4 +1,4 @@
-"""Judges the evidence that ``workers.verification`` gathers: sanity rules and the verdict, in numpy alone."""
+"""Whether a gain in robustness is real: attacks networks through ``workers.verification``, and judges the evidence."""
 
 from orchestrator.verification.rules import Check, check_rules
 from orchestrator.verification.verdict import (

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from orchestrator import compare_settings, pareto_front
 from orchestrator.cli import app
+from orchestrator.comparison.outcomes import ImageScores
 from orchestrator.front import trials_of
-from orchestrator.outcomes import ImageScores
 from orchestrator.selection import SelectionError
 from orchestrator.selection.dominance import non_dominated
 from orchestrator.statistics import smallest_gain

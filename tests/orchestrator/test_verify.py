@@ -12,12 +12,11 @@ from run_here import run_here
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from orchestrator import verify
 from orchestrator.cli import app
 from orchestrator.front import pareto_front
 from orchestrator.selection import SelectionError
-from orchestrator.verification import HOLDS, MASKING, Verdict, judge
-from orchestrator.verify import verified_trials, verify_robustness
+from orchestrator.verification import HOLDS, MASKING, Verdict, judge, verify
+from orchestrator.verification.verify import verified_trials, verify_robustness
 from results_store import Store
 from results_store.halves import selection_half
 from sweeps.errors import UserError

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from orchestrator.comparison.outcomes import ImageScores
 from orchestrator.front import trials_of
-from orchestrator.outcomes import ImageScores
 from orchestrator.selection import SelectionError
 from orchestrator.selection.candidates import as_candidates, eligible_trials
 from orchestrator.selection.columns import SETTINGS

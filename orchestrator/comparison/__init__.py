@@ -1,0 +1,1 @@
+"""Every setting against its baseline or its control, image by image."""
