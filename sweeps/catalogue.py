@@ -133,7 +133,7 @@ ADJUSTMENTS: Mapping[str, AdjustmentEntry] = {
 
 RECIPES: Mapping[str, RecipeEntry] = {
     PLAIN: RecipeEntry("workers.training.recipes.plain:plain", 1),
-    "cutout": RecipeEntry("workers.training.recipes.cutout:cutout", 1),
+    "cutout": RecipeEntry("workers.training.recipes.cutout:cutout", 2),
     "mixup": RecipeEntry("workers.training.recipes.mixup:mixup", 1),
     "cutmix": RecipeEntry("workers.training.recipes.cutmix:cutmix", 1),
     "adversarial": RecipeEntry("workers.training.recipes.adversarial:adversarial", 1, attacks=True),

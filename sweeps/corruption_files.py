@@ -46,7 +46,10 @@ def imagenet_c_folder(root: str, kind: str, severity: int) -> Path:
 
 def images_in(folder: Path) -> list[str]:
     """The names of the images in a class folder, sorted. Raises: DataError where there are none."""
-    names = sorted(name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES))
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES))
+    except OSError as error:
+        raise _unreadable(folder, error) from None
     if not names:
         raise DataError(f"{WHERE}: {folder}: no image in it")
     return names
@@ -74,7 +77,10 @@ def imagenet_c_fingerprint(root: str, kinds: Sequence[str], severities: Iterable
 def _folder_content(root: str, kind: str, severity: int) -> Any:
     folder, classes = imagenet_c_folder(root, kind, severity), imagenet_c_classes(root, kind, severity)
     first, last = ([folder / name / image for image in images_in(folder / name)] for name in (classes[0], classes[-1]))
-    sizes = [[path.name, path.stat().st_size] for path in (*first, *last)]
+    try:
+        sizes = [[path.name, path.stat().st_size] for path in (*first, *last)]
+    except OSError as error:
+        raise _unreadable(error.filename, error) from None
     return [classes, sizes, _sampled(first[0]), _sampled(last[-1])]
 
 
@@ -88,5 +94,9 @@ def _sampled(path: Path) -> Any:
             file.seek(max(SAMPLE, length - SAMPLE))
             content.update(file.read())
     except OSError as error:
-        raise DataError(f"{WHERE}: {path}: {error.strerror or error}") from None
+        raise _unreadable(path, error) from None
     return [length, content.hexdigest()]
+
+
+def _unreadable(path: str | Path, error: OSError) -> DataError:
+    return DataError(f"{WHERE}: {path}: {error.strerror or error}")

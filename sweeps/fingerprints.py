@@ -169,9 +169,11 @@ def _hash_images(images: Iterable[tuple[str, Path]], what: str) -> str:
 
 
 def _imagenet(settings: Imagenet) -> tuple[Any, Any]:
-    view = [settings.classes, settings.size, settings.resized]
-    train = [*view, settings.shuffle_window, _outline(settings.train, "dataset.train")]
-    return train, [*view, _outline(settings.test, "dataset.test")]
+    view = [settings.size, settings.resized]
+    train, test = _outline(settings.train, "dataset.train"), _outline(settings.test, "dataset.test")
+    if is_folder(settings.train):  # whose images are mixed as a whole, and whose number of classes is that of folders
+        return [*view, train], [*view, test]
+    return [settings.classes, *view, settings.shuffle_window, train], [settings.classes, *view, test]
 
 
 def _outline(paths: Sequence[str], what: str) -> str:

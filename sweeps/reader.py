@@ -15,8 +15,9 @@ from sweeps.names import nearest, unknown_name
 
 BUILT_IN = Path(__file__).parent
 
-# PyYAML lets a ValueError through for what looks like a date and is none (2021-02-30), and nests without a bound.
-_YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
+# PyYAML lets a ValueError through for what looks like a date and is none (2021-02-30), others for explicit tags whose
+# value does not fit (!!bool x, !!timestamp x, !!int ""), and nests without a bound.
+_YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
 
 _KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 

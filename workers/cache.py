@@ -7,13 +7,20 @@ time, and what is missing is made again.
 import os
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from filelock import FileLock
 from torch import Tensor
+
+from sweeps.errors import UserError
+
+
+class CacheError(UserError):
+    """The cache of a machine cannot be used."""
 
 
 def kept_tensor(kind: str, key: str, make: Callable[[], Tensor]) -> Tensor:
@@ -23,16 +30,48 @@ def kept_tensor(kind: str, key: str, make: Callable[[], Tensor]) -> Tensor:
         kind: the folder of the cache.
         key: names the tensor by what it is made from.
         make: called at most once by all processes of a machine; its tensor may lie on any device.
+
+    Raises:
+        CacheError: the cache cannot be read or written.
     """
     path = cache_folder() / kind / f"{key}.npy"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):  # a second worker waits for the first and makes nothing
-            if not path.exists():
+    kept = _read(path)
+    if kept is None:
+        lock = FileLock(path.with_suffix(".lock"))  # a second worker waits for the first and makes nothing
+        with _in_one_line(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        try:
+            kept = _read(path)
+            if kept is None:
                 _write(path, make())
+                kept = _read(path)
+        finally:
+            lock.release()
+    assert kept is not None, "what was just written can be read"
+    return kept
+
+
+@contextmanager
+def _in_one_line(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CacheError(
+            f"cache {path.parent}: {error.strerror or error}; $PRUNESWEEP_CACHE can name another folder"
+        ) from None
+
+
+def _read(path: Path) -> Tensor | None:
+    """A kept array; None where there is none, or one that a crash of the machine cut short."""
+    with _in_one_line(path):
+        try:
+            array = np.load(path, mmap_mode="r")
+        except (FileNotFoundError, NotADirectoryError, EOFError, ValueError):
+            return None
     with warnings.catch_warnings():  # the map is read-only, and nothing here writes to pixels
         warnings.filterwarnings("ignore", message=".*not writable.*")
-        return torch.from_numpy(np.load(path, mmap_mode="r"))
+        return torch.from_numpy(array)
 
 
 def cache_folder() -> Path:
@@ -44,9 +83,12 @@ def cache_folder() -> Path:
 
 def _write(path: Path, made: Tensor) -> None:
     temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            np.save(file, made.cpu().numpy())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _in_one_line(path):
+        try:
+            with open(temporary, "wb") as file:
+                np.save(file, made.cpu().numpy())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)

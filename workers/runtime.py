@@ -1,6 +1,9 @@
 """Settings of torch that make a trial's numbers repeatable, bit for bit, on one kind of device."""
 
+import ctypes
+import gc
 import os
+import sys
 from typing import TypeVar
 
 import torch
@@ -20,6 +23,17 @@ def configure(threads: int) -> None:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def release_memory() -> None:
+    """Gives back to the system what a trial no longer needs.
+
+    Traced graphs are circular, and Python's collector rarely runs where objects are few and large. glibc keeps what is
+    freed: a worker of ResNet56 trials, each with layers of other sizes, grew to 8.5 GB.
+    """
+    gc.collect()
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):  # musl has none
+        libc.malloc_trim(0)
 
 
 def default_device() -> torch.device:

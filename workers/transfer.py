@@ -70,9 +70,9 @@ def transfer_from(
     subject = Subject(source.network, test, test_fingerprint)
     crafted = _crafted(source, subject, attack, settings)
     correct: dict[str, list[Tensor]] = {target.key: [] for target in targets}
-    with torch.inference_mode():
-        for batch in subject.batches():
-            images = crafted(batch)
+    for batch in subject.batches():
+        images = crafted(batch)  # which may need gradients
+        with torch.inference_mode():
             for target in targets:
                 correct[target.key].append(target.network(images).argmax(1) == subject.labels[batch])
     seconds = (time.monotonic() - start) / len(targets)

@@ -20,7 +20,7 @@ from workers.attacks.subject import Evaluation, Outcome, Subject
 from workers.data.dataset import Dataset
 from workers.pruning.errors import NothingToRemove
 from workers.pruning.round import Removal, prune
-from workers.runtime import configure, device_name
+from workers.runtime import configure, device_name, release_memory
 from workers.stored import rebuild_stored
 from workers.tensors import state_arrays
 from workers.training.adjustments import adjust
@@ -63,16 +63,24 @@ def run_trial(
         done[event["stage"]] += 1
         progress(event)
 
-    work = Work(trial, store, data, tell, should_stop)
+    try:
+        _live(Work(trial, store, data, tell, should_stop))
+    finally:
+        release_memory()
+    return {"epochs": done["epoch"], "scores": done["scoring"], "evaluations": done["attacked"]}
+
+
+def _live(work: Work) -> None:
+    """Makes the network and attacks it, as far as the store lacks that."""
+    trial, store = work.trial, work.store
     if not store.has_result(trial.key):
         _make_network(work)
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
     if missing:
-        network = rebuild_stored(store, trial.key, data.device)
-        subject = Subject(network, data.test, trial.conditions.test_fingerprint, work.check_stop)
+        network = rebuild_stored(store, trial.key, work.data.device)
+        subject = Subject(network, work.data.test, trial.conditions.test_fingerprint, work.check_stop)
         for name in missing:
             _evaluate(subject, work, name)
-    return {"epochs": done["epoch"], "scores": done["scoring"], "evaluations": done["attacked"]}
 
 
 def _make_network(work: Work) -> None:

@@ -173,7 +173,7 @@ def _make(store: Store, cases: Sequence[_Case], images: int, effort: "Effort", p
     from workers.runtime import configure, default_device
 
     device = default_device()
-    ordered = sorted(cases, key=lambda case: (case.fingerprint, case.threads, case.baseline))
+    ordered = sorted(cases, key=lambda case: (case.fingerprint, case.threads, case.baseline, case.control or ""))
     bench: _Bench | None = None
     for place, case in enumerate(ordered, 1):
         progress(
@@ -200,13 +200,13 @@ class _Bench:
 
     def verdict(self, case: _Case) -> VerdictResult:
         start = time.monotonic()
+        self._keep_only(case)
         network, baseline = self._network(case.trial), self._network(case.baseline)
         control = self._network(case.control) if case.control else None
         try:
             evidence = self._verification.compare(network, baseline, control)
         except UserError as error:
             raise VerifyError(f"{case.trial}: {error}") from None
-        self._verification.forget(self._networks.pop(case.trial))
         judged = judge(evidence)
         return {
             "kind": "verdict",
@@ -227,6 +227,11 @@ class _Bench:
             "seconds": time.monotonic() - start,
             "finished_at": time.time(),
         }
+
+    def _keep_only(self, case: _Case) -> None:
+        """Lets go of the networks of the cases before: the images that were crafted on them take much memory."""
+        for key in self._networks.keys() - {case.trial, case.baseline, case.control}:
+            self._verification.forget(self._networks.pop(key))
 
     def _network(self, key: str) -> "nn.Module":
         from workers.stored import load_stored

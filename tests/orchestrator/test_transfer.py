@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli import app
 from orchestrator.stored import dataset_of
-from orchestrator.transfer import Transfer, transfer, transfer_table
+from orchestrator.transfer import ATTACKS, Transfer, transfer, transfer_table
 from results_store import Store
 from sweeps.errors import UserError
 from sweeps.reader import parse_sweep, read_sweep
@@ -63,6 +63,21 @@ def test_the_table_is_what_a_few_lines_of_torch_find(store: Store, keys: list[st
                 expected = (shown(crafted).argmax(1) == labels).double().mean().item()
             assert found.accuracies.loc[source, target] == pytest.approx(expected)
     assert found.accuracies.to_numpy().std() > 0, "networks that agree would prove nothing"
+
+
+@pytest.mark.parametrize("attack", of_workers.CRAFTS)
+def test_streamed_images_transfer_as_those_in_memory(
+    attack: str, store: Store, keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = transfer(store, keys[:1], keys, attack=attack, epsilon=6 / 255).rows.set_index("target_key")["correct"]
+    source, *_ = targets = [load_stored(store, key, torch.device("cpu")) for key in keys]
+    test = load_dataset(parse_sweep(SWEEP).dataset).test
+    monkeypatch.setattr(type(test), "holds_pixels", False)
+    again, settings = Store(str(tmp_path)), ATTACKS[attack](epsilons=(6 / 255,), headline=6 / 255)
+    again.prepare()
+    of_workers.transfer_from(source, targets, test, "streamed", again, attack=attack, settings=settings)
+    made = [again.result(key) for key in again.result_keys()]
+    assert {found["target_key"]: found["correct"][0] for found in made} == expected.to_dict()
 
 
 def test_the_diagonal_is_the_stored_white_box_count(store: Store, keys: list[str]) -> None:

@@ -108,6 +108,12 @@ def test_settings_of_streamed_images_that_change_them_change_the_fingerprint(
     assert {name for name in vars(before) if getattr(before, name) != getattr(after, name)} == differing
 
 
+@pytest.mark.parametrize("change", [{"shuffle_window": 100}, {"classes": 2}])
+def test_what_class_folders_do_not_need_is_no_part_of_their_fingerprint(change: dict[str, int], tmp_path: Path) -> None:
+    settings = class_folders(tmp_path)
+    assert data_fingerprints(settings) == data_fingerprints(settings.model_copy(update=change))
+
+
 @pytest.mark.parametrize("make", [image_folder, class_folders])
 def test_a_class_by_another_name_is_another_data_set(make: Make, tmp_path: Path) -> None:
     settings = make(tmp_path)

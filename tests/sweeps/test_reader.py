@@ -212,6 +212,9 @@ def test_broken_yaml_is_one_line_with_its_place(line: int, text: str, at: int, s
         ("- name: tiny", "a sweep is a mapping of keys"),
         ("name: \x00", "not YAML: unacceptable character"),
         ("name: 2021-02-30", "not YAML: day is out of range"),
+        ("control: !!bool x", "not YAML: "),
+        ("name: !!timestamp x", "not YAML: "),
+        ('seeds: [!!int ""]', "not YAML: "),
     ],
 )
 def test_what_is_no_sweep_at_all_is_refused(text: str, said: str) -> None:

@@ -39,6 +39,18 @@ attacks: {fgsm: {epsilons: [8/255]}}
 """
 
 
+def test_what_only_the_last_step_breaks_is_not_stored(data: Dataset, tmp_path: Path) -> None:
+    """One batch: its loss is from before the step."""
+    store = Store(str(tmp_path))
+    store.prepare()
+    (trial,) = grow_tree(
+        parse_sweep(SWEEP, ["axes.iterations=0", "baseline={epochs: 1, batch_size: 130, learning_rate: 1e38}"])
+    )
+    with pytest.raises(TrialError, match="training diverged: the trained network's logits are not finite"):
+        run_trial(trial, store, data)
+    assert not store.has_result(trial.key)
+
+
 @pytest.fixture(scope="module")
 def data() -> Dataset:
     return load_dataset(parse_sweep(SWEEP).dataset)

@@ -119,6 +119,15 @@ def test_who_is_attacked_with_what(bench: Verification) -> None:
         assert (worst[0] == worst[1]).all() and 0 < worst[0].sum() < IMAGES
 
 
+def test_no_epsilon_is_attacked_within_twice_where_the_far_one_is_everything() -> None:
+    """A baseline so robust that four times its largest graded ε is more than grey needs."""
+    sample = bright_sample([0.5 + sign * (20 + 2 * index) / 255 for index in range(12) for sign in (-1, 1)])
+    evidence = Verification(sample.images, sample.labels, sample.indices, EFFORT).compare(Linear(), Linear())
+    assert evidence.far == evidence.everything
+    outcomes = evidence.networks["network"].outcomes
+    assert len({(outcome.attack, outcome.epsilon) for outcome in outcomes}) == len(outcomes)
+
+
 def test_the_worst_case_of_a_linear_network_by_hand(bench: Verification) -> None:
     """An image of distance d from the boundary stands within ε where d > ε."""
     evidence = bench.compare(Linear(), Linear())

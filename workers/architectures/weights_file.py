@@ -68,6 +68,8 @@ def copy_tensors(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> 
         if tensors[name].shape != target.shape:
             found, wanted = tuple(tensors[name].shape), tuple(target.shape)
             raise WeightsError(f"{name} has shape {found} where the network has {wanted}")
+        if not torch.isfinite(tensors[name]).all():
+            raise WeightsError(f"{name} holds values that are no numbers")
     for name in tensors:
         if name not in state:
             raise WeightsError(f"{name} is unexpected: the network has no such tensor")

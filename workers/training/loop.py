@@ -22,6 +22,7 @@ from workers.training.schedule import learning_rate
 from workers.work import Stopped, TrialError, Work
 
 AfterEpoch = Callable[[int, Network], None]
+LOOKED_AT = 32  # images
 
 
 def train(
@@ -45,7 +46,7 @@ def train(
         checkpoint: where to go on from, and where to write to.
 
     Raises:
-        TrialError: the loss is not finite.
+        TrialError: the loss, or what the trained network says, is not finite.
         Stopped: an end was asked for; the checkpoint holds the epochs done.
     """
     place(network, work.data.device)
@@ -73,7 +74,18 @@ def train(
             checkpoint.keep(network, optimizer, history, now=stopping)
         if stopping:
             raise Stopped(work.trial.key)
+    _check_finite(network, work)
     return history
+
+
+def _check_finite(network: Network, work: Work) -> None:
+    """An epoch's losses are from before its steps: what the last step broke shows only now."""
+    images = work.data.train.read(slice(0, LOOKED_AT)).float().div_(255)
+    network.eval()
+    with torch.no_grad():
+        finite = torch.isfinite(network(images)).all()
+    if not finite:
+        raise TrialError("training diverged: the trained network's logits are not finite; lower learning_rate")
 
 
 def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Training, work: Work, epoch: int) -> Epoch:

@@ -97,7 +97,7 @@ def attack_alone(network: nn.Module, sample: Sample, subset: Tensor, radii: Radi
     run.fgsm(subset, {radii.far} - {*radii.graded, radii.headline})
     for epsilon in radii.graded:
         run.pgd(everyone, epsilon, effort)
-    for epsilon in (radii.far, radii.everything):
+    for epsilon in sorted({radii.far, radii.everything}):
         run.pgd(subset, epsilon, effort)
     for epsilon in (max(radii.graded), radii.far):
         run.square(subset & clean & run.standing(epsilon), epsilon, effort.queries)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from trained_networks import Trained
 
 from results_store.halves import selection_half
 from sweeps.attacks import Clean, Fgsm, Occlusion
@@ -92,12 +93,14 @@ def test_occlusion_without_sides_goes_up_to_half_the_image(subject: Subject) -> 
     assert evaluation.headline_severity == 8
 
 
-def test_occluding_nothing_of_a_black_image_changes_nothing(random_network: MakeNetwork) -> None:
-    black = Split(torch.zeros(20, 3, 16, 16, dtype=torch.uint8), torch.zeros(20, dtype=torch.int64))
-    subject = Subject(random_network("resnet20"), black, "black")
-    untouched = clean(subject, Clean()).outcomes[0].correct
-    for outcome in occlusion(subject, Occlusion()).outcomes:
-        np.testing.assert_array_equal(outcome.correct, untouched)
+def test_occlusion_shows_the_occluded_images(trained: Trained) -> None:
+    split = Split((trained.images * 255).round().to(torch.uint8), trained.labels)
+    network: Any = trained.network
+    outcomes = occlusion(Subject(network, split, "digits"), Occlusion(sides=(4, 8))).outcomes
+    for outcome in outcomes:
+        expected = trained.network(occlude(trained.images, int(outcome.severity))).argmax(1) == trained.labels
+        np.testing.assert_array_equal(outcome.correct, expected.numpy())
+    assert 0 < outcomes[1].correct.mean() < outcomes[0].correct.mean() < 1
 
 
 class Scaled(torch.nn.Module):

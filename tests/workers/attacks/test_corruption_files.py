@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from orchestrator.run import run_sweep
 from results_store import Store
@@ -85,21 +85,44 @@ def part_of(data: Dataset, indices: Tensor) -> Dataset:
     return Dataset(data.name, data.train, test, data.classes)
 
 
+class Seeing(nn.Module):
+    """A network that keeps what it is shown: of a random one, every picture gets the same class."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network, self.spec = network, network.spec
+        self.seen: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append((images * 255).round().to(torch.uint8))
+        logits: Tensor = self.network(images)
+        return logits
+
+
 @pytest.fixture
 def subject(random_network: MakeNetwork, data: Dataset) -> Subject:
-    return Subject(random_network("resnet20", classes=10), data.test, "official files")
+    seeing: Any = Seeing(random_network("resnet20", classes=10))
+    return Subject(seeing, data.test, "official files")
+
+
+def seen(subject: Subject) -> list[Tensor]:
+    """What the network was shown since it was last asked, a batch each."""
+    network: Any = subject.network
+    shown, network.seen = network.seen, []
+    return shown
 
 
 # What the files give
 
 
-def test_the_arrays_give_what_their_corruptions_give_when_they_are_generated(cifar10_c: Path, subject: Subject) -> None:
+def test_the_network_is_shown_the_arrays_pictures(cifar10_c: Path, subject: Subject, made: Made) -> None:
     official = corruptions(subject, settled(cifar10_c))
-    generated = corruptions(subject, Corruptions(frost_textures="generated"))
     assert len(official.outcomes) == 75
-    for ours, theirs in zip(official.outcomes, generated.outcomes, strict=True):
-        assert (ours.kind, ours.severity) == (theirs.kind, theirs.severity)
-        np.testing.assert_array_equal(ours.correct, theirs.correct)
+    for outcome, pictures in zip(official.outcomes, seen(subject), strict=True):
+        assert torch.equal(pictures, made[outcome.kind, int(outcome.severity)])
+    generated = corruptions(subject, Corruptions(frost_textures="generated"))
+    for outcome, pictures in zip(generated.outcomes, seen(subject), strict=True):
+        assert torch.equal(pictures, made[outcome.kind, int(outcome.severity)])
     assert official.source == "official CIFAR-10-C files"
     assert official.headline == "mean of 15 kinds at 5 of CIFAR-10-C's files"
     assert generated.source == "generated with CIFAR-10-C's constants; frost textures: generated"
@@ -107,22 +130,23 @@ def test_the_arrays_give_what_their_corruptions_give_when_they_are_generated(cif
 
 
 def test_where_fewer_test_images_are_used_these_are_the_arrays_first_ones(
-    cifar10_c: Path, data: Dataset, subject: Subject
+    cifar10_c: Path, data: Dataset, subject: Subject, made: Made
 ) -> None:
     settings, first = settled(cifar10_c, kinds=["fog"]), part_of(data, torch.arange(17))
     check_files(settings, first)
     of_few = corruptions(Subject(subject.network, first.test, "first"), settings)
-    for few, all_ in zip(of_few.outcomes, corruptions(subject, settings).outcomes, strict=True):
-        np.testing.assert_array_equal(few.correct, all_.correct[:17])
+    for outcome, pictures in zip(of_few.outcomes, seen(subject), strict=True):
+        assert torch.equal(pictures, made["fog", int(outcome.severity)][:17])
 
 
-def test_the_folders_give_each_test_image_its_own_corruption(imagenet_c: Path, data: Dataset, subject: Subject) -> None:
+def test_the_folders_give_each_test_image_its_own_corruption(
+    imagenet_c: Path, data: Dataset, subject: Subject, made: Made
+) -> None:
     settings = settled(imagenet_c, **IN_FOLDERS)
     check_files(settings, data)
     official = corruptions(subject, settings)
-    generated = corruptions(subject, Corruptions(kinds=("fog", "brightness"), severities=(1, 5)))
-    for ours, theirs in zip(official.outcomes, generated.outcomes, strict=True):
-        np.testing.assert_array_equal(ours.correct, theirs.correct)
+    for outcome, pictures in zip(official.outcomes, seen(subject), strict=True):
+        assert torch.equal(pictures, made[outcome.kind, int(outcome.severity)])
     assert official.source == "official ImageNet-C files"
     assert official.headline == "mean of fog, brightness at 1, 5 of ImageNet-C's files"
     assert official.headline_severity is None
@@ -166,8 +190,12 @@ def test_only_on_imagenet_c_are_errors_counted_in_alexnets(
             return made[kind, severity][indices.start : indices.stop]
 
     monkeypatch.setattr(attack, "corrupted_source", lambda subject, settings: Files())
+    of_imagenet_c = Corruptions(source="imagenet_c", root="elsewhere")
+    of_few_classes = corruptions(Subject(subject.network, part_of(data, torch.arange(20)).test, "few"), of_imagenet_c)
+    assert set(of_few_classes.measures) == {"corruption_accuracy"}, "AlexNet's errors are of all thousand classes"
+    monkeypatch.setattr(attack, "IMAGENET_CLASSES", 10)
     few = Subject(subject.network, part_of(data, torch.arange(20)).test, "few")
-    evaluation = corruptions(few, Corruptions(source="imagenet_c", root="elsewhere"))
+    evaluation = corruptions(few, of_imagenet_c)
     accuracies = {(o.kind, int(o.severity)): float(o.correct.mean()) for o in evaluation.outcomes}
     clean = float(few.correct(few.pixels).mean())
     assert evaluation.measures == {

@@ -70,6 +70,6 @@ def _measures(subject: Subject, settings: Corruptions, outcomes: tuple[Outcome, 
 
 
 def _is_imagenet_c(subject: Subject, settings: Corruptions) -> bool:
-    """Whether AlexNet's errors are there to compare with: its files, or its constants on ImageNet's classes."""
-    generated = constants_for(subject.side) is IMAGENET_C and subject.network.spec.classes == IMAGENET_CLASSES
-    return settings.source == "imagenet_c" or (settings.source == "generated" and generated)
+    """Whether AlexNet's errors, which are of all classes, are there to compare with: by its files or its constants."""
+    generated = settings.source == "generated" and constants_for(subject.side) is IMAGENET_C
+    return subject.network.spec.classes == IMAGENET_CLASSES and (settings.source == "imagenet_c" or generated)

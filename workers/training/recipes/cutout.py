@@ -1,4 +1,4 @@
-"""``cutout`` (DeVries and Taylor 2017): a black square of half the image's side, at a random place of each image."""
+"""``cutout`` (DeVries and Taylor 2017): a square of half the image's side is taken out of every second image."""
 
 import torch
 from torch import Tensor
@@ -8,14 +8,16 @@ from sweeps.language import Training
 from workers.architectures.network import Network
 from workers.training.recipes.draws import drawing_from
 
-# A quarter of the area, always; wholly inside the image, where the authors let it hang over the edge.
-_ERASE = RandomErasing(p=1.0, scale=(0.25, 0.25), ratio=(1.0, 1.0), value=0.0)
+# The square may hang over the edge, or it lies wholly inside and is taken out of half of the images: the paper's second
+# way (section 3.2), which is torchvision's. A quarter of the area, always.
+PROBABILITY, AREA, SQUARE = 0.5, (0.25, 0.25), (1.0, 1.0)
 
 
 def cutout(
     network: Network, images: Tensor, labels: Tensor, training: Training, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Images with a square of zeros in each; labels as they are."""
+    """Images with a square of the mean colour, which the network sees as 0, in half of them; labels as they are."""
+    erase = RandomErasing(p=PROBABILITY, scale=AREA, ratio=SQUARE, value=list(network.spec.mean))
     with drawing_from(generator):
         # One by one: of a batch, torchvision would erase the same square in all.
-        return torch.stack([_ERASE(image) for image in images]), labels
+        return torch.stack([erase(image) for image in images]), labels
