@@ -112,7 +112,8 @@ def _gains(
     for label, wanted, published in rows:
         trials = experiments.where(**wanted)
         left_out += len(experiments.meeting(**wanted)) - len(trials)
-        for over in (_BASELINE, _CONTROL) if wanted["structure"] != NONE else (_BASELINE,):  # a baseline has no control
+        has_control = wanted["structure"] != NONE and len(trials)  # a baseline has none, and nothing has none
+        for over in (_BASELINE, _CONTROL) if has_control else (_BASELINE,):
             gains = {column: experiments.gain(trials, of, over) for column, of in columns.items()}
             papers = {column: published[column] if over == _BASELINE else None for column in columns}
             data += [_record(label, over, column, papers[column], gain) for column, gain in gains.items()]
@@ -120,7 +121,7 @@ def _gains(
             shown.append({"": label, "over": over} | cells)
             lacking = [column for column, gain in gains.items() if gain is None and column != "average"]
             if lacking:
-                what = f"{label} over the {over}: {', '.join(lacking)}"
+                what = f"{label}{f' over the {over}' if len(trials) else ''}: {', '.join(lacking)}"
                 missing.append(needs_sweep(what, experiments, (sweeps or {}).get(label, ON_CIFAR)))
     chosen = (
         f"left out: {left_out} trials of other ratios, lengths of training, test images or attacks; of each setting "
