@@ -14,7 +14,7 @@ Images = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard is attacked; the defaults take about ten minutes for a ResNet56 on one core.
+    """How hard is attacked; on one core a ResNet56 takes about three minutes, and six more with AutoAttack.
 
     Attributes:
         steps, restarts: of PGD, on each of both losses.
