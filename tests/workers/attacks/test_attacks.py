@@ -1,5 +1,6 @@
 """FGSM, occlusion and the clean evaluation, against independent implementations and by hand."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_occlusion_without_sides_goes_up_to_half_the_image(subject: Subject) -> 
 
 def test_occlusion_shows_the_occluded_images(trained: Trained) -> None:
     split = Split((trained.images * 255).round().to(torch.uint8), trained.labels)
-    network: Any = trained.network
+    network: Any = copy.deepcopy(trained.network)  # a subject's parameters need no gradients any more
     outcomes = occlusion(Subject(network, split, "digits"), Occlusion(sides=(4, 8))).outcomes
     for outcome in outcomes:
         expected = trained.network(occlude(trained.images, int(outcome.severity))).argmax(1) == trained.labels
