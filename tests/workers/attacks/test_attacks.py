@@ -99,7 +99,7 @@ def test_occlusion_shows_the_occluded_images(trained: Trained) -> None:
     network: Any = copy.deepcopy(trained.network)  # a subject's parameters need no gradients any more
     outcomes = occlusion(Subject(network, split, "digits"), Occlusion(sides=(4, 8))).outcomes
     for outcome in outcomes:
-        expected = trained.network(occlude(trained.images, int(outcome.severity))).argmax(1) == trained.labels
+        expected = trained.network(occlude(trained.images.clone(), int(outcome.severity))).argmax(1) == trained.labels
         np.testing.assert_array_equal(outcome.correct, expected.numpy())
     assert 0 < outcomes[1].correct.mean() < outcomes[0].correct.mean() < 1
 
