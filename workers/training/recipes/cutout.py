@@ -1,4 +1,4 @@
-"""``cutout`` (DeVries and Taylor 2017): a square of half the image's side is taken out of every second image."""
+"""``cutout`` (DeVries and Taylor 2017): a square of half the image's side is taken out of half of the images."""
 
 import torch
 from torch import Tensor
