@@ -2,7 +2,10 @@
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -35,7 +38,8 @@ class Objects:
         """Writes an object whole. Raises: StoreError where that cannot be done."""
         try:
             if self.is_local:
-                _replace(Path(self._path(name)), content)
+                with replacing(Path(self._path(name))) as file:
+                    file.write(content)
             else:
                 self._fs.pipe_file(self._path(name), content)
         except (OSError, ValueError, NotImplementedError) as error:  # the latter two of fsspec's read-only places
@@ -91,13 +95,17 @@ class Objects:
         return f"{root.rstrip('/')}/{name}" if root and name else root or name
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Hidden temporary file, fsync, rename: the name never stands for half an object, even after a power cut."""
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that then stands at ``path``, whole or not at all, even after a power cut.
+
+    Hidden temporary file, fsync, rename; where writing fails, the temporary file goes. Raises: OSError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with open(temporary, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -5,7 +5,6 @@ time, and what is missing is made again.
 """
 
 import os
-import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from results_store.objects import replacing
 from sweeps.errors import UserError
 
 
@@ -44,7 +44,9 @@ def kept_tensor(kind: str, key: str, make: Callable[[], Tensor]) -> Tensor:
         try:
             kept = _read(path)
             if kept is None:
-                _write(path, make())
+                made = make().cpu().numpy()
+                with _in_one_line(path), replacing(path) as file:
+                    np.save(file, made)
                 kept = _read(path)
         finally:
             lock.release()
@@ -79,16 +81,3 @@ def cache_folder() -> Path:
     chosen = os.environ.get("PRUNESWEEP_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) if chosen else Path(base) / "prunesweep"
-
-
-def _write(path: Path, made: Tensor) -> None:
-    temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
-    with _in_one_line(path):
-        try:
-            with open(temporary, "wb") as file:
-                np.save(file, made.cpu().numpy())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
