@@ -1,9 +1,9 @@
 """Runs every benchmark and prints the table: ``make bench``."""
 
 from benchmarks import elements, fgsm, pgd, start, streaming
+from benchmarks.timing import show
 
-BENCHMARKS = (elements, fgsm, pgd, start, streaming)
+BENCHMARKS = (fgsm, pgd, elements, streaming, start)
 
 for benchmark in BENCHMARKS:
-    for ratio in benchmark.run():
-        print(ratio.line(), flush=True)
+    show(benchmark.run())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks.timing import Ratio, compare
+from benchmarks.timing import Row, faster, show
 from sweeps.attacks import Clean, Fgsm, Occlusion
 from sweeps.catalogue import CLEAN
 from workers.architectures.network import Network, new_network
@@ -22,7 +22,7 @@ IMAGES = 50
 FGSM = Fgsm(epsilons=(8 / 255,))
 
 
-def run() -> list[Ratio]:
+def run() -> list[Row]:
     """Both sides count the same elements, some filters and blocks from all over; their counts have to be equal."""
     generator = torch.Generator().manual_seed(0)
     half = (0.5, 0.5, 0.5)
@@ -50,7 +50,7 @@ def _ratio(
     sides: Occlusion,
     name: str,
     goal: float,
-) -> Ratio:
+) -> Row:
     def ours() -> Counts:
         subject = Subject(network, split, "benchmark")
         return count_each(subject, silencings, {"fgsm": FGSM, "occlusion": Occlusion()}, IMAGES)
@@ -66,9 +66,8 @@ def _ratio(
         return counts
 
     assert ours() == theirs(), "the two sides disagree"
-    return compare(f"elements: {len(silencings)} {name}", ours, theirs, goal=goal, rounds=3)
+    return faster(f"elements: {len(silencings)} {name}", ours, theirs, at_least=goal, rounds=3)
 
 
 if __name__ == "__main__":
-    for ratio in run():
-        print(ratio.line())
+    show(run())

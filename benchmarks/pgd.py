@@ -3,7 +3,7 @@
 import foolbox
 import torch
 
-from benchmarks.timing import Ratio, compare
+from benchmarks.timing import Row, faster, show
 from sweeps.attacks import Pgd
 from workers.architectures.network import new_network
 from workers.attacks.pgd import pgd
@@ -16,7 +16,7 @@ STEPS = 10
 IMAGES = 50
 
 
-def run() -> list[Ratio]:
+def run() -> list[Row]:
     """Both sides attack the same network and images; as many images have to be left."""
     generator = torch.Generator().manual_seed(0)
     half = (0.5, 0.5, 0.5)
@@ -38,7 +38,7 @@ def run() -> list[Ratio]:
         return int((~attack(model, pixels.float() / 255, labels, epsilons=[EPSILON])[2]).sum())
 
     assert ours() == theirs(), "the two sides disagree"
-    return [compare("pgd: 10 steps, ResNet56, foolbox", ours, theirs, goal=3.0, rounds=3)]
+    return [faster("pgd: 10 steps, ResNet56, foolbox", ours, theirs, at_least=3.0, rounds=3)]
 
 
 def _settle_batch_norms(network: torch.nn.Module, images: torch.Tensor) -> None:
@@ -51,5 +51,4 @@ def _settle_batch_norms(network: torch.nn.Module, images: torch.Tensor) -> None:
 
 
 if __name__ == "__main__":
-    for ratio in run():
-        print(ratio.line())
+    show(run())

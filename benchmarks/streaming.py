@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image
 
+from benchmarks.timing import Row, show
 from sweeps.datasets import Imagenet
 from sweeps.language import Training
 from workers.data.load import load_dataset
@@ -23,36 +23,19 @@ IMAGES = 300
 PICTURES = 50  # which the shards repeat, each time with other bytes after their end: else Parquet would store them once
 ROWS = 100  # of a row group, as Hugging Face writes them
 BATCH = 50
-AT_MOST = 1.1
 STATUS = Path("/proc/self/status")  # of Linux
 MIB = 2**20
 
 
-@dataclass(frozen=True)
-class Peaks:
-    """Peak memory in bytes of two processes, the second of which read ten times as many images."""
-
-    small: int
-    large: int
-
-    def line(self) -> str:
-        """The two and their ratio, for the table of benchmarks."""
-        factor = self.large / self.small
-        verdict = "met" if factor < AT_MOST else "missed"
-        return (
-            f"{f'streaming: {IMAGES} images, ten times as many':<40} {self.small / MIB:.0f} MiB, "
-            f"{self.large / MIB:.0f} MiB   {factor:6.3f} ×   goal below {AT_MOST} ×: {verdict}"
-        )
-
-
-def run() -> list[Peaks]:
+def run() -> list[Row]:
     """Both are read as by default, in an epoch of training and in an evaluation."""
     pictures = [_picture(number) for number in range(PICTURES)]
     with tempfile.TemporaryDirectory() as folder:
         small, large = (
             peak_memory(_shards(Path(folder, str(count)), pictures, count)) for count in (IMAGES, 10 * IMAGES)
         )
-    return [Peaks(small, large)]
+    details = f"{small / MIB:.0f} MiB, {large / MIB:.0f} MiB"
+    return [Row(f"streaming: {IMAGES} images, ten times as many", large / small, details, at_most=1.1)]
 
 
 def peak_memory(settings: Imagenet) -> int:
@@ -96,5 +79,4 @@ def _shards(folder: Path, pictures: list[bytes], count: int) -> Imagenet:
 
 
 if __name__ == "__main__":
-    for peaks in run():
-        print(peaks.line())
+    show(run())

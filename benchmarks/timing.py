@@ -1,41 +1,85 @@
-"""Times two things in turns, so that a machine whose speed drifts is fair to both."""
+"""Times two things in turns, so that a machine whose speed drifts is fair to both; and the rows that come of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 
+ROUNDS = 5
+
 
 @dataclass(frozen=True)
-class Ratio:
-    """How many times longer ``theirs`` took than ``ours``: medians of seconds over interleaved rounds."""
+class Row:
+    """One line of the table of benchmarks: a ratio, what it was taken of, and its goal if it has one.
+
+    ``factor``: the ratio; None where it was not measured, and then ``details`` says why.
+    """
 
     name: str
-    ours: float
-    theirs: float
-    goal: float
-
-    @property
-    def factor(self) -> float:
-        return self.theirs / self.ours
+    factor: float | None
+    details: str
+    at_least: float | None = None
+    at_most: float | None = None
 
     def line(self) -> str:
-        verdict = "met" if self.factor >= self.goal else f"missed by {self.goal - self.factor:.2f}"
-        return (
-            f"{self.name:<40} ours {self.ours:8.3f} s   theirs {self.theirs:8.3f} s   "
-            f"{self.factor:6.2f} ×   goal {self.goal:g} ×: {verdict}"
-        )
+        """The row in fixed columns."""
+        factor = "           " if self.factor is None else f"{self.factor:9.3f} ×"
+        return f"{self.name:<44} {factor}   {self._goal():<16} {self._verdict():<16} {self.details}"
+
+    def _goal(self) -> str:
+        if self.at_least is not None:
+            return f"goal ≥ {self.at_least:g} ×"
+        return f"goal ≤ {self.at_most:g} ×" if self.at_most is not None else ""
+
+    def _verdict(self) -> str:
+        if self.factor is None:
+            return "not measured"
+        short = max((self.at_least or 0.0) - self.factor, self.factor - (self.at_most or float("inf")))
+        if self.at_least is None and self.at_most is None:
+            return ""
+        return "met" if short <= 0 else f"missed by {short:.3f}"
 
 
-def compare(
-    name: str, ours: Callable[[], object], theirs: Callable[[], object], *, goal: float, rounds: int = 5
-) -> Ratio:
-    """Runs each once to warm up, then in turns."""
-    ours(), theirs()
-    seconds: tuple[list[float], list[float]] = ([], [])
+def faster(
+    name: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    at_least: float | None = None,
+    rounds: int = ROUNDS,
+) -> Row:
+    """How many times faster ``ours`` is: a row with the goal ``at_least``."""
+    mine, other = seconds(ours, theirs, rounds=rounds)
+    return Row(name, other / mine, f"ours {mine:.3f} s, theirs {other:.3f} s", at_least=at_least)
+
+
+def longer(
+    name: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    at_most: float | None = None,
+    rounds: int = ROUNDS,
+) -> Row:
+    """How many times as long ``ours`` takes: a row with the goal ``at_most``."""
+    mine, other = seconds(ours, theirs, rounds=rounds)
+    return Row(name, mine / other, f"ours {mine:.3f} s, theirs {other:.3f} s", at_most=at_most)
+
+
+def seconds(*sides: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
+    """The median seconds of each side. Each runs once to warm up, then in turns."""
+    for side in sides:
+        side()
+    times: list[list[float]] = [[] for _ in sides]
     for _ in range(rounds):
-        for run, times in zip((ours, theirs), seconds, strict=True):
+        for side, of_side in zip(sides, times, strict=True):
             start = time.perf_counter()
-            run()
-            times.append(time.perf_counter() - start)
-    return Ratio(name, median(seconds[0]), median(seconds[1]), goal)
+            side()
+            of_side.append(time.perf_counter() - start)
+    return [median(of_side) for of_side in times]
+
+
+def show(rows: Iterable[Row]) -> None:
+    """Prints each row as soon as it is there."""
+    for row in rows:
+        print(row.line(), flush=True)
