@@ -1,72 +1,74 @@
-"""Single elements of ResNet56: from where an element lies on, against full passes of the network without it."""
+"""Algorithm 2 on ResNet56: from where an element lies on, against an evaluation of the network without it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import torch
-
+from benchmarks.subjects import as_attacked, random_subject
 from benchmarks.timing import Row, faster, show
 from sweeps.attacks import Clean, Fgsm, Occlusion
 from sweeps.catalogue import CLEAN
-from workers.architectures.network import Network, new_network
+from workers.architectures.network import Network
 from workers.attacks.clean import clean
 from workers.attacks.fgsm import fgsm
 from workers.attacks.occlusion import occlusion
 from workers.attacks.subject import Subject
-from workers.data.dataset import Split
+from workers.data.split import Split
 from workers.elements import Counts, count_each, removable_modules
 from workers.pruning.alone import Silencing
 from workers.pruning.masking import silenced
-from workers.runtime import place
 
-IMAGES = 50
-FGSM = Fgsm(epsilons=(8 / 255,))
+IMAGES = 250
+HEADLINES = Fgsm(epsilons=(8 / 255,)), Occlusion(sides=(16,))
+DEFAULTS = Fgsm(), Occlusion()
 
 
 def run() -> list[Row]:
     """Both sides count the same elements, some filters and blocks from all over; their counts have to be equal."""
-    generator = torch.Generator().manual_seed(0)
-    half = (0.5, 0.5, 0.5)
-    network = place(new_network("resnet56", 10, 32, half, half, generator=generator), torch.device("cpu")).eval()
-    pixels = torch.randint(0, 256, (IMAGES, 3, 32, 32), generator=generator, dtype=torch.uint8)
-    with torch.no_grad():
-        split = Split(pixels, network(pixels.float() / 255).argmax(1))
-    elements = {
-        structure: [silencing for module in removable_modules(network, structure) for silencing in module.silencings]
+    network, split = random_subject("resnet56", IMAGES)
+    filters, blocks = (
+        [silencing for module in removable_modules(network, structure) for silencing in module.silencings]
         for structure in ("filters", "layers")
-    }
-    headline = Occlusion(sides=(16,))
+    )
     return [
-        _ratio(network, split, elements["filters"][63::126], FGSM, headline, "filters, full passes", 1.5),
-        _ratio(network, split, elements["layers"][3::6], FGSM, headline, "blocks, full passes", 1.5),
-        _ratio(network, split, elements["layers"][3::6], Fgsm(), Occlusion(), "blocks, whole evaluations", 4.0),
+        _row("filters, headlines", network, split, filters[63::252], HEADLINES, 3.0),
+        _row("filters, whole evaluations", network, split, filters[63::252], DEFAULTS),
+        _row("blocks, headlines", network, split, blocks[3::6], HEADLINES),
     ]
 
 
-def _ratio(
+def _row(
+    name: str,
     network: Network,
     split: Split,
     silencings: Sequence[Silencing],
-    epsilons: Fgsm,
-    sides: Occlusion,
-    name: str,
-    goal: float,
+    attacks: tuple[Fgsm, Occlusion],
+    at_least: float | None = None,
 ) -> Row:
-    def ours() -> Counts:
-        subject = Subject(network, split, "benchmark")
-        return count_each(subject, silencings, {"fgsm": FGSM, "occlusion": Occlusion()}, IMAGES)
+    def ours(attacked: Network) -> Counts:
+        headlines = dict(zip(("fgsm", "occlusion"), HEADLINES, strict=True))
+        return count_each(Subject(attacked, split, "benchmark"), silencings, headlines, IMAGES)
 
-    def theirs() -> Counts:
+    theirs = _evaluations(network, split, silencings, attacks)
+    assert ours(network) == theirs(), "the two sides disagree"
+    name = f"elements: {len(silencings)} {name}"
+    return faster(name, lambda: ours(as_attacked(network)), theirs, at_least=at_least, rounds=3)
+
+
+def _evaluations(
+    network: Network, split: Split, silencings: Sequence[Silencing], attacks: tuple[Fgsm, Occlusion]
+) -> Callable[[], Counts]:
+    """One evaluation an element: the network is silenced, attacked and shown the images, as any network is."""
+
+    def evaluate() -> Counts:
         counts: dict[str, list[int]] = {CLEAN: [], "fgsm": [], "occlusion": []}
         for silencing in silencings:
             with silenced(network.body, silencing.channels):
                 subject = Subject(network, split, "benchmark")
-                for evaluation in (clean(subject, Clean()), fgsm(subject, epsilons), occlusion(subject, sides)):
+                for evaluation in (clean(subject, Clean()), fgsm(subject, attacks[0]), occlusion(subject, attacks[1])):
                     (found,) = (o for o in evaluation.outcomes if o.severity == evaluation.headline_severity)
                     counts[found.kind].append(int(found.correct.sum()))
         return counts
 
-    assert ours() == theirs(), "the two sides disagree"
-    return faster(f"elements: {len(silencings)} {name}", ours, theirs, at_least=goal, rounds=3)
+    return evaluate
 
 
 if __name__ == "__main__":

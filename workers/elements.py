@@ -35,7 +35,7 @@ from workers.pruning.alone import (
     logits_of_each,
     run_segments,
 )
-from workers.pruning.masking import silenced
+from workers.pruning.masking import silenced_apart
 from workers.runtime import configure
 from workers.stored import load_stored
 from workers.work import Progress, ShouldStop, Stopped
@@ -358,7 +358,7 @@ def _count_fgsm(
         for position, numbers in by_segment(segments, silencings).items():
             for number in numbers:
                 subject.check_stop()
-                with silenced(network.body, silencings[number].channels):
+                with silenced_apart(network.body, [silencings[number].channels]):
                     signs, clean[number] = _signs_and_correct(segments[position:], entering, pixels, labels)
                     with torch.no_grad():
                         attacked[number] = _correct(network(step(images, signs, epsilon)), labels)

@@ -21,7 +21,7 @@ from workers.data.dataset import Dataset
 from workers.pruning.errors import NothingToRemove
 from workers.pruning.round import Removal, prune
 from workers.runtime import configure, device_name, release_memory
-from workers.stored import rebuild_stored
+from workers.stored import load_stored, rebuild_stored
 from workers.tensors import state_arrays
 from workers.training.adjustments import adjust
 from workers.training.baseline import ensure_snapshot, make_baseline
@@ -77,7 +77,7 @@ def _live(work: Work) -> None:
         _make_network(work)
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
     if missing:
-        network = rebuild_stored(store, trial.key, work.data.device)
+        network = load_stored(store, trial.key, work.data.device).network
         subject = Subject(network, work.data.test, trial.conditions.test_fingerprint, work.check_stop)
         for name in missing:
             _evaluate(subject, work, name)

@@ -74,7 +74,7 @@ def test_groups_and_blocks_name_modules_of_the_right_kind(architecture):
         convolution = network.body.get_submodule(group.convolution)
         assert all(network.body.get_submodule(n).num_features == convolution.out_channels for n in group.norms)
         activation = network.body.get_submodule(group.activation)
-        assert isinstance(activation, nn.ReLU | nn.ReLU6) and not activation.inplace
+        assert isinstance(activation, nn.ReLU | nn.ReLU6)
     for block in network.architecture.removable_blocks(network.body):
         assert isinstance(network.body.get_submodule(block.last_norm), nn.BatchNorm2d)
         assert block.name in network.architecture.stages()[block.stage]

@@ -24,7 +24,7 @@ class FilterGroup:
 
     ``norms`` are the batch norms that carry the convolution's channels: zeroing weight and bias of channel i
     in all of them silences filter i exactly. The first follows the convolution itself, and ``activation``, a
-    ReLU that does not work in place, follows that first norm.
+    ReLU that may work in place, follows that first norm.
     """
 
     convolution: str

@@ -33,9 +33,6 @@ class MobileNetV2Cifar(Architecture):
         """Without dropout, which the customary CIFAR version does not have either."""
         body = MobileNetV2(num_classes=classes, inverted_residual_setting=[list(s) for s in STAGES], dropout=0.0)
         body.features[0][0].stride = (1, 1)
-        for module in body.modules():
-            if isinstance(module, nn.ReLU6):
-                module.inplace = False
         return body
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:

@@ -18,18 +18,18 @@ STAGE_SIZES = {"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3}
 
 
 class BottleneckBlock(Bottleneck):
-    """torchvision's, with an activation module of its own at each place: torchvision's one serves three, in place."""
+    """torchvision's, with an activation module of its own at each place: torchvision's one serves three."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         del self.relu
-        self.relu1, self.relu2, self.relu3 = nn.ReLU(), nn.ReLU(), nn.ReLU()
+        self.relu1, self.relu2, self.relu3 = (nn.ReLU(inplace=True) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
         residual = self.relu1(self.bn1(self.conv1(x)))
         residual = self.relu2(self.bn2(self.conv2(residual)))
         residual = self.bn3(self.conv3(residual))
-        return self.relu3(residual + (x if self.downsample is None else self.downsample(x)))
+        return self.relu3(residual.add_(x if self.downsample is None else self.downsample(x)))
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,7 @@ class ResNet50(Architecture):
     """
 
     def build(self, classes: int) -> nn.Module:
-        body = ResNet(BottleneckBlock, list(STAGE_SIZES.values()), num_classes=classes)
-        body.relu = nn.ReLU()  # torchvision's works in place
-        return body
+        return ResNet(BottleneckBlock, list(STAGE_SIZES.values()), num_classes=classes)
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:
         return {stage: tuple(f"{stage}.{i}" for i in range(size)) for stage, size in STAGE_SIZES.items()}

@@ -36,16 +36,16 @@ class BasicBlock(nn.Module):
         widens = channels != channels_in
         self.conv1 = nn.Conv2d(channels_in, channels, 3, stride=2 if widens else 1, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
-        self.relu1 = nn.ReLU()
+        self.relu1 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
         self.shortcut = SubsamplingShortcut(channels - channels_in) if widens else nn.Identity()
-        self.relu2 = nn.ReLU()
+        self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
         residual = self.relu1(self.bn1(self.conv1(features)))
         residual = self.bn2(self.conv2(residual))
-        return self.relu2(residual + self.shortcut(features))
+        return self.relu2(residual.add_(self.shortcut(features)))
 
 
 class ResNetBody(nn.Module):
@@ -55,7 +55,7 @@ class ResNetBody(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, STEM_WIDTH, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(STEM_WIDTH)
-        self.relu = nn.ReLU()
+        self.relu = nn.ReLU(inplace=True)
         narrow, middle, wide = STAGE_WIDTHS.values()
         self.layer1 = _stage(STEM_WIDTH, narrow, blocks)
         self.layer2 = _stage(narrow, middle, blocks)

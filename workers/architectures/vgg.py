@@ -23,7 +23,7 @@ class VggBody(nn.Module):
         width = 3
         for widths in STAGE_WIDTHS:
             for after in widths:
-                layers += [nn.Conv2d(width, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
+                layers += [nn.Conv2d(width, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
                 width = after
             layers.append(nn.MaxPool2d(2))
         # An image of 16 pixels is down to one here; rounding up lets that one pass.

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from workers.architectures.network import Network
+from workers.attacks.losses import input_gradient, logit_margins, misclassified
 from workers.data.split import LabelledImages
 
 # Fixed, because the last bits of a convolution may depend on it; fewer of images so large that gradients take long.
@@ -43,6 +43,21 @@ class Evaluation:
     measures: dict[str, float] = field(default_factory=dict)
     source: str = ""
     headline: str = ""
+
+
+@dataclass(frozen=True)
+class CleanPass:
+    """What one pass over the clean images and back tells of each of them.
+
+    ``correct`` and ``vanishing``, bool (images,): whether it is classified rightly, and whether it has no gradient to
+    follow, every component below ``VANISHING``. ``margins``, float32 (images,): the true class's logit minus the
+    largest other. ``signs``, int8 (images, 3, H, W), of the cross-entropy's gradient: kept where the pixels are kept.
+    """
+
+    correct: NDArray[np.bool_]
+    margins: Tensor
+    vanishing: NDArray[np.bool_]
+    signs: Tensor | None
 
 
 class Subject:
@@ -113,32 +128,26 @@ class Subject:
 
     def gradient_signs(self, batch: slice) -> Tensor:
         """Sign of the cross-entropy's gradient with respect to each pixel of a batch's clean images: int8."""
-        kept = self._gradients[0] if self.test.holds_pixels else None
-        return _signs(self._gradient(batch)) if kept is None else kept[batch]
-
-    @property
-    def vanishing(self) -> NDArray[np.bool_]:
-        """Which images have no gradient to follow: every component below ``VANISHING``."""
-        return self._gradients[1]
+        kept = self.clean_pass.signs if self.test.holds_pixels else None
+        return _signs(self._gradient(batch)[0]) if kept is None else kept[batch]
 
     @cached_property
-    def _gradients(self) -> tuple[Tensor | None, NDArray[np.bool_]]:
-        """The signs of all images, which are kept where their pixels are; and which gradients vanish."""
-        signs, vanishing = [], []
+    def clean_pass(self) -> CleanPass:
+        """What the clean accuracy and FGSM need alike: made once for both."""
+        correct, margins, vanishing, signs = [], [], [], []
         for batch in self.batches():
-            gradient = self._gradient(batch)
+            gradient, logits = self._gradient(batch)
+            correct.append(~misclassified(logits, self.labels[batch]))
+            margins.append(logit_margins(logits, self.labels[batch]))
             vanishing.append(gradient.abs().amax((1, 2, 3)) < VANISHING)
             if self.test.holds_pixels:
                 signs.append(_signs(gradient))
-        return torch.cat(signs) if signs else None, _joined(vanishing)
+        kept = torch.cat(signs) if signs else None
+        return CleanPass(_joined(correct), torch.cat(margins), _joined(vanishing), kept)
 
-    def _gradient(self, batch: slice) -> Tensor:
-        with torch.inference_mode(False), torch.enable_grad():  # also where an attack asks while it only classifies
-            images = self.pixels(batch).requires_grad_()
-            # The sum, so that an image's gradient does not depend on the size of its batch.
-            loss = cross_entropy(self.network(images), self.labels[batch], reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, images)
-        return gradient
+    def _gradient(self, batch: slice) -> tuple[Tensor, Tensor]:
+        """Of the cross-entropy with respect to each pixel of a batch's clean images; and their logits."""
+        return input_gradient(self.network, self.pixels(batch), self.labels[batch], "cross_entropy")
 
 
 def _signs(gradient: Tensor) -> Tensor:

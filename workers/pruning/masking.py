@@ -39,7 +39,7 @@ def silenced(body: nn.Module, channels: Channels) -> Iterator[None]:
 def silenced_apart(body: nn.Module, apart: Sequence[Channels]) -> Iterator[None]:
     """Within the context the body takes ``len(apart)`` equal batches as one, each with its own silence.
 
-    Batch i passes with the channels ``apart[i]`` zero after their norms. For use without gradients.
+    Batch i passes with the channels ``apart[i]`` zero after their norms, which may be folded (``folding``).
     """
     by_norm: dict[str, list[tuple[int, Sequence[int] | slice]]] = defaultdict(list)
     for number, channels in enumerate(apart):

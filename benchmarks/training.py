@@ -1,0 +1,127 @@
+"""Epochs of fine-tuning on the CPU, against a DataLoader with torchvision's transforms and a plain loop."""
+
+import copy
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from benchmarks.subjects import CLASSES, SIDE, random_subject
+from benchmarks.timing import Row, faster, show
+from results_store import Store
+from sweeps.language import Sweep, Training
+from sweeps.tree import grow_tree
+from workers.architectures.network import Network
+from workers.data.dataset import Dataset as TrialData
+from workers.data.split import Split
+from workers.streams import stream
+from workers.training.loop import batches, train
+from workers.work import Work
+
+IMAGES = 1024
+BATCH = 128
+PADDING = SIDE // 8
+RATE = 0.01
+LOSS_TOLERANCE = 1e-3  # relative, of an epoch's mean loss in fp32: convolutions round otherwise in another layout
+GPU = "needs a GPU"
+
+
+def run() -> list[Row]:
+    """Both sides train the same network on the same images; on identical batches their losses have to be equal."""
+    return [
+        _row("resnet20", "fp32", 1.5),
+        _row("resnet20", "bf16"),
+        _row("resnet56", "fp32", 1.5),
+        _row("resnet56", "bf16"),
+        Row("training: on a GPU, DataLoader", None, GPU, at_least=5),
+        Row("training: on a GPU, one batch that stays there", None, GPU, at_least=0.85),
+    ]
+
+
+def _row(architecture: str, precision: str, at_least: float | None = None) -> Row:
+    network, split = random_subject(architecture, IMAGES)
+    loader = DataLoader(_Images(split), batch_size=BATCH, shuffle=True, num_workers=2)
+    losses = _losses(network, split, precision)
+    row = faster(
+        f"training: {architecture}, {precision}, DataLoader",
+        lambda: _ours(network, split, precision),
+        lambda: _plain_loop(copy.deepcopy(network), loader),
+        at_least=at_least,
+        rounds=3,
+    )
+    return replace(row, details=f"{row.details}; on identical batches losses {losses}")
+
+
+def _losses(network: Network, split: Split, precision: str) -> str:
+    """The losses of an epoch on the same augmented batches, in words; asserts that those in fp32 are equal."""
+    work = _work(split, precision)
+    same = list(batches(work, _training(work), stream("training", work.trial.seed, work.trial.iterations, 0)))
+    ours, theirs = _ours(network, split, precision), _plain_loop(copy.deepcopy(network), same)
+    assert precision != "fp32" or abs(ours - theirs) <= LOSS_TOLERANCE * theirs, f"losses {ours} and {theirs}"
+    return f"{ours:.4f}, {theirs:.4f}"
+
+
+def _ours(network: Network, split: Split, precision: str) -> float:
+    """An epoch as a trial trains it. Returns its mean loss."""
+    work = _work(split, precision)
+    (epoch,) = train(copy.deepcopy(network), _training(work), work)
+    return epoch["loss"]
+
+
+def _work(split: Split, precision: str) -> Work:
+    sweep = Sweep.model_validate(
+        {
+            "name": "benchmark",
+            "dataset": {"name": "digits"},
+            "baseline": {"epochs": 1, "batch_size": BATCH, "learning_rate": RATE, "schedule": "constant", "flip": True},
+            "axes": {"architecture": "resnet20", "iterations": 0},
+            "precision": precision,
+        }
+    )
+    (trial,) = grow_tree(sweep)
+    data = TrialData("digits", split, split, tuple(map(str, range(CLASSES))))
+    return Work(trial, Store("memory://"), data, lambda event: None, lambda: False)
+
+
+def _training(work: Work) -> Training:
+    training = work.trial.round.training
+    assert training is not None
+    return training
+
+
+class _Images(Dataset[tuple[Tensor, int]]):
+    """Images with labels, augmented one by one."""
+
+    def __init__(self, split: Split) -> None:
+        self._images, self._labels = split.images, split.labels.tolist()
+        self._transform = v2.Compose(
+            [v2.RandomCrop(SIDE, padding=PADDING), v2.RandomHorizontalFlip(), v2.ToDtype(torch.float32, scale=True)]
+        )
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self._transform(self._images[index]), self._labels[index]
+
+
+def _plain_loop(network: nn.Module, loader: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """An epoch as PyTorch's tutorials write it. Returns its mean loss."""
+    optimizer = torch.optim.SGD(network.parameters(), lr=RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    network.train()
+    total = 0.0
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = cross_entropy(network(images), labels)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(labels)
+    return total / IMAGES
+
+
+if __name__ == "__main__":
+    show(run())
