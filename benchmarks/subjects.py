@@ -5,7 +5,6 @@ import copy
 import torch
 from torch import nn
 
-from workers.architectures.folding import folded
 from workers.architectures.network import Network, new_network
 from workers.data.split import Split
 from workers.runtime import place
@@ -36,5 +35,5 @@ def _settle(network: nn.Module, images: torch.Tensor) -> None:
 
 
 def as_attacked(network: Network) -> Network:
-    """The network as a trial attacks it; see ``workers.stored.load_stored``."""
-    return folded(place(copy.deepcopy(network), torch.device("cpu")))
+    """A copy of the network as a trial loads it; see ``workers.stored.load_stored``."""
+    return place(copy.deepcopy(network), torch.device("cpu"))

@@ -299,7 +299,7 @@ def count_each(
         with torch.no_grad():
             for name, attacked in shown.items():
                 for pixels in attacked(batch):
-                    for numbers, logits in logits_of_each(subject.network, silencings, pixels):
+                    for numbers, logits in logits_of_each(subject.classifier, silencings, pixels):
                         subject.check_stop()
                         counts[name][numbers] += _correct(logits, labels)
         if isinstance(fgsm, Fgsm):
@@ -348,7 +348,8 @@ def _count_fgsm(
     The pass that the gradient needs also classifies the clean images. It begins at the segment that an element lies
     in; of what comes before, the graph is kept, and only its backward pass is an element's own.
     """
-    network, labels, images = subject.network, subject.labels[batch], subject.pixels(batch)
+    network, classifier = subject.network, subject.classifier
+    labels, images = subject.labels[batch], subject.pixels(batch)
     segments = network.architecture.segments(network.body)
     clean = torch.zeros(len(silencings), dtype=torch.int64, device=labels.device)
     attacked = torch.zeros_like(clean)
@@ -358,10 +359,11 @@ def _count_fgsm(
         for position, numbers in by_segment(segments, silencings).items():
             for number in numbers:
                 subject.check_stop()
-                with silenced_apart(network.body, [silencings[number].channels]):
+                silent = [silencings[number].channels]
+                with silenced_apart(network.body, silent):
                     signs, clean[number] = _signs_and_correct(segments[position:], entering, pixels, labels)
-                    with torch.no_grad():
-                        attacked[number] = _correct(network(step(images, signs, epsilon)), labels)
+                with silenced_apart(classifier.body, silent), torch.no_grad():
+                    attacked[number] = _correct(classifier(step(images, signs, epsilon)), labels)
             entering = segments[position][1](entering)
     return clean, attacked
 

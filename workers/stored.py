@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 
 from results_store import Store
-from workers.architectures.folding import folded
 from workers.architectures.network import Network, NetworkSpec, rebuild_network
 from workers.runtime import place
 from workers.tensors import to_tensors
@@ -13,7 +12,7 @@ from workers.tensors import to_tensors
 
 @dataclass(frozen=True)
 class StoredNetwork:
-    """A network as it is attacked, on its device, and its key in the store."""
+    """A network in evaluation mode on its device, without gradients of its parameters, and its key in the store."""
 
     key: str
     network: Network
@@ -31,8 +30,5 @@ def rebuild_stored(store: Store, key: str, device: torch.device) -> Network:
 
 
 def load_stored(store: Store, key: str, device: torch.device) -> StoredNetwork:
-    """The same in evaluation mode, without gradients of its parameters, its batch norms folded: to be attacked.
-
-    Raises as ``rebuild_stored`` does.
-    """
-    return StoredNetwork(key, folded(rebuild_stored(store, key, device)))
+    """The same, ready to be attacked. Raises as ``rebuild_stored`` does."""
+    return StoredNetwork(key, rebuild_stored(store, key, device).eval().requires_grad_(False))

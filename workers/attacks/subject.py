@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workers.architectures.folding import folded
 from workers.architectures.network import Network
 from workers.attacks.losses import input_gradient, logit_margins, misclassified
 from workers.data.split import LabelledImages
@@ -80,6 +81,11 @@ class Subject:
         self._check_stop = check_stop
         self._last: tuple[slice, Tensor] | None = None
 
+    @cached_property
+    def classifier(self) -> Network:
+        """The network with its batch norms folded: what images are shown to of which no gradient is wanted."""
+        return folded(self.network)
+
     def check_stop(self) -> None:
         """Called by attacks that take long over a batch; raises where an end is asked for."""
         self._check_stop()
@@ -124,7 +130,7 @@ class Subject:
 
     def _correct_batch(self, images: Tensor, batch: slice) -> Tensor:
         self._check_stop()
-        return self.network(images).argmax(1) == self.labels[batch]
+        return self.classifier(images).argmax(1) == self.labels[batch]
 
     def gradient_signs(self, batch: slice) -> Tensor:
         """Sign of the cross-entropy's gradient with respect to each pixel of a batch's clean images: int8."""

@@ -85,43 +85,31 @@ def part_of(data: Dataset, indices: Tensor) -> Dataset:
     return Dataset(data.name, data.train, test, data.classes)
 
 
-class Seeing(nn.Module):
-    """A network that keeps what it is shown: of a random one, every picture gets the same class."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network, self.spec = network, network.spec
-        self.seen: list[Tensor] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.seen.append((images * 255).round().to(torch.uint8))
-        logits: Tensor = self.network(images)
-        return logits
-
-
 @pytest.fixture
 def subject(random_network: MakeNetwork, data: Dataset) -> Subject:
-    seeing: Any = Seeing(random_network("resnet20", classes=10))
-    return Subject(seeing, data.test, "official files")
+    return Subject(random_network("resnet20", classes=10), data.test, "official files")
 
 
-def seen(subject: Subject) -> list[Tensor]:
-    """What the network was shown since it was last asked, a batch each."""
-    network: Any = subject.network
-    shown, network.seen = network.seen, []
-    return shown
+def shown_to(subject: Subject) -> list[Tensor]:
+    """Gets the pictures that the network is shown from now on, a batch each: of a random one, all get one class."""
+    pictures: list[Tensor] = []
+
+    def keep(_: nn.Module, inputs: tuple[Tensor]) -> None:
+        pictures.append((inputs[0] * 255).round().to(torch.uint8))
+
+    subject.classifier.register_forward_pre_hook(keep)
+    return pictures
 
 
 # What the files give
 
 
 def test_the_network_is_shown_the_arrays_pictures(cifar10_c: Path, subject: Subject, made: Made) -> None:
+    shown = shown_to(subject)
     official = corruptions(subject, settled(cifar10_c))
     assert len(official.outcomes) == 75
-    for outcome, pictures in zip(official.outcomes, seen(subject), strict=True):
-        assert torch.equal(pictures, made[outcome.kind, int(outcome.severity)])
     generated = corruptions(subject, Corruptions(frost_textures="generated"))
-    for outcome, pictures in zip(generated.outcomes, seen(subject), strict=True):
+    for outcome, pictures in zip((*official.outcomes, *generated.outcomes), shown, strict=True):
         assert torch.equal(pictures, made[outcome.kind, int(outcome.severity)])
     assert official.source == "official CIFAR-10-C files"
     assert official.headline == "mean of 15 kinds at 5 of CIFAR-10-C's files"
@@ -134,8 +122,9 @@ def test_where_fewer_test_images_are_used_these_are_the_arrays_first_ones(
 ) -> None:
     settings, first = settled(cifar10_c, kinds=["fog"]), part_of(data, torch.arange(17))
     check_files(settings, first)
-    of_few = corruptions(Subject(subject.network, first.test, "first"), settings)
-    for outcome, pictures in zip(of_few.outcomes, seen(subject), strict=True):
+    few = Subject(subject.network, first.test, "first")
+    shown = shown_to(few)
+    for outcome, pictures in zip(corruptions(few, settings).outcomes, shown, strict=True):
         assert torch.equal(pictures, made["fog", int(outcome.severity)][:17])
 
 
@@ -144,8 +133,9 @@ def test_the_folders_give_each_test_image_its_own_corruption(
 ) -> None:
     settings = settled(imagenet_c, **IN_FOLDERS)
     check_files(settings, data)
+    shown = shown_to(subject)
     official = corruptions(subject, settings)
-    for outcome, pictures in zip(official.outcomes, seen(subject), strict=True):
+    for outcome, pictures in zip(official.outcomes, shown, strict=True):
         assert torch.equal(pictures, made[outcome.kind, int(outcome.severity)])
     assert official.source == "official ImageNet-C files"
     assert official.headline == "mean of fog, brightness at 1, 5 of ImageNet-C's files"
