@@ -1,20 +1,29 @@
-"""How long commands take to start, against importing pandas."""
+"""How long commands take, on a small store where they read one, against importing pandas."""
 
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 
+from benchmarks.store import trials_of_sweep, write
 from benchmarks.timing import Row, longer, show
 
+TRIALS = 32
 
-def run() -> list[Row]:
+
+def run() -> Iterator[Row]:
     """``theirs`` is the import of pandas."""
     pandas = _command("-c", "import pandas")
-    commands = {"--help": ("--help",), "plan": ("plan", "cifar10_grid")}
-    return [
-        longer(f"start: prunesweep {name}, import pandas", _command("-m", "orchestrator", *args), pandas, at_most=2)
-        for name, args in commands.items()
-    ]
+    with tempfile.TemporaryDirectory() as store:
+        write(store, trials_of_sweep()[:TRIALS])
+        commands = {
+            "--help": ("--help",),
+            "plan": ("plan", "cifar10_grid"),
+            "pareto": ("pareto", "--store", store),
+        }
+        for name, arguments in commands.items():
+            prunesweep = _command("-m", "orchestrator", *arguments)
+            yield longer(f"start: prunesweep {name}, import pandas", prunesweep, pandas, at_most=2)
 
 
 def _command(*arguments: str) -> Callable[[], object]:

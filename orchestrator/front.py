@@ -1,14 +1,11 @@
-"""The Pareto front of a store."""
+"""The Pareto front of a store. What a choice seldom needs is imported on use: SciPy takes longer than the choice."""
 
 from collections.abc import Sequence
 from os import PathLike
 
 import pandas as pd
 
-from orchestrator.comparison.outcomes import ImageScores
 from orchestrator.selection import Front, select_front
-from orchestrator.selection.membership import with_membership
-from orchestrator.verification.verify import verified_trials
 from results_store import NotStored, Store
 from sweeps.errors import UserError
 from sweeps.names import unknown_name
@@ -42,9 +39,22 @@ def pareto_front(
     """
     opened = store if isinstance(store, Store) else Store(str(store))
     trials = trials_of(opened, sweep)
-    holding = verified_trials(opened) if verified else None
+    holding = _holding(opened) if verified else None
     front = select_front(trials, objectives=objectives, constraints=constraints, where=where, verified=holding)
-    return with_membership(front, ImageScores(opened, trials, sweep)) if membership else front
+    return _with_membership(front, opened, trials, sweep) if membership else front
+
+
+def _holding(store: Store) -> frozenset[str]:
+    from orchestrator.verification.verify import verified_trials
+
+    return verified_trials(store)
+
+
+def _with_membership(front: Front, store: Store, trials: pd.DataFrame, sweep: str | None) -> Front:
+    from orchestrator.comparison.outcomes import ImageScores
+    from orchestrator.selection.membership import with_membership
+
+    return with_membership(front, ImageScores(store, trials, sweep))
 
 
 def trials_of(store: Store, sweep: str | None) -> pd.DataFrame:

@@ -186,6 +186,13 @@ def failure_of(trial: Trial, failed: str, error: str, details: str = "") -> Fail
     }
 
 
+def trial_of(document: Plain) -> str:
+    """The key of the trial that a document tells of; of a transfer, its source's."""
+    place = {"network": "key", "failure": "key", "transfer": "source_key"}.get(document["kind"], "trial_key")
+    key: str = document[place]
+    return key
+
+
 def fault_of(content: object) -> str | None:
     """Why ``content`` is none of the documents, or None where it is one."""
     kind = content.get("kind") if isinstance(content, dict) else None

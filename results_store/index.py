@@ -5,63 +5,85 @@ The index is a copy: what it lacks is read from ``results/`` and added, and it c
 
 import io
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from results_store.documents import Plain, fault_of
+from results_store.documents import Plain, fault_of, trial_of
 from results_store.errors import StoreError
 from results_store.objects import Objects
 
 RESULTS = "results"
 INDEX = "index/results.parquet"
-_SCHEMA = pa.schema([("name", pa.string()), ("document", pa.string())])
+_SCHEMA = pa.schema([("name", pa.string()), ("trial_key", pa.string()), ("document", pa.string())])
+
+
+class _Entry(NamedTuple):
+    """A result: the trial that it tells of, and its JSON, which is parsed when it is asked for."""
+
+    trial_key: str
+    text: str
 
 
 class Index:
-    """The documents of a store, by the names of their objects."""
+    """The documents of a store, by the trials that they tell of.
 
-    def __init__(self, objects: Objects) -> None:
+    Attributes:
+        stored: the names of the results that the stored index has.
+        changed: the trials that results tell of which are new to it, or gone since.
+    """
+
+    def __init__(self, objects: Objects, listed: Sequence[str]) -> None:
+        """Reads the index, and of the results that are ``listed`` those that it lacks. Raises: StoreError."""
         self._objects = objects
-        self.documents: dict[str, Plain] = _read(objects)
+        stored = _read(objects)
+        self._entries = {name: stored[name] if name in stored else _read_result(objects, name) for name in listed}
+        self.stored = sorted(stored)
+        self.changed = frozenset(
+            (stored.get(name) or self._entries[name]).trial_key for name in stored.keys() ^ self._entries.keys()
+        )
+        self._of_trial: dict[str, list[str]] = defaultdict(list)
+        for entry in self._entries.values():
+            self._of_trial[entry.trial_key].append(entry.text)
 
-    def catch_up(self, listed: Sequence[str]) -> bool:
-        """Reads the results that are ``listed`` and not known yet, and forgets those that are gone.
+    @property
+    def trials(self) -> frozenset[str]:
+        """The keys of the trials that any result tells of."""
+        return frozenset(self._of_trial)
 
-        Returns:
-            Whether there were any.
-        """
-        known = self.documents
-        names = [name for name in listed if name.endswith(".json")]
-        self.documents = {name: known[name] if name in known else self._read_result(name) for name in names}
-        return self.documents.keys() != known.keys()
-
-    def _read_result(self, name: str) -> Plain:
-        content = self._objects.get(f"{RESULTS}/{name}")
-        where = self._objects.path(f"{RESULTS}/{name}")
-        try:
-            document: Plain = json.loads(content)
-        except ValueError as error:
-            raise StoreError(f"{where}: is not JSON: {error}") from None
-        fault = fault_of(document)
-        if fault is not None:
-            raise StoreError(f"{where}: {fault}; delete it to go on")
-        return document
+    def documents(self, trial_keys: Collection[str]) -> list[Plain]:
+        """All that is known of these trials."""
+        return [json.loads(text) for key in sorted(trial_keys) for text in self._of_trial.get(key, ())]
 
     def write(self) -> None:
         """Stores the index."""
-        names = sorted(self.documents)
-        texts = [json.dumps(self.documents[name], sort_keys=True) for name in names]
+        rows = [(name, *entry) for name, entry in self._entries.items()]
+        columns = [[row[place] for row in rows] for place in range(len(_SCHEMA))]
         buffer = io.BytesIO()
-        pq.write_table(pa.table({"name": names, "document": texts}, schema=_SCHEMA), buffer, compression="zstd")
+        pq.write_table(pa.table(columns, schema=_SCHEMA), buffer, compression="zstd")
         self._objects.put(INDEX, buffer.getvalue())
 
 
-def _read(objects: Objects) -> dict[str, Plain]:
+def _read_result(objects: Objects, name: str) -> _Entry:
+    where = objects.path(f"{RESULTS}/{name}")
     try:
-        table = pq.read_table(io.BytesIO(objects.get(INDEX)))
-        names, texts = table.column("name").to_pylist(), table.column("document").to_pylist()
-        return {name: json.loads(text) for name, text in zip(names, texts, strict=True)}
-    except (StoreError, pa.ArrowException, OSError, LookupError, ValueError):  # lost or damaged: it is made anew
+        text = objects.get(f"{RESULTS}/{name}").decode()
+        document: Plain = json.loads(text)
+    except ValueError as error:
+        raise StoreError(f"{where}: is not JSON: {error}") from None
+    fault = fault_of(document)
+    if fault is not None:
+        raise StoreError(f"{where}: {fault}; delete it to go on")
+    return _Entry(trial_of(document), text)
+
+
+def _read(objects: Objects) -> dict[str, _Entry]:
+    try:
+        table = pq.ParquetFile(io.BytesIO(objects.get(INDEX))).read()
+        names, *entries = (table.column(name).to_pylist() for name in _SCHEMA.names)
+    except (StoreError, pa.ArrowException, OSError, LookupError):  # lost, damaged or of an older version: made anew
         return {}
+    return dict(zip(names, map(_Entry, *entries), strict=True))

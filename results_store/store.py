@@ -5,25 +5,22 @@ workers can share it without a lock. Weights come first, ``network.json`` next a
 result, all that it speaks of is there.
 """
 
-import io
 import json
 import os
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
+from results_store import tables
 from results_store.documents import (
-    Document,
     ElementsResult,
     EvaluationResult,
     FailureResult,
@@ -35,16 +32,14 @@ from results_store.documents import (
 from results_store.errors import NotStored, StoreError
 from results_store.index import RESULTS, Index
 from results_store.objects import Objects
-from results_store.schema import SCHEMA_VERSION, TABLES, arrow_schema
-from results_store.views import Known, rows_of
-from sweeps.keys import key_of
+from results_store.schema import SCHEMA_VERSION
+from results_store.views import Known
 
 Arrays = Mapping[str, NDArray[Any]]
 
 WEIGHTS = "weights.safetensors"
 NETWORK = "network.json"
 _ABOUT = "store.json"
-_CONTENTS = b"results"  # in a table's metadata
 _HEADER = "about"  # the one entry of a safetensors header that is ours: JSON
 
 
@@ -220,28 +215,10 @@ class Store:
 
         Where there is no store yet, none is made.
         """
-        listed = self.objects.names(RESULTS)
+        listed = self._listed()
         if not listed and not self.objects.has(_ABOUT):
             return False
-        contents = key_of("results", listed)
-        if all(self._is_current(table, contents) for table in TABLES):
-            return False
-        index = Index(self.objects)
-        if index.catch_up(listed):
-            index.write()
-        for table in TABLES:
-            buffer = io.BytesIO()
-            pq.write_table(_make_table(table, index.documents.values(), contents), buffer, compression="zstd")
-            self.objects.put(_table_object(table), buffer.getvalue())
-        return True
-
-    def _is_current(self, table: str, contents: str) -> bool:
-        """Whether a table is there with today's columns, made from these results (the key of their names)."""
-        try:
-            schema = pq.read_schema(io.BytesIO(self.objects.get(_table_object(table))))
-        except (NotStored, pa.ArrowException, OSError):  # lost or damaged
-            return False
-        return bool(schema.equals(_table_schema(table, contents), check_metadata=True))
+        return tables.refresh(self.objects, listed)
 
     def table(self, name: str) -> pd.DataFrame:
         """One of ``schema.TABLES``, refreshed where results are missing from it.
@@ -250,9 +227,10 @@ class Store:
         """
         try:
             self.refresh_tables()
-            table = pq.read_table(io.BytesIO(self.objects.get(_table_object(name))))
+            table = tables.read(self.objects, name)
         except StoreError:
-            return self.table_of(name, self._index().documents)
+            index = self._index()
+            table = tables.make(name, index.documents(index.trials))
         frame: pd.DataFrame = table.to_pandas()
         return frame
 
@@ -262,12 +240,14 @@ class Store:
         Raises:
             NotStored: no sweep of that name has run on the store.
         """
-        return self.table_of(name, self._documents_of_sweep(sweep))
+        frame: pd.DataFrame = tables.make(name, self._documents_of_sweep(sweep)).to_pandas()
+        return frame
 
-    def _documents_of_sweep(self, sweep: str) -> dict[str, Plain]:
+    def _documents_of_sweep(self, sweep: str) -> list[Plain]:
         run = self.load_sweep_run(sweep)
         own = {key for keys in run["result_keys"].values() for key in keys}
-        return {at: d for at, d in self._index().documents.items() if d.get("failed", d["key"]) in own}
+        documents = self._index().documents(run["result_keys"])
+        return [document for document in documents if document.get("failed", document["key"]) in own]
 
     def evaluations(self, trial_keys: Collection[str], sweep: str | None = None) -> list[EvaluationResult]:
         """The evaluations of these trials, oldest first; one listing, no request an evaluation.
@@ -280,22 +260,23 @@ class Store:
         Raises:
             NotStored: no sweep of that name has run on the store.
         """
-        documents = self._index().documents if sweep is None else self._documents_of_sweep(sweep)
-        wanted = frozenset(trial_keys)
-        evaluations = Known(cast("Iterable[Document]", documents.values())).evaluations
-        found = (evaluation for key in wanted & evaluations.keys() for evaluation in evaluations[key])
+        documents = self._index().documents(trial_keys) if sweep is None else self._documents_of_sweep(sweep)
+        evaluations = Known(documents).evaluations
+        found = (evaluation for key in evaluations.keys() & trial_keys for evaluation in evaluations[key])
         return sorted(found, key=lambda evaluation: (evaluation["finished_at"], evaluation["key"]))
 
     @staticmethod
     def table_of(name: str, documents: Mapping[str, Plain]) -> pd.DataFrame:
         """A table of some documents."""
-        frame: pd.DataFrame = _make_table(name, documents.values(), "").to_pandas()
+        frame: pd.DataFrame = tables.make(name, documents.values()).to_pandas()
         return frame
 
     def _index(self) -> Index:
-        index = Index(self.objects)
-        index.catch_up(self.objects.names(RESULTS))
-        return index
+        return Index(self.objects, self._listed())
+
+    def _listed(self) -> list[str]:
+        """The names of all results and failures; one listing."""
+        return [name for name in self.objects.names(RESULTS) if name.endswith(".json")]
 
     # shared steps
 
@@ -303,7 +284,8 @@ class Store:
         return frozenset(name.removesuffix(".safetensors") for name in self.objects.names(folder))
 
     def _put_json(self, name: str, content: Any) -> None:
-        self.objects.put(name, json.dumps(content, indent=1, allow_nan=False).encode())
+        # Without an indent, which would take six times as long: the C encoder knows none.
+        self.objects.put(name, json.dumps(content, allow_nan=False).encode())
 
     def _get_json(self, name: str) -> Plain:
         try:
@@ -320,19 +302,6 @@ class Store:
             return load_safetensors(content), _header_of(content)
         except (SafetensorError, ValueError) as error:
             raise StoreError(f"{self.objects.path(name)}: is no safetensors file: {error}") from None
-
-
-def _make_table(table: str, documents: Iterable[Plain], contents: str) -> pa.Table:
-    return pa.Table.from_pylist(rows_of(table, documents), schema=_table_schema(table, contents))
-
-
-def _table_schema(table: str, contents: str) -> pa.Schema:
-    schema = arrow_schema(table)
-    return schema.with_metadata({**(schema.metadata or {}), _CONTENTS: contents})
-
-
-def _table_object(table: str) -> str:
-    return f"{table}/{table}.parquet"
 
 
 def _pack(arrays: Arrays, about: Plain | None = None) -> bytes:

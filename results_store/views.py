@@ -22,7 +22,7 @@ Row = dict[str, Any]
 class Known:
     """The documents of a store, sorted by what they tell of; evaluations and failures oldest first."""
 
-    def __init__(self, documents: Iterable[Document]) -> None:
+    def __init__(self, documents: Iterable[Mapping[str, Any]]) -> None:
         self.networks: dict[str, NetworkResult] = {}
         self.evaluations: dict[str, list[EvaluationResult]] = defaultdict(list)
         self.failures: dict[str, FailureResult] = {}
@@ -31,7 +31,8 @@ class Known:
         self.verdicts: dict[str, VerdictResult] = {}  # one a trial; see ``_weight``
         failures: list[FailureResult] = []
         made: set[str] = set()
-        for document in sorted(documents, key=lambda document: (document["finished_at"], document["key"])):
+        oldest_first = sorted(documents, key=lambda document: (document["finished_at"], document["key"]))
+        for document in cast("list[Document]", oldest_first):
             if document["kind"] == "failure":
                 failures.append(document)
                 continue
@@ -213,7 +214,8 @@ def counterpart(evaluation: EvaluationResult, others: Iterable[EvaluationResult]
 
     It need not be the latest: another sweep may have attacked that network in another way since.
     """
-    return next((other for other in others if _comparison(other) == _comparison(evaluation)), None)
+    sought = _comparison(evaluation)
+    return next((other for other in others if _comparison(other) == sought), None)
 
 
 def _comparison(evaluation: EvaluationResult) -> tuple[object, ...]:
@@ -289,9 +291,9 @@ def _columns(document: Mapping[str, Any], columns: Sequence[Column]) -> Row:
     return {column.name: document[column.name] for column in columns if column.name in document}
 
 
-def rows_of(table: str, documents: Iterable[Any]) -> list[Row]:
-    """The rows of one of ``schema.TABLES``."""
-    return _ROWS[table](Known(cast("Iterable[Document]", documents)))
+def rows_of(table: str, known: Known) -> list[Row]:
+    """The rows of one of ``schema.TABLES``, in the order of their first column: the trial that a row tells of."""
+    return _ROWS[table](known)
 
 
 _ROWS = {

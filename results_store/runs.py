@@ -1,0 +1,43 @@
+"""How long runs of sweeps took, and what had been estimated before: ``sweeps/NAME/runs.json``."""
+
+import json
+from typing import TypedDict
+
+from results_store.errors import NotStored
+from results_store.objects import Objects
+
+SHORT = 60.0  # seconds; of a shorter run, starting Ray and its workers, which no estimate has, is too large a part
+
+
+class Run(TypedDict):
+    """A run of a sweep that ended with every trial done. ``estimated`` and ``took``: seconds of wall time."""
+
+    trials: int  # that were run
+    workers: int  # how many trials the cluster could run at once when it began
+    estimated: float
+    took: float
+    finished_at: float
+
+
+def note_run(objects: Objects, sweep: str, run: Run) -> None:
+    """Adds a run to those of its sweep. Raises: StoreError."""
+    runs = [*_runs_of(objects, sweep), run]
+    objects.put(_name(sweep), json.dumps(runs, indent=1, allow_nan=False).encode())
+
+
+def past_runs(objects: Objects) -> list[Run]:
+    """The runs of all sweeps of a store, without the short ones. Raises: StoreError."""
+    runs = (run for sweep in objects.names("sweeps") for run in _runs_of(objects, sweep))
+    return [run for run in runs if run["took"] >= SHORT]
+
+
+def _runs_of(objects: Objects, sweep: str) -> list[Run]:
+    try:
+        runs: list[Run] = json.loads(objects.get(_name(sweep)))
+    except (NotStored, ValueError):  # a note that is damaged is worth no error
+        return []
+    return runs
+
+
+def _name(sweep: str) -> str:
+    return f"sweeps/{sweep}/runs.json"

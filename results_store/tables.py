@@ -1,0 +1,130 @@
+"""The tables as Parquet objects: each is one object, replaced whole, and its metadata say what results it was made of.
+
+Where a table is there already, the rows of trials that nothing new tells of are taken over from it.
+"""
+
+import io
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from results_store.documents import Plain
+from results_store.errors import NotStored
+from results_store.index import Index
+from results_store.objects import Objects
+from results_store.schema import TABLES, arrow_schema
+from results_store.views import Known, rows_of
+from sweeps.keys import key_of
+
+_BATCH = 500  # trials whose documents are in memory at once
+_CONTENTS = b"results"  # in a table's metadata
+# The columns of ``trials``, and the fields of its documents, that name what a trial is compared with.
+_COMPARED = ("baseline_key", "control_key", "plain_key")
+
+
+def refresh(objects: Objects, listed: Sequence[str]) -> bool:
+    """Makes the tables anew if there are results among the ``listed`` or columns that they lack, or some gone.
+
+    Returns:
+        Whether that was so.
+    """
+    contents = key_of("results", listed)
+    stored = {table: _open(objects, table) for table in TABLES}
+    if all(_is_made_of(file, table, contents) for table, file in stored.items()):
+        return False
+    index = Index(objects, listed)
+    if index.changed:
+        index.write()
+    kept = _read(stored, key_of("results", index.stored))
+    trials = index.trials if kept is None else _concerned(kept["trials"], index.changed)
+    made = _make(index, trials)
+    for table in TABLES:
+        rows = made[table] if kept is None else _merged(kept[table], made[table], trials)
+        buffer = io.BytesIO()
+        pq.write_table(rows.replace_schema_metadata(_schema(table, contents).metadata), buffer, compression="zstd")
+        objects.put(_object(table), buffer.getvalue())
+    return True
+
+
+def read(objects: Objects, table: str) -> pa.Table:
+    """A table as it was last made. Raises: NotStored."""
+    return pq.ParquetFile(io.BytesIO(objects.get(_object(table)))).read()
+
+
+def make(table: str, documents: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """A table of some documents."""
+    return pa.Table.from_pylist(rows_of(table, Known(documents)), schema=arrow_schema(table))
+
+
+def _open(objects: Objects, table: str) -> pq.ParquetFile | None:
+    try:
+        return pq.ParquetFile(io.BytesIO(objects.get(_object(table))))
+    except (NotStored, pa.ArrowException, OSError):  # lost or damaged
+        return None
+
+
+def _is_made_of(file: pq.ParquetFile | None, table: str, contents: str) -> bool:
+    """Whether a table is there with today's columns, made of these results."""
+    return file is not None and bool(file.schema_arrow.equals(_schema(table, contents), check_metadata=True))
+
+
+def _read(stored: Mapping[str, pq.ParquetFile | None], contents: str) -> dict[str, pa.Table] | None:
+    """The stored tables, or None where one of them is not made of these results."""
+    found = {}
+    for table, file in stored.items():
+        if file is None or not _is_made_of(file, table, contents):
+            return None
+        try:
+            found[table] = file.read()
+        except (pa.ArrowException, OSError):  # damaged
+            return None
+    return found
+
+
+def _concerned(trials: pa.Table, changed: Collection[str]) -> frozenset[str]:
+    """The trials whose rows may change with what is known of some: these, and all that are compared with them."""
+    keys = pa.array(sorted(changed), pa.string())
+    compared = [trials.filter(pc.is_in(trials[column], value_set=keys))["trial_key"] for column in _COMPARED]
+    return frozenset(changed).union(*(column.to_pylist() for column in compared))
+
+
+def _make(index: Index, trials: Collection[str]) -> dict[str, pa.Table]:
+    """The rows of these trials in every table, a batch of trials at a time."""
+    made = {table: [arrow_schema(table).empty_table()] for table in TABLES}
+    for batch in _batches(sorted(trials)):
+        documents = index.documents(batch)
+        known = Known([*documents, *index.documents(_compared(documents) - batch)])
+        for table, parts in made.items():
+            subject = TABLES[table][0].name
+            rows = [row for row in rows_of(table, known) if row[subject] in batch]
+            parts.append(pa.Table.from_pylist(rows, schema=arrow_schema(table)))
+    return {table: pa.concat_tables(parts) for table, parts in made.items()}
+
+
+def _batches(keys: Sequence[str]) -> Iterator[frozenset[str]]:
+    return (frozenset(keys[start : start + _BATCH]) for start in range(0, len(keys), _BATCH))
+
+
+def _compared(documents: Iterable[Plain]) -> set[str]:
+    """The trials that those of the documents are compared with."""
+    return {document[field] for document in documents for field in _COMPARED if document.get(field) is not None}
+
+
+def _merged(kept: pa.Table, made: pa.Table, trials: Collection[str]) -> pa.Table:
+    """The rows made of these trials in place of those that were kept of them."""
+    subject = kept.column_names[0]
+    others = kept.filter(pc.invert(pc.is_in(kept[subject], value_set=pa.array(sorted(trials), pa.string()))))
+    rows = pa.concat_tables([others, made])
+    return rows.take(pc.sort_indices(rows, [(subject, "ascending")]))  # stable: a trial's rows stay in their order
+
+
+def _schema(table: str, contents: str) -> pa.Schema:
+    schema = arrow_schema(table)
+    return schema.with_metadata({**(schema.metadata or {}), _CONTENTS: contents})
+
+
+def _object(table: str) -> str:
+    return f"{table}/{table}.parquet"
