@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from results_store import Store
 from sweeps.errors import SweepError
 from sweeps.language import Sweep
 from sweeps.tree import TrialTree, grow_tree
 from sweeps.trial import Trial
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -100,38 +96,3 @@ def _check_installed(plan: Plan) -> None:
 
 def _hold_against(store: Store, sweep: Sweep, tree: TrialTree) -> Plan:
     return Plan(sweep, tree, store.result_keys(), store.score_keys(), store.snapshot_keys())
-
-
-@dataclass(frozen=True)
-class Timings:
-    """What the store's own trials took: seconds an epoch, and seconds beside training, by architecture."""
-
-    epoch: dict[str, float]
-    beside: dict[str, float]
-
-    def seconds(self, plan: Plan) -> float | None:
-        """The estimate for what will run, one trial after another; None where an architecture has no timings."""
-        if any(trial.architecture not in self.beside for trial in plan.to_run):
-            return None
-        return sum(self._seconds_of(trial, plan) for trial in plan.to_run)
-
-    def _seconds_of(self, trial: Trial, plan: Plan) -> float:
-        epochs = 0 if trial.key in plan.networks else trial.round.epochs
-        return epochs * self.epoch.get(trial.architecture, 0.0) + self.beside[trial.architecture]
-
-
-def read_timings(store: Store, dataset: str) -> Timings:
-    """The medians of a store's trials on one data set. Reads tables: only for when there are some."""
-    trials, history = store.table("trials"), store.table("history")
-    trials = trials[(trials["dataset"] == dataset) & trials["error"].isna()]
-    epochs = history.merge(trials[["trial_key", "architecture"]], on="trial_key")
-    trained = history.groupby("trial_key")["seconds"].sum().to_dict()
-    beside = trials["seconds"] - [float(trained.get(key, 0.0)) for key in trials["trial_key"]]
-    return Timings(
-        epoch=_medians(epochs["seconds"], epochs["architecture"]),
-        beside=_medians(beside, trials["architecture"]),
-    )
-
-
-def _medians(values: "pd.Series[float]", groups: "pd.Series[str]") -> dict[str, float]:
-    return {str(group): float(median) for group, median in values.groupby(groups).median().items()}

@@ -3,18 +3,23 @@
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from typing import Any
 
 from rich.console import Console
 
 from orchestrator import DEFAULT_STORE
 from orchestrator.cluster.driver import run_plan
-from orchestrator.cluster.session import ray_session
+from orchestrator.cluster.packing import find_packing
+from orchestrator.cluster.session import cluster_size, ray_session
 from orchestrator.plan import Plan, make_plan
 from orchestrator.reporter import Reporter, make_reporter
+from orchestrator.timings import Estimate, estimate_plan
 from results_store import Store, StoreError
+from results_store.runs import Run, note_run
+from sweeps.language import AUTO
 from sweeps.reader import find_sweep, read_sweep
 
 
@@ -62,24 +67,36 @@ def run_sweep(
     about = _about_run(plan, overrides)
     yaml_text = find_sweep(sweep).read_text(encoding="utf-8")
 
-    def begin() -> None:
+    def begin(found: Mapping[str, object]) -> None:
         opened.prepare()
-        opened.save_sweep(read.name, yaml_text, about)
+        opened.save_sweep(read.name, yaml_text, {**about, **found})
 
     reporter = make_reporter(len(plan.to_run), console or Console())
-    failures: dict[str, str] = {}
-    if plan.to_run:
-        failures = _run(plan, opened, reporter, address, begin)
-    else:
-        begin()
+    if not plan.to_run:
+        begin({})
+        opened.refresh_tables()
+        return SweepRun(plan, opened, {}, reporter.made, 0)
+    ran = _run(plan, opened, reporter, address, begin)
     opened.refresh_tables()
-    left = [trial for trial in plan.again(opened).to_run if trial.key not in failures]
-    return SweepRun(plan, opened, failures, reporter.made, len(left))
+    left = [trial for trial in plan.again(opened).to_run if trial.key not in ran.failures]
+    if not ran.failures and not left:
+        _note_time(plan, opened, ran)
+    return SweepRun(plan, opened, ran.failures, reporter.made, len(left))
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """``workers``: how many trials could run at once; ``seconds``: of wall time."""
+
+    failures: dict[str, str]
+    estimate: Estimate
+    workers: int
+    seconds: float
 
 
 def _run(
-    plan: Plan, store: Store, reporter: Reporter, address: str | None, begin: Callable[[], None]
-) -> dict[str, str]:
+    plan: Plan, store: Store, reporter: Reporter, address: str | None, begin: Callable[[Mapping[str, object]], None]
+) -> _Ran:
     """Checks everything that can be checked, then begins to write and to run."""
     # torch is imported only where there is something to run.
     from workers.data.load import load_dataset
@@ -87,10 +104,40 @@ def _run(
 
     data = load_dataset(plan.sweep.dataset)
     check_trials(plan.to_run, data)
+    arrays = data.arrays()
     with ray_session(address, plan.sweep.resources):
-        begin()
+        settled, found = _settle_gpu(plan, arrays, reporter)
+        begin(found)
+        estimate, workers = estimate_plan(plan, store), cluster_size(settled.sweep.resources)
+        start = time.monotonic()
         with reporter.showing():
-            return run_plan(plan, store, data.arrays(), reporter)
+            failures = run_plan(settled, store, arrays, reporter)
+        return _Ran(failures, estimate, workers, time.monotonic() - start)
+
+
+def _settle_gpu(plan: Plan, data: Mapping[str, Any], reporter: Reporter) -> tuple[Plan, dict[str, object]]:
+    """The plan with ``gpu: auto`` settled, and what the sweep's provenance says of that."""
+    resources = plan.sweep.resources
+    if resources.gpu != AUTO:
+        return plan, {}
+    packing = find_packing(plan, data)
+    reporter.say(packing.line())
+    settled = resources.model_copy(update={"gpu": packing.share})
+    return replace(plan, sweep=plan.sweep.model_copy(update={"resources": settled})), {"packing": asdict(packing)}
+
+
+def _note_time(plan: Plan, store: Store, ran: _Ran) -> None:
+    """Keeps what was estimated beside what it took, where all of it had an estimate."""
+    if ran.estimate.unknown or not ran.estimate.seconds:
+        return
+    noted: Run = {
+        "trials": len(plan.to_run),
+        "workers": ran.workers,
+        "estimated": ran.estimate.wall(ran.workers),
+        "took": ran.seconds,
+        "finished_at": time.time(),
+    }
+    note_run(store.objects, plan.sweep.name, noted)
 
 
 def _about_run(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:

@@ -2,23 +2,25 @@
 
 import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from orchestrator.plan import Plan, Timings
+from orchestrator.plan import Plan
 from orchestrator.selection import Front
 from orchestrator.selection.columns import ON_FRONT
+from orchestrator.timings import Estimate, at_once
+from results_store.runs import Run
 from sweeps.catalogue import NONE, PLAIN
+from sweeps.language import AUTO
 
 KEY_DIGITS = 10  # of a key, where people read it; commands take the beginning of a key
 NEAR_FRONT = 0.05  # a candidate that is on the front in as many resamples cannot be told from it
 
 
-def plan_lines(plan: Plan, timings: Timings | None) -> list[str]:
+def plan_lines(plan: Plan) -> list[str]:
     """A plan in words."""
     tree = plan.tree
     saved = plan.epochs_without_sharing / plan.epochs_with_sharing if plan.epochs_with_sharing else 1.0
@@ -33,8 +35,7 @@ def plan_lines(plan: Plan, timings: Timings | None) -> list[str]:
         f"shared: {plan.baselines} baselines by {len(tree) - plan.baselines} trials; {sets} sets of scores where "
         f"{unshared_sets} are asked for",
     ]
-    lines += [f"left out: {invalid.trials} × {invalid.what}: {invalid.reason}" for invalid in tree.invalid]
-    return [*lines, _estimate(plan, timings)]
+    return lines + [f"left out: {invalid.trials} × {invalid.what}: {invalid.reason}" for invalid in tree.invalid]
 
 
 def trial_lines(plan: Plan) -> Iterator[str]:
@@ -44,13 +45,41 @@ def trial_lines(plan: Plan) -> Iterator[str]:
         yield f"{trial.key}  {state:<14}  {trial.label()}"
 
 
-def _estimate(plan: Plan, timings: Timings | None) -> str:
-    seconds = timings.seconds(plan) if timings else None
+def time_lines(plan: Plan, estimate: Estimate, runs: Sequence[Run]) -> list[str]:
+    """How long a plan will take, in words; and how far such estimates are off, as past ``runs`` on the store tell."""
     if not plan.to_run:
-        return "time: nothing to run"
-    if seconds is None:
-        return "time: no estimate; the store has no timings of these architectures yet"
-    return f"time: about {timedelta(seconds=round(seconds))} of work, divided by the trials that run at once"
+        return ["time: nothing to run"]
+    unknown = ", ".join(f"{what} ({trials} trials)" for what, trials in estimate.unknown.items())
+    if not estimate.seconds:
+        return [f"time: no estimate; on these images the store has no timings yet of {unknown}"]
+    lines = [f"time: about {duration(estimate.seconds)} one trial after another{_at_once(plan, estimate)}"]
+    if unknown:
+        lines.append(f"time: not counted, because on these images the store has no timings of it yet: {unknown}")
+    if estimate.error is not None:
+        lines.append(
+            f"time: estimated in the same way, one half of the {estimate.stored} stored trials from the other, a trial "
+            f"is typically off by {estimate.error:.0%}"
+        )
+    off = [run["took"] / run["estimated"] - 1 for run in runs]
+    if off:
+        lines.append(f"time: past runs took {min(off):+.0%} to {max(off):+.0%} against the estimate ({len(off)} runs)")
+    return lines
+
+
+def _at_once(plan: Plan, estimate: Estimate) -> str:
+    resources = plan.sweep.resources
+    workers = at_once(resources)
+    if workers is not None:
+        return f", {duration(estimate.wall(workers))} with {workers} at once"
+    chosen = " (gpu: auto, chosen when the sweep starts)" if resources.gpu == AUTO else ""
+    return f", divided by those that run at once{chosen}"
+
+
+def duration(seconds: float) -> str:
+    """A time in words: 40 s, 12 min, 3.2 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def front_table(front: Front, *, only_knee: bool = False) -> Table:

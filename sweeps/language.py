@@ -6,9 +6,9 @@ defaults, so a new meaning needs a new stage version (``sweeps.catalogue``).
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from sweeps.attacks import DEFAULT_ATTACKS, Attacks, Epsilon
 from sweeps.block import Block
@@ -181,17 +181,39 @@ class Axes(Block):
     recipe: Recipes = (PLAIN,)
 
 
+AUTO: Final = "auto"
+
+
+def _word_or_number(value: Any) -> str:
+    return "word" if isinstance(value, str) and value[:1].isalpha() else "number"
+
+
+Gpus = Annotated[
+    Annotated[Literal["auto"], Tag("word")] | Annotated[Number, Field(ge=0), Tag("number")],
+    Discriminator(_word_or_number),
+]
+
+
 class Resources(Block):
-    """What one trial takes of the cluster; ``cpu`` is also its number of threads."""
+    """What one trial takes of the cluster; ``cpu`` is also its number of threads.
+
+    ``gpu``: GPUs, or a share of one; with ``auto`` it is measured before the sweep starts how many trials should share
+    one. ``workers``: at most so many trials at once.
+    """
 
     cpu: Whole = Field(default=1, ge=1)
-    gpu: Number = Field(default=0.0, ge=0)
+    gpu: Gpus = 0.0
     workers: Whole | None = Field(default=None, ge=1)
+
+    @property
+    def gpus(self) -> float:
+        """``gpu`` as a number: none as long as ``auto`` is not settled."""
+        return self.gpu if isinstance(self.gpu, float) else 0.0
 
     @field_validator("gpu")
     @classmethod
-    def _whole_above_one(cls, gpu: float) -> float:
-        if gpu > 1 and gpu != int(gpu):
+    def _whole_above_one(cls, gpu: float | str) -> float | str:
+        if isinstance(gpu, float) and gpu > 1 and gpu != int(gpu):
             raise ValueError("a share of a GPU is at most 1; more are whole numbers")
         return gpu
 

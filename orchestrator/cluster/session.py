@@ -34,7 +34,7 @@ def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
     options = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         # "local" starts a cluster of our own even beside one that runs on this machine already.
-        ray.init(address="local", include_dashboard=False, num_cpus=_cpus(), **options)
+        ray.init(address="local", include_dashboard=False, num_cpus=own_cpus(), **options)
     else:
         ray.init(address=address, **options)
     try:
@@ -56,7 +56,8 @@ def _set_environment(address: str | None) -> None:
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
 
 
-def _cpus() -> int:
+def own_cpus() -> int:
+    """How many CPUs of this machine are ours."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -76,15 +77,20 @@ def _check_answers(address: str) -> None:
         ) from None
 
 
+def cluster_size(resources: Resources) -> int:
+    """How many trials with these resources the cluster that we are connected to can run at once."""
+    from orchestrator.cluster.searcher import cluster_capacity
+
+    return cluster_capacity(resources.cpu, resources.gpus, resources.workers)
+
+
 def _check_size(resources: Resources) -> None:
     import ray
 
-    from orchestrator.cluster.searcher import cluster_capacity
-
-    if cluster_capacity(resources.cpu, resources.gpu, None) > 0:
+    if cluster_size(resources) > 0:
         return
     has = ray.cluster_resources()
     raise ClusterError(
-        f"resources: a trial asks for {resources.cpu} CPUs and {resources.gpu:g} GPUs on one node; the cluster has "
+        f"resources: a trial asks for {resources.cpu} CPUs and {resources.gpus:g} GPUs on one node; the cluster has "
         f"{has.get('CPU', 0):g} CPUs and {has.get('GPU', 0):g} GPUs in all"
     )

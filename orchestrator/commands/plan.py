@@ -17,13 +17,15 @@ def plan(
     trials: Annotated[bool, typer.Option("--trials", help="List every trial.")] = False,
 ) -> None:
     """Show what a sweep would run, what is stored already and what sharing saves."""
-    from orchestrator.plan import make_plan, read_timings
-    from orchestrator.tables import plan_lines, trial_lines
+    from orchestrator.plan import make_plan
+    from orchestrator.tables import plan_lines, time_lines, trial_lines
+    from orchestrator.timings import estimate_plan
     from results_store import Store
+    from results_store.runs import past_runs
     from sweeps.reader import read_sweep
 
     opened = Store(store)
     made = make_plan(read_sweep(sweep, set_ or ()), opened)
-    timings = read_timings(opened, made.sweep.dataset.name) if made.results else None
-    for line in [*plan_lines(made, timings), *(trial_lines(made) if trials else ())]:
+    times = time_lines(made, estimate_plan(made, opened), past_runs(opened.objects))
+    for line in [*plan_lines(made), *times, *(trial_lines(made) if trials else ())]:
         print(line)

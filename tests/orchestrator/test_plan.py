@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.plan import Plan, make_plan, read_timings
-from orchestrator.tables import plan_lines, trial_lines
+from orchestrator.plan import Plan, make_plan
+from orchestrator.tables import trial_lines
 from results_store import Store
 from sweeps.errors import SweepError
 from sweeps.reader import parse_sweep
@@ -19,7 +19,6 @@ adjustment: {epochs: 1, learning_rate: 0.01, batch_size: 32}
 axes: {architecture: resnet20, criterion: l1, adjustment: [fine_tune, scratch_b], iterations: [1, 2]}
 attacks: {fgsm: {}}
 """
-OTHER_DATA = "dataset={name: digits, size: 20}"
 
 
 @pytest.fixture(scope="module")
@@ -71,28 +70,3 @@ def test_an_attack_without_its_package_is_one_line_unless_it_is_stored(
     stored = store.result_keys() | evaluations
     monkeypatch.setattr(Store, "result_keys", lambda self: stored)
     assert plan(store, change).to_run
-
-
-def test_the_estimate_charges_no_epochs_for_a_stored_network(store: Store) -> None:
-    made = plan(store)
-    timings = read_timings(store, "digits")
-    assert timings.epoch.keys() == timings.beside.keys() == {"resnet20"}
-    estimated = timings.seconds(made)
-    assert estimated == pytest.approx(made.epochs * timings.epoch["resnet20"] + 8 * timings.beside["resnet20"])
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ((), "time: about"),
-        (("axes.architecture=resnet32",), "no estimate"),
-        (("axes.iterations=0",), "nothing to run"),
-    ],
-)
-def test_the_time_is_estimated_where_the_store_has_timings(store: Store, changes: tuple[str, ...], said: str) -> None:
-    *_, time = plan_lines(plan(store, *changes), read_timings(store, "digits"))
-    assert said in time
-
-
-def test_a_store_of_other_data_has_no_timings(store: Store) -> None:
-    assert read_timings(store, "cifar10").seconds(plan(store, OTHER_DATA)) is None

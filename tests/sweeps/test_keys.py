@@ -317,6 +317,7 @@ def test_every_version_of_the_catalogue_is_tried_above() -> None:
         ["name=other"],
         ["control=false"],
         ["resources.workers=3", "resources.gpu=0.5"],
+        ["resources.gpu=auto"],
         ["attacks={fgsm: {epsilons: [8/255]}}"],
         ["axes.ratio=[0.3, 0.1]", "axes.criterion=[l1, pls]", "seeds=[2, 0]"],
         ["axes=[{architecture: vgg16}, {architecture: resnet20}]"],

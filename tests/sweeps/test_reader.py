@@ -126,6 +126,7 @@ MISTAKES = [
     (1, "name: my sweep", "name", "'my sweep' is no plain name", "letters, digits, '-' and '_' (at most 64)"),
     (1, f"name: {'x' * 65}", "name", "is no plain name"),
     (16, "resources: {gpu: 1.5}", "resources.gpu", "a share of a GPU is at most 1"),
+    (16, "resources: {gpu: automatic}", "resources.gpu", "did you mean 'auto'?"),
     # keys that stand there twice, are no words, or go round in circles
     (15, "name: again", "name", "the key stands here twice"),
     (14, "  fgsm: {headline: 8/255, headline: 8/255}", "attacks.fgsm.headline", "the key stands here twice"),

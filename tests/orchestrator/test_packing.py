@@ -1,0 +1,184 @@
+"""``gpu: auto``: which packing is chosen, and that it is measured on a real Ray, whose one GPU is only pretended.
+
+Ray hands out a GPU that it is told of, and where there is none, torch works on the CPU: all else is as on a GPU.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from run_here import run_here
+
+from orchestrator.cluster import packing
+from orchestrator.cluster.packing import best_packing, find_packing, most_sharing, work_of
+from orchestrator.cluster.session import ray_session
+from orchestrator.plan import Plan, make_plan
+from results_store import Store
+from sweeps.reader import parse_sweep
+from workers import load_dataset, run_trial
+
+ONE_GPU = '{"GPU": 1, "CPU": 4}'
+SWEEP = """
+name: packing
+dataset: {name: digits, size: 16, train_limit: 64, test_limit: 20}
+seeds: [0, 1]
+baseline: {epochs: 1, learning_rate: 0.02, batch_size: 8}
+axes: {architecture: resnet20, iterations: 0}
+attacks: {fgsm: {}}
+resources: {gpu: auto}
+"""
+
+
+def plan(store: Path, *changes: str) -> Plan:
+    return make_plan(parse_sweep(SWEEP, changes), Store(str(store)))
+
+
+# Which packing is the best of those measured
+
+
+@pytest.mark.parametrize(
+    ("rates", "best"),
+    [
+        ({1: 100.0}, 1),
+        ({1: 100.0, 2: 180.0, 4: 300.0, 8: 500.0}, 8),
+        ({1: 100.0, 2: 180.0, 4: 220.0, 8: 190.0}, 4),
+        ({1: 100.0, 2: 60.0, 4: 40.0}, 1),
+        ({1: 100.0, 2: 104.0}, 1),  # nearly the same: fewer
+        ({1: 100.0, 2: 150.0, 4: 195.0, 8: 200.0}, 4),
+    ],
+)
+def test_the_highest_rate_wins_and_ties_go_to_fewer(rates: dict[int, float], best: int) -> None:
+    assert best_packing(rates) == best
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpu", "at_once", "most"),
+    [
+        ([{"CPU": 16.0}], 1, 100, 0),
+        ([{"CPU": 16.0, "GPU": 1.0}], 1, 100, 16),
+        ([{"CPU": 16.0, "GPU": 1.0}], 4, 100, 4),
+        ([{"CPU": 16.0, "GPU": 1.0}], 1, 3, 3),
+        ([{"CPU": 16.0, "GPU": 4.0}], 2, 100, 2),  # so that no GPU is left without CPUs
+        ([{"CPU": 16.0, "GPU": 4.0}], 8, 100, 1),
+        ([{"CPU": 16.0, "GPU": 1.0}] * 2 + [{"CPU": 64.0}], 1, 6, 3),
+        ([{"CPU": 2.0, "GPU": 1.0}, {"CPU": 64.0}], 4, 100, 0),  # the node with the GPU takes no trial
+        ([{"CPU": 4.0, "GPU": 1.0}, {"CPU": 16.0, "GPU": 1.0}], 1, 100, 4),  # the weaker node counts
+        ([{"CPU": 2.0, "GPU": 1.0}], 2, 1, 1),
+    ],
+)
+def test_no_gpu_waits_for_cpus_or_trials(nodes: list[dict[str, float]], cpu: int, at_once: int, most: int) -> None:
+    assert most_sharing(nodes, cpu, at_once) == most
+
+
+# What is measured
+
+
+def test_each_architecture_works_as_its_longest_trial(tmp_path: Path) -> None:
+    grid = "axes={architecture: [resnet20, resnet32], iterations: 1, criterion: l1, adjustment: [fine_tune, scratch_b]}"
+    work = work_of(plan(tmp_path, grid, "adjustment={epochs: 1}", "seeds=0"))
+    assert [(trial.architecture, trial.adjustment) for trial in work] == [
+        ("resnet20", "scratch_b"),
+        ("resnet32", "scratch_b"),
+    ]
+
+
+def test_stored_networks_are_only_attacked(tmp_path: Path) -> None:
+    """A new attack on a store trains nothing."""
+    made = plan(tmp_path, "seeds=0")
+    for trial in made.tree:
+        run_trial(trial, Store(str(tmp_path)), load_dataset(made.sweep.dataset))
+    (trial,) = work_of(plan(tmp_path, "seeds=0", "attacks={occlusion: {}}"))
+    assert trial.round.epochs == 0
+
+
+# On a real Ray
+
+
+@pytest.fixture
+def one_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", ONE_GPU)
+    monkeypatch.setattr(packing, "MEASURED_SECONDS", 0.5)
+    with ray_session(None, parse_sweep(SWEEP).resources):
+        yield
+
+
+def test_packings_are_measured_as_far_as_they_fit(
+    one_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = tmp_path / "full"
+
+    class Small(packing._Process):
+        """Takes the place of a GPU's memory: it is full where two processes have begun to work."""
+
+        def prepare(self, trials: Sequence[Any], data: Mapping[str, Any]) -> None:
+            import torch
+
+            full.mkdir(exist_ok=True)
+            if len(list(full.iterdir())) == 2:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore of it.")
+            (full / str(os.getpid())).touch()
+            super().prepare(trials, data)
+
+    monkeypatch.setattr(packing, "_Process", Small)
+    made = plan(tmp_path / "store", "seeds=[0, 1, 2, 3]")
+    found = find_packing(made, load_dataset(made.sweep.dataset).arrays())
+    assert found.rates.keys() == {1, 2}
+    assert all(rate > 0 for rate in found.rates.values())
+    assert found.trials == best_packing(found.rates)
+    assert "more do not fit: CUDA out of memory. Tried to allocate 2 GiB." in found.line()
+    assert len(list(full.iterdir())) == 2, "each process is one of its own"
+
+
+def test_nothing_is_measured_where_no_gpu_would_be_shared(
+    one_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(packing, "measure_packings", measure)
+    for change in ("seeds=0", "resources.workers=1", "resources.cpu=3"):
+        found = find_packing(plan(tmp_path, change), {})
+        assert (found.trials, found.share, dict(found.rates)) == (1, 1.0, {})
+
+
+def test_what_cannot_be_measured_gives_each_trial_a_gpu(one_gpu: None, tmp_path: Path) -> None:
+    found = find_packing(plan(tmp_path), {"not": "a data set"})
+    assert (found.trials, found.share) == (1, 1.0)
+    assert "could not be measured: " in found.line()
+
+
+def test_a_sweep_settles_it_before_it_starts(tmp_path: Path) -> None:
+    """The store has a trial already, so that there is an estimate too; results are those of a run without a GPU."""
+    sweep, store = tmp_path / "packing.yaml", tmp_path / "store"
+    sweep.write_text(SWEEP)
+    run_here(parse_sweep(SWEEP), Store(str(tmp_path / "here")))
+    run_here(parse_sweep(SWEEP, ["seeds=0", "name=first"]), Store(str(store)))
+    ran = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "run", str(sweep), "--store", str(store), "--set", "seeds=[0, 1, 2]"],
+        env={**os.environ, "RAY_OVERRIDE_RESOURCES": ONE_GPU},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "gpu: auto: trials run" in ran.stdout
+    about = json.loads((store / "sweeps" / "packing" / "run.json").read_text())
+    assert about["settings"]["resources"]["gpu"] == "auto", "provenance tells what was asked"
+    assert about["packing"]["trials"] in (1, 2)
+    assert about["packing"]["rates"].keys() == {"1", "2"}
+    (noted,) = json.loads((store / "sweeps" / "packing" / "runs.json").read_text())
+    assert noted["trials"] == 2
+    assert noted["workers"] == about["packing"]["trials"]
+    assert noted["estimated"] > 0
+    assert noted["took"] > 0
+    expected = pd.read_parquet(tmp_path / "here" / "trials").drop(columns="seconds")
+    found = pd.read_parquet(store / "trials").drop(columns="seconds")
+    found = found[found["seed"] < 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)

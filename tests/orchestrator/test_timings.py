@@ -1,0 +1,190 @@
+"""How long a plan will take: from what the store's trials took, with what is not known said, and how far it is off."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cluster.session import own_cpus
+from orchestrator.plan import Plan, make_plan
+from orchestrator.tables import duration, time_lines
+from orchestrator.timings import Estimate, NoTimings, Timed, Timings, Work, estimate_plan, read_timed, typical_error
+from results_store import Store
+from results_store.runs import Run, note_run, past_runs
+from sweeps.reader import parse_sweep
+from workers import load_dataset, run_trial
+
+SWEEP = """
+name: timings
+dataset: {name: digits, size: 16, train_limit: 64, test_limit: 10}
+baseline: {epochs: 2, learning_rate: 0.02, batch_size: 32}
+adjustment: {epochs: 1, learning_rate: 0.01, batch_size: 32}
+axes: {architecture: resnet20, criterion: l1, iterations: [1, 2]}
+attacks: {fgsm: {}}
+"""
+TRAINED = Work("resnet20", "plain", "fine_tune", "l1", "fgsm", 4)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Holds the baseline and the control's first iteration, done; and one pruned network that was not attacked."""
+    store = Store(str(tmp_path_factory.mktemp("store")))
+    store.prepare()
+    data = load_dataset(parse_sweep(SWEEP).dataset)
+    baseline, *others = make_plan(parse_sweep(SWEEP), store).tree
+    run_trial(baseline, store, data)
+    run_trial(next(trial for trial in others if trial.is_control), store, data)
+    without = make_plan(parse_sweep(SWEEP, ["attacks={}"]), store).tree
+    run_trial(next(trial for trial in without if trial.structure == "filters"), store, data)
+    return store
+
+
+def plan(store: Store, *changes: str) -> Plan:
+    return make_plan(parse_sweep(SWEEP, list(changes)), store)
+
+
+def lines(store: Store, *changes: str) -> str:
+    made = plan(store, *changes)
+    return "\n".join(time_lines(made, estimate_plan(made, store), past_runs(store.objects)))
+
+
+# Medians, by groups from narrow to wide
+
+
+def test_the_narrowest_group_that_has_timings_counts() -> None:
+    adversarial, no_criterion = TRAINED._replace(recipe="adversarial"), TRAINED._replace(criterion="none", epochs=0)
+    timings = Timings.of(
+        [
+            Timed(TRAINED, training=8.0, beside=5.0),
+            Timed(TRAINED, training=16.0, beside=7.0),
+            Timed(TRAINED, training=400.0, beside=6.0),
+            Timed(adversarial, training=4000.0, beside=5.0),
+            Timed(no_criterion, training=0.0, beside=1.0),
+        ]
+    )
+    assert timings.seconds(TRAINED) == pytest.approx(16 + 5.5), "5, 5, 6 and 7 s beside it with its criterion"
+    assert timings.seconds(adversarial) == pytest.approx(4000 + 5.5)
+    assert timings.seconds(TRAINED._replace(epochs=0)) == pytest.approx(5.5)
+    another = TRAINED._replace(adjustment="scratch_e", criterion="pls", epochs=2)
+    assert timings.seconds(another) == pytest.approx(2 * 4.0 + 5), "of its recipe, and of its architecture"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"architecture": "vgg16"}, "vgg16 under fgsm"),
+        ({"attacks": "fgsm, pgd"}, "resnet20 under fgsm, pgd"),
+        ({"attacks": ""}, "resnet20 under no attack"),
+    ],
+)
+def test_what_is_not_known_is_named(change: dict[str, str], said: str) -> None:
+    timings = Timings.of([Timed(TRAINED, 8.0, 5.0)])
+    with pytest.raises(NoTimings, match=rf"^{said}$"):
+        timings.seconds(TRAINED._replace(**change))
+
+
+def test_an_epoch_that_nobody_trained_is_not_known() -> None:
+    timings = Timings.of([Timed(TRAINED._replace(epochs=0), 0.0, 5.0)])
+    assert timings.seconds(TRAINED._replace(epochs=0)) == 5
+    with pytest.raises(NoTimings, match=r"^training resnet20$"):
+        timings.seconds(TRAINED)
+
+
+# How far it is off
+
+
+def test_the_error_is_of_trials_that_others_predict() -> None:
+    same = [Timed(TRAINED, 8.0, 2.0)] * 6
+    assert typical_error(same) == 0
+    longer = [Timed(TRAINED, 8.0, 2.0), Timed(TRAINED, 16.0, 4.0)] * 3
+    assert typical_error(longer) == pytest.approx((0.5 + 1) / 2), "10 s for 20 in one half, 20 for 10 in the other"
+    assert typical_error(same[:3]) is None
+    strangers = [Timed(TRAINED._replace(architecture=str(number)), 8.0, 2.0) for number in range(9)]
+    assert typical_error(strangers) is None
+
+
+def test_past_runs_are_kept_without_the_short_ones(tmp_path: Path) -> None:
+    objects = Store(str(tmp_path)).objects
+    assert past_runs(objects) == []
+    runs = [Run(trials=9, workers=2, estimated=100.0, took=took, finished_at=1.0) for took in (80.0, 130.0, 20.0)]
+    note_run(objects, "one", runs[0])
+    note_run(objects, "two", runs[1])
+    note_run(objects, "one", runs[2])
+    assert past_runs(objects) == runs[:2]
+    (tmp_path / "sweeps" / "two" / "runs.json").write_text("{")
+    assert past_runs(objects) == runs[:1], "a damaged note is worth no error"
+
+
+# On a store
+
+
+def test_stored_trials_are_told_with_what_they_took(store: Store) -> None:
+    fingerprint = plan(store).to_run[0].conditions.test_fingerprint
+    timed = {(t.work.adjustment, t.work.criterion): t for t in read_timed(store, fingerprint)}
+    assert {words: (t.work.attacks, t.work.epochs) for words, t in timed.items()} == {
+        ("none", "none"): ("fgsm", 2),
+        ("fine_tune", "none"): ("fgsm", 1),
+        ("fine_tune", "l1"): ("", 1),
+    }
+    trials = store.table("trials")
+    assert sum(t.training + t.beside for t in timed.values()) == pytest.approx(trials["seconds"].sum())
+    assert sum(t.training for t in timed.values()) == pytest.approx(store.table("history")["seconds"].sum())
+    assert read_timed(store, "other images") == []
+
+
+def test_a_plan_is_estimated_trial_by_trial(store: Store) -> None:
+    made = plan(store)
+    estimate = estimate_plan(made, store)
+    fingerprint = made.to_run[0].conditions.test_fingerprint
+    timings = Timings.of(read_timed(store, fingerprint))
+    pruned = [TRAINED._replace(epochs=epochs) for epochs in (0, 1)]  # the first iteration's network is stored
+    control = TRAINED._replace(criterion="none", epochs=1)
+    expected = [timings.seconds(work) for work in (*pruned, control)]
+    assert estimate.seconds == pytest.approx(sum(expected))
+    assert estimate.longest == pytest.approx(max(expected[0] + expected[1], expected[2]))
+    assert (estimate.unknown, estimate.stored) == ({}, 3)
+    assert estimate.wall(1) == estimate.seconds
+    assert estimate.wall(100) == estimate.longest, "children wait for their parents"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ((), f" s with {own_cpus()} at once"),
+        (("resources.workers=7",), "with 7 at once"),
+        (("resources.gpu=0.5",), "one trial after another, divided by those that run at once"),
+        (("resources.gpu=auto",), "at once (gpu: auto, chosen when the sweep starts)"),
+        (("axes.iterations=0",), "time: nothing to run"),
+        (
+            ("axes.architecture=resnet32",),
+            "time: no estimate; on these images the store has no timings yet of resnet32",
+        ),
+        (("dataset.size=20",), "no timings yet of resnet20 under fgsm (5 trials)"),
+        (("axes.architecture=[resnet20, resnet32]",), "not counted, because on these images the store has no timings"),
+        (("attacks={pgd: {}}",), "no timings yet of resnet20 under pgd (5 trials)"),
+    ],
+)
+def test_the_time_is_told_as_far_as_it_is_known(store: Store, changes: tuple[str, ...], said: str) -> None:
+    assert said in lines(store, *changes)
+
+
+def test_an_empty_store_has_no_estimate(tmp_path: Path) -> None:
+    assert "time: no estimate" in lines(Store(str(tmp_path / "none")))
+    assert not (tmp_path / "none").exists()
+
+
+def test_how_far_estimates_were_off_is_told(store: Store) -> None:
+    made = plan(store)
+    estimate = replace(estimate_plan(made, store), stored=40, error=0.182)
+    runs = [Run(trials=9, workers=2, estimated=100.0, took=took, finished_at=1.0) for took in (88.0, 130.0)]
+    *_, halves, past = time_lines(made, estimate, runs)
+    assert halves.endswith("one half of the 40 stored trials from the other, a trial is typically off by 18%")
+    assert past == "time: past runs took -12% to +30% against the estimate (2 runs)"
+    assert len(time_lines(made, Estimate(1.0, 1.0, {}, 3, None), [])) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (99.0, "99 s"), (100.0, "2 min"), (5000.0, "83 min"), (11520.0, "3.2 h")]
+)
+def test_durations_read_well(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

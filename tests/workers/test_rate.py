@@ -1,0 +1,108 @@
+"""The piece of work that shows how fast trials go: it is theirs, of their size, and can be repeated for ever."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sweeps.language import Sweep, Training
+from sweeps.tree import grow_tree
+from sweeps.trial import Trial
+from workers import load_dataset, rate
+from workers.rate import STEPS, WorkSample
+
+SWEEP = """
+name: rate
+dataset: {name: digits, size: 16, test_limit: 40}
+baseline: {epochs: 3, batch_size: 4, learning_rate: 1000}
+axes: {architecture: [resnet20, mobilenet_v2], iterations: 0}
+attacks: {fgsm: {}}
+"""
+Seen = list[tuple[str, int]]
+
+
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """What was passed to training and to the attack, and how many images that were."""
+    seen: Seen = []
+    train, fgsm = rate.train, rate.fgsm
+
+    def watched_train(network: object, training: object, work: rate.Work, **options: int) -> None:
+        history = train(network, training, work, **options)
+        assert len(history) == 1
+        assert np.isfinite(history[0]["loss"])
+        seen.append(("train", len(work.data.train)))
+
+    def watched_fgsm(subject: rate.Subject, settings: object) -> None:
+        seen.append(("attack", len(fgsm(subject, settings).outcomes[0].correct)))
+
+    monkeypatch.setattr(rate, "train", watched_train)
+    monkeypatch.setattr(rate, "fgsm", watched_fgsm)
+    return seen
+
+
+def sample(sweep: Sweep, trials: Sequence[Trial]) -> WorkSample:
+    return WorkSample(trials, load_dataset(sweep.dataset).arrays())
+
+
+def test_a_piece_is_some_steps_and_a_batch_of_an_attack_of_each_trial(
+    parse: Callable[..., Sweep], passed: Seen
+) -> None:
+    sweep = parse(SWEEP)
+    made = sample(sweep, list(grow_tree(sweep)))
+    piece = [("train", STEPS * 4), ("attack", 40)] * 2
+    assert passed == piece
+    assert made.images == sum(images for _, images in piece)
+
+
+def test_it_is_done_again_until_the_time_is_over_and_never_diverges(parse: Callable[..., Sweep], passed: Seen) -> None:
+    sweep = parse(SWEEP, "axes.architecture=resnet20")
+    made = sample(sweep, list(grow_tree(sweep)))
+    passed.clear()
+    assert made.rate(1.0) > 0
+    assert len(passed) > 2
+    passed.clear()
+    made.rate(0.0)
+    assert len(passed) == 2
+
+
+@pytest.mark.parametrize("training", [None, Training(epochs=0)])
+def test_a_trial_that_trains_nothing_is_attacked_alone(
+    parse: Callable[..., Sweep], passed: Seen, training: Training | None
+) -> None:
+    sweep = parse(SWEEP, "axes.architecture=resnet20")
+    (trial,) = grow_tree(sweep)
+    sample(sweep, [replace(trial, round=trial.round.model_copy(update={"training": training}))])
+    assert passed == [("attack", 40)]
+
+
+def test_streamed_images_are_read_as_training_reads_them(
+    parse: Callable[..., Sweep], passed: Seen, tmp_path: Path
+) -> None:
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(30):
+            pixels = np.random.default_rng(number).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
+    streamed = f"dataset={{name: imagenet, train: {tmp_path}, test: {tmp_path}, size: 16, test_limit: 10}}"
+    sweep = parse(SWEEP, streamed, "axes.architecture=resnet20")
+    sample(sweep, list(grow_tree(sweep)))
+    assert passed == [("train", STEPS * 4), ("attack", 10)]
+
+
+def test_the_first_of_a_streamed_split_are_its_first(parse: Callable[..., Sweep], tmp_path: Path) -> None:
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(3):
+            Image.new("RGB", (16, 16), (40 * number, 0, 0)).save(tmp_path / label / f"{number}.png")
+    streamed = f"dataset={{name: imagenet, train: {tmp_path}, test: {tmp_path}, size: 16}}"
+    split = load_dataset(parse(SWEEP, streamed).dataset).train
+    first = rate._first(split, 4)
+    assert torch.equal(first.labels, split.labels[:4])
+    assert torch.equal(first.read(slice(None)), split.read(slice(4)))
+    assert torch.equal(first.read(torch.tensor([2])), split.read(torch.tensor([2])))
+    assert sorted(first.order(torch.Generator()).tolist()) == [0, 1, 2, 3]
