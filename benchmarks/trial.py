@@ -1,7 +1,7 @@
 """Where the seconds of real trials go: runs a sweep's trials one after another and sorts their time by stage.
 
-``python -m benchmarks.trial SWEEP [key=value …]``, with the keys of ``--set``; left out, the quickstart. It has no ratio
-and so is no part of ``make bench``.
+``python -m benchmarks.trial SWEEP [key=value …]``, with the keys of ``--set``; left out, the quickstart. It has no
+ratio and so is no part of ``make bench``.
 """
 
 import sys

@@ -5,10 +5,10 @@ Knows nothing of Ray: the searcher of ``orchestrator.cluster`` asks it, and so c
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 
 from sweeps.tree import TrialTree
-from sweeps.trial import Trial
+from sweeps.trial import Trial, snapshot_key
 
 # What a trial's evaluations and start weigh against one epoch of training, when nothing better is known.
 OVERHEAD_EPOCHS = 1.0
@@ -82,6 +82,8 @@ class Schedule:
         if key in self._networks:
             return
         self._networks.add(key)
+        trial = self._tree.trials[key]
+        self._shared |= {snapshot_key(trial, epoch) for epoch in trial.snapshot_epochs}  # stored while it trained
         self.made_shared(key)
         for child in self._tree.children[key]:
             if child in self._open:
@@ -98,10 +100,9 @@ class Schedule:
         self._open.discard(key)
         if key in self._networks:
             return []
-        lost = list(self._descendants(key))
-        for trial in lost:
-            self._open.discard(trial.key)
-        return lost
+        lost = self._descendants_without_network(key)
+        self._open.difference_update(lost)
+        return [self._tree.trials[descendant] for descendant in lost]
 
     def _must_wait(self, trial: Trial) -> bool:
         """Whether someone else is making what the trial needs; if so, the trial is put where it will be found."""
@@ -129,11 +130,15 @@ class Schedule:
     def _parent_is_stored(self, trial: Trial) -> bool:
         return trial.parent is None or trial.key in self._networks or trial.parent.key in self._networks
 
-    def _descendants(self, key: str) -> Iterator[Trial]:
-        for child in self._tree.children[key]:
-            if child in self._open:
-                yield self._tree.trials[child]
-            yield from self._descendants(child)
+    def _descendants_without_network(self, key: str) -> list[str]:
+        """Those open: what hangs on a stored network needs no ancestor of it, and below a failure all are closed."""
+        found: list[str] = []
+        below = [key]
+        while below:
+            children = [c for c in self._tree.children[below.pop()] if c in self._open and c not in self._networks]
+            found += children
+            below += children
+        return found
 
     def _longest_chains(self, cost: Callable[[Trial], float]) -> dict[str, float]:
         """For each trial, what it and the dearest chain of open trials below it cost."""

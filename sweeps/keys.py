@@ -10,8 +10,9 @@ from typing import Any
 
 KEY_LENGTH = 32  # hexadecimal digits: 128 bits, so that no two things of any store share a key
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 
 def key_of(kind: str, content: Any) -> str:
     """The key of ``content`` (plain JSON values) as a thing of this ``kind``: 32 hexadecimal digits of SHA-256."""
-    text = json.dumps([kind, content], sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+    return hashlib.sha256(_canonical.encode([kind, content]).encode()).hexdigest()[:KEY_LENGTH]

@@ -100,6 +100,7 @@ class _Grower:
             attacks={name: settings.settled() for name, settings in sweep.attacks.chosen().items()},
         )
         self._made: dict[tuple[object, ...], Trial] = {}
+        self._rounds: dict[tuple[object, ...], Round] = {}
         self._invalid: dict[tuple[str, str], set[_Place]] = {}
 
     def grow(self) -> TrialTree:
@@ -227,6 +228,13 @@ class _Grower:
         return self._pruned(place._replace(structure=NONE, criterion=NONE, ratio=0.0))
 
     def _round(self, place: _Place) -> Round:
+        """One object for all that differ in seed, architecture or iterations: their rounds are equal."""
+        alike = place._replace(seed=0, architecture="", iterations=0)
+        if alike not in self._rounds:
+            self._rounds[alike] = self._new_round(place)
+        return self._rounds[alike]
+
+    def _new_round(self, place: _Place) -> Round:
         pruning, entry = self._sweep.pruning, ADJUSTMENTS[place.adjustment]
         adjusted = Round(
             adjustment=place.adjustment,

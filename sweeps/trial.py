@@ -85,6 +85,23 @@ class Conditions:
     threads: int
     attacks: Mapping[str, AttackSettings]
 
+    @cached_property
+    def evaluations(self) -> dict[str, AttackSettings]:
+        """``clean`` and the sweep's attacks, with their settings."""
+        return {"clean": EVALUATIONS["clean"].settings(), **self.attacks}
+
+    @cached_property
+    def evaluation_contents(self) -> dict[str, dict[str, Any]]:
+        """What enters the key of an evaluation beside its network, by attack: made once for all trials."""
+        return {
+            attack: {
+                "attack": [attack, EVALUATIONS[attack].version],
+                "settings": settings.non_default(),
+                "data": self.test_fingerprint,
+            }
+            for attack, settings in self.evaluations.items()
+        }
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -168,16 +185,7 @@ class Trial:
 
     def evaluation_key(self, attack: str) -> str:
         """The key of this network's accuracy under one attack (or ``clean``) of the sweep."""
-        settings = self.evaluations[attack]
-        return key_of(
-            "evaluation",
-            {
-                "network": self.key,
-                "attack": [attack, EVALUATIONS[attack].version],
-                "settings": settings.non_default(),
-                "data": self.conditions.test_fingerprint,
-            },
-        )
+        return key_of("evaluation", {"network": self.key, **self.conditions.evaluation_contents[attack]})
 
     @property
     def relations(self) -> Relations:
@@ -204,10 +212,10 @@ class Trial:
             "seed": self.seed,
         }
 
-    @cached_property
+    @property
     def evaluations(self) -> dict[str, AttackSettings]:
         """``clean`` and the sweep's attacks, with their settings."""
-        return {"clean": EVALUATIONS["clean"].settings(), **self.conditions.attacks}
+        return self.conditions.evaluations
 
     @cached_property
     def result_keys(self) -> tuple[str, ...]:

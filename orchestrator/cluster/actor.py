@@ -1,10 +1,11 @@
 """The worker process: one Ray actor that runs trial after trial, so that torch, CUDA and the data load once."""
 
+import gc
 import queue
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from ray import tune
 
 from results_store import Store, StoreError
 from results_store.documents import failure_of
+from sweeps.catalogue import resolve
 from sweeps.trial import Trial
 
 EPOCH_EVENT_SECONDS = 2.0  # epochs are reported at most this often: each report costs the driver a little
@@ -22,15 +24,29 @@ ENDS = frozenset({"done", "failed", "lost", "stopped"})
 
 
 class TrialActor(tune.Trainable):
-    """Runs ``workers.run_trial`` in a thread; each ``step`` waits for its next event and reports it to Tune."""
+    """Runs a trial in a thread; each ``step`` waits for its next event and reports it to Tune."""
 
-    def setup(self, config: dict[str, Any], trials: Mapping[str, Trial], store: Store, data: Mapping[str, Any]) -> None:
-        """Called once a process. ``trials``: by key; ``data``: ``Dataset.arrays()``, shared by the node's workers."""
+    def setup(
+        self,
+        config: dict[str, Any],
+        trials: Mapping[str, Trial],
+        store: Store,
+        data: Mapping[str, Any],
+        code: str,
+    ) -> None:
+        """Called once a process.
+
+        Args:
+            trials: by key.
+            data: ``Dataset.arrays()``, shared by the node's workers.
+            code: the function that lives a trial, as the catalogue names code; called as ``workers.run_trial`` is.
+        """
         from workers.data.dataset import Dataset
         from workers.runtime import default_device
 
         self._trials = trials
         self._store = store
+        self._run_trial: Callable[..., dict[str, int]] = resolve(code)
         self._data = Dataset.from_arrays(data).to(default_device())
         self._begin(config)
 
@@ -50,6 +66,7 @@ class TrialActor(tune.Trainable):
         self._end()
 
     def _begin(self, config: dict[str, Any]) -> None:
+        _settle_memory()
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._last_epoch_event = float("-inf")
@@ -77,9 +94,9 @@ class TrialActor(tune.Trainable):
 
     def _try_often(self, trial: Trial) -> dict[str, int]:
         """Storage faults pass, and what was made before one is stored: the trial goes on from there."""
-        from workers.trial import run_trial
-
-        attempt = partial(run_trial, trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set)
+        attempt = partial(
+            self._run_trial, trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set
+        )
         for pause in PAUSES:
             try:
                 return attempt()
@@ -103,6 +120,15 @@ class TrialActor(tune.Trainable):
                 return
             self._last_epoch_event = time.monotonic()
         self._events.put(dict(event))
+
+
+def _settle_memory() -> None:
+    """Takes what is here between two trials, code and data that stay, out of the collector's sight.
+
+    A trial collects garbage twice, and looking through torch and Ray took half a second of it.
+    """
+    gc.collect()  # so that nothing that could go stays for good
+    gc.freeze()
 
 
 def _one_line(error: BaseException) -> str:

@@ -8,21 +8,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from orchestrator.cluster.session import ClusterError
+from orchestrator.cluster.session import ClusterError, cluster_size
 from orchestrator.plan import Plan
 from orchestrator.reporter import Reporter
 from orchestrator.schedule import Schedule
 from results_store import Store, StoreError
 from results_store.documents import failure_of
 
+RUN_TRIAL = "workers.trial:run_trial"
 RETRIES = 3  # of trials whose worker was lost, and of Tune where it gives up
 REFRESH_SECONDS = 10.0
 
 
-def run_plan(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter) -> dict[str, str]:
+def run_plan(
+    plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, *, code: str = RUN_TRIAL
+) -> dict[str, str]:
     """Runs what a plan needs inside a ``ray_session``. Returns the errors of the trials that failed, by key.
 
-    ``data`` is ``Dataset.arrays()``; it goes to each node once, through Ray's object store.
+    Args:
+        data: ``Dataset.arrays()``; it goes to each node once, through Ray's object store.
+        code: the function that lives a trial, as the catalogue names code; called as ``workers.run_trial`` is.
 
     Raises:
         ClusterError: Tune gave up again and again.
@@ -32,7 +37,7 @@ def run_plan(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter)
         if not plan.to_run:
             return {}
         try:
-            return _tune(plan, store, data, reporter)
+            return _tune(plan, store, data, reporter, code)
         except RuntimeError as error:  # what Tune does not expect, such as Ray ending a worker for want of memory
             reason = str(error).splitlines()[0]
             reporter.say(f"Ray Tune gave up ({reason}); going on from the store")
@@ -40,11 +45,12 @@ def run_plan(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter)
     raise ClusterError(f"Ray Tune gave up {1 + RETRIES} times, last with: {reason}; run the sweep again to go on")
 
 
-def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter) -> dict[str, str]:
+def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, code: str) -> dict[str, str]:
     from ray import tune
 
     from orchestrator.cluster.actor import TrialActor
-    from orchestrator.cluster.searcher import TreeSearcher, cluster_capacity
+    from orchestrator.cluster.searcher import TreeSearcher
+    from orchestrator.cluster.tune_scheduler import NoFavourite
 
     resources = plan.sweep.resources
     trials = {trial.key: trial for trial in plan.to_run}
@@ -52,13 +58,13 @@ def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter) ->
     searcher = TreeSearcher(
         schedule,
         reporter,
-        capacity=lambda: cluster_capacity(resources.cpu, resources.gpu, resources.workers),
+        capacity=lambda: cluster_size(resources),
         note_failure=lambda trial, error: store.save_failure(failure_of(trial, trial.key, error)),
         after_trial=_now_and_then(store.refresh_tables),
     )
     actor = tune.with_resources(
-        tune.with_parameters(TrialActor, trials=trials, store=store, data=data),
-        {"cpu": resources.cpu, "gpu": resources.gpu},
+        tune.with_parameters(TrialActor, trials=trials, store=store, data=data, code=code),
+        {"cpu": resources.cpu, "gpu": resources.gpus},
     )
     # The searcher limits live trials; Tune's own default would let one trial pend at a time, on one actor.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(len(trials))
@@ -67,7 +73,9 @@ def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter) ->
     with tempfile.TemporaryDirectory(prefix="prunesweep-tune-") as scratch:
         tuner = tune.Tuner(
             actor,
-            tune_config=tune.TuneConfig(search_alg=searcher, num_samples=len(trials), reuse_actors=True),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher, scheduler=NoFavourite(), num_samples=len(trials), reuse_actors=True
+            ),
             run_config=tune.RunConfig(
                 name="sweep",
                 storage_path=scratch,

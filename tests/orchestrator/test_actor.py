@@ -1,5 +1,7 @@
 """The worker process: storage faults are tried again and leave no row, what fails in a trial is a row."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 
 from orchestrator.cluster import actor
 from orchestrator.cluster.actor import ENDS, TrialActor
+from orchestrator.cluster.driver import RUN_TRIAL
 from results_store import Store
 from sweeps.reader import parse_sweep
 from sweeps.tree import grow_tree
@@ -51,7 +54,7 @@ def run(baseline: Trial, monkeypatch: pytest.MonkeyPatch) -> Callable[[Store], d
 
     def run(store: Store) -> dict[str, Any]:
         worker = TrialActor.__new__(TrialActor)
-        worker.setup({"key": baseline.key}, {baseline.key: baseline}, store, data)
+        worker.setup({"key": baseline.key}, {baseline.key: baseline}, store, data, RUN_TRIAL)
         event = worker.step()
         while event["stage"] not in ENDS:
             assert not event["done"]
@@ -93,3 +96,37 @@ def test_what_fails_in_a_trial_is_a_row_that_keeps_what_was_made(
     assert run(Store(str(tmp_path))) == {"stage": "done", "epochs": 0, "scores": 0, "evaluations": 1, "done": True}
     (row,) = Store(str(tmp_path)).table("trials").to_dict("records")
     assert row["error"] is None or row["error"] != row["error"], "a success replaces a failure"
+
+
+class Knot:
+    """An object that only the collector can free."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+KNOTS: list[weakref.ref[Knot]] = []
+
+
+def leaves_a_knot(trial: Trial, store: Store, data: object, **_: object) -> dict[str, int]:
+    KNOTS.append(weakref.ref(Knot()))
+    return {"epochs": 0, "scores": 0, "evaluations": 0}
+
+
+def test_between_trials_garbage_goes_and_the_rest_is_not_looked_at_again(baseline: Trial, tmp_path: Path) -> None:
+    data = load_dataset(parse_sweep(SWEEP).dataset).arrays()
+    worker = TrialActor.__new__(TrialActor)
+    gc.disable()
+    try:
+        worker.setup(
+            {"key": baseline.key}, {baseline.key: baseline}, Store(str(tmp_path)), data, f"{__name__}:leaves_a_knot"
+        )
+        assert worker.step()["done"]
+        assert KNOTS[0]() is not None
+        assert worker.reset_config({"key": baseline.key})
+        assert KNOTS[0]() is None
+        assert gc.get_freeze_count() > 10_000
+        worker.cleanup()
+    finally:
+        gc.enable()
+        gc.unfreeze()

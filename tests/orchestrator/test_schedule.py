@@ -8,7 +8,7 @@ from orchestrator.cluster.searcher import node_capacity
 from orchestrator.schedule import Schedule
 from sweeps.reader import parse_sweep
 from sweeps.tree import TrialTree, grow_tree
-from sweeps.trial import Trial
+from sweeps.trial import Trial, snapshot_key
 
 SWEEP = """
 name: schedule
@@ -51,7 +51,7 @@ def run_all(schedule: Schedule, tree: TrialTree, workers: int, seed: int = 0) ->
             shared.update(trial.shared_keys)
             continue
         schedule.finished(key)
-        shared.update(trial.shared_keys)
+        shared.update(trial.shared_keys, (snapshot_key(trial, epoch) for epoch in trial.snapshot_epochs))
         stored.add(key)
         del running[key]
     return order
@@ -117,6 +117,31 @@ def test_a_failure_after_the_network_was_stored_costs_no_descendant(tree: TrialT
     assert trial is not None
     schedule.made_network(trial.key)
     assert schedule.failed(trial.key) == []
+
+
+def test_a_network_that_outlived_its_ancestors_is_not_lost_with_them(tree: TrialTree) -> None:
+    third = next(trial for trial in tree if trial.iterations == 3)
+    second = third.parent
+    assert second is not None and second.parent is not None
+    schedule = Schedule(tree, networks=[second.key])
+    taken = {trial.key for trial in iter(schedule.take, None)}
+    assert {second.key, third.key, second.baseline.key} <= taken
+    lost = {trial.key for trial in schedule.failed(second.baseline.key)}
+    assert second.parent.key in lost
+    assert not {second.key, third.key} & lost
+
+
+@pytest.mark.parametrize("trained_before", [False, True])
+def test_winning_tickets_wait_for_a_snapshot_only_where_the_baseline_did_not_store_it(trained_before: bool) -> None:
+    overrides = ["axes.architecture=resnet20", "axes.structure=filters", "axes.adjustment=winning_ticket"]
+    tree = grow_tree(parse_sweep(SWEEP, [*overrides, "axes.iterations=1", "control=false"]))
+    baseline, *tickets = tree
+    schedule = Schedule(tree, networks=[baseline.key] if trained_before else [])
+    schedule.take()
+    schedule.finished(baseline.key)
+    at_once = list(iter(schedule.take, None))
+    assert len(tickets) == 2
+    assert at_once == (tickets[:1] if trained_before else tickets)
 
 
 def test_scores_are_made_by_another_sibling_when_the_first_fails(tree: TrialTree) -> None:

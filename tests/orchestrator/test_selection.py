@@ -646,7 +646,7 @@ def test_another_table_is_refused() -> None:
 
 
 def test_import_is_light() -> None:
-    heavy = "import orchestrator.selection, sys; print({'optuna', 'plotly', 'ray', 'torch'} & set(sys.modules))"
+    heavy = "import orchestrator.front, sys; print({'optuna', 'plotly', 'ray', 'scipy', 'torch'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", heavy], text=True).strip() == "set()"
 
 

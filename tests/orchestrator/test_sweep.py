@@ -127,11 +127,13 @@ def test_a_lost_worker_is_replaced_and_leaves_no_trace(sweep_file: Path, two_wor
 
 
 def worker_of(driver: int) -> int:
-    """The process id of one of a driver's Ray workers that runs trials."""
-    for folder in Path("/proc").iterdir():
-        with suppress(OSError):  # a process that has just ended
-            if "Trainable" in (folder / "cmdline").read_text() and driver in ancestors(int(folder.name)):
-                return int(folder.name)
+    """The process id of one of a driver's Ray workers that runs trials; between two steps, Ray names them otherwise."""
+    for _ in range(200):
+        for folder in Path("/proc").iterdir():
+            with suppress(OSError):  # a process that has just ended
+                if "Trainable" in (folder / "cmdline").read_text() and driver in ancestors(int(folder.name)):
+                    return int(folder.name)
+        time.sleep(0.05)
     raise AssertionError("no worker runs a trial")
 
 

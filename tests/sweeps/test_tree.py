@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sweeps.errors import SweepError
-from sweeps.language import Sweep, Training
+from sweeps.language import MOST_ITERATIONS, Sweep, Training
 from sweeps.reader import read_sweep
 from sweeps.tree import Invalid, TrialTree, grow_tree
 from sweeps.trial import Trial
@@ -70,6 +70,30 @@ def test_missing_ancestors_are_added_and_told_apart_from_what_was_asked_for(grow
     tree = grow("axes.iterations=3", "control=false")
     assert [trial.iterations for trial in tree] == [0, 1, 2, 3]
     assert [tree.trials[key].iterations for key in tree.asked] == [3]
+
+
+def test_trials_of_one_grid_keep_their_own_settings(grow: Grow) -> None:
+    tree = grow(
+        "seeds=[0, 1]",
+        "axes.architecture=[resnet20, resnet32]",
+        "axes.recipe=[plain, cutout]",
+        "axes.structure=[filters, both]",
+        "axes.criterion=[l1, pls]",
+        "axes.adjustment=[fine_tune, scratch_e]",
+        "axes.ratio=[0.1, 0.2]",
+        "axes.iterations=[1, 2]",
+    )
+    assert len({tuple(trial.settings.values()) for trial in tree}) == len(tree)
+    assert len(tree.asked) == 2**8
+    for trial in pruned(tree):
+        assert trial.round.training is not None
+        assert trial.round.training.recipe == (trial.recipe if trial.adjustment == "scratch_e" else "plain")
+
+
+def test_the_longest_chain_of_the_language_can_grow(grow: Grow) -> None:
+    tree = grow(f"axes.iterations={MOST_ITERATIONS}", "control=false")
+    assert len(tree) == MOST_ITERATIONS + 1
+    assert max(trial.epochs_total for trial in tree) == 4 + 2 * MOST_ITERATIONS
 
 
 def test_a_trial_with_no_iterations_is_the_baseline(grow: Grow) -> None:

@@ -85,11 +85,11 @@ def motion_blur(images: Tensor, severity: int, draws: Draws, constants: Constant
 
 def zoom_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Average the image with its enlargements, as if it came nearer; the sum is in float32, as published."""
-    unit = to_unit(images)
+    unit = to_unit(images.movedim((-2, -1), (0, 1)).contiguous())
     factors = constants.blur.zoom[severity - 1]
     total = torch.zeros_like(unit, dtype=torch.float32)
     for sides, count in Counter(zoom_sides(images.shape[-1], factor) for factor in factors).items():
         zoomed = clipped_zoom(unit, *sides).float()
         for _ in range(count):
             total += zoomed
-    return to_levels((unit.float() + total) / (len(factors) + 1))
+    return to_levels((unit.float() + total) / (len(factors) + 1)).movedim((0, 1), (-2, -1))

@@ -75,32 +75,32 @@ def pixelate(images: Tensor, severity: int, draws: Draws, constants: Constants) 
     """Shrink the image by averaging over boxes and enlarge it by repeating pixels."""
     size = images.shape[-1]
     small = int(size * constants.digital.pixelate[severity - 1])
-    first, last = _box_ends(size, small, images.device)
-    for dim in (-1, -2):
-        images = _means(images, first, last, dim)
-    return images
+    boxes = _boxes(size, small).to(images.device)
+    rows = _means(images.float() @ boxes.T, boxes)
+    shrunk = _means((boxes @ rows).mT, boxes).mT.to(torch.uint8)
+    box = ((2 * torch.arange(size, device=images.device) + 1) * small).div(2 * size, rounding_mode="floor")
+    return shrunk.index_select(-2, box).index_select(-1, box)
 
 
-def _box_ends(size: int, small: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """For each pixel, the first and the last of the pixels that are averaged where it lies.
+def _boxes(size: int, small: int) -> Tensor:
+    """Which of ``size`` pixels each of ``small`` boxes averages: 0 or 1, float32 (small, size).
 
     A box covers the pixels whose centres it does, a centre on its right rim included. At some odd sizes, where
     centres do lie on rims, Pillow's rounding decides otherwise.
     """
-    box = (2 * torch.arange(size, device=device) + 1) * small // (2 * size)
+    box, pixels = torch.arange(small)[:, None], torch.arange(size)
     first = (2 * box * size + small) // (2 * small)
     last = (2 * (box + 1) * size - small) // (2 * small)
-    return first, last
+    return ((first <= pixels) & (pixels <= last)).float()
 
 
-def _means(images: Tensor, first: Tensor, last: Tensor, dim: int) -> Tensor:
-    """The mean level of the pixels ``first`` … ``last`` along a dimension, rounded as Pillow does."""
-    sums = images.cumsum(dim, dtype=torch.int64)
-    totals = sums.index_select(dim, last) - sums.index_select(dim, first) + images.index_select(dim, first)
-    weights = torch.round(2.0**PILLOW_BITS / (last - first + 1)).long()
-    if dim == -2:
-        weights = weights[:, None]
-    return ((totals * weights + (1 << PILLOW_BITS - 1)) >> PILLOW_BITS).to(torch.uint8)
+def _means(totals: Tensor, boxes: Tensor) -> Tensor:
+    """The mean levels, rounded as Pillow does, of boxes whose levels add up to ``totals`` (..., small); the same shape.
+
+    Totals are whole numbers that float32 holds exactly, so that they are the same in any order.
+    """
+    weights = torch.round(2.0**PILLOW_BITS / boxes.sum(1)).int()
+    return ((totals.int() * weights + (1 << PILLOW_BITS - 1)) >> PILLOW_BITS).float()
 
 
 def jpeg_compression(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:

@@ -27,7 +27,7 @@ def snow(images: Tensor, severity: int, draws: Draws, constants: Constants) -> T
 def _flakes(size: int, snowfall: Snowfall, draws: Draws) -> Tensor:
     """Bright spots smeared along lines within 45 degrees of the vertical; uint8 (N, 1, H, H)."""
     spots = draws.normal(1, size, size).mul_(snowfall.deviation).add_(snowfall.mean)
-    spots = clipped_zoom(spots, *zoom_sides(size, snowfall.zoom))
+    spots = clipped_zoom(spots.permute(2, 3, 0, 1), *zoom_sides(size, snowfall.zoom)).permute(2, 3, 0, 1)
     spots = spots.masked_fill(spots < snowfall.threshold, 0)
     return motion_blur(to_levels(spots), snowfall.radius, snowfall.sigma, draws.uniform(-135, -45))
 

@@ -4,18 +4,18 @@ Feature Map".
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from workers.architectures.architecture import Block, FilterGroup
 from workers.architectures.network import Network
 from workers.pruning.criteria.sample import Sample
+from workers.pruning.matrix_ranks import matrix_ranks
 from workers.pruning.observing import mean_over_sample
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
     """Each filter's mean rank of its map after the ReLU that follows: float64 (n_filters,) by convolution."""
-    ranks = mean_over_sample(network, [group.activation for group in groups], sample, _rank)
+    ranks = mean_over_sample(network, [group.activation for group in groups], sample, matrix_ranks)
     return {group.convolution: ranks[group.activation] for group in groups}
 
 
@@ -25,12 +25,5 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> d
     return {block.name: ranks[block.name].mean() for block in blocks}
 
 
-def _rank(output: Tensor) -> Tensor:
-    """NumPy's and PyTorch's rule: singular values above max(h, w) · ε of the largest, in the maps' own
-    precision.
-    """
-    return torch.linalg.matrix_rank(output)
-
-
 def _relative_rank(output: Tensor) -> Tensor:
-    return _rank(output) / max(output.shape[-2:])
+    return matrix_ranks(output) / max(output.shape[-2:])

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from workers.architectures.architecture import Block, FilterGroup
-from workers.architectures.network import Network, evaluating
+from workers.architectures.folding import folded
+from workers.architectures.network import Network
 from workers.pruning.alone import Silencing, block_silencing, filter_silencings, logits_of_each
 from workers.pruning.criteria.sample import Sample
 
@@ -33,7 +34,8 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> d
 def _divergences(network: Network, silencings: Sequence[Silencing], sample: Sample) -> Tensor:
     """The mean divergence of each silencing: float64 (n_silencings,) on the CPU."""
     sums = torch.zeros(len(silencings), dtype=torch.float64, device=sample.images.device)
-    with evaluating(network):
+    network = folded(network)
+    with torch.no_grad():
         for images in sample.batches():
             original = network(images)
             for numbers, masked in logits_of_each(network, silencings, images):

@@ -1,0 +1,71 @@
+"""``prunesweep plan`` of 98,100 trials over that of 9,810: its time, and its memory beyond that of a small plan."""
+
+import contextlib
+import io
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.memory import MIB, own_peak
+from benchmarks.timing import Row, longer, show
+from orchestrator.commands.plan import plan
+
+SWEEP = """
+name: large
+dataset: {{name: digits}}
+seeds: {seeds}
+baseline: {{epochs: 4}}
+axes:
+  architecture: resnet56
+  structure: [filters, layers, both]
+  criterion: [l1, expected_abs, hrank, random]
+  adjustment: [fine_tune, scratch_e]
+  iterations: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+  ratio: [0.1, 0.2, 0.3, 0.4]
+adjustment: {{epochs: 1}}
+"""
+SEEDS = (10, 100)  # of 981 trials each
+
+
+def run() -> list[Row]:
+    """The store is empty: every trial is named, and held against it."""
+    with tempfile.TemporaryDirectory() as folder:
+        few, many = (_sweep_file(Path(folder), seeds) for seeds in SEEDS)
+        rows = [
+            longer(
+                "planning: ten times the trials, time", lambda: _plan(many), lambda: _plan(few), at_most=12, rounds=3
+            )
+        ]
+        least, less, more = (_peak_memory(sweep) for sweep in ("quickstart", few, many))
+    details = f"{more / MIB:.0f} MiB, {less / MIB:.0f} MiB; quickstart {least / MIB:.0f} MiB"
+    memory = (more - least) / (less - least)
+    return [*rows, Row("planning: ten times the trials, memory", memory, details, at_most=12)]
+
+
+def print_peak_memory(sweep: str) -> None:
+    """Plans a sweep; prints this process's peak memory, in bytes."""
+    _plan(sweep)
+    print(own_peak())
+
+
+def _sweep_file(folder: Path, seeds: int) -> str:
+    path = folder / f"{seeds}.yaml"
+    path.write_text(SWEEP.format(seeds=list(range(seeds))))
+    return str(path)
+
+
+def _plan(sweep: str) -> None:
+    with tempfile.TemporaryDirectory() as store, contextlib.redirect_stdout(io.StringIO()) as printed:
+        plan(sweep, store)
+    assert "trials" in printed.getvalue()
+
+
+def _peak_memory(sweep: str) -> int:
+    code = "import sys; from benchmarks.planning import print_peak_memory; print_peak_memory(sys.argv[1])"
+    command = [sys.executable, "-c", code, sweep]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+if __name__ == "__main__":
+    show(run())

@@ -1,0 +1,167 @@
+"""Eighty points of one grid, against a plain Ray Tune grid search that shares nothing between its trials."""
+
+import gc
+import io
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.timing import Row, show
+from orchestrator.cluster.driver import run_plan
+from orchestrator.cluster.session import own_cpus, ray_session
+from orchestrator.plan import make_plan
+from orchestrator.reporter import PlainReporter
+from results_store import Store
+from sweeps.language import Sweep
+from sweeps.reader import parse_sweep
+from sweeps.tree import grow_tree
+from sweeps.trial import Trial
+from workers.attacks.clean import clean
+from workers.attacks.fgsm import fgsm
+from workers.attacks.subject import Evaluation, Subject
+from workers.data.dataset import Dataset
+from workers.data.load import load_dataset
+from workers.pruning.round import prune
+from workers.runtime import configure
+from workers.training.adjustments import adjust
+from workers.training.baseline import make_baseline
+from workers.work import Work
+
+SWEEP = """
+name: sharing
+dataset: {name: digits, size: 16, train_limit: 720, test_limit: 100}
+baseline: {epochs: 2, learning_rate: 0.05, batch_size: 64}
+adjustment: {epochs: 1, learning_rate: 0.02, batch_size: 64, rewind_epoch: 1}
+pruning: {scoring_images: 128}
+axes:
+  architecture: [resnet20]
+  structure: [filters]
+  criterion: [l1, pls]
+  adjustment: [fine_tune, scratch_e, scratch_b, winning_ticket]
+  iterations: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+  ratio: [0.1]
+control: false
+attacks: {fgsm: {epsilons: [8/255]}}
+"""
+POINTS = 80
+
+POINT = ("criterion", "adjustment", "iterations")
+
+Point = tuple[object, ...]  # the values of POINT
+Accuracies = tuple[float, float]  # clean, under FGSM
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side did: its seconds on a cluster that runs already, epochs trained, and accuracies by point."""
+
+    seconds: float
+    epochs: int
+    accuracies: Mapping[Point, Accuracies]
+
+
+def run() -> list[Row]:
+    """Each side runs once, as a whole; their accuracies have to be equal at every point."""
+    sweep = parse_sweep(SWEEP)
+    theirs, ours = grid_search(sweep), prunesweep(sweep)
+    assert len(ours.accuracies) == POINTS
+    assert ours.accuracies == theirs.accuracies, "the two sides disagree"
+    faster, saved = theirs.seconds / ours.seconds, theirs.epochs / ours.epochs
+    details = f"ours {ours.seconds:.1f} s, {ours.epochs} epochs; theirs {theirs.seconds:.1f} s, {theirs.epochs} epochs"
+    return [
+        Row(f"sharing: {POINTS} points, Ray Tune grid search", faster, details, at_least=5),
+        Row("sharing: the same, over the epochs saved", faster / saved, f"of {saved:.2f} ×", at_least=0.8),
+    ]
+
+
+def prunesweep(sweep: Sweep) -> Side:
+    """The sweep through our driver, on an empty store."""
+    with tempfile.TemporaryDirectory() as folder, ray_session(None, sweep.resources):
+        start = time.perf_counter()
+        store = Store(folder)
+        plan = make_plan(sweep, store)
+        reporter = PlainReporter(len(plan.to_run), Console(file=io.StringIO()))
+        assert not run_plan(plan, store, load_dataset(sweep.dataset).arrays(), reporter)
+        trials = store.table("trials").query("iterations > 0")
+        seconds = time.perf_counter() - start
+    points = zip(trials["criterion"], trials["adjustment"], trials["iterations"], strict=True)
+    accuracies = zip(trials["generalization"], trials["robustness_fgsm"], strict=True)
+    return Side(seconds, reporter.made["epochs"], dict(zip(points, accuracies, strict=True)))
+
+
+def grid_search(sweep: Sweep) -> Side:
+    """The same points as Ray Tune's documentation has a grid search: a function, its data through the object store."""
+    trials = {_point(trial): trial for trial in grow_tree(sweep) if not trial.is_baseline}
+    with tempfile.TemporaryDirectory() as folder, ray_session(None, sweep.resources):
+        from ray import tune
+
+        (axes,) = sweep.axes
+        start = time.perf_counter()
+        data = load_dataset(sweep.dataset).arrays()
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(train_point, trials=trials, data=data), {"cpu": 1}),
+            param_space={name: tune.grid_search(list(getattr(axes, name))) for name in POINT},
+            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=own_cpus()),
+            run_config=tune.RunConfig(name="sharing", storage_path=folder, verbose=0),
+        )
+        results = [result.metrics for result in tuner.fit()]
+        seconds = time.perf_counter() - start
+    accuracies = {
+        tuple(result["config"][name] for name in POINT): (result["clean"], result["fgsm"]) for result in results
+    }
+    return Side(seconds, sum(result["epochs"] for result in results), accuracies)
+
+
+def train_point(config: Mapping[str, Any], trials: Mapping[Point, Trial], data: Mapping[str, Any]) -> None:
+    """Ray Tune's function of one point: its own baseline, all its rounds, then the attacks on the last network."""
+    from ray import tune
+
+    trial = trials[tuple(config[name] for name in POINT)]
+    images = Dataset.from_arrays(data)
+    configure(trial.conditions.threads)
+    gc.collect()  # pruning collects garbage and would look through torch and Ray each time: as our workers, not so
+    gc.freeze()
+    # What a later round reads of an earlier one, such as the winning ticket's snapshot, stays in this trial's memory.
+    store = Store(f"memory://{uuid.uuid4().hex}")
+    network, history = make_baseline(_work(trial.baseline, store, images))
+    epochs = len(history)
+    for step in _rounds(trial):
+        work = _work(step, store, images)
+        network, history = adjust(prune(network, work)[0], work)
+        epochs += len(history)
+    subject = Subject(network, images.test, trial.conditions.test_fingerprint)
+    settings = trial.evaluations
+    accuracies = {
+        "clean": _accuracy(clean(subject, settings["clean"])),
+        "fgsm": _accuracy(fgsm(subject, settings["fgsm"])),
+    }
+    tune.report({"epochs": epochs, **accuracies})
+
+
+def _point(trial: Trial) -> Point:
+    return tuple(getattr(trial, name) for name in POINT)
+
+
+def _rounds(trial: Trial) -> Iterator[Trial]:
+    """A trial's ancestors and itself, from the first round on."""
+    if trial.parent is not None:
+        yield from _rounds(trial.parent)
+        yield trial
+
+
+def _work(trial: Trial, store: Store, data: Dataset) -> Work:
+    return Work(trial, store, data, progress=lambda event: None, should_stop=lambda: False)
+
+
+def _accuracy(evaluation: Evaluation) -> float:
+    (outcome,) = evaluation.outcomes
+    return int(outcome.correct.sum()) / len(outcome.correct)
+
+
+if __name__ == "__main__":
+    show(run())

@@ -1,0 +1,53 @@
+"""The driver on a real Ray: no worker is ended before it was of use, whatever its trials do."""
+
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestrator.cluster.driver import run_plan
+from orchestrator.cluster.session import own_cpus, ray_session
+from orchestrator.plan import make_plan
+from orchestrator.reporter import PlainReporter
+from results_store import Store
+from sweeps.reader import parse_sweep
+from sweeps.trial import Trial
+from workers.data.load import load_dataset
+
+SWEEP = """
+name: driver
+dataset: {name: digits, train_limit: 20, test_limit: 20}
+baseline: {epochs: 1}
+axes: {architecture: resnet20, iterations: 0}
+attacks: {}
+"""
+TRIALS = 300
+SECONDS = 0.2  # of a trial, far less than a worker takes to start
+
+
+def short_trial(trial: Trial, store: Store, data: object, **_: Callable[..., object]) -> dict[str, int]:
+    """Notes the process, and takes a moment until two have been noted."""
+    store.objects.put(f"workers/{os.getpid()}", b"")
+    if len(store.objects.names("workers")) < 2:
+        time.sleep(SECONDS)
+    return {"epochs": 0, "scores": 0, "evaluations": 0}
+
+
+@pytest.mark.skipif(own_cpus() < 2, reason="there is one worker on one CPU")
+def test_a_worker_that_starts_is_used_though_trials_are_shorter_than_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # of the workers
+    sweep = parse_sweep(SWEEP, [f"seeds={list(range(TRIALS))}", "resources.workers=2"])
+    store = Store(str(tmp_path))
+    plan = make_plan(sweep, store)
+    reporter = PlainReporter(TRIALS, Console(file=io.StringIO()))
+    with ray_session(None, sweep.resources):
+        failures = run_plan(plan, store, load_dataset(sweep.dataset).arrays(), reporter, code="test_driver:short_trial")
+    assert not failures
+    assert reporter.ended == TRIALS
+    assert len(store.objects.names("workers")) == 2

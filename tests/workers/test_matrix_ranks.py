@@ -1,0 +1,78 @@
+"""Ranks by counting eigenvalues are NumPy's, which come of singular values."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from workers.pruning import matrix_ranks as module
+from workers.pruning.matrix_ranks import matrix_ranks
+
+COUNT = 60
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def of_rank(rank: int, side: int) -> Tensor:
+    return noise(COUNT, side, rank) @ noise(COUNT, side, rank).mT
+
+
+def with_zero_rows(side: int) -> Tensor:
+    maps = noise(COUNT, side, side).relu()
+    maps[:, ::3] = 0
+    return maps
+
+
+def with_singular_values(values: Tensor) -> Tensor:
+    left, right = (torch.linalg.qr(noise(COUNT, len(values), len(values)).double() + turn)[0] for turn in (0, 1))
+    return (left * values.double() @ right).float()
+
+
+@pytest.mark.parametrize("side", [4, 8, 16, 33])
+@pytest.mark.parametrize("scale", [1.0, 1e-15, 1e15])
+def test_ranks_are_those_that_numpy_finds(side: int, scale: float) -> None:
+    tall, wide = noise(COUNT, side + 5, side), noise(COUNT, side, side + 5)
+    ranks = (0, 1, side // 2, side - 1, side)
+    for maps in (noise(COUNT, side, side).relu(), with_zero_rows(side), tall, wide, *(of_rank(r, side) for r in ranks)):
+        assert np.array_equal(matrix_ranks(maps * scale), np.linalg.matrix_rank((maps * scale).numpy()))
+
+
+@pytest.mark.parametrize("side", [8, 32])
+def test_singular_values_across_the_tolerance_are_counted_as_numpy_does(side: int) -> None:
+    maps = with_singular_values(torch.logspace(0, -9, side))
+    tolerance = side * torch.finfo(torch.float32).eps
+    close = with_singular_values(torch.linspace(0.6, 1.8, side).mul(tolerance).index_fill(0, torch.tensor([0]), 1.0))
+    wide = pad(maps, (0, 50 * side))  # as wide as that, the tolerance is larger and the singular values are the same
+    for chosen in (maps, close, wide):
+        assert 1 < matrix_ranks(chosen).double().mean() < side
+        assert np.array_equal(matrix_ranks(chosen), np.linalg.matrix_rank(chosen.numpy()))
+
+
+def test_few_need_their_singular_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    decomposed = []
+    by_singular_values = torch.linalg.matrix_rank
+    monkeypatch.setattr(
+        torch.linalg, "matrix_rank", lambda maps: decomposed.append(len(maps)) or by_singular_values(maps)
+    )
+    for maps in (noise(COUNT, 16, 16), with_zero_rows(16), of_rank(5, 16), torch.zeros(COUNT, 16, 16)):
+        matrix_ranks(maps)
+    assert sum(decomposed) <= COUNT / 10
+
+
+def test_any_number_of_maps_in_any_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = noise(7, 3, 9, 12).relu()
+    expected = np.linalg.matrix_rank(maps.numpy())
+    assert np.array_equal(matrix_ranks(maps.to(memory_format=torch.channels_last)), expected)
+    assert matrix_ranks(maps[:0]).shape == (0, 3)
+    monkeypatch.setattr(module, "CHUNK_LEVELS", 4 * 9 * 12)
+    assert np.array_equal(matrix_ranks(maps), expected)
+
+
+def test_what_is_not_finite_has_no_rank() -> None:
+    maps = noise(3, 8, 8)
+    maps[1, 2, 3] = torch.nan
+    with pytest.raises(torch.linalg.LinAlgError):
+        matrix_ranks(maps)
