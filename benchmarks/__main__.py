@@ -1,9 +1,27 @@
-"""Runs every benchmark and prints the table: ``make bench``."""
+"""Runs every benchmark, each in a process of its own, and prints the table: ``make bench``."""
 
-from benchmarks import elements, fgsm, pgd, start, streaming
-from benchmarks.timing import show
+import subprocess
+import sys
 
-BENCHMARKS = (fgsm, pgd, elements, streaming, start)
+BENCHMARKS = (
+    "sharing",
+    "overhead",
+    "scheduling",
+    "searcher",
+    "planning",
+    "fgsm",
+    "pgd",
+    "corruptions",
+    "criteria",
+    "elements",
+    "training",
+    "packing",
+    "store",
+    "streaming",
+    "start",
+)
 
-for benchmark in BENCHMARKS:
-    show(benchmark.run())
+ended = {name: subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode for name in BENCHMARKS}
+broken = [name for name, status in ended.items() if status]
+if broken:
+    sys.exit(f"benchmarks that broke: {', '.join(broken)}")

@@ -78,7 +78,7 @@ def pixelate(images: Tensor, severity: int, draws: Draws, constants: Constants) 
     boxes = _boxes(size, small).to(images.device)
     rows = _means(images.float() @ boxes.T, boxes)
     shrunk = _means((boxes @ rows).mT, boxes).mT.to(torch.uint8)
-    box = ((2 * torch.arange(size, device=images.device) + 1) * small).div(2 * size, rounding_mode="floor")
+    box = (2 * torch.arange(size, device=images.device) + 1) * small // (2 * size)
     return shrunk.index_select(-2, box).index_select(-1, box)
 
 
