@@ -91,7 +91,7 @@ def _rows(gpus: int, weights: Path) -> list[Row]:
     others = [one for one in outcomes if not one.is_reachable]
     return [
         _mean(f"{gpus} GPUs, mean over bound", [one.over_plain for one in outcomes], goal=1.05),
-        _worst(f"{gpus} GPUs, worst over bound", [one.over_plain for one in reachable], goal=1.15),
+        _worst(f"{gpus} GPUs, worst where the bound is reachable", [one.over_plain for one in reachable], goal=1.15),
         _worst(f"{gpus} GPUs, worst of the others", [one.over_sharp for one in others]),
         _mean(f"{gpus} GPUs, work / GPUs near chain", [one.over_plain for one in reachable if one.is_hard]),
         _mean(f"{gpus} GPUs, first come", [one.first_come / one.bounds.plain for one in outcomes]),

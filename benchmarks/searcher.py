@@ -47,7 +47,7 @@ def _rows(name: str, overrides: list[str], trees: tuple[int, int]) -> list[Row]:
         f"searcher: {name}, ten times the trials", lambda: run_through(many), lambda: run_through(few), at_most=12
     )
     details = f"{len(few)} and {len(many)} trials; {milliseconds:.3f} ms a trial"
-    return [row, Row(f"searcher: {name}, ms a trial", milliseconds, details, at_most=1)]
+    return [row, Row(f"searcher: {name}, ms a trial", milliseconds, details, at_most=1, unit="ms")]
 
 
 def run_through(tree: TrialTree) -> None:

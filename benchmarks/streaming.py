@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image
 
+from benchmarks.memory import MIB, own_peak
 from benchmarks.timing import Row, show
 from sweeps.datasets import Imagenet
 from sweeps.language import Training
@@ -23,8 +24,6 @@ IMAGES = 300
 PICTURES = 50  # which the shards repeat, each time with other bytes after their end: else Parquet would store them once
 ROWS = 100  # of a row group, as Hugging Face writes them
 BATCH = 50
-STATUS = Path("/proc/self/status")  # of Linux
-MIB = 2**20
 
 
 def run() -> list[Row]:
@@ -53,9 +52,7 @@ def read(settings: str) -> None:
         split.training_batch(chosen, Training(flip=True), stream("batch"))
     for start in range(0, len(split), BATCH):
         split.read(slice(start, start + BATCH))
-    # Not getrusage's ru_maxrss: a process inherits that of the one that started it.
-    (peak,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-    print(int(peak.split()[1]) * 1024)
+    print(own_peak())
 
 
 def _picture(number: int) -> bytes:

@@ -12,7 +12,7 @@ ROUNDS = 5
 class Row:
     """One line of the table of benchmarks: a ratio, what it was taken of, and its goal if it has one.
 
-    ``factor``: the ratio; None where it was not measured, and then ``details`` says why.
+    ``factor``: the ratio, or a figure in ``unit``; None where it was not measured, and then ``details`` says why.
     """
 
     name: str
@@ -20,16 +20,17 @@ class Row:
     details: str
     at_least: float | None = None
     at_most: float | None = None
+    unit: str = "×"
 
     def line(self) -> str:
         """The row in fixed columns."""
-        factor = "           " if self.factor is None else f"{self.factor:9.3f} ×"
-        return f"{self.name:<44} {factor}   {self._goal():<16} {self._verdict():<16} {self.details}"
+        factor = "            " if self.factor is None else f"{self.factor:9.3f} {self.unit:<2}"
+        return f"{self.name:<46} {factor}   {self._goal():<16} {self._verdict():<16} {self.details}"
 
     def _goal(self) -> str:
         if self.at_least is not None:
-            return f"goal ≥ {self.at_least:g} ×"
-        return f"goal ≤ {self.at_most:g} ×" if self.at_most is not None else ""
+            return f"goal ≥ {self.at_least:g} {self.unit}"
+        return f"goal ≤ {self.at_most:g} {self.unit}" if self.at_most is not None else ""
 
     def _verdict(self) -> str:
         if self.factor is None:

@@ -22,10 +22,12 @@ SWEEP = """
 name: driver
 dataset: {name: digits, train_limit: 20, test_limit: 20}
 baseline: {epochs: 1}
-axes: {architecture: resnet20, iterations: 0}
+adjustment: {epochs: 1}
+axes: {architecture: resnet20, structure: filters, criterion: l1, adjustment: fine_tune}
+control: false
 attacks: {}
 """
-TRIALS = 300
+TRIALS = 1 + 300  # a baseline and its children: the second worker starts when there is more than one trial to run
 SECONDS = 0.2  # of a trial, far less than a worker takes to start
 
 
@@ -42,7 +44,8 @@ def test_a_worker_that_starts_is_used_though_trials_are_shorter_than_its_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # of the workers
-    sweep = parse_sweep(SWEEP, [f"seeds={list(range(TRIALS))}", "resources.workers=2"])
+    ratios = [number / 1000 for number in range(1, TRIALS)]
+    sweep = parse_sweep(SWEEP, [f"axes.ratio={ratios}", "resources.workers=2"])
     store = Store(str(tmp_path))
     plan = make_plan(sweep, store)
     reporter = PlainReporter(TRIALS, Console(file=io.StringIO()))

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from benchmarks.streaming import STATUS, peak_memory
+from benchmarks.memory import STATUS
+from benchmarks.streaming import peak_memory
 from results_store import Store
 from sweeps.catalogue import EVALUATIONS, resolve
 from sweeps.datasets import Imagenet
