@@ -111,7 +111,7 @@ def _run(
         estimate, workers = estimate_plan(plan, store), cluster_size(settled.sweep.resources)
         start = time.monotonic()
         with reporter.showing():
-            failures = run_plan(settled, store, arrays, reporter)
+            failures = run_plan(settled, store, arrays, reporter, cost=estimate.cost)
         return _Ran(failures, estimate, workers, time.monotonic() - start)
 
 

@@ -10,8 +10,16 @@ from collections.abc import Callable, Collection
 from sweeps.tree import TrialTree
 from sweeps.trial import Trial, snapshot_key
 
-# What a trial's evaluations and start weigh against one epoch of training, when nothing better is known.
+# What a trial's evaluations and start weigh against one epoch of training.
 OVERHEAD_EPOCHS = 1.0
+
+Cost = Callable[[Trial], float]
+"""How long a trial takes, in any unit."""
+
+
+def epochs_of(trial: Trial) -> float:
+    """The cost of a trial where nothing better is known."""
+    return trial.round.epochs + OVERHEAD_EPOCHS
 
 
 class Schedule:
@@ -28,14 +36,14 @@ class Schedule:
         done: Collection[str] = (),
         networks: Collection[str] = (),
         shared: Collection[str] = (),
-        cost: Callable[[Trial], float] = lambda trial: trial.round.epochs + OVERHEAD_EPOCHS,
+        cost: Cost = epochs_of,
     ) -> None:
         """
         Args:
             done: keys of the trials that need nothing.
             networks: keys of the trials whose network is stored.
             shared: keys of the scores and snapshots that are stored.
-            cost: how long a trial takes, in any unit.
+            cost: of every trial; estimates will do.
         """
         self._tree = tree
         self._networks = {*networks, *done}
@@ -140,7 +148,7 @@ class Schedule:
             below += children
         return found
 
-    def _longest_chains(self, cost: Callable[[Trial], float]) -> dict[str, float]:
+    def _longest_chains(self, cost: Cost) -> dict[str, float]:
         """For each trial, what it and the dearest chain of open trials below it cost."""
         longest: dict[str, float] = {}
         for key in reversed(list(self._tree.trials)):

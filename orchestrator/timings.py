@@ -4,14 +4,17 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 from typing import Any, NamedTuple
 
 from orchestrator.cluster.session import own_cpus
 from orchestrator.plan import Plan
+from orchestrator.schedule import epochs_of
 from results_store import Store
 from sweeps.catalogue import ATTACKS
 from sweeps.language import Resources
+from sweeps.trial import Trial
 
 SAMPLE = 1000  # trials of an architecture whose timings are read
 FEWEST_CHECKED = 4  # trials from which an error is told
@@ -98,16 +101,25 @@ def _medians(values: Mapping[Group, Sequence[float]]) -> dict[Group, float]:
 class Estimate:
     """What a plan's trials will take, and how far such estimates are off.
 
-    ``seconds``: one trial after another; ``longest``: of the dearest chain of trials, each of which waits for its
-    parent; ``unknown``: how many trials are in neither, by what the store has no timings of. ``error``: the
+    ``each``: seconds of every trial by key; ``longest``: of the dearest chain of trials, each of which waits for its
+    parent; ``unknown``: how many trials count as nothing, by what the store has no timings of. ``error``: the
     ``typical_error`` of ``stored`` trials, from which it is estimated.
     """
 
-    seconds: float
+    each: Mapping[str, float]
     longest: float
     unknown: Mapping[str, int]
     stored: int
     error: float | None
+
+    @cached_property
+    def seconds(self) -> float:
+        """One trial after another."""
+        return sum(self.each.values())
+
+    def cost(self, trial: Trial) -> float:
+        """What a trial is to the schedule: its seconds, or its epochs where not all are known, and so none compare."""
+        return epochs_of(trial) if self.unknown else self.each.get(trial.key, 0.0)
 
     def wall(self, workers: int) -> float:
         """Seconds with so many trials at once."""
@@ -119,20 +131,19 @@ def estimate_plan(plan: Plan, store: Store) -> Estimate:
     timed = read_timed(store, next(iter(plan.tree)).conditions.test_fingerprint) if plan.results else []
     timings = Timings.of(timed)
     attacks = _names(plan.sweep.attacks.chosen())
+    each: dict[str, float] = {}
     ends: dict[str, float] = {}
-    total = 0.0
     unknown: Counter[str] = Counter()
     for trial in plan.to_run:  # parents before children
         epochs = 0 if trial.key in plan.networks else trial.round.epochs
         work = Work(trial.architecture, trial.recipe, trial.adjustment, trial.criterion, attacks, epochs)
         try:
-            seconds = timings.seconds(work)
+            each[trial.key] = timings.seconds(work)
         except NoTimings as error:
             unknown[str(error)] += 1
-            seconds = 0.0
-        total += seconds
-        ends[trial.key] = seconds + (ends.get(trial.parent.key, 0.0) if trial.parent else 0.0)
-    return Estimate(total, max(ends.values(), default=0.0), unknown, len(timed), typical_error(timed))
+            each[trial.key] = 0.0
+        ends[trial.key] = each[trial.key] + (ends.get(trial.parent.key, 0.0) if trial.parent else 0.0)
+    return Estimate(each, max(ends.values(), default=0.0), unknown, len(timed), typical_error(timed))
 
 
 def at_once(resources: Resources) -> int | None:

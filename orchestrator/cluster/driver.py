@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.cluster.session import ClusterError, cluster_size
 from orchestrator.plan import Plan
 from orchestrator.reporter import Reporter
-from orchestrator.schedule import Schedule
+from orchestrator.schedule import Cost, Schedule, epochs_of
 from results_store import Store, StoreError
 from results_store.documents import failure_of
 
@@ -21,12 +21,19 @@ REFRESH_SECONDS = 10.0
 
 
 def run_plan(
-    plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, *, code: str = RUN_TRIAL
+    plan: Plan,
+    store: Store,
+    data: dict[str, Any],
+    reporter: Reporter,
+    *,
+    cost: Cost = epochs_of,
+    code: str = RUN_TRIAL,
 ) -> dict[str, str]:
     """Runs what a plan needs inside a ``ray_session``. Returns the errors of the trials that failed, by key.
 
     Args:
         data: ``Dataset.arrays()``; it goes to each node once, through Ray's object store.
+        cost: how long a trial takes, by which the longest chains go first.
         code: the function that lives a trial, as the catalogue names code; called as ``workers.run_trial`` is.
 
     Raises:
@@ -37,7 +44,7 @@ def run_plan(
         if not plan.to_run:
             return {}
         try:
-            return _tune(plan, store, data, reporter, code)
+            return _tune(plan, store, data, reporter, cost, code)
         except RuntimeError as error:  # what Tune does not expect, such as Ray ending a worker for want of memory
             reason = str(error).splitlines()[0]
             reporter.say(f"Ray Tune gave up ({reason}); going on from the store")
@@ -45,7 +52,7 @@ def run_plan(
     raise ClusterError(f"Ray Tune gave up {1 + RETRIES} times, last with: {reason}; run the sweep again to go on")
 
 
-def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, code: str) -> dict[str, str]:
+def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, cost: Cost, code: str) -> dict[str, str]:
     from ray import tune
 
     from orchestrator.cluster.actor import TrialActor
@@ -54,7 +61,7 @@ def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, co
 
     resources = plan.sweep.resources
     trials = {trial.key: trial for trial in plan.to_run}
-    schedule = Schedule(plan.tree, done=plan.done, networks=plan.networks, shared=plan.shared)
+    schedule = Schedule(plan.tree, done=plan.done, networks=plan.networks, shared=plan.shared, cost=cost)
     searcher = TreeSearcher(
         schedule,
         reporter,

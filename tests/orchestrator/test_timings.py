@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.cluster.session import own_cpus
 from orchestrator.plan import Plan, make_plan
+from orchestrator.schedule import epochs_of
 from orchestrator.tables import duration, time_lines
 from orchestrator.timings import Estimate, NoTimings, Timed, Timings, Work, estimate_plan, read_timed, typical_error
 from results_store import Store
@@ -147,6 +148,15 @@ def test_a_plan_is_estimated_trial_by_trial(store: Store) -> None:
     assert estimate.wall(100) == estimate.longest, "children wait for their parents"
 
 
+def test_the_schedule_goes_by_seconds_where_all_are_known_and_else_by_epochs(store: Store) -> None:
+    known = plan(store)
+    estimate = estimate_plan(known, store)
+    assert sum(map(estimate.cost, known.tree)) == pytest.approx(estimate.seconds), "what is done costs nothing"
+    some_unknown = plan(store, "axes.architecture=[resnet20, resnet32]")
+    estimate = estimate_plan(some_unknown, store)
+    assert [estimate.cost(trial) for trial in some_unknown.to_run] == [epochs_of(t) for t in some_unknown.to_run]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -180,7 +190,7 @@ def test_how_far_estimates_were_off_is_told(store: Store) -> None:
     *_, halves, past = time_lines(made, estimate, runs)
     assert halves.endswith("one half of the 40 stored trials from the other, a trial is typically off by 18%")
     assert past == "time: past runs took -12% to +30% against the estimate (2 runs)"
-    assert len(time_lines(made, Estimate(1.0, 1.0, {}, 3, None), [])) == 1
+    assert len(time_lines(made, Estimate({"a": 1.0}, 1.0, {}, 3, None), [])) == 1
 
 
 @pytest.mark.parametrize(
