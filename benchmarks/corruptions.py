@@ -15,7 +15,7 @@ import imagecorruptions
 import torch
 from torch import Tensor
 
-from benchmarks.timing import Row, faster, seconds, show
+from benchmarks.timing import Row, faster, seconds, show, times_faster
 from workers.attacks.corruptions.corrupt import KINDS, SEVERITIES, corrupt
 from workers.attacks.corruptions.library import corrupted_images
 
@@ -34,10 +34,10 @@ def run() -> Iterator[Row]:
     times = {kind: _seconds(images, kind) for kind in KINDS}
     ours, theirs = (sum(of_side) for of_side in zip(*times.values(), strict=True))
     least = min(KINDS, key=lambda kind: times[kind][1] / times[kind][0])
-    yield _row(f"15 kinds, {PEER}", ours, theirs, at_least=8.0)
-    yield _row(f"least: {least}", *times[least], at_least=1.0)
+    yield times_faster(f"corruptions: 15 kinds, {PEER}", ours, theirs, at_least=8.0)
+    yield times_faster(f"corruptions: least: {least}", *times[least], at_least=1.0)
     for kind, of_kind in times.items():
-        yield _row(kind, *of_kind)
+        yield times_faster(f"corruptions: {kind}", *of_kind)
     yield _second_trial(images[:SHARED_IMAGES])
     torch.set_num_threads(threads)
 
@@ -56,11 +56,6 @@ def _seconds(images: Tensor, kind: str) -> list[float]:
                 imagecorruptions.corrupt(image, corruption_name=kind, severity=severity)
 
     return seconds(ours, theirs, rounds=1)
-
-
-def _row(name: str, ours: float, theirs: float, *, at_least: float | None = None) -> Row:
-    details = f"ours {ours:.3f} s, theirs {theirs:.3f} s"
-    return Row(f"corruptions: {name}", theirs / ours, details, at_least=at_least)
 
 
 def _second_trial(images: Tensor) -> Row:

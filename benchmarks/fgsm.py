@@ -5,7 +5,7 @@ import torch
 import torchattacks
 
 from benchmarks.subjects import as_attacked, random_subject
-from benchmarks.timing import Row, faster, show
+from benchmarks.timing import Row, seconds, show, times_faster
 from sweeps.attacks import Fgsm
 from workers.architectures.network import Network
 from workers.attacks.fgsm import fgsm
@@ -46,9 +46,10 @@ def run() -> list[Row]:
         return correct
 
     assert attack(network) == by_foolbox() == by_torchattacks(), "the sides disagree"
+    mine, *others = seconds(ours, by_foolbox, by_torchattacks, rounds=3)
     return [
-        faster("fgsm: 8 epsilons, ResNet56, foolbox", ours, by_foolbox, at_least=3, rounds=3),
-        faster("fgsm: 8 epsilons, ResNet56, torchattacks", ours, by_torchattacks, at_least=3, rounds=3),
+        times_faster(f"fgsm: 8 epsilons, ResNet56, {peer}", mine, other, at_least=3)
+        for peer, other in zip(("foolbox", "torchattacks"), others, strict=True)
     ]
 
 

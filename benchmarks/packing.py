@@ -9,9 +9,10 @@ import torch
 from rich.console import Console
 
 from benchmarks.timing import Row, show
+from orchestrator.cluster.capacity import own_cpus
 from orchestrator.cluster.driver import run_plan
 from orchestrator.cluster.packing import PACKINGS, find_packing
-from orchestrator.cluster.session import own_cpus, ray_session
+from orchestrator.cluster.session import ray_session
 from orchestrator.plan import make_plan
 from orchestrator.reporter import PlainReporter
 from results_store import Store

@@ -11,9 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator import DEFAULT_STORE
+from orchestrator.cluster.capacity import cluster_capacity
 from orchestrator.cluster.driver import run_plan
 from orchestrator.cluster.packing import find_packing
-from orchestrator.cluster.session import cluster_size, ray_session
+from orchestrator.cluster.session import ray_session
 from orchestrator.plan import Plan, make_plan
 from orchestrator.reporter import Reporter, make_reporter
 from orchestrator.timings import Estimate, estimate_plan
@@ -108,7 +109,7 @@ def _run(
     with ray_session(address, plan.sweep.resources):
         settled, found = _settle_gpu(plan, arrays, reporter)
         begin(found)
-        estimate, workers = estimate_plan(plan, store), cluster_size(settled.sweep.resources)
+        estimate, workers = estimate_plan(plan, store), cluster_capacity(settled.sweep.resources)
         start = time.monotonic()
         with reporter.showing():
             failures = run_plan(settled, store, arrays, reporter, cost=estimate.cost)

@@ -8,7 +8,7 @@ from functools import cached_property
 from statistics import median
 from typing import Any, NamedTuple
 
-from orchestrator.cluster.session import own_cpus
+from orchestrator.cluster.capacity import node_capacity, own_cpus
 from orchestrator.plan import Plan
 from orchestrator.schedule import epochs_of
 from results_store import Store
@@ -150,7 +150,7 @@ def at_once(resources: Resources) -> int | None:
     """How many trials run at once: ``workers``, or as many as this machine takes. None where that depends on GPUs."""
     if resources.workers is not None:
         return resources.workers
-    return max(1, own_cpus() // resources.cpu) if resources.gpu == 0 else None
+    return max(1, node_capacity(own_cpus(), 0, resources.cpu, 0)) if resources.gpu == 0 else None
 
 
 def read_timed(store: Store, test_fingerprint: str) -> list[Timed]:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from orchestrator.cluster.session import ClusterError, cluster_size
+from orchestrator.cluster.capacity import cluster_capacity
+from orchestrator.cluster.session import ClusterError
 from orchestrator.plan import Plan
 from orchestrator.reporter import Reporter
 from orchestrator.schedule import Cost, Schedule, epochs_of
@@ -65,7 +66,7 @@ def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, co
     searcher = TreeSearcher(
         schedule,
         reporter,
-        capacity=lambda: cluster_size(resources),
+        capacity=lambda: cluster_capacity(resources),
         note_failure=lambda trial, error: store.save_failure(failure_of(trial, trial.key, error)),
         after_trial=_now_and_then(store.refresh_tables),
     )

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import ray
 from ray.tune.search import Searcher
 
 from orchestrator.reporter import Reporter
@@ -122,19 +121,3 @@ def _remembered(capacity: Callable[[], int]) -> Callable[[], int]:
         return known
 
     return remembered
-
-
-def cluster_capacity(cpu: int, gpu: float, workers: int | None) -> int:
-    """How many trials of this size the cluster's nodes can run at once."""
-    alive = (node["Resources"] for node in ray.nodes() if node["Alive"])
-    total = sum(node_capacity(has.get("CPU", 0.0), has.get("GPU", 0.0), cpu, gpu) for has in alive)
-    return min(total, workers) if workers else total
-
-
-def node_capacity(cpus: float, gpus: float, cpu: int, gpu: float) -> int:
-    """How many trials fit on one node; those that share a GPU fit on each GPU whole."""
-    by_cpu = int(cpus // cpu)
-    if gpu == 0:
-        return by_cpu
-    by_gpu = int(gpus // gpu) if gpu >= 1 else int(gpus) * int(1 / gpu + 1e-9)
-    return min(by_cpu, by_gpu)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from orchestrator.cluster.capacity import cluster_capacity, own_cpus
 from sweeps.errors import UserError
 from sweeps.language import Resources
 
@@ -56,11 +57,6 @@ def _set_environment(address: str | None) -> None:
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "3600")
 
 
-def own_cpus() -> int:
-    """How many CPUs of this machine are ours."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _check_answers(address: str) -> None:
     """In a process of its own, because a connection to what is no Ray cannot be given up from inside."""
     try:
@@ -77,17 +73,10 @@ def _check_answers(address: str) -> None:
         ) from None
 
 
-def cluster_size(resources: Resources) -> int:
-    """How many trials with these resources the cluster that we are connected to can run at once."""
-    from orchestrator.cluster.searcher import cluster_capacity
-
-    return cluster_capacity(resources.cpu, resources.gpus, resources.workers)
-
-
 def _check_size(resources: Resources) -> None:
     import ray
 
-    if cluster_size(resources) > 0:
+    if cluster_capacity(resources) > 0:
         return
     has = ray.cluster_resources()
     raise ClusterError(

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from orchestrator.cluster.searcher import node_capacity
+from orchestrator.cluster.capacity import node_capacity
 from orchestrator.schedule import Schedule
 from sweeps.reader import parse_sweep
 from sweeps.tree import TrialTree, grow_tree

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster.session import own_cpus
+from orchestrator.cluster.capacity import own_cpus
 from orchestrator.plan import Plan, make_plan
 from orchestrator.schedule import epochs_of
 from orchestrator.tables import duration, time_lines

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from results_store.documents import Count, EvaluationResult, FailureResult, NetworkResult
+from results_store.documents import Count, EvaluationResult, FailureResult, NetworkResult, TransferResult
 from sweeps.trial import TrialSettings
 
 TOTAL = [100, 50, 50]
@@ -104,3 +104,21 @@ def failure(key: str = "pruned", error: str = "out of memory", **given: Any) -> 
     }
     made.update(given)  # type: ignore[typeddict-item]
     return made
+
+
+def transfer(source: str, target: str, correct: int = 40) -> TransferResult:
+    return {
+        "kind": "transfer",
+        "key": f"{source}-to-{target}",
+        "source_key": source,
+        "target_key": target,
+        "attack": "fgsm",
+        "version": 1,
+        "headline": "at 8/255",
+        "severity": 8 / 255,
+        "test_fingerprint": "images",
+        "total": TOTAL,
+        "correct": [correct, correct // 2, correct - correct // 2],
+        "seconds": 1.0,
+        "finished_at": 3.0,
+    }

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from samples import TOTAL, baseline, control, evaluation, failure, network
+from samples import baseline, control, evaluation, failure, network, transfer
 
 from results_store import Store, tables
-from results_store.documents import Document, TransferResult, VerdictResult, trial_of
+from results_store.documents import Document, VerdictResult, trial_of
 from results_store.index import Index
 from results_store.schema import TABLES
 
@@ -24,24 +24,6 @@ def network_of(key: str) -> Document:
     if key == "defended":
         return {**baseline("defended"), "plain_key": "base"}
     return {"base": baseline, "control": control}.get(key, network)(key)
-
-
-def transfer(source: str, target: str) -> TransferResult:
-    return {
-        "kind": "transfer",
-        "key": f"{source}-to-{target}",
-        "source_key": source,
-        "target_key": target,
-        "attack": "fgsm",
-        "version": 1,
-        "headline": "at 8/255",
-        "severity": 8 / 255,
-        "test_fingerprint": "images",
-        "total": TOTAL,
-        "correct": [40, 20, 20],
-        "seconds": 1.0,
-        "finished_at": 3.0,
-    }
 
 
 def verdict(trial: str, said: str) -> VerdictResult:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from samples import baseline, control, evaluation, failure, network, settings
+from samples import baseline, control, evaluation, failure, network, settings, transfer
 
 from results_store import Store, StoreError
 from results_store.documents import Document, NetworkResult, fault_of
@@ -469,24 +469,6 @@ def test_a_store_that_cannot_be_written_is_read(tmp_path: Path) -> None:
 
 
 # Transfers, single elements and verdicts
-
-
-def transfer(source: str, target: str, correct: int) -> Document:
-    return {
-        "kind": "transfer",
-        "key": f"{source}-{target}",
-        "source_key": source,
-        "target_key": target,
-        "attack": "fgsm",
-        "version": 1,
-        "headline": "at 8/255",
-        "severity": 8 / 255,
-        "test_fingerprint": "images",
-        "total": [100, 50, 50],
-        "correct": [correct, correct // 2, correct - correct // 2],
-        "seconds": 1.0,
-        "finished_at": 3.0,
-    }
 
 
 def test_a_transfer_is_a_row_a_pair(store: Store) -> None:
