@@ -31,4 +31,10 @@ def rebuild_stored(store: Store, key: str, device: torch.device) -> Network:
 
 def load_stored(store: Store, key: str, device: torch.device) -> StoredNetwork:
     """The same, ready to be attacked. Raises as ``rebuild_stored`` does."""
-    return StoredNetwork(key, rebuild_stored(store, key, device).eval().requires_grad_(False))
+    return StoredNetwork(key, to_be_attacked(rebuild_stored(store, key, device), device))
+
+
+def to_be_attacked(network: Network, device: torch.device) -> Network:
+    """A network that was just made, in the state in which ``load_stored`` gives one: the same numbers, bit for bit."""
+    network.zero_grad(set_to_none=True)
+    return place(network, device).eval().requires_grad_(False)

@@ -21,7 +21,7 @@ from workers.data.dataset import Dataset
 from workers.pruning.errors import NothingToRemove
 from workers.pruning.round import Removal, prune
 from workers.runtime import configure, device_name, release_memory
-from workers.stored import load_stored, rebuild_stored
+from workers.stored import load_stored, rebuild_stored, to_be_attacked
 from workers.tensors import state_arrays
 from workers.training.adjustments import adjust
 from workers.training.baseline import ensure_snapshot, make_baseline
@@ -72,19 +72,18 @@ def run_trial(
 
 def _live(work: Work) -> None:
     """Makes the network and attacks it, as far as the store lacks that."""
-    trial, store = work.trial, work.store
-    if not store.has_result(trial.key):
-        _make_network(work)
+    trial, store, device = work.trial, work.store, work.data.device
+    made = None if store.has_result(trial.key) else _make_network(work)
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
     if missing:
-        network = load_stored(store, trial.key, work.data.device).network
+        network = load_stored(store, trial.key, device).network if made is None else to_be_attacked(made, device)
         subject = Subject(network, work.data.test, trial.conditions.test_fingerprint, work.check_stop)
         for name in missing:
             _evaluate(subject, work, name)
 
 
-def _make_network(work: Work) -> None:
-    """Makes and stores the network."""
+def _make_network(work: Work) -> Network:
+    """Makes and stores the network. Returns it as it was when it was stored."""
     start = time.monotonic()
     before = Removal()
     if work.trial.parent is None:
@@ -94,6 +93,7 @@ def _make_network(work: Work) -> None:
         parent, before = _parent(work)
         network, removal, history = _next_round(parent, work)
     _store_network(network, history, before + removal, time.monotonic() - start, work)
+    return network
 
 
 def _next_round(parent: Network, work: Work) -> tuple[Network, Removal, list[Epoch]]:

@@ -9,15 +9,19 @@ import pytest
 import torch
 
 from results_store import NotStored, Store
+from sweeps.attacks import Clean
 from sweeps.catalogue import ADJUSTMENTS, CRITERIA
 from sweeps.reader import parse_sweep
 from sweeps.tree import grow_tree
 from sweeps.trial import Trial
 from workers import load_dataset, load_network, run_trial
 from workers.architectures.network import Network, NetworkSpec, rebuild_network
+from workers.attacks.clean import clean
+from workers.attacks.subject import Subject
 from workers.data.dataset import Dataset
 from workers.pruning.masking import silenced_blocks, silenced_filters
 from workers.pruning.round import prune
+from workers.stored import load_stored
 from workers.tensors import to_tensors
 from workers.work import TrialError, Work
 
@@ -115,6 +119,9 @@ def test_two_iterations_of(
         mine, parents = store.result(trial.key), store.result(trial.parent.key)
         assert mine["parameters"] < parents["parameters"] and mine["flops"] < parents["flops"]
         assert stored(store, trial).spec == after.spec
+        # What the trial attacked was not read again, and was bit for bit what it stored.
+        again = clean(Subject(load_stored(store, trial.key, data.device).network, data.test, "images"), Clean())
+        assert store.result(trial.evaluation_key("clean"))["measures"] == again.measures
 
 
 def test_a_stored_network_is_taken_home_in_three_lines(data: Dataset, store: Store) -> None:

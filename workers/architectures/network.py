@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from workers.architectures.architecture import Architecture
-from workers.architectures.rebuilding import shape_body
+from workers.architectures.rebuilding import check_that_layers_fit, shape_body
 from workers.architectures.spec import NetworkError, NetworkSpec, find_architecture
 from workers.architectures.weights_file import WeightsError, copy_tensors, read_safetensors
 
@@ -115,6 +115,7 @@ def rebuild_network(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> Network
         copy_tensors(tensors, network.state_dict())
     except WeightsError as error:
         raise NetworkError(str(error)) from error
+    check_that_layers_fit(body)
     return network
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from workers.architectures.spec import NetworkError, NetworkSpec
+from workers.architectures.spec import LEAST_IMAGE_SIZE, NetworkError, NetworkSpec
 
 PREFIX = "body."
 """Where a network's state dict keeps the tensors of its body."""
@@ -14,7 +14,8 @@ PREFIX = "body."
 def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> None:
     """Reshapes every layer of a body on the meta device to ``tensors``, a network's state dict.
 
-    Raises NetworkError when a tensor is missing, contradicts the spec, or the layers do not fit one another.
+    Whether the layers fit one another is another question. Raises NetworkError when a tensor is missing or contradicts
+    the spec.
     """
     layers = {
         name: layer for name, layer in body.named_modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
@@ -41,7 +42,18 @@ def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]
             filters = len(spec.kept_filters.get(name, range(layer.out_channels)))
             _demand(shape[0] == filters, f"{key} has {shape[0]} filters where the description keeps {filters}")
             _shape_convolution(layer, shape)
-    _check_that_layers_fit(body, spec)
+
+
+def check_that_layers_fit(body: nn.Module) -> None:
+    """Runs the body on the smallest image there may be. Raises NetworkError when its layers do not fit one another."""
+    modes = body.training
+    try:
+        with torch.no_grad():
+            body.eval()(torch.zeros(1, 3, LEAST_IMAGE_SIZE, LEAST_IMAGE_SIZE))
+    except RuntimeError as error:
+        raise NetworkError(f"its layers do not fit one another: {str(error).splitlines()[0]}") from error
+    finally:
+        body.train(modes)
 
 
 def _shape_norm(norm: nn.BatchNorm2d, shape: torch.Size) -> None:
@@ -69,18 +81,6 @@ def _shape_convolution(convolution: nn.Conv2d, shape: torch.Size) -> None:
 
 def _parameter(shape: torch.Size) -> nn.Parameter:
     return nn.Parameter(torch.empty(shape, device="meta"))
-
-
-def _check_that_layers_fit(body: nn.Module, spec: NetworkSpec) -> None:
-    """Runs the body on the meta device, which computes shapes and nothing else."""
-    modes = body.training
-    try:
-        with torch.no_grad():
-            body.eval()(torch.empty(1, 3, spec.image_size, spec.image_size, device="meta"))
-    except RuntimeError as error:
-        raise NetworkError(f"its layers do not fit one another: {str(error).splitlines()[0]}") from error
-    finally:
-        body.train(modes)
 
 
 def _demand(holds: bool, otherwise: str) -> None:

@@ -112,7 +112,9 @@ def jpeg_compression(images: Tensor, severity: int, draws: Draws, constants: Con
 
 
 def _through_jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    height, width, _ = pixels.shape
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    Image.frombytes("RGB", (width, height), pixels.tobytes()).save(file, "JPEG", quality=quality)
     file.seek(0)
-    return np.asarray(JpegImageFile(file))  # Image.open would first have to guess the format
+    decoded = JpegImageFile(file)  # Image.open would first have to guess the format
+    return np.frombuffer(decoded.tobytes(), np.uint8).reshape(pixels.shape)
