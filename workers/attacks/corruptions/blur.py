@@ -21,7 +21,7 @@ DISK_REACH = 8
 def defocus_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Blur by a disk, the image of a point out of focus."""
     radius, softness = constants.blur.defocus[severity - 1]
-    return to_levels(correlate(to_unit(images), _disk(radius, softness), mirror))
+    return to_levels(correlate(images, _disk(radius, softness), mirror))
 
 
 def _disk(radius: float, softness: float) -> Tensor:

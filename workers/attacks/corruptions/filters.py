@@ -11,16 +11,22 @@ from torch import Tensor
 from workers.attacks.corruptions.borders import Fold
 
 
-def correlate(images: Tensor, kernel: Tensor, fold: Fold) -> Tensor:
-    """Images (..., H, W) under an odd-sided kernel (K, K); weights of zero cost nothing."""
-    height, width = images.shape[-2:]
+def correlate(levels: Tensor, kernel: Tensor, fold: Fold) -> Tensor:
+    """Levels 0..255 (..., H, W) under an odd-sided kernel (K, K), float64: in [0, 1] if its weights sum to one.
+
+    Weights of zero cost nothing, and pixels that share a weight are added up first. They are whole numbers, of which
+    float32 holds the sum exactly, whatever the order, as long as they are fewer than 2**16.
+    """
+    height, width = levels.shape[-2:]
     radius = len(kernel) // 2
-    padded = _pad(_pad(images, radius, -2, fold), radius, -1, fold)
-    total = torch.zeros_like(images)
-    for row, column in kernel.nonzero().tolist():
-        window = padded[..., row : row + height, column : column + width]
-        total += window * kernel[row, column].item()
-    return total
+    padded = _pad(_pad(levels.float(), radius, -2, fold), radius, -1, fold)
+    total = torch.zeros(levels.shape, dtype=torch.float64, device=levels.device)
+    for weight in kernel[kernel != 0].unique().tolist():
+        shared = torch.zeros(levels.shape, device=levels.device)
+        for row, column in (kernel == weight).nonzero().tolist():
+            shared += padded[..., row : row + height, column : column + width]
+        total += shared.double().mul_(weight)
+    return total.div_(255)
 
 
 def gaussian_blur(images: Tensor, sigma: float, fold: Fold, truncate: float = 4.0) -> Tensor:
