@@ -12,6 +12,7 @@ from results_store import Store
 from sweeps.attacks import Fgsm
 from sweeps.language import Training
 from sweeps.trial import Trial
+from workers.architectures.folding import folded
 from workers.architectures.network import Network, new_network
 from workers.attacks.fgsm import fgsm
 from workers.attacks.subject import Subject
@@ -60,9 +61,10 @@ class WorkSample:
 
 @dataclass(frozen=True)
 class _Piece:
-    """One trial's piece; ``training``: None where nothing is trained."""
+    """One trial's piece; ``training``: None where nothing is trained. ``classifier``: the network, folded once."""
 
     network: Network
+    classifier: Network
     training: Training | None
     work: Work
 
@@ -78,7 +80,8 @@ class _Piece:
         plain = replace(trial, round=trial.round.model_copy(update={"dynamics": False}))
         work = Work(plain, Store("memory://rate"), few, lambda event: None, lambda: False)
         cautious = training.model_copy(update={"learning_rate": CAUTIOUS}) if training else None
-        return _Piece(place(network, data.device), cautious, work)
+        place(network, data.device)
+        return _Piece(network, folded(network), cautious, work)
 
     @property
     def images(self) -> int:
@@ -88,7 +91,7 @@ class _Piece:
         if self.training is not None:
             self.network.requires_grad_(True)  # an attack takes that away
             train(self.network, self.training, self.work, last_epoch=1)
-        fgsm(Subject(self.network, self.work.data.test, ""), Fgsm())
+        fgsm(Subject(self.network, self.work.data.test, "", classifier=self.classifier), Fgsm())
 
 
 def _spare_memory(device: torch.device) -> Tensor | None:

@@ -64,7 +64,8 @@ class CleanPass:
 class Subject:
     """A network in evaluation mode in fp32, with all test images and their true labels.
 
-    ``test_fingerprint`` names the images, for what is made of them once and kept.
+    ``test_fingerprint`` names the images, for what is made of them once and kept. ``classifier``: where the caller has
+    it already.
     """
 
     def __init__(
@@ -73,6 +74,8 @@ class Subject:
         test: LabelledImages,
         test_fingerprint: str,
         check_stop: Callable[[], None] = lambda: None,
+        *,
+        classifier: Network | None = None,
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.test = test
@@ -80,6 +83,8 @@ class Subject:
         self.test_fingerprint = test_fingerprint
         self._check_stop = check_stop
         self._last: tuple[slice, Tensor] | None = None
+        if classifier is not None:
+            self.classifier = classifier
 
     @cached_property
     def classifier(self) -> Network:
