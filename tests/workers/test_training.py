@@ -248,6 +248,21 @@ def test_a_snapshot_of_another_epoch_is_made_again_with_the_same_bits(
     assert same(weights(kept, trial), weights(lost, trial))
 
 
+def test_a_baseline_that_another_sweep_began_stores_its_snapshot(
+    tree: TrialTree, data: Dataset, tmp_path: Path
+) -> None:
+    """Its first epoch was trained when no winning ticket was asked for."""
+    whole, begun = Store(str(tmp_path / "whole")), Store(str(tmp_path / "begun"))
+    baseline, trial = next(iter(tree)), pruned(tree, "winning_ticket")
+    run_trial(baseline, whole, data)
+    with pytest.raises(Stopped):
+        run_trial(replace(baseline, snapshot_epochs=()), begun, data, should_stop=lambda: True)
+    run_trial(baseline, begun, data)
+    assert trial.snapshot_key is not None and begun.has_snapshot(trial.snapshot_key)
+    mine, others = (store.load_snapshot(trial.snapshot_key) for store in (begun, whole))
+    assert same(mine, others) and same(weights(begun, baseline), weights(whole, baseline))
+
+
 def test_a_loss_that_is_not_finite_fails_the_trial_with_one_line(data: Dataset, tmp_path: Path) -> None:
     tree = grow_tree(parse_sweep(SWEEP, ["baseline.learning_rate=1e30"]))
     with pytest.raises(TrialError, match="training diverged: the loss of epoch 1 is"):

@@ -26,8 +26,9 @@ def make_baseline(work: Work) -> tuple[Network, list[Epoch]]:
     if work.trial.round.weights_sha256 is not None:
         load_weights(network, read_weights(weights or "", work.trial.architecture))
         return place(network, work.data.device), []
-    checkpoint = Checkpoint(work.store, work.trial.key)
-    return network, _train(network, work, checkpoint=checkpoint)
+    history = _train(network, work, checkpoint=Checkpoint(work.store, work.trial.key))
+    _make_missing_snapshots(work)  # where a sweep that asked for none trained the first epochs
+    return network, history
 
 
 def load_snapshot(work: Work) -> Network:
@@ -43,11 +44,18 @@ def ensure_snapshot(work: Work) -> None:
     A baseline stores what its own sweep asks for. Where a later sweep asks for another epoch, the baseline is
     trained again up to there, which gives the same numbers.
     """
-    key, epoch = work.trial.snapshot_key, work.trial.round.rewind_epoch
-    if key is None or epoch is None or work.store.has_snapshot(key):
-        return
-    again = replace(work, trial=replace(work.trial.baseline, snapshot_epochs=(epoch,)))
-    _train(_new(again), again, last_epoch=epoch)
+    epoch = work.trial.round.rewind_epoch
+    if epoch is not None:
+        _make_missing_snapshots(replace(work, trial=replace(work.trial.baseline, snapshot_epochs=(epoch,))))
+
+
+def _make_missing_snapshots(work: Work) -> None:
+    """Those that the baseline is to store."""
+    trial = work.trial
+    missing = [epoch for epoch in trial.snapshot_epochs if not work.store.has_snapshot(snapshot_key(trial, epoch))]
+    if missing:
+        again = replace(work, trial=replace(trial, snapshot_epochs=tuple(missing)))
+        _train(_new(again), again, last_epoch=max(missing))
 
 
 def _train(
