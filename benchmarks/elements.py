@@ -47,7 +47,7 @@ def _rows(
     name = f"elements: {len(silencings)} {name}"
     return [
         times_faster(f"{name}, headlines", mine, others[0], at_least=at_least),
-        times_faster(f"{name}, whole evaluations", mine, others[1]),
+        times_faster(f"{name}, whole evaluations", mine, others[1], at_least=at_least),
     ]
 
 
