@@ -24,7 +24,8 @@ DEFAULTS = Fgsm(), Occlusion()
 
 def run() -> list[Row]:
     """Both sides count the same elements, some filters and blocks from all over; their counts have to be equal."""
-    network, split = random_subject("resnet56", IMAGES)
+    made, split = random_subject("resnet56", IMAGES)
+    network = as_attacked(made)
     filters, blocks = (
         [silencing for module in removable_modules(network, structure) for silencing in module.silencings]
         for structure in ("filters", "layers")
@@ -37,13 +38,13 @@ def _rows(
 ) -> list[Row]:
     """Against evaluations at the headlines alone, which is what ours counts, and as a trial's are by default."""
 
-    def ours(attacked: Network) -> Counts:
+    def ours() -> Counts:
         headlines = dict(zip(("fgsm", "occlusion"), HEADLINES, strict=True))
-        return count_each(Subject(attacked, split, "benchmark"), silencings, headlines, IMAGES)
+        return count_each(Subject(network, split, "benchmark"), silencings, headlines, IMAGES)
 
     at_headlines, whole = (_evaluations(network, split, silencings, attacks) for attacks in (HEADLINES, DEFAULTS))
-    assert ours(network) == at_headlines() == whole(), "the sides disagree"
-    mine, *others = seconds(lambda: ours(as_attacked(network)), at_headlines, whole, rounds=ROUNDS)
+    assert ours() == at_headlines() == whole(), "the sides disagree"
+    mine, *others = seconds(ours, at_headlines, whole, rounds=ROUNDS)
     name = f"elements: {len(silencings)} {name}"
     return [
         times_faster(f"{name}, headlines", mine, others[0], at_least=at_least),

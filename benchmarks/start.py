@@ -4,26 +4,45 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from benchmarks.store import trials_of_sweep, write
+from benchmarks.store import write
 from benchmarks.timing import Row, longer, show
+from sweeps.reader import read_sweep
+from sweeps.tree import grow_tree
 
-TRIALS = 32
+SWEEP = """
+name: start
+dataset: {name: digits, size: 32}
+seeds: [0, 1]
+baseline: {epochs: 10}
+adjustment: {epochs: 10}
+axes:
+  architecture: resnet20
+  structure: [filters, layers]
+  criterion: [l1, pls]
+  iterations: [1, 2, 3, 4, 5]
+attacks: {fgsm: {}, occlusion: {}, corruptions: {}}
+"""
+STORED = 32  # trials, of more
 
 
 def run() -> Iterator[Row]:
     """``theirs`` is the import of pandas."""
     pandas = _command("-c", "import pandas")
-    with tempfile.TemporaryDirectory() as store:
-        write(store, trials_of_sweep()[:TRIALS])
+    with tempfile.TemporaryDirectory() as folder:
+        sweep, store, empty = Path(folder, "sweep.yaml"), f"{folder}/store", f"{folder}/empty"
+        sweep.write_text(SWEEP)
+        write(store, list(grow_tree(read_sweep(str(sweep), ())))[:STORED])
         commands = {
             "--help": ("--help",),
-            "plan": ("plan", "cifar10_grid"),
-            "pareto": ("pareto", "--store", store),
+            "plan": ("plan", str(sweep), "--store", empty),
+            f"plan, {STORED} trials stored": ("plan", str(sweep), "--store", store),
+            f"pareto, {STORED} trials stored": ("pareto", "--store", store),
         }
         for name, arguments in commands.items():
             prunesweep = _command("-m", "orchestrator", *arguments)
-            yield longer(f"start: prunesweep {name}, import pandas", prunesweep, pandas, at_most=2)
+            yield longer(f"start: {name}, import pandas", prunesweep, pandas, at_most=2)
 
 
 def _command(*arguments: str) -> Callable[[], object]:

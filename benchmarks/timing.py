@@ -71,6 +71,19 @@ def longer(
     return Row(name, mine / other, f"ours {mine:.3f} s, theirs {other:.3f} s", at_most=at_most)
 
 
+def growth(
+    name: str,
+    few: Callable[[], object],
+    many: Callable[[], object],
+    *,
+    at_most: float | None = None,
+    rounds: int = ROUNDS,
+) -> Row:
+    """How many times as long we take over more of the same: a row with the goal ``at_most``."""
+    before, after = seconds(few, many, rounds=rounds)
+    return Row(name, after / before, f"few {before:.3f} s, many {after:.3f} s", at_most=at_most)
+
+
 def seconds(*sides: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
     """The median seconds of each side. Each runs once to warm up, then in turns."""
     for side in sides:

@@ -49,7 +49,7 @@ def _row(architecture: str, precision: str, at_least: float | None = None) -> Ro
     row = faster(
         f"training: {architecture}, {precision}, DataLoader",
         lambda: _ours(network, split, precision),
-        lambda: _plain_loop(copy.deepcopy(network), loader),
+        lambda: _plain_loop(copy.deepcopy(network), loader, precision),
         at_least=at_least,
         rounds=3,
     )
@@ -60,7 +60,7 @@ def _losses(network: Network, split: Split, precision: str) -> str:
     """The losses of an epoch on the same augmented batches, in words; asserts that those in fp32 are equal."""
     work = _work(split, precision)
     same = list(batches(work, _training(work), stream("training", work.trial.seed, work.trial.iterations, 0)))
-    ours, theirs = _ours(network, split, precision), _plain_loop(copy.deepcopy(network), same)
+    ours, theirs = _ours(network, split, precision), _plain_loop(copy.deepcopy(network), same, precision)
     assert precision != "fp32" or abs(ours - theirs) <= LOSS_TOLERANCE * theirs, f"losses {ours} and {theirs}"
     return f"{ours:.4f}, {theirs:.4f}"
 
@@ -109,14 +109,15 @@ class _Images(Dataset[tuple[Tensor, int]]):
         return self._transform(self._images[index]), self._labels[index]
 
 
-def _plain_loop(network: nn.Module, loader: Iterable[tuple[Tensor, Tensor]]) -> float:
+def _plain_loop(network: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], precision: str) -> float:
     """An epoch as PyTorch's tutorials write it. Returns its mean loss."""
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
     network.train()
     total = 0.0
     for images, labels in loader:
         optimizer.zero_grad()
-        loss = cross_entropy(network(images), labels)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            loss = cross_entropy(network(images), labels)
         loss.backward()
         optimizer.step()
         total += loss.item() * len(labels)

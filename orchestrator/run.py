@@ -4,6 +4,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -106,10 +107,11 @@ def _run(
     data = load_dataset(plan.sweep.dataset)
     check_trials(plan.to_run, data)
     arrays = data.arrays()
+    estimate = estimate_plan(plan, store)
     with ray_session(address, plan.sweep.resources):
         settled, found = _settle_gpu(plan, arrays, reporter)
         begin(found)
-        estimate, workers = estimate_plan(plan, store), cluster_capacity(settled.sweep.resources)
+        workers = cluster_capacity(settled.sweep.resources)
         start = time.monotonic()
         with reporter.showing():
             failures = run_plan(settled, store, arrays, reporter, cost=estimate.cost)
@@ -129,7 +131,7 @@ def _settle_gpu(plan: Plan, data: Mapping[str, Any], reporter: Reporter) -> tupl
 
 def _note_time(plan: Plan, store: Store, ran: _Ran) -> None:
     """Keeps what was estimated beside what it took, where all of it had an estimate."""
-    if ran.estimate.unknown or not ran.estimate.seconds:
+    if ran.estimate.unknown or not ran.estimate.seconds or not ran.workers:
         return
     noted: Run = {
         "trials": len(plan.to_run),
@@ -138,7 +140,8 @@ def _note_time(plan: Plan, store: Store, ran: _Ran) -> None:
         "took": ran.seconds,
         "finished_at": time.time(),
     }
-    note_run(store.objects, plan.sweep.name, noted)
+    with suppress(StoreError):  # the sweep is done; a note that is missing costs an estimate's error a figure
+        note_run(store.objects, plan.sweep.name, noted)
 
 
 def _about_run(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:

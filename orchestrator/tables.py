@@ -51,10 +51,10 @@ def time_lines(plan: Plan, estimate: Estimate, runs: Sequence[Run]) -> list[str]
         return ["time: nothing to run"]
     unknown = ", ".join(f"{what} ({trials} trials)" for what, trials in estimate.unknown.items())
     if not estimate.seconds:
-        return [f"time: no estimate; on these images the store has no timings yet of {unknown}"]
+        return [f"time: no estimate; on these test images the store has no timings yet of {unknown}"]
     lines = [f"time: about {duration(estimate.seconds)} one trial after another{_at_once(plan, estimate)}"]
     if unknown:
-        lines.append(f"time: not counted, because on these images the store has no timings of it yet: {unknown}")
+        lines.append(f"time: not counted, because on these test images the store has no timings of it yet: {unknown}")
     if estimate.error is not None:
         lines.append(
             f"time: estimated in the same way, one half of the {estimate.stored} stored trials from the other, a trial "
@@ -70,7 +70,7 @@ def _at_once(plan: Plan, estimate: Estimate) -> str:
     resources = plan.sweep.resources
     workers = at_once(resources)
     if workers is not None:
-        return f", {duration(estimate.wall(workers))} with {workers} at once"
+        return f", {duration(estimate.wall(workers))} if {workers} run at once"
     chosen = " (gpu: auto, chosen when the sweep starts)" if resources.gpu == AUTO else ""
     return f", divided by those that run at once{chosen}"
 

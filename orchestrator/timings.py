@@ -1,4 +1,7 @@
-"""How long a plan will take, by what the trials of its store took."""
+"""How long a plan will take, by what the trials of its store took that were tested on the same images.
+
+What these were trained on, and on which device, is not told apart.
+"""
 
 import math
 from collections import Counter, defaultdict
@@ -18,6 +21,7 @@ from sweeps.trial import Trial
 
 SAMPLE = 1000  # trials of an architecture whose timings are read
 FEWEST_CHECKED = 4  # trials from which an error is told
+COLUMNS = ("trial_key", "architecture", "recipe", "adjustment", "criterion", "epochs", "seconds")
 
 Group = tuple[str, ...]
 
@@ -26,8 +30,8 @@ class NoTimings(Exception):
     """Nothing like it has run on the store; the message names it."""
 
 
-class Work(NamedTuple):
-    """What the time of a trial depends on. ``attacks``: their names; ``epochs``: that are to be trained."""
+class Described(NamedTuple):
+    """A trial, by what its time depends on. ``attacks``: their names; ``epochs``: that are to be trained."""
 
     architecture: str
     recipe: str
@@ -48,9 +52,9 @@ class Work(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """What the work of a stored trial took: seconds in all its epochs, and beside them."""
+    """What a stored trial took: seconds in all its epochs, and beside them."""
 
-    work: Work
+    described: Described
     training: float
     beside: float
 
@@ -66,22 +70,22 @@ class Timings:
     def of(stored: Iterable[Timed]) -> "Timings":
         epochs: dict[Group, list[float]] = defaultdict(list)
         beside: dict[Group, list[float]] = defaultdict(list)
-        for work, training, other in stored:
-            for group in _widening(work.training, 1) if work.epochs else ():
-                epochs[group].append(training / work.epochs)
-            for group in _widening(work.beside, 2):
-                beside[group].append(other)
+        for described, training, beside_it in stored:
+            for group in _widening(described.training, 1) if described.epochs else ():
+                epochs[group].append(training / described.epochs)
+            for group in _widening(described.beside, 2):
+                beside[group].append(beside_it)
         return Timings(_medians(epochs), _medians(beside))
 
-    def seconds(self, work: Work) -> float:
+    def seconds(self, described: Described) -> float:
         """The estimate for one trial, by the narrowest group that it belongs to. Raises: NoTimings."""
-        beside = _narrowest(self.beside, _widening(work.beside, 2))
+        beside = _narrowest(self.beside, _widening(described.beside, 2))
         if beside is None:
-            raise NoTimings(f"{work.architecture} under {work.attacks or 'no attack'}")
-        epoch = _narrowest(self.epoch, _widening(work.training, 1)) if work.epochs else 0.0
+            raise NoTimings(f"{described.architecture} under {described.attacks or 'no attack'}")
+        epoch = _narrowest(self.epoch, _widening(described.training, 1)) if described.epochs else 0.0
         if epoch is None:
-            raise NoTimings(f"training {work.architecture}")
-        return work.epochs * epoch + beside
+            raise NoTimings(f"training {described.architecture}")
+        return described.epochs * epoch + beside
 
 
 def _widening(group: Group, fewest: int) -> Iterator[Group]:
@@ -136,9 +140,9 @@ def estimate_plan(plan: Plan, store: Store) -> Estimate:
     unknown: Counter[str] = Counter()
     for trial in plan.to_run:  # parents before children
         epochs = 0 if trial.key in plan.networks else trial.round.epochs
-        work = Work(trial.architecture, trial.recipe, trial.adjustment, trial.criterion, attacks, epochs)
+        described = Described(trial.architecture, trial.recipe, trial.adjustment, trial.criterion, attacks, epochs)
         try:
-            each[trial.key] = timings.seconds(work)
+            each[trial.key] = timings.seconds(described)
         except NoTimings as error:
             unknown[str(error)] += 1
             each[trial.key] = 0.0
@@ -160,18 +164,15 @@ def read_timed(store: Store, test_fingerprint: str) -> list[Timed]:
     done = done.groupby("architecture").head(SAMPLE)  # sorted by key, and so at random
     own = history["trial_key"].isin(done["trial_key"])
     trained = history[own].groupby("trial_key")["seconds"].sum().to_dict()
-    rows = done[[*_DESCRIBED, *(f"robustness_{name}" for name in ATTACKS)]].to_dict("records")
+    rows = done[[*COLUMNS, *(f"robustness_{name}" for name in ATTACKS)]].to_dict("records")
     return [_timed(row, float(trained.get(row["trial_key"], 0.0))) for row in rows]
-
-
-_DESCRIBED = ("trial_key", "architecture", "recipe", "adjustment", "criterion", "epochs", "seconds")
 
 
 def _timed(row: Mapping[Hashable, Any], training: float) -> Timed:
     attacks = _names(name for name in ATTACKS if not math.isnan(row[f"robustness_{name}"]))
     words = row["architecture"], row["recipe"], row["adjustment"], row["criterion"]
     # A trial that went on from a checkpoint took less than all its epochs.
-    return Timed(Work(*words, attacks, int(row["epochs"])), training, max(row["seconds"] - training, 0.0))
+    return Timed(Described(*words, attacks, int(row["epochs"])), training, max(row["seconds"] - training, 0.0))
 
 
 def _names(attacks: Iterable[object]) -> str:
@@ -191,8 +192,8 @@ def typical_error(timed: Sequence[Timed]) -> float | None:
 
 
 def _errors(timings: Timings, timed: Iterable[Timed]) -> Iterator[float]:
-    for work, training, beside in timed:
+    for described, training, beside in timed:
         try:
-            yield abs(timings.seconds(work) / (training + beside) - 1)
+            yield abs(timings.seconds(described) / (training + beside) - 1)
         except (NoTimings, ZeroDivisionError):
             continue

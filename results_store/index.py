@@ -56,7 +56,7 @@ class Index:
 
     def documents(self, trial_keys: Collection[str]) -> list[Plain]:
         """All that is known of these trials."""
-        return [json.loads(text) for key in sorted(trial_keys) for text in self._of_trial.get(key, ())]
+        return [json.loads(text) for key in sorted(set(trial_keys)) for text in self._of_trial.get(key, ())]
 
     def write(self) -> None:
         """Stores the index."""

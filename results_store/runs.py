@@ -1,7 +1,7 @@
 """How long runs of sweeps took, and what had been estimated before: ``sweeps/NAME/runs.json``."""
 
 import json
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from results_store.errors import NotStored
 from results_store.objects import Objects
@@ -33,10 +33,14 @@ def past_runs(objects: Objects) -> list[Run]:
 
 def _runs_of(objects: Objects, sweep: str) -> list[Run]:
     try:
-        runs: list[Run] = json.loads(objects.get(_name(sweep)))
+        noted = json.loads(objects.get(_name(sweep)))
     except (NotStored, ValueError):  # a note that is damaged is worth no error
         return []
-    return runs
+    return [run for run in noted if _is_run(run)] if isinstance(noted, list) else []
+
+
+def _is_run(noted: Any) -> bool:
+    return isinstance(noted, dict) and all(isinstance(noted.get(name), int | float) for name in Run.__annotations__)
 
 
 def _name(sweep: str) -> str:

@@ -284,9 +284,10 @@ def count_each(
 ) -> Counts:
     """How many of the first ``images`` test images each silencing leaves correctly classified.
 
-    They are those of full passes: of the silenced network on clean images, and for each of ``attacks`` at its headline
-    on images that are attacked as if that network were all there is. An attack of several kinds counts an image once
-    a kind.
+    As in any evaluation, clean images are classified by the network itself and attacked ones by its folded classifier.
+    Counts are those of full passes: of the silenced network on clean images, and for each of ``attacks`` at its
+    headline on images that are attacked as if that network were all there is. An attack of several kinds counts an
+    image once a kind.
     """
     fgsm = attacks.get("fgsm")
     settings = {CLEAN: Clean(), **attacks}
@@ -298,8 +299,9 @@ def count_each(
         labels = subject.labels[batch]
         with torch.no_grad():
             for name, attacked in shown.items():
+                network = subject.network if name == CLEAN else subject.classifier
                 for pixels in attacked(batch):
-                    for numbers, logits in logits_of_each(subject.classifier, silencings, pixels):
+                    for numbers, logits in logits_of_each(network, silencings, pixels):
                         subject.check_stop()
                         counts[name][numbers] += _correct(logits, labels)
         if isinstance(fgsm, Fgsm):

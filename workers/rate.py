@@ -128,7 +128,8 @@ class _FirstStreamed(LabelledImages):
         return self._split.read(torch.arange(len(self))[chosen] if isinstance(chosen, slice) else chosen)
 
     def order(self, generator: torch.Generator) -> Tensor:
-        return torch.randperm(len(self), generator=generator).to(self.device)
+        order = self._split.order(generator)  # which may be mixed within a window alone
+        return order[order < len(self)]
 
     def training_batch(self, chosen: Tensor, training: Training, generator: torch.Generator) -> Tensor:
         return self._split.training_batch(chosen, training, generator)

@@ -17,6 +17,7 @@ from results_store.halves import by_half
 from sweeps.attacks import EpsilonSettings, Pgd
 from sweeps.catalogue import ATTACKS
 from sweeps.keys import key_of
+from workers.architectures.folding import folded
 from workers.attacks.fgsm import step
 from workers.attacks.pgd import pgd_images
 from workers.attacks.subject import Subject
@@ -69,12 +70,13 @@ def transfer_from(
     start = time.monotonic()
     subject = Subject(source.network, test, test_fingerprint)
     crafted = _crafted(source, subject, attack, settings)
+    classifiers = {target.key: folded(target.network) for target in targets}
     correct: dict[str, list[Tensor]] = {target.key: [] for target in targets}
     for batch in subject.batches():
         images = crafted(batch)  # which may need gradients
         with torch.inference_mode():
-            for target in targets:
-                correct[target.key].append(target.network(images).argmax(1) == subject.labels[batch])
+            for key, classifier in classifiers.items():
+                correct[key].append(classifier(images).argmax(1) == subject.labels[batch])
     seconds = (time.monotonic() - start) / len(targets)
     for target in targets:
         right = torch.cat(correct[target.key]).cpu().numpy()

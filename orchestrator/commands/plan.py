@@ -16,7 +16,7 @@ def plan(
     set_: Overrides = None,
     trials: Annotated[bool, typer.Option("--trials", help="List every trial.")] = False,
 ) -> None:
-    """Show what a sweep would run, what is stored already and what sharing saves."""
+    """Show what a sweep would run, what is stored already, what sharing saves and how long it takes."""
     from orchestrator.plan import make_plan
     from orchestrator.tables import plan_lines, time_lines, trial_lines
     from orchestrator.timings import estimate_plan

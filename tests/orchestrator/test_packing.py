@@ -131,7 +131,7 @@ def test_packings_are_measured_as_far_as_they_fit(
     assert found.rates.keys() == {1, 2}
     assert all(rate > 0 for rate in found.rates.values())
     assert found.trials == best_packing(found.rates)
-    assert "more do not fit: CUDA out of memory. Tried to allocate 2 GiB." in found.line()
+    assert "more do not fit: OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB." in found.line()
     assert len(list(full.iterdir())) == 2, "each process is one of its own"
 
 

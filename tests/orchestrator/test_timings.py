@@ -9,7 +9,16 @@ from orchestrator.cluster.capacity import own_cpus
 from orchestrator.plan import Plan, make_plan
 from orchestrator.schedule import epochs_of
 from orchestrator.tables import duration, time_lines
-from orchestrator.timings import Estimate, NoTimings, Timed, Timings, Work, estimate_plan, read_timed, typical_error
+from orchestrator.timings import (
+    Described,
+    Estimate,
+    NoTimings,
+    Timed,
+    Timings,
+    estimate_plan,
+    read_timed,
+    typical_error,
+)
 from results_store import Store
 from results_store.runs import Run, note_run, past_runs
 from sweeps.reader import parse_sweep
@@ -23,7 +32,7 @@ adjustment: {epochs: 1, learning_rate: 0.01, batch_size: 32}
 axes: {architecture: resnet20, criterion: l1, iterations: [1, 2]}
 attacks: {fgsm: {}}
 """
-TRAINED = Work("resnet20", "plain", "fine_tune", "l1", "fgsm", 4)
+TRAINED = Described("resnet20", "plain", "fine_tune", "l1", "fgsm", 4)
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +121,9 @@ def test_past_runs_are_kept_without_the_short_ones(tmp_path: Path) -> None:
     note_run(objects, "two", runs[1])
     note_run(objects, "one", runs[2])
     assert past_runs(objects) == runs[:2]
-    (tmp_path / "sweeps" / "two" / "runs.json").write_text("{")
-    assert past_runs(objects) == runs[:1], "a damaged note is worth no error"
+    for damaged in ("{", "null", "[null, {}]", '[{"took": "long"}]'):
+        (tmp_path / "sweeps" / "two" / "runs.json").write_text(damaged)
+        assert past_runs(objects) == runs[:1], "a damaged note is worth no error"
 
 
 # On a store
@@ -121,8 +131,8 @@ def test_past_runs_are_kept_without_the_short_ones(tmp_path: Path) -> None:
 
 def test_stored_trials_are_told_with_what_they_took(store: Store) -> None:
     fingerprint = plan(store).to_run[0].conditions.test_fingerprint
-    timed = {(t.work.adjustment, t.work.criterion): t for t in read_timed(store, fingerprint)}
-    assert {words: (t.work.attacks, t.work.epochs) for words, t in timed.items()} == {
+    timed = {(t.described.adjustment, t.described.criterion): t for t in read_timed(store, fingerprint)}
+    assert {words: (t.described.attacks, t.described.epochs) for words, t in timed.items()} == {
         ("none", "none"): ("fgsm", 2),
         ("fine_tune", "none"): ("fgsm", 1),
         ("fine_tune", "l1"): ("", 1),
@@ -140,7 +150,7 @@ def test_a_plan_is_estimated_trial_by_trial(store: Store) -> None:
     timings = Timings.of(read_timed(store, fingerprint))
     pruned = [TRAINED._replace(epochs=epochs) for epochs in (0, 1)]  # the first iteration's network is stored
     control = TRAINED._replace(criterion="none", epochs=1)
-    expected = [timings.seconds(work) for work in (*pruned, control)]
+    expected = [timings.seconds(each) for each in (*pruned, control)]
     assert estimate.seconds == pytest.approx(sum(expected))
     assert estimate.longest == pytest.approx(max(expected[0] + expected[1], expected[2]))
     assert (estimate.unknown, estimate.stored) == ({}, 3)
@@ -160,17 +170,20 @@ def test_the_schedule_goes_by_seconds_where_all_are_known_and_else_by_epochs(sto
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ((), f" s with {own_cpus()} at once"),
-        (("resources.workers=7",), "with 7 at once"),
+        ((), f" s if {own_cpus()} run at once"),
+        (("resources.workers=7",), "if 7 run at once"),
         (("resources.gpu=0.5",), "one trial after another, divided by those that run at once"),
         (("resources.gpu=auto",), "at once (gpu: auto, chosen when the sweep starts)"),
         (("axes.iterations=0",), "time: nothing to run"),
         (
             ("axes.architecture=resnet32",),
-            "time: no estimate; on these images the store has no timings yet of resnet32",
+            "time: no estimate; on these test images the store has no timings yet of resnet32",
         ),
         (("dataset.size=20",), "no timings yet of resnet20 under fgsm (5 trials)"),
-        (("axes.architecture=[resnet20, resnet32]",), "not counted, because on these images the store has no timings"),
+        (
+            ("axes.architecture=[resnet20, resnet32]",),
+            "not counted, because on these test images the store has no timings",
+        ),
         (("attacks={pgd: {}}",), "no timings yet of resnet20 under pgd (5 trials)"),
     ],
 )
