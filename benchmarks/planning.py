@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.memory import MIB, own_peak
-from benchmarks.timing import Row, growth, show
+from benchmarks.timing import Row, longer, show
 from orchestrator.commands.plan import plan
 
 SWEEP = """
@@ -33,8 +33,13 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         few, many = (_sweep_file(Path(folder), seeds) for seeds in SEEDS)
         rows = [
-            growth(
-                "planning: ten times the trials, time", lambda: _plan(few), lambda: _plan(many), at_most=12, rounds=3
+            longer(
+                "planning: ten times the trials, time",
+                lambda: _plan(many),
+                lambda: _plan(few),
+                at_most=12,
+                rounds=3,
+                sides=("many", "few"),
             )
         ]
         least, less, more = (_peak_memory(sweep) for sweep in ("quickstart", few, many))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.simulation.cluster import DONE, new_searcher
-from benchmarks.timing import Row, growth, show
+from benchmarks.timing import Row, longer, show
 from orchestrator.schedule import Schedule
 from sweeps.reader import parse_sweep
 from sweeps.tree import TrialTree, grow_tree
@@ -43,8 +43,12 @@ def _rows(name: str, overrides: list[str], trees: tuple[int, int]) -> list[Row]:
     start = time.perf_counter()
     run_through(many)
     milliseconds = 1000 * (time.perf_counter() - start) / len(many)
-    row = growth(
-        f"searcher: {name}, ten times the trials", lambda: run_through(few), lambda: run_through(many), at_most=12
+    row = longer(
+        f"searcher: {name}, ten times the trials",
+        lambda: run_through(many),
+        lambda: run_through(few),
+        at_most=12,
+        sides=("many", "few"),
     )
     details = f"{len(few)} and {len(many)} trials; {milliseconds:.3f} ms a trial"
     return [row, Row(f"searcher: {name}, ms a trial", milliseconds, details, at_most=1, unit="ms")]

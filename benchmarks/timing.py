@@ -65,23 +65,11 @@ def longer(
     *,
     at_most: float | None = None,
     rounds: int = ROUNDS,
+    sides: tuple[str, str] = ("ours", "theirs"),
 ) -> Row:
-    """How many times as long ``ours`` takes: a row with the goal ``at_most``."""
+    """How many times as long ``ours`` takes: a row with the goal ``at_most``. ``sides``: what the row calls the two."""
     mine, other = seconds(ours, theirs, rounds=rounds)
-    return Row(name, mine / other, f"ours {mine:.3f} s, theirs {other:.3f} s", at_most=at_most)
-
-
-def growth(
-    name: str,
-    few: Callable[[], object],
-    many: Callable[[], object],
-    *,
-    at_most: float | None = None,
-    rounds: int = ROUNDS,
-) -> Row:
-    """How many times as long we take over more of the same: a row with the goal ``at_most``."""
-    before, after = seconds(few, many, rounds=rounds)
-    return Row(name, after / before, f"few {before:.3f} s, many {after:.3f} s", at_most=at_most)
+    return Row(name, mine / other, f"{sides[0]} {mine:.3f} s, {sides[1]} {other:.3f} s", at_most=at_most)
 
 
 def seconds(*sides: Callable[[], object], rounds: int = ROUNDS) -> list[float]:

@@ -131,14 +131,15 @@ def measure_packings(
             ray.get([each.prepare.remote(trials, shared) for each in started])
             rates[count] = sum(ray.get([each.rate.remote(MEASURED_SECONDS) for each in processes]))
     except RayError as error:  # out of memory, most of the time
-        return rates, _one_line(getattr(error, "cause", None) or error)
+        return rates, _first_line(getattr(error, "cause", None) or error)
     finally:
         remove_placement_group(one_gpu)  # ends its processes
     return rates, ""
 
 
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".strip().splitlines()[0]
+def _first_line(error: Exception) -> str:
+    """Of more lines, the rest are Ray's own."""
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
 
 
 class _Process:

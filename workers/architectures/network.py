@@ -111,11 +111,11 @@ def rebuild_network(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> Network
         body.set_submodule(name, nn.Identity())
     shape_body(body, spec, tensors)
     network = Network(spec, body.to_empty(device="cpu"))
+    check_that_layers_fit(body)
     try:
         copy_tensors(tensors, network.state_dict())
     except WeightsError as error:
         raise NetworkError(str(error)) from error
-    check_that_layers_fit(body)
     return network
 
 

@@ -45,7 +45,10 @@ def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]
 
 
 def check_that_layers_fit(body: nn.Module) -> None:
-    """Runs the body on the smallest image there may be. Raises NetworkError when its layers do not fit one another."""
+    """Runs the body, whatever its parameters, on the smallest image there may be.
+
+    Raises NetworkError when its layers do not fit one another.
+    """
     modes = body.training
     try:
         with torch.no_grad():
