@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import Row, faster, seconds, show, times_faster
-from sweeps.datasets import Digits
-from workers import load_dataset
-from workers.attacks.corruptions.corrupt import KINDS, SEVERITIES, corrupt
-from workers.attacks.corruptions.library import corrupted_images
+from prunesweep.sweeps.datasets import Digits
+from prunesweep.workers import load_dataset
+from prunesweep.workers.attacks.corruptions.corrupt import KINDS, SEVERITIES, corrupt
+from prunesweep.workers.attacks.corruptions.library import corrupted_images
 
 IMAGES = 1000
 SIDE = 32

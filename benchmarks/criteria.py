@@ -14,13 +14,13 @@ from torch.nn.functional import kl_div
 
 from benchmarks.subjects import CLASSES, random_subject
 from benchmarks.timing import Row, faster, show
-from workers.architectures.architecture import FilterGroup
-from workers.architectures.network import Network
-from workers.pruning.alone import filter_silencings
-from workers.pruning.criteria import hrank, kl_divergence
-from workers.pruning.criteria.sample import Sample
-from workers.pruning.masking import silenced
-from workers.runtime import place
+from prunesweep.workers.architectures.architecture import FilterGroup
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.alone import filter_silencings
+from prunesweep.workers.pruning.criteria import hrank, kl_divergence
+from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.masking import silenced
+from prunesweep.workers.runtime import place
 
 KL_IMAGES = 8  # as few as a sweep may score on, of all 1,008 filters: theirs takes twenty seconds
 KL_MORE_IMAGES = 128  # of the filters of each stage's middle block

@@ -6,10 +6,10 @@ import torchattacks
 
 from benchmarks.subjects import as_attacked, random_subject
 from benchmarks.timing import Row, seconds, show, times_faster
-from sweeps.attacks import Fgsm
-from workers.architectures.network import Network
-from workers.attacks.fgsm import fgsm
-from workers.attacks.subject import Subject
+from prunesweep.sweeps.attacks import Fgsm
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.attacks.fgsm import fgsm
+from prunesweep.workers.attacks.subject import Subject
 
 EPSILONS = tuple(2 * step / 255 for step in range(1, 9))
 IMAGES = 250

@@ -14,16 +14,16 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.timing import Row, show
-from orchestrator.cluster.capacity import own_cpus
-from orchestrator.cluster.driver import run_plan
-from orchestrator.cluster.session import ray_session
-from orchestrator.plan import make_plan
-from orchestrator.reporter import PlainReporter
-from results_store import Store
-from sweeps.language import Resources
-from sweeps.reader import parse_sweep
-from sweeps.trial import Trial
-from workers.data.load import load_dataset
+from prunesweep.orchestrator.cluster.capacity import own_cpus
+from prunesweep.orchestrator.cluster.driver import run_plan
+from prunesweep.orchestrator.cluster.session import ray_session
+from prunesweep.orchestrator.plan import make_plan
+from prunesweep.orchestrator.reporter import PlainReporter
+from prunesweep.results_store import Store
+from prunesweep.sweeps.language import Resources
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers.data.load import load_dataset
 
 FEW, MANY = 1_000, 5_000
 SWEEP = """
@@ -114,7 +114,7 @@ def sweep(tree: Tree, store: Store, trials: int) -> None:
 
 
 def write_result(trial: Trial, store: Store, data: object, **_: object) -> dict[str, int]:
-    """Stands where ``workers.run_trial`` does."""
+    """Stands where ``prunesweep.workers.run_trial`` does."""
     _write(store, trial.key)
     return {"epochs": 0, "scores": 0, "evaluations": 0}
 

@@ -9,15 +9,15 @@ import torch
 from rich.console import Console
 
 from benchmarks.timing import Row, show
-from orchestrator.cluster.capacity import own_cpus
-from orchestrator.cluster.driver import run_plan
-from orchestrator.cluster.packing import PACKINGS, find_packing
-from orchestrator.cluster.session import ray_session
-from orchestrator.plan import make_plan
-from orchestrator.reporter import PlainReporter
-from results_store import Store
-from sweeps.reader import parse_sweep
-from workers import load_dataset
+from prunesweep.orchestrator.cluster.capacity import own_cpus
+from prunesweep.orchestrator.cluster.driver import run_plan
+from prunesweep.orchestrator.cluster.packing import PACKINGS, find_packing
+from prunesweep.orchestrator.cluster.session import ray_session
+from prunesweep.orchestrator.plan import make_plan
+from prunesweep.orchestrator.reporter import PlainReporter
+from prunesweep.results_store import Store
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.workers import load_dataset
 
 SWEEP = """
 name: packing

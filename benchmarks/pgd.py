@@ -7,9 +7,9 @@ import foolbox
 
 from benchmarks.subjects import as_attacked, random_subject
 from benchmarks.timing import Row, faster, show
-from sweeps.attacks import Pgd
-from workers.attacks.pgd import REACH, pgd
-from workers.attacks.subject import Subject
+from prunesweep.sweeps.attacks import Pgd
+from prunesweep.workers.attacks.pgd import REACH, pgd
+from prunesweep.workers.attacks.subject import Subject
 
 STEPS = 10
 IMAGES = 100

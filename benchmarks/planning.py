@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.memory import MIB, own_peak
 from benchmarks.timing import Row, longer, show
-from orchestrator.commands.plan import plan
+from prunesweep.orchestrator.commands.plan import plan
 
 SWEEP = """
 name: large

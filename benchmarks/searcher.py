@@ -7,9 +7,9 @@ from typing import Any
 
 from benchmarks.simulation.cluster import DONE, new_searcher
 from benchmarks.timing import Row, longer, show
-from orchestrator.schedule import Schedule
-from sweeps.reader import parse_sweep
-from sweeps.tree import TrialTree, grow_tree
+from prunesweep.orchestrator.schedule import Schedule
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import TrialTree, grow_tree
 
 GPUS = 64
 SWEEP = """

@@ -12,26 +12,26 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.timing import Row, show
-from orchestrator.cluster.capacity import own_cpus
-from orchestrator.cluster.driver import run_plan
-from orchestrator.cluster.session import ray_session
-from orchestrator.plan import make_plan
-from orchestrator.reporter import PlainReporter
-from results_store import Store
-from sweeps.language import Sweep
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
-from workers.attacks.clean import clean
-from workers.attacks.fgsm import fgsm
-from workers.attacks.subject import Evaluation, Subject
-from workers.data.dataset import Dataset
-from workers.data.load import load_dataset
-from workers.pruning.round import prune
-from workers.runtime import configure
-from workers.training.adjustments import adjust
-from workers.training.baseline import make_baseline
-from workers.work import Work
+from prunesweep.orchestrator.cluster.capacity import own_cpus
+from prunesweep.orchestrator.cluster.driver import run_plan
+from prunesweep.orchestrator.cluster.session import ray_session
+from prunesweep.orchestrator.plan import make_plan
+from prunesweep.orchestrator.reporter import PlainReporter
+from prunesweep.results_store import Store
+from prunesweep.sweeps.language import Sweep
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers.attacks.clean import clean
+from prunesweep.workers.attacks.fgsm import fgsm
+from prunesweep.workers.attacks.subject import Evaluation, Subject
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.data.load import load_dataset
+from prunesweep.workers.pruning.round import prune
+from prunesweep.workers.runtime import configure
+from prunesweep.workers.training.adjustments import adjust
+from prunesweep.workers.training.baseline import make_baseline
+from prunesweep.workers.work import Work
 
 SWEEP = """
 name: sharing

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.store import write
 from benchmarks.timing import Row, longer, show
-from sweeps.reader import read_sweep
-from sweeps.tree import grow_tree
+from prunesweep.sweeps.reader import read_sweep
+from prunesweep.sweeps.tree import grow_tree
 
 SWEEP = """
 name: start
@@ -41,7 +41,7 @@ def run() -> Iterator[Row]:
             f"pareto, {STORED} trials stored": ("pareto", "--store", store),
         }
         for name, arguments in commands.items():
-            prunesweep = _command("-m", "orchestrator", *arguments)
+            prunesweep = _command("-m", "prunesweep", *arguments)
             yield longer(f"start: {name}, import pandas", prunesweep, pandas, at_most=2)
 
 

@@ -17,14 +17,14 @@ import optuna
 import pandas as pd
 
 from benchmarks.timing import Row, longer, seconds, show
-from orchestrator.selection import Front, select_front
-from results_store import Store
-from results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
-from results_store.schema import TABLES
-from sweeps.attacks import CORRUPTION_KINDS
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
+from prunesweep.orchestrator.selection import Front, select_front
+from prunesweep.results_store import Store
+from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
+from prunesweep.results_store.schema import TABLES
+from prunesweep.sweeps.attacks import CORRUPTION_KINDS
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
 
 SWEEP = """
 name: store

@@ -15,10 +15,10 @@ from PIL import Image
 
 from benchmarks.memory import MIB, own_peak
 from benchmarks.timing import Row, show
-from sweeps.datasets import Imagenet
-from sweeps.language import Training
-from workers.data.load import load_dataset
-from workers.streams import stream
+from prunesweep.sweeps.datasets import Imagenet
+from prunesweep.sweeps.language import Training
+from prunesweep.workers.data.load import load_dataset
+from prunesweep.workers.streams import stream
 
 IMAGES = 300
 PICTURES = 50  # which the shards repeat, each time with other bytes after their end: else Parquet would store them once

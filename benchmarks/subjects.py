@@ -5,9 +5,9 @@ import copy
 import torch
 from torch import nn
 
-from workers.architectures.network import Network, new_network
-from workers.data.split import Split
-from workers.runtime import place
+from prunesweep.workers.architectures.network import Network, new_network
+from prunesweep.workers.data.split import Split
+from prunesweep.workers.runtime import place
 
 CLASSES = 10
 SIDE = 32
@@ -35,5 +35,5 @@ def _settle(network: nn.Module, images: torch.Tensor) -> None:
 
 
 def as_attacked(network: Network) -> Network:
-    """A copy of the network as a trial loads it; see ``workers.stored.load_stored``."""
+    """A copy of the network as a trial loads it; see ``prunesweep.workers.stored.load_stored``."""
     return place(copy.deepcopy(network), torch.device("cpu"))

@@ -12,15 +12,15 @@ from torchvision.transforms import v2
 
 from benchmarks.subjects import CLASSES, SIDE, random_subject
 from benchmarks.timing import Row, faster, show
-from results_store import Store
-from sweeps.language import Sweep, Training
-from sweeps.tree import grow_tree
-from workers.architectures.network import Network
-from workers.data.dataset import Dataset as TrialData
-from workers.data.split import Split
-from workers.streams import stream
-from workers.training.loop import batches, train
-from workers.work import Work
+from prunesweep.results_store import Store
+from prunesweep.sweeps.language import Sweep, Training
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.data.dataset import Dataset as TrialData
+from prunesweep.workers.data.split import Split
+from prunesweep.workers.streams import stream
+from prunesweep.workers.training.loop import batches, train
+from prunesweep.workers.work import Work
 
 IMAGES = 1024
 BATCH = 128

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from results_store import Store
-from sweeps.reader import read_sweep
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
-from workers import load_dataset, run_trial
-from workers.data.dataset import Dataset
+from prunesweep.results_store import Store
+from prunesweep.sweeps.reader import read_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers import load_dataset, run_trial
+from prunesweep.workers.data.dataset import Dataset
 
 # What a worker was doing when it reports an event; the time since the event before is that stage's.
 STAGES = {

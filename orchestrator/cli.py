@@ -5,7 +5,7 @@ from types import ModuleType
 
 import typer
 
-from orchestrator.commands import (
+from prunesweep.orchestrator.commands import (
     compare,
     elements,
     export,
@@ -17,7 +17,7 @@ from orchestrator.commands import (
     transfer,
     verify_robustness,
 )
-from orchestrator.commands.shared import BAD_USAGE, INTERRUPTED, SUCCESS, one_line_errors
+from prunesweep.orchestrator.commands.shared import BAD_USAGE, INTERRUPTED, SUCCESS, one_line_errors
 
 app = typer.Typer(
     name="prunesweep",

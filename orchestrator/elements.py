@@ -10,14 +10,14 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from orchestrator.stored import dataset_of, find_trial, threads_of, trial_rows
-from orchestrator.tables import KEY_DIGITS, frame_table
-from results_store import Store
-from sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion
-from sweeps.catalogue import ARCHITECTURES, CLEAN
-from sweeps.errors import UserError
-from sweeps.fingerprints import data_fingerprints
-from sweeps.names import unknown_name
+from prunesweep.orchestrator.stored import dataset_of, find_trial, threads_of, trial_rows
+from prunesweep.orchestrator.tables import KEY_DIGITS, frame_table
+from prunesweep.results_store import Store
+from prunesweep.sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion
+from prunesweep.sweeps.catalogue import ARCHITECTURES, CLEAN
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.fingerprints import data_fingerprints
+from prunesweep.sweeps.names import unknown_name
 
 BUDGETS = (0, 1, 2, 3, 4, 5)  # i of L_i, in percentage points of clean accuracy
 STRUCTURES = ("filters", "layers")
@@ -57,7 +57,7 @@ def single_elements(
         images: the first so many test images of the trial's data set, or all where there are fewer.
         attacks: names of ``ATTACKS``.
         modules: only modules whose path begins with this.
-        progress: see ``workers.elements.measure_elements``.
+        progress: see ``prunesweep.workers.elements.measure_elements``.
 
     Returns:
         The rows of the table ``elements`` that this asked for, made now or before.
@@ -79,9 +79,9 @@ def single_elements(
     dataset = dataset_of(store, key)
     fingerprint = data_fingerprints(dataset).test
     # torch is imported only where there is something to run.
-    from workers.data.load import load_dataset
-    from workers.elements import measure_elements
-    from workers.runtime import default_device
+    from prunesweep.workers.data.load import load_dataset
+    from prunesweep.workers.elements import measure_elements
+    from prunesweep.workers.runtime import default_device
 
     try:
         results = measure_elements(
@@ -102,7 +102,7 @@ def single_elements(
 
 
 def progress_line(event: Mapping[str, Any]) -> str:
-    """What ``workers.elements.measure_elements`` tells of its progress, in words."""
+    """What ``prunesweep.workers.elements.measure_elements`` tells of its progress, in words."""
     if event["stage"] == "shown":
         first, last = event["modules"][0], event["modules"][-1]
         where = first if first == last else f"{first} to {last}"

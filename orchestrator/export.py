@@ -1,13 +1,13 @@
-"""Takes a network home: out of the store, into a folder that ``workers.load_network`` reads."""
+"""Takes a network home: out of the store, into a folder that ``prunesweep.workers.load_network`` reads."""
 
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from orchestrator.stored import find_trial
-from results_store import Store, StoreError
-from results_store.objects import Objects
-from sweeps.errors import UserError
+from prunesweep.orchestrator.stored import find_trial
+from prunesweep.results_store import Store, StoreError
+from prunesweep.results_store.objects import Objects
+from prunesweep.sweeps.errors import UserError
 
 FORMATS = ("safetensors", "torch_export", "onnx")
 
@@ -50,7 +50,7 @@ def _files_of(store: Store, key: str, format: str) -> dict[str, bytes]:
     files = store.network_files(key)
     if format == "safetensors":
         return files
-    from workers.exporting import write_program
+    from prunesweep.workers.exporting import write_program
 
     with TemporaryDirectory(prefix="prunesweep-export-") as folder:
         for name, content in files.items():

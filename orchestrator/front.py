@@ -5,10 +5,10 @@ from os import PathLike
 
 import pandas as pd
 
-from orchestrator.selection import Front, select_front
-from results_store import NotStored, Store
-from sweeps.errors import UserError
-from sweeps.names import unknown_name
+from prunesweep.orchestrator.selection import Front, select_front
+from prunesweep.results_store import NotStored, Store
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.names import unknown_name
 
 
 def pareto_front(
@@ -27,7 +27,7 @@ def pareto_front(
 
     Args:
         store: a folder, an fsspec URL or an open store.
-        objectives: figures to choose by, each with its direction in ``orchestrator.selection.OBJECTIVES``.
+        objectives: figures to choose by, each with its direction in ``prunesweep.orchestrator.selection.OBJECTIVES``.
         constraints: such as ``"generalization_gain >= -1"``.
         where: such as ``"architecture == resnet20"``.
         sweep: the name of a sweep that ran on the store; its own attacks and images count, whatever others did since.
@@ -45,14 +45,14 @@ def pareto_front(
 
 
 def _holding(store: Store) -> frozenset[str]:
-    from orchestrator.verification.verify import verified_trials
+    from prunesweep.orchestrator.verification.verify import verified_trials
 
     return verified_trials(store)
 
 
 def _with_membership(front: Front, store: Store, trials: pd.DataFrame, sweep: str | None) -> Front:
-    from orchestrator.comparison.outcomes import ImageScores
-    from orchestrator.selection.membership import with_membership
+    from prunesweep.orchestrator.comparison.outcomes import ImageScores
+    from prunesweep.orchestrator.selection.membership import with_membership
 
     return with_membership(front, ImageScores(store, trials, sweep))
 

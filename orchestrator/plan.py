@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from results_store import Store
-from sweeps.errors import SweepError
-from sweeps.language import Sweep
-from sweeps.tree import TrialTree, grow_tree
-from sweeps.trial import Trial
+from prunesweep.results_store import Store
+from prunesweep.sweeps.errors import SweepError
+from prunesweep.sweeps.language import Sweep
+from prunesweep.sweeps.tree import TrialTree, grow_tree
+from prunesweep.sweeps.trial import Trial
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from sweeps.trial import Trial
+from prunesweep.sweeps.trial import Trial
 
 
 class Reporter(ABC):
@@ -29,10 +29,10 @@ class Reporter(ABC):
 
     @abstractmethod
     def progressed(self, trial: Trial, event: Mapping[str, Any]) -> None:
-        """An event of ``workers.run_trial``."""
+        """An event of ``prunesweep.workers.run_trial``."""
 
     def finished(self, trial: Trial, event: Mapping[str, Any]) -> None:
-        """``event``: what ``workers.run_trial`` returned."""
+        """``event``: what ``prunesweep.workers.run_trial`` returned."""
         self.ended += 1
         made = {name: int(event[name]) for name in ("epochs", "scores", "evaluations")}
         self.made.update(made)

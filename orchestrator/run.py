@@ -11,18 +11,18 @@ from typing import Any
 
 from rich.console import Console
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.cluster.capacity import cluster_capacity
-from orchestrator.cluster.driver import run_plan
-from orchestrator.cluster.packing import find_packing
-from orchestrator.cluster.session import ray_session
-from orchestrator.plan import Plan, make_plan
-from orchestrator.reporter import Reporter, make_reporter
-from orchestrator.timings import Estimate, estimate_plan
-from results_store import Store, StoreError
-from results_store.runs import Run, note_run
-from sweeps.language import AUTO
-from sweeps.reader import find_sweep, read_sweep
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.cluster.capacity import cluster_capacity
+from prunesweep.orchestrator.cluster.driver import run_plan
+from prunesweep.orchestrator.cluster.packing import find_packing
+from prunesweep.orchestrator.cluster.session import ray_session
+from prunesweep.orchestrator.plan import Plan, make_plan
+from prunesweep.orchestrator.reporter import Reporter, make_reporter
+from prunesweep.orchestrator.timings import Estimate, estimate_plan
+from prunesweep.results_store import Store, StoreError
+from prunesweep.results_store.runs import Run, note_run
+from prunesweep.sweeps.language import AUTO
+from prunesweep.sweeps.reader import find_sweep, read_sweep
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def _run(
 ) -> _Ran:
     """Checks everything that can be checked, then begins to write and to run."""
     # torch is imported only where there is something to run.
-    from workers.data.load import load_dataset
-    from workers.preflight import check_trials
+    from prunesweep.workers.data.load import load_dataset
+    from prunesweep.workers.preflight import check_trials
 
     data = load_dataset(plan.sweep.dataset)
     check_trials(plan.to_run, data)

@@ -1,14 +1,14 @@
 """Which trial goes next: parents before children, the longest remaining chain first, nothing made twice.
 
-Knows nothing of Ray: the searcher of ``orchestrator.cluster`` asks it, and so can a test or a simulation.
+Knows nothing of Ray: the searcher of ``prunesweep.orchestrator.cluster`` asks it, and so can a test or a simulation.
 """
 
 import heapq
 from collections import defaultdict
 from collections.abc import Callable, Collection
 
-from sweeps.tree import TrialTree
-from sweeps.trial import Trial, snapshot_key
+from prunesweep.sweeps.tree import TrialTree
+from prunesweep.sweeps.trial import Trial, snapshot_key
 
 # What a trial's evaluations and start weigh against one epoch of training.
 OVERHEAD_EPOCHS = 1.0

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from results_store import NotStored, Store, StoreError
+from prunesweep.results_store import NotStored, Store, StoreError
 
 
 def sweep_states(store: Store) -> list[tuple[str, int, int, int]]:

@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from orchestrator.selection.candidates import eligible_trials
-from orchestrator.selection.conditions import parse_filters
-from results_store import NotStored, Store
-from sweeps.datasets import DatasetSettings
-from sweeps.errors import UserError
-from sweeps.fingerprints import data_fingerprints
-from sweeps.language import Dataset
+from prunesweep.orchestrator.selection.candidates import eligible_trials
+from prunesweep.orchestrator.selection.conditions import parse_filters
+from prunesweep.results_store import NotStored, Store
+from prunesweep.sweeps.datasets import DatasetSettings
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.fingerprints import data_fingerprints
+from prunesweep.sweeps.language import Dataset
 
 _KEY = re.compile(r"[0-9a-f]{4,32}")
 

@@ -8,13 +8,13 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from orchestrator.plan import Plan
-from orchestrator.selection import Front
-from orchestrator.selection.columns import ON_FRONT
-from orchestrator.timings import Estimate, at_once
-from results_store.runs import Run
-from sweeps.catalogue import NONE, PLAIN
-from sweeps.language import AUTO
+from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.selection import Front
+from prunesweep.orchestrator.selection.columns import ON_FRONT
+from prunesweep.orchestrator.timings import Estimate, at_once
+from prunesweep.results_store.runs import Run
+from prunesweep.sweeps.catalogue import NONE, PLAIN
+from prunesweep.sweeps.language import AUTO
 
 KEY_DIGITS = 10  # of a key, where people read it; commands take the beginning of a key
 NEAR_FRONT = 0.05  # a candidate that is on the front in as many resamples cannot be told from it

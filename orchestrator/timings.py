@@ -11,13 +11,13 @@ from functools import cached_property
 from statistics import median
 from typing import Any, NamedTuple
 
-from orchestrator.cluster.capacity import node_capacity, own_cpus
-from orchestrator.plan import Plan
-from orchestrator.schedule import epochs_of
-from results_store import Store
-from sweeps.catalogue import ATTACKS
-from sweeps.language import Resources
-from sweeps.trial import Trial
+from prunesweep.orchestrator.cluster.capacity import node_capacity, own_cpus
+from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.schedule import epochs_of
+from prunesweep.results_store import Store
+from prunesweep.sweeps.catalogue import ATTACKS
+from prunesweep.sweeps.language import Resources
+from prunesweep.sweeps.trial import Trial
 
 SAMPLE = 1000  # trials of an architecture whose timings are read
 FEWEST_CHECKED = 4  # trials from which an error is told

@@ -7,15 +7,15 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
-from orchestrator.tables import KEY_DIGITS, network_label
-from results_store import Store
-from sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon
-from sweeps.datasets import DatasetSettings
-from sweeps.errors import UserError
-from sweeps.fingerprints import data_fingerprints
-from sweeps.names import unknown_name
-from sweeps.numbers import parse_number
+from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
+from prunesweep.orchestrator.tables import KEY_DIGITS, network_label
+from prunesweep.results_store import Store
+from prunesweep.sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon
+from prunesweep.sweeps.datasets import DatasetSettings
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.fingerprints import data_fingerprints
+from prunesweep.sweeps.names import unknown_name
+from prunesweep.sweeps.numbers import parse_number
 
 ATTACKS: dict[str, type[EpsilonSettings]] = {"fgsm": Fgsm, "pgd": Pgd}
 """The attacks that images are crafted by."""
@@ -79,7 +79,7 @@ def transfer(
     store.check_writable()
 
     # torch is imported only where there is something to ask of it.
-    from workers.transfer import transfer_key
+    from prunesweep.workers.transfer import transfer_key
 
     def key(source: str, target: str) -> str:
         return transfer_key(source, target, attack, settings, fingerprint)
@@ -174,10 +174,10 @@ def _make(
     progress: Callable[[str], None],
 ) -> None:
     """Makes the accuracies that are missing, a source at a time."""
-    from workers.data.load import load_dataset
-    from workers.runtime import configure, default_device
-    from workers.stored import load_stored
-    from workers.transfer import transfer_from
+    from prunesweep.workers.data.load import load_dataset
+    from prunesweep.workers.runtime import configure, default_device
+    from prunesweep.workers.stored import load_stored
+    from prunesweep.workers.transfer import transfer_from
 
     test = load_dataset(dataset).test.to(default_device())
     for place, (source, wanted) in enumerate(missing.items(), 1):

@@ -5,7 +5,7 @@ Accuracies are shares in [0, 1]. The errors of ImageNet-C's metrics are percenta
 
 from collections.abc import Mapping
 
-from sweeps.attacks import CORRUPTION_KINDS
+from prunesweep.sweeps.attacks import CORRUPTION_KINDS
 
 Accuracies = Mapping[tuple[str, int], float]
 

@@ -7,11 +7,14 @@ the tables are views.
 import time
 from typing import Any, Literal, NotRequired, TypedDict
 
-from sweeps.trial import Trial, TrialSettings
+from prunesweep.sweeps.trial import Trial, TrialSettings
 
 
 class Dynamics(TypedDict, total=False):
-    """How training goes after an epoch, where the sweep asked for it; ``workers.training.dynamics`` defines both."""
+    """How training goes after an epoch, where the sweep asked for it.
+
+    ``prunesweep.workers.training.dynamics`` defines both.
+    """
 
     gradient_confusion: float | None
     layer_rotation: float

@@ -1,6 +1,6 @@
 """Errors of the store, each one clear line."""
 
-from sweeps.errors import UserError
+from prunesweep.sweeps.errors import UserError
 
 
 class StoreError(UserError):

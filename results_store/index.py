@@ -12,9 +12,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from results_store.documents import Plain, fault_of, trial_of
-from results_store.errors import StoreError
-from results_store.objects import Objects
+from prunesweep.results_store.documents import Plain, fault_of, trial_of
+from prunesweep.results_store.errors import StoreError
+from prunesweep.results_store.objects import Objects
 
 RESULTS = "results"
 INDEX = "index/results.parquet"

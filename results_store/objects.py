@@ -10,7 +10,7 @@ from typing import BinaryIO
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from results_store.errors import NotStored, StoreError
+from prunesweep.results_store.errors import NotStored, StoreError
 
 
 class Objects:

@@ -3,8 +3,8 @@
 import json
 from typing import Any, TypedDict
 
-from results_store.errors import NotStored
-from results_store.objects import Objects
+from prunesweep.results_store.errors import NotStored
+from prunesweep.results_store.objects import Objects
 
 SHORT = 60.0  # seconds; of a shorter run, starting Ray and its workers, which no estimate has, is too large a part
 

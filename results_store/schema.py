@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from sweeps.catalogue import ATTACKS
+from prunesweep.sweeps.catalogue import ATTACKS
 
 SCHEMA_VERSION = 1
 HALVES = ("", "_selection", "_report")
@@ -200,5 +200,5 @@ _PREFACE = """# The tables
 Schema version {version}. Each table is a folder below the store with one Parquet file in it, as in
 `pandas.read_parquet("store/trials")`. They are views of `results/`, made anew whenever results are missing from
 them; every column is always there with its type, also where no trial has a value yet. Units and meanings are in
-the Parquet schema's field metadata as well. This page is what `results_store.schema.as_markdown()` returns.
+the Parquet schema's field metadata as well. This page is what `prunesweep.results_store.schema.as_markdown()` returns.
 """

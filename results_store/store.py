@@ -19,8 +19,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
-from results_store import tables
-from results_store.documents import (
+from prunesweep.results_store import tables
+from prunesweep.results_store.documents import (
     ElementsResult,
     EvaluationResult,
     FailureResult,
@@ -29,11 +29,11 @@ from results_store.documents import (
     TransferResult,
     VerdictResult,
 )
-from results_store.errors import NotStored, StoreError
-from results_store.index import RESULTS, Index
-from results_store.objects import Objects
-from results_store.schema import SCHEMA_VERSION
-from results_store.views import Known
+from prunesweep.results_store.errors import NotStored, StoreError
+from prunesweep.results_store.index import RESULTS, Index
+from prunesweep.results_store.objects import Objects
+from prunesweep.results_store.schema import SCHEMA_VERSION
+from prunesweep.results_store.views import Known
 
 Arrays = Mapping[str, NDArray[Any]]
 

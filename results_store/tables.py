@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from results_store.documents import Plain
-from results_store.errors import NotStored
-from results_store.index import Index
-from results_store.objects import Objects
-from results_store.schema import TABLES, arrow_schema
-from results_store.views import Known, rows_of
-from sweeps.keys import key_of
+from prunesweep.results_store.documents import Plain
+from prunesweep.results_store.errors import NotStored
+from prunesweep.results_store.index import Index
+from prunesweep.results_store.objects import Objects
+from prunesweep.results_store.schema import TABLES, arrow_schema
+from prunesweep.results_store.views import Known, rows_of
+from prunesweep.sweeps.keys import key_of
 
 _BATCH = 500  # trials whose documents are in memory at once
 _CONTENTS = b"results"  # in a table's metadata

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from results_store.documents import (
+from prunesweep.results_store.documents import (
     Document,
     ElementsResult,
     EvaluationResult,
@@ -13,8 +13,8 @@ from results_store.documents import (
     TransferResult,
     VerdictResult,
 )
-from results_store.schema import ELEMENTS, GAINS, HALVES, TRANSFER, TRIALS, VERDICTS, Column
-from sweeps.catalogue import ATTACKS, CLEAN, PLAIN
+from prunesweep.results_store.schema import ELEMENTS, GAINS, HALVES, TRANSFER, TRIALS, VERDICTS, Column
+from prunesweep.sweeps.catalogue import ATTACKS, CLEAN, PLAIN
 
 Row = dict[str, Any]
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, PlainValidator, field_validator, model_validator
 
-from sweeps.block import Block
-from sweeps.corruption_files import cifar10_c_fingerprint, imagenet_c_fingerprint
-from sweeps.numbers import Number, Whole
+from prunesweep.sweeps.block import Block
+from prunesweep.sweeps.corruption_files import cifar10_c_fingerprint, imagenet_c_fingerprint
+from prunesweep.sweeps.numbers import Number, Whole
 
 CorruptionKind = Literal[
     "gaussian_noise",

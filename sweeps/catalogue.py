@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal
 
-from sweeps.attacks import AttackSettings, Autoattack, Clean, Corruptions, Fgsm, Occlusion, Pgd, Square
-from sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.attacks import AttackSettings, Autoattack, Clean, Corruptions, Fgsm, Occlusion, Pgd, Square
+from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 
 PRUNED_STRUCTURES = ("filters", "layers", "both")
 NONE = "none"
@@ -20,7 +20,7 @@ PLAIN = "plain"
 
 @dataclass(frozen=True)
 class ArchitectureEntry:
-    """``code`` names a ``workers.architectures.architecture.Architecture``; ``structures``: what may be pruned."""
+    """An architecture: ``code`` names an ``Architecture`` of the workers, and ``structures`` what may be pruned."""
 
     code: str
     version: int
@@ -37,7 +37,7 @@ class CriterionEntry:
 
 @dataclass(frozen=True)
 class AdjustmentEntry:
-    """``code`` names a function of ``workers.training.adjustments``; the rest says what the scheme is made of.
+    """An adjustment scheme: ``code`` names its function, and the rest says what it is made of.
 
     ``trains_by``: whose settings it trains by, those of the sweep file's ``adjustment`` or of its ``baseline``;
     None where it does not train. ``epochs_factor``: how many times the epochs of these it takes.
@@ -56,7 +56,7 @@ class AdjustmentEntry:
 
 @dataclass(frozen=True)
 class RecipeEntry:
-    """``code`` names a function of ``workers.training.recipes``: what becomes of a batch before it is trained on.
+    """A recipe: ``code`` names the function that prepares a batch before it is trained on.
 
     ``attacks``: whether it takes the settings of ``baseline.adversarial``.
     """
@@ -86,41 +86,47 @@ class DatasetEntry:
 
 
 ARCHITECTURES: Mapping[str, ArchitectureEntry] = {
-    "resnet20": ArchitectureEntry("workers.architectures.resnet_cifar:resnet20", 1, PRUNED_STRUCTURES),
-    "resnet32": ArchitectureEntry("workers.architectures.resnet_cifar:resnet32", 1, PRUNED_STRUCTURES),
-    "resnet44": ArchitectureEntry("workers.architectures.resnet_cifar:resnet44", 1, PRUNED_STRUCTURES),
-    "resnet56": ArchitectureEntry("workers.architectures.resnet_cifar:resnet56", 1, PRUNED_STRUCTURES),
-    "resnet110": ArchitectureEntry("workers.architectures.resnet_cifar:resnet110", 1, PRUNED_STRUCTURES),
-    "vgg16": ArchitectureEntry("workers.architectures.vgg:vgg16", 1, ("filters",)),
-    "mobilenet_v2": ArchitectureEntry("workers.architectures.mobilenet_v2:mobilenet_v2", 1, PRUNED_STRUCTURES),
-    "resnet50": ArchitectureEntry("workers.architectures.resnet50:resnet50", 1, PRUNED_STRUCTURES),
+    "resnet20": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet20", 1, PRUNED_STRUCTURES),
+    "resnet32": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet32", 1, PRUNED_STRUCTURES),
+    "resnet44": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet44", 1, PRUNED_STRUCTURES),
+    "resnet56": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet56", 1, PRUNED_STRUCTURES),
+    "resnet110": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet110", 1, PRUNED_STRUCTURES),
+    "vgg16": ArchitectureEntry("prunesweep.workers.architectures.vgg:vgg16", 1, ("filters",)),
+    "mobilenet_v2": ArchitectureEntry(
+        "prunesweep.workers.architectures.mobilenet_v2:mobilenet_v2", 1, PRUNED_STRUCTURES
+    ),
+    "resnet50": ArchitectureEntry("prunesweep.workers.architectures.resnet50:resnet50", 1, PRUNED_STRUCTURES),
 }
 
 CRITERIA: Mapping[str, CriterionEntry] = {
-    "l1": CriterionEntry("workers.pruning.criteria.l1", 1),
-    "expected_abs": CriterionEntry("workers.pruning.criteria.expected_abs", 1),
-    "hrank": CriterionEntry("workers.pruning.criteria.hrank", 1),
-    "kl_divergence": CriterionEntry("workers.pruning.criteria.kl_divergence", 1),
-    "pls": CriterionEntry("workers.pruning.criteria.pls", 1),
-    "random": CriterionEntry("workers.pruning.criteria.random", 1),
+    "l1": CriterionEntry("prunesweep.workers.pruning.criteria.l1", 1),
+    "expected_abs": CriterionEntry("prunesweep.workers.pruning.criteria.expected_abs", 1),
+    "hrank": CriterionEntry("prunesweep.workers.pruning.criteria.hrank", 1),
+    "kl_divergence": CriterionEntry("prunesweep.workers.pruning.criteria.kl_divergence", 1),
+    "pls": CriterionEntry("prunesweep.workers.pruning.criteria.pls", 1),
+    "random": CriterionEntry("prunesweep.workers.pruning.criteria.random", 1),
 }
 
 _SCHEMES: Mapping[str, AdjustmentEntry] = {
-    "fine_tune": AdjustmentEntry("workers.training.adjustments:fine_tune", 1, trains_by="adjustment"),
+    "fine_tune": AdjustmentEntry("prunesweep.workers.training.adjustments:fine_tune", 1, trains_by="adjustment"),
     "scratch_e": AdjustmentEntry(
-        "workers.training.adjustments:scratch", 1, trains_by="baseline", needs_baseline_epochs=True
+        "prunesweep.workers.training.adjustments:scratch", 1, trains_by="baseline", needs_baseline_epochs=True
     ),
     "scratch_b": AdjustmentEntry(
-        "workers.training.adjustments:scratch", 1, trains_by="baseline", epochs_factor=2, needs_baseline_epochs=True
+        "prunesweep.workers.training.adjustments:scratch",
+        1,
+        trains_by="baseline",
+        epochs_factor=2,
+        needs_baseline_epochs=True,
     ),
     "winning_ticket": AdjustmentEntry(
-        "workers.training.adjustments:winning_ticket",
+        "prunesweep.workers.training.adjustments:winning_ticket",
         1,
         trains_by="baseline",
         needs_baseline_epochs=True,
         needs_snapshot=True,
     ),
-    NONE: AdjustmentEntry("workers.training.adjustments:leave", 1),
+    NONE: AdjustmentEntry("prunesweep.workers.training.adjustments:leave", 1),
 }
 # Every scheme, and every scheme followed by bn_recalibrate (by itself: none followed by it).
 ADJUSTMENTS: Mapping[str, AdjustmentEntry] = {
@@ -132,35 +138,35 @@ ADJUSTMENTS: Mapping[str, AdjustmentEntry] = {
 }
 
 RECIPES: Mapping[str, RecipeEntry] = {
-    PLAIN: RecipeEntry("workers.training.recipes.plain:plain", 1),
-    "cutout": RecipeEntry("workers.training.recipes.cutout:cutout", 2),
-    "mixup": RecipeEntry("workers.training.recipes.mixup:mixup", 1),
-    "cutmix": RecipeEntry("workers.training.recipes.cutmix:cutmix", 1),
-    "adversarial": RecipeEntry("workers.training.recipes.adversarial:adversarial", 1, attacks=True),
+    PLAIN: RecipeEntry("prunesweep.workers.training.recipes.plain:plain", 1),
+    "cutout": RecipeEntry("prunesweep.workers.training.recipes.cutout:cutout", 2),
+    "mixup": RecipeEntry("prunesweep.workers.training.recipes.mixup:mixup", 1),
+    "cutmix": RecipeEntry("prunesweep.workers.training.recipes.cutmix:cutmix", 1),
+    "adversarial": RecipeEntry("prunesweep.workers.training.recipes.adversarial:adversarial", 1, attacks=True),
 }
 
 # "clean" is no attack of a sweep file: it is run for every trial, and its accuracy is the generalization.
 CLEAN = "clean"
 ATTACKS: Mapping[str, AttackEntry] = {
-    "fgsm": AttackEntry("workers.attacks.fgsm:fgsm", 1, Fgsm),
-    "occlusion": AttackEntry("workers.attacks.occlusion:occlusion", 1, Occlusion),
-    "corruptions": AttackEntry("workers.attacks.corruptions.attack:corruptions", 1, Corruptions),
-    "pgd": AttackEntry("workers.attacks.pgd:pgd", 1, Pgd),
-    "square": AttackEntry("workers.attacks.square:square", 1, Square),
-    "autoattack": AttackEntry("workers.attacks.autoattack:autoattack", 1, Autoattack),
+    "fgsm": AttackEntry("prunesweep.workers.attacks.fgsm:fgsm", 1, Fgsm),
+    "occlusion": AttackEntry("prunesweep.workers.attacks.occlusion:occlusion", 1, Occlusion),
+    "corruptions": AttackEntry("prunesweep.workers.attacks.corruptions.attack:corruptions", 1, Corruptions),
+    "pgd": AttackEntry("prunesweep.workers.attacks.pgd:pgd", 1, Pgd),
+    "square": AttackEntry("prunesweep.workers.attacks.square:square", 1, Square),
+    "autoattack": AttackEntry("prunesweep.workers.attacks.autoattack:autoattack", 1, Autoattack),
 }
 EVALUATIONS: Mapping[str, AttackEntry] = {
-    CLEAN: AttackEntry("workers.attacks.clean:clean", 1, Clean),
+    CLEAN: AttackEntry("prunesweep.workers.attacks.clean:clean", 1, Clean),
     **ATTACKS,
 }
 
 DATASETS: Mapping[str, DatasetEntry] = {
-    "digits": DatasetEntry("workers.data.digits:load", 1, Digits, flip=False),
-    "cifar10": DatasetEntry("workers.data.cifar10:load", 1, Cifar10, flip=True),
-    "cifar100": DatasetEntry("workers.data.cifar100:load", 1, Cifar100, flip=True),
-    "image_parquet": DatasetEntry("workers.data.image_parquet:load", 1, ImageParquet, flip=True),
-    "image_folder": DatasetEntry("workers.data.image_folder:load", 1, ImageFolder, flip=True),
-    "imagenet": DatasetEntry("workers.data.imagenet:load", 1, Imagenet, flip=True),
+    "digits": DatasetEntry("prunesweep.workers.data.digits:load", 1, Digits, flip=False),
+    "cifar10": DatasetEntry("prunesweep.workers.data.cifar10:load", 1, Cifar10, flip=True),
+    "cifar100": DatasetEntry("prunesweep.workers.data.cifar100:load", 1, Cifar100, flip=True),
+    "image_parquet": DatasetEntry("prunesweep.workers.data.image_parquet:load", 1, ImageParquet, flip=True),
+    "image_folder": DatasetEntry("prunesweep.workers.data.image_folder:load", 1, ImageFolder, flip=True),
+    "imagenet": DatasetEntry("prunesweep.workers.data.imagenet:load", 1, Imagenet, flip=True),
 }
 
 # Stages that are not plug-ins.

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeps.errors import DataError
-from sweeps.keys import key_of
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.keys import key_of
 
 LABELS_NAME = "labels.npy"
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from sweeps.block import Block
-from sweeps.numbers import Whole
+from prunesweep.sweeps.block import Block
+from prunesweep.sweeps.numbers import Whole
 
 MINIMUM_SIDE = 16  # pixels: three poolings by two and something left to see
 

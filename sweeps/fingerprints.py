@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.catalogue import DATASETS
-from sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
-from sweeps.errors import DataError
-from sweeps.keys import key_of
-from sweeps.pretrained import find_pretrained
+from prunesweep.sweeps.catalogue import DATASETS
+from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.keys import key_of
+from prunesweep.sweeps.pretrained import find_pretrained
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 # The MD5s of the archives, as their authors publish them; torchvision checks the unpacked files against theirs.

@@ -1,7 +1,7 @@
 """The sweep language: every key that a sweep file may have, with its range and its default.
 
 Defaults are the paper's where it gives one. A default never changes its meaning: keys leave out settings at their
-defaults, so a new meaning needs a new stage version (``sweeps.catalogue``).
+defaults, so a new meaning needs a new stage version (``prunesweep.sweeps.catalogue``).
 """
 
 import re
@@ -10,13 +10,13 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from sweeps.attacks import DEFAULT_ATTACKS, Attacks, Epsilon
-from sweeps.block import Block
-from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, PLAIN, PRUNED_STRUCTURES, RECIPES
-from sweeps.datasets import Cifar10, Cifar100, Digits, ImageFolder, Imagenet, ImageParquet
-from sweeps.names import each_one_of, null_is_none, unknown_name
-from sweeps.numbers import Number, Whole
-from sweeps.pretrained import check_architectures, known_weights
+from prunesweep.sweeps.attacks import DEFAULT_ATTACKS, Attacks, Epsilon
+from prunesweep.sweeps.block import Block
+from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, PLAIN, PRUNED_STRUCTURES, RECIPES
+from prunesweep.sweeps.datasets import Cifar10, Cifar100, Digits, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.names import each_one_of, null_is_none, unknown_name
+from prunesweep.sweeps.numbers import Number, Whole
+from prunesweep.sweeps.pretrained import check_architectures, known_weights
 
 MOST_ITERATIONS = 200  # a network of any use has long run out of filters
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -95,7 +95,7 @@ class AdversarialTraining(Block):
 
 
 class Training(TrainingSettings):
-    """How one round trains: the settings, and the recipe by which they are used. ``sweeps.tree`` puts it together."""
+    """How one round trains: the settings, and the recipe by which they are used; ``sweeps.tree`` puts them together."""
 
     recipe: str = PLAIN
     adversarial: AdversarialTraining = AdversarialTraining()

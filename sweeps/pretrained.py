@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sweeps.errors import DataError
-from sweeps.names import unknown_name
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.names import unknown_name
 
 PREFIX = "torchvision:"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -9,9 +9,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sweeps.errors import SweepError
-from sweeps.language import Sweep
-from sweeps.names import nearest, unknown_name
+from prunesweep.sweeps.errors import SweepError
+from prunesweep.sweeps.language import Sweep
+from prunesweep.sweeps.names import nearest, unknown_name
 
 BUILT_IN = Path(__file__).parent
 

@@ -6,12 +6,12 @@ from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
-from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE, PLAIN, RECIPES
-from sweeps.errors import SweepError
-from sweeps.fingerprints import Fingerprints, data_fingerprints, weights_fingerprint
-from sweeps.language import Axes, Sweep, Training, TrainingSettings
-from sweeps.pretrained import find_pretrained, weights_place
-from sweeps.trial import Conditions, Round, Trial
+from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE, PLAIN, RECIPES
+from prunesweep.sweeps.errors import SweepError
+from prunesweep.sweeps.fingerprints import Fingerprints, data_fingerprints, weights_fingerprint
+from prunesweep.sweeps.language import Axes, Sweep, Training, TrainingSettings
+from prunesweep.sweeps.pretrained import find_pretrained, weights_place
+from prunesweep.sweeps.trial import Conditions, Round, Trial
 
 
 @dataclass(frozen=True)

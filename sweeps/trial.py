@@ -1,6 +1,6 @@
 """The trial: one network of the sweep, as its parent plus one round of score → remove → adjust.
 
-Everything that ``workers.run_trial`` needs to know stands here, and everything that names what it stores.
+Everything that ``prunesweep.workers.run_trial`` needs to know stands here, and everything that names what it stores.
 """
 
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypedDict
 
-from sweeps.attacks import AttackSettings
-from sweeps.block import Block
-from sweeps.catalogue import (
+from prunesweep.sweeps.attacks import AttackSettings
+from prunesweep.sweeps.block import Block
+from prunesweep.sweeps.catalogue import (
     ADJUSTMENTS,
     ARCHITECTURES,
     CRITERIA,
@@ -23,8 +23,8 @@ from sweeps.catalogue import (
     SCORING_VERSION,
     TRAINING_VERSION,
 )
-from sweeps.keys import key_of
-from sweeps.language import Channels, Training
+from prunesweep.sweeps.keys import key_of
+from prunesweep.sweeps.language import Channels, Training
 
 
 class Round(Block):

@@ -8,8 +8,8 @@ from textwrap import dedent
 
 import pytest
 
-from sweeps.language import Sweep
-from sweeps.reader import parse_sweep
+from prunesweep.sweeps.language import Sweep
+from prunesweep.sweeps.reader import parse_sweep
 
 BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -15,8 +15,8 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from results_store.objects import replacing
-from sweeps.errors import UserError
+from prunesweep.results_store.objects import replacing
+from prunesweep.sweeps.errors import UserError
 
 
 class CacheError(UserError):

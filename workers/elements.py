@@ -14,20 +14,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from results_store import Store
-from results_store.documents import Elements, ElementsResult
-from sweeps.attacks import MEAN, AttackSettings, Clean, Corruptions, Fgsm, Occlusion
-from sweeps.catalogue import CLEAN, EVALUATIONS
-from sweeps.errors import UserError
-from sweeps.keys import key_of
-from workers.architectures.architecture import Segment
-from workers.architectures.network import Network
-from workers.attacks.corruptions.sources import corrupted_source
-from workers.attacks.fgsm import step
-from workers.attacks.occlusion import occlude
-from workers.attacks.subject import Subject
-from workers.data.dataset import Dataset
-from workers.pruning.alone import (
+from prunesweep.results_store import Store
+from prunesweep.results_store.documents import Elements, ElementsResult
+from prunesweep.sweeps.attacks import MEAN, AttackSettings, Clean, Corruptions, Fgsm, Occlusion
+from prunesweep.sweeps.catalogue import CLEAN, EVALUATIONS
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.keys import key_of
+from prunesweep.workers.architectures.architecture import Segment
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.attacks.corruptions.sources import corrupted_source
+from prunesweep.workers.attacks.fgsm import step
+from prunesweep.workers.attacks.occlusion import occlude
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.pruning.alone import (
     Silencing,
     block_silencing,
     by_segment,
@@ -35,10 +35,10 @@ from workers.pruning.alone import (
     logits_of_each,
     run_segments,
 )
-from workers.pruning.masking import silenced_apart
-from workers.runtime import configure
-from workers.stored import load_stored
-from workers.work import Progress, ShouldStop, Stopped
+from prunesweep.workers.pruning.masking import silenced_apart
+from prunesweep.workers.runtime import configure
+from prunesweep.workers.stored import load_stored
+from prunesweep.workers.work import Progress, ShouldStop, Stopped
 
 # Raised by hand when the meaning of a single element's accuracy changes; enters the keys.
 VERSION = 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from workers.architectures.network import load_network
+from prunesweep.workers.architectures.network import load_network
 
 _EXAMPLE_IMAGES = 2  # torch.export takes a size of 1 for a constant
 _MOST_IMAGES = 2**20  # at once; torch 2.6 wants a bound

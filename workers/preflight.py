@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 
-from sweeps.attacks import Corruptions, Occlusion
-from sweeps.catalogue import PLAIN
-from sweeps.errors import DataError, SweepError
-from sweeps.trial import Trial
-from workers.architectures.network import new_network
-from workers.architectures.pretrained import read_weights
-from workers.architectures.weights_file import WeightsError, load_weights
-from workers.attacks.corruptions.sources import check_files
-from workers.data.dataset import Dataset
-from workers.streams import stream
+from prunesweep.sweeps.attacks import Corruptions, Occlusion
+from prunesweep.sweeps.catalogue import PLAIN
+from prunesweep.sweeps.errors import DataError, SweepError
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers.architectures.network import new_network
+from prunesweep.workers.architectures.pretrained import read_weights
+from prunesweep.workers.architectures.weights_file import WeightsError, load_weights
+from prunesweep.workers.attacks.corruptions.sources import check_files
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.streams import stream
 
 
 def check_trials(trials: Iterable[Trial], data: Dataset) -> None:

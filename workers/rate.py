@@ -8,20 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from results_store import Store
-from sweeps.attacks import Fgsm
-from sweeps.language import Training
-from sweeps.trial import Trial
-from workers.architectures.folding import folded
-from workers.architectures.network import Network, new_network
-from workers.attacks.fgsm import fgsm
-from workers.attacks.subject import Subject
-from workers.data.dataset import Dataset
-from workers.data.split import Channels, LabelledImages, Split
-from workers.runtime import configure, default_device, place
-from workers.streams import stream
-from workers.training.loop import train
-from workers.work import Work
+from prunesweep.results_store import Store
+from prunesweep.sweeps.attacks import Fgsm
+from prunesweep.sweeps.language import Training
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers.architectures.folding import folded
+from prunesweep.workers.architectures.network import Network, new_network
+from prunesweep.workers.attacks.fgsm import fgsm
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.data.split import Channels, LabelledImages, Split
+from prunesweep.workers.runtime import configure, default_device, place
+from prunesweep.workers.streams import stream
+from prunesweep.workers.training.loop import train
+from prunesweep.workers.work import Work
 
 STEPS = 8  # of training in a piece
 CAUTIOUS = 1e-6  # the learning rate, with which nothing diverges however often the piece is repeated

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from results_store import Store
-from workers.architectures.network import Network, NetworkSpec, rebuild_network
-from workers.runtime import place
-from workers.tensors import to_tensors
+from prunesweep.results_store import Store
+from prunesweep.workers.architectures.network import Network, NetworkSpec, rebuild_network
+from prunesweep.workers.runtime import place
+from prunesweep.workers.tensors import to_tensors
 
 
 @dataclass(frozen=True)

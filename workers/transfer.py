@@ -11,20 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from results_store import Store
-from results_store.documents import TransferResult
-from results_store.halves import by_half
-from sweeps.attacks import EpsilonSettings, Pgd
-from sweeps.catalogue import ATTACKS
-from sweeps.keys import key_of
-from workers.architectures.folding import folded
-from workers.attacks.fgsm import step
-from workers.attacks.pgd import pgd_images
-from workers.attacks.subject import Subject
-from workers.cache import kept_tensor
-from workers.data.split import LabelledImages
-from workers.runtime import device_name
-from workers.stored import StoredNetwork
+from prunesweep.results_store import Store
+from prunesweep.results_store.documents import TransferResult
+from prunesweep.results_store.halves import by_half
+from prunesweep.sweeps.attacks import EpsilonSettings, Pgd
+from prunesweep.sweeps.catalogue import ATTACKS
+from prunesweep.sweeps.keys import key_of
+from prunesweep.workers.architectures.folding import folded
+from prunesweep.workers.attacks.fgsm import step
+from prunesweep.workers.attacks.pgd import pgd_images
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.cache import kept_tensor
+from prunesweep.workers.data.split import LabelledImages
+from prunesweep.workers.runtime import device_name
+from prunesweep.workers.stored import StoredNetwork
 
 Craft = Callable[[Subject, EpsilonSettings, slice], Tensor]
 
@@ -59,7 +59,7 @@ def transfer_from(
     """Shows images that are crafted on the source to each target, and stores one result a target.
 
     Images are crafted once, whatever the number of targets. Where the test images are in memory the crafted ones are
-    kept (``workers.cache``), for other targets of other times. Every test image counts.
+    kept (``prunesweep.workers.cache``), for other targets of other times. Every test image counts.
 
     Args:
         targets: on images of the same size and of the same classes as the source; the source may be one of them.
@@ -100,7 +100,7 @@ def _crafted(
 
 
 def _fgsm(subject: Subject, settings: EpsilonSettings, batch: slice) -> Tensor:
-    """The same pixels as those of ``workers.attacks.fgsm``."""
+    """The same pixels as those of ``prunesweep.workers.attacks.fgsm``."""
     return step(subject.pixels(batch), subject.gradient_signs(batch), settings.headline)
 
 

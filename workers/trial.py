@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from results_store import NotStored, Store
-from results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
-from results_store.halves import by_half
-from sweeps.catalogue import EVALUATIONS, resolve
-from sweeps.trial import Trial
-from workers.architectures.network import Network
-from workers.architectures.size import flops, parameters
-from workers.attacks.subject import Evaluation, Outcome, Subject
-from workers.data.dataset import Dataset
-from workers.pruning.errors import NothingToRemove
-from workers.pruning.round import Removal, prune
-from workers.runtime import configure, device_name, release_memory
-from workers.stored import load_stored, rebuild_stored, to_be_attacked
-from workers.tensors import state_arrays
-from workers.training.adjustments import adjust
-from workers.training.baseline import ensure_snapshot, make_baseline
-from workers.work import Progress, ShouldStop, TrialError, Work
+from prunesweep.results_store import NotStored, Store
+from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
+from prunesweep.results_store.halves import by_half
+from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.architectures.size import flops, parameters
+from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.pruning.errors import NothingToRemove
+from prunesweep.workers.pruning.round import Removal, prune
+from prunesweep.workers.runtime import configure, device_name, release_memory
+from prunesweep.workers.stored import load_stored, rebuild_stored, to_be_attacked
+from prunesweep.workers.tensors import state_arrays
+from prunesweep.workers.training.adjustments import adjust
+from prunesweep.workers.training.baseline import ensure_snapshot, make_baseline
+from prunesweep.workers.work import Progress, ShouldStop, TrialError, Work
 
 _PACKAGES = ("prunesweep", "torch", "torchvision", "numpy", "scikit-learn", "torch-pruning")
 

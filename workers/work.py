@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from results_store import Store
-from sweeps.trial import Trial
-from workers.data.dataset import Dataset
+from prunesweep.results_store import Store
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers.data.dataset import Dataset
 
 Progress = Callable[[Mapping[str, Any]], None]
 ShouldStop = Callable[[], bool]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulation.trees import Length
-from sweeps.tree import TrialTree
+from prunesweep.sweeps.tree import TrialTree
 
 
 class Piece(NamedTuple):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from benchmarks.simulation.bounds import remaining
 from benchmarks.simulation.trees import Length
-from sweeps.tree import TrialTree
-from sweeps.trial import Trial
+from prunesweep.sweeps.tree import TrialTree
+from prunesweep.sweeps.trial import Trial
 
 
 class State(NamedTuple):

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.reader import parse_sweep
-from sweeps.tree import TrialTree, grow_tree
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import TrialTree, grow_tree
 
 # What an epoch takes against one of ResNet20, and what a set of scores takes in epochs.
 EPOCH = {

@@ -11,10 +11,10 @@ from typing import Any
 
 from ray import tune
 
-from results_store import Store, StoreError
-from results_store.documents import failure_of
-from sweeps.catalogue import resolve
-from sweeps.trial import Trial
+from prunesweep.results_store import Store, StoreError
+from prunesweep.results_store.documents import failure_of
+from prunesweep.sweeps.catalogue import resolve
+from prunesweep.sweeps.trial import Trial
 
 EPOCH_EVENT_SECONDS = 2.0  # epochs are reported at most this often: each report costs the driver a little
 STOP_SECONDS = 30.0
@@ -39,10 +39,10 @@ class TrialActor(tune.Trainable):
         Args:
             trials: by key.
             data: ``Dataset.arrays()``, shared by the node's workers.
-            code: the function that lives a trial, as the catalogue names code; called as ``workers.run_trial`` is.
+            code: the import path of the function that runs a trial, which is called as ``workers.run_trial`` is.
         """
-        from workers.data.dataset import Dataset
-        from workers.runtime import default_device
+        from prunesweep.workers.data.dataset import Dataset
+        from prunesweep.workers.runtime import default_device
 
         self._trials = trials
         self._store = store
@@ -79,7 +79,7 @@ class TrialActor(tune.Trainable):
         self._thread.join(STOP_SECONDS)
 
     def _run(self, trial: Trial) -> None:
-        from workers.work import Stopped, TrialError
+        from prunesweep.workers.work import Stopped, TrialError
 
         try:
             self._events.put({"stage": "done", **self._try_often(trial)})

@@ -2,7 +2,7 @@
 
 import os
 
-from sweeps.language import Resources
+from prunesweep.sweeps.language import Resources
 
 
 def own_cpus() -> int:

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from orchestrator.cluster.capacity import cluster_capacity
-from orchestrator.cluster.session import ClusterError
-from orchestrator.plan import Plan
-from orchestrator.reporter import Reporter
-from orchestrator.schedule import Cost, Schedule, epochs_of
-from results_store import Store, StoreError
-from results_store.documents import failure_of
+from prunesweep.orchestrator.cluster.capacity import cluster_capacity
+from prunesweep.orchestrator.cluster.session import ClusterError
+from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.reporter import Reporter
+from prunesweep.orchestrator.schedule import Cost, Schedule, epochs_of
+from prunesweep.results_store import Store, StoreError
+from prunesweep.results_store.documents import failure_of
 
-RUN_TRIAL = "workers.trial:run_trial"
+RUN_TRIAL = "prunesweep.workers.trial:run_trial"
 RETRIES = 3  # of trials whose worker was lost, and of Tune where it gives up
 REFRESH_SECONDS = 10.0
 
@@ -35,7 +35,7 @@ def run_plan(
     Args:
         data: ``Dataset.arrays()``; it goes to each node once, through Ray's object store.
         cost: how long a trial takes, by which the longest chains go first.
-        code: the function that lives a trial, as the catalogue names code; called as ``workers.run_trial`` is.
+        code: the import path of the function that runs a trial, which is called as ``workers.run_trial`` is.
 
     Raises:
         ClusterError: Tune gave up again and again.
@@ -56,9 +56,9 @@ def run_plan(
 def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, cost: Cost, code: str) -> dict[str, str]:
     from ray import tune
 
-    from orchestrator.cluster.actor import TrialActor
-    from orchestrator.cluster.searcher import TreeSearcher
-    from orchestrator.cluster.tune_scheduler import NoFavourite
+    from prunesweep.orchestrator.cluster.actor import TrialActor
+    from prunesweep.orchestrator.cluster.searcher import TreeSearcher
+    from prunesweep.orchestrator.cluster.tune_scheduler import NoFavourite
 
     resources = plan.sweep.resources
     trials = {trial.key: trial for trial in plan.to_run}

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.plan import Plan
-from sweeps.trial import Trial
+from prunesweep.orchestrator.plan import Plan
+from prunesweep.sweeps.trial import Trial
 
 PACKINGS = (1, 2, 4, 8)
 NEARLY = 0.95  # of the best rate is as good: trials that share with fewer end sooner and leave more memory
@@ -146,7 +146,7 @@ class _Process:
     """A Ray actor that works as a trial's worker does."""
 
     def prepare(self, trials: Sequence[Trial], data: Mapping[str, Any]) -> None:
-        from workers.rate import WorkSample
+        from prunesweep.workers.rate import WorkSample
 
         self._sample = WorkSample(trials, data)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from orchestrator.reporter import Reporter
-from orchestrator.schedule import Schedule
-from results_store import StoreError
-from sweeps.trial import Trial
+from prunesweep.orchestrator.reporter import Reporter
+from prunesweep.orchestrator.schedule import Schedule
+from prunesweep.results_store import StoreError
+from prunesweep.sweeps.trial import Trial
 
 CAPACITY_SECONDS = 5.0  # how long the cluster's size is taken for granted
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.cluster.capacity import cluster_capacity, own_cpus
-from sweeps.errors import UserError
-from sweeps.language import Resources
+from prunesweep.orchestrator.cluster.capacity import cluster_capacity, own_cpus
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.language import Resources
 
 ANSWER_SECONDS = 20
 _PROBE = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"

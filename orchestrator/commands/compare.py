@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import AsJson, OfSweep, StoreUrl, Where, console
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import AsJson, OfSweep, StoreUrl, Where, console
 
 EXAMPLE = "prunesweep compare --over control --where 'architecture == resnet56'"
 
@@ -24,8 +24,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Show every setting's gains with intervals over seeds and images, p-values, and what so many images can show."""
-    from orchestrator.comparison.compare import compare_settings
-    from orchestrator.comparison.table import comparison_records, comparison_table
+    from prunesweep.orchestrator.comparison.compare import compare_settings
+    from prunesweep.orchestrator.comparison.table import comparison_records, comparison_table
 
     compared = compare_settings(store, sweep=sweep, where=where or (), over=over, images=images)
     if as_json:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import StoreUrl, console
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import StoreUrl, console
 
 EXAMPLE = "prunesweep elements --trial 3f2a91c0de --structure filters --modules layer1"
 
@@ -28,8 +28,8 @@ def elements(
 
     Interrupted, the same command goes on where it was.
     """
-    from orchestrator.elements import loss_curves, loss_table, progress_line, single_elements
-    from results_store import Store
+    from prunesweep.orchestrator.elements import loss_curves, loss_table, progress_line, single_elements
+    from prunesweep.results_store import Store
 
     names = [name.strip() for name in attacks.split(",") if name.strip()]
     measured = single_elements(

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import StoreUrl
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import StoreUrl
 
 EXAMPLE = "prunesweep export 3f2a91c0de --to my_network"
 
@@ -19,8 +19,8 @@ def export(
     ] = "safetensors",
 ) -> None:
     """Write a network to a folder that workers.load_network reads."""
-    from orchestrator.export import export_network
-    from results_store import Store
+    from prunesweep.orchestrator.export import export_network
+    from prunesweep.results_store import Store
 
     folder = export_network(Store(store), trial, to, format=format)
     print(f"{folder}: from workers import load_network; network = load_network({str(folder)!r})")

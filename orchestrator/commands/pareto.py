@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import AsJson, OfSweep, StoreUrl, Where, console
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import AsJson, OfSweep, StoreUrl, Where, console
 
 EXAMPLE = (
     "prunesweep pareto --objectives generalization,robustness_fgsm,flops "
@@ -34,9 +34,9 @@ def pareto(
     as_json: AsJson = False,
 ) -> None:
     """Choose the Pareto-optimal networks on the selection half; report them on the report half."""
-    from orchestrator.front import pareto_front
-    from orchestrator.selection import SelectionError
-    from orchestrator.tables import front_records, front_table
+    from prunesweep.orchestrator.front import pareto_front
+    from prunesweep.orchestrator.selection import SelectionError
+    from prunesweep.orchestrator.tables import front_records, front_table
 
     if pick not in (None, "knee"):
         raise SelectionError(f"--pick {pick}: allowed: knee")

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import Overrides, StoreUrl, SweepName
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import Overrides, StoreUrl, SweepName
 
 EXAMPLE = "prunesweep plan quickstart"
 
@@ -17,12 +17,12 @@ def plan(
     trials: Annotated[bool, typer.Option("--trials", help="List every trial.")] = False,
 ) -> None:
     """Show what a sweep would run, what is stored already, what sharing saves and how long it takes."""
-    from orchestrator.plan import make_plan
-    from orchestrator.tables import plan_lines, time_lines, trial_lines
-    from orchestrator.timings import estimate_plan
-    from results_store import Store
-    from results_store.runs import past_runs
-    from sweeps.reader import read_sweep
+    from prunesweep.orchestrator.plan import make_plan
+    from prunesweep.orchestrator.tables import plan_lines, time_lines, trial_lines
+    from prunesweep.orchestrator.timings import estimate_plan
+    from prunesweep.results_store import Store
+    from prunesweep.results_store.runs import past_runs
+    from prunesweep.sweeps.reader import read_sweep
 
     opened = Store(store)
     made = make_plan(read_sweep(sweep, set_ or ()), opened)

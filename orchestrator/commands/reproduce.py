@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import OfSweep, StoreUrl, Where, console
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import OfSweep, StoreUrl, Where, console
 
 EXAMPLE = "prunesweep reproduce table1 --store store"
 
@@ -23,9 +23,9 @@ def reproduce(
     ] = "reproduced",
 ) -> None:
     """Print the paper's table or figure with a store's results beside it, and what is missing."""
-    from orchestrator.paper.registry import reproduce as reproduced
-    from orchestrator.paper.registry import write_figure
-    from orchestrator.tables import frame_table
+    from prunesweep.orchestrator.paper.registry import reproduce as reproduced
+    from prunesweep.orchestrator.paper.registry import write_figure
+    from prunesweep.orchestrator.tables import frame_table
 
     shown_on = console()
     makings = reproduced(

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import SOME_FAILED, SUCCESS, Overrides, StoreUrl, SweepName, console
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import SOME_FAILED, SUCCESS, Overrides, StoreUrl, SweepName, console
 
 if TYPE_CHECKING:
-    from results_store import Store
+    from prunesweep.results_store import Store
 
 EXAMPLE = "prunesweep run quickstart --set seeds=[0,1] --set resources.workers=2"
 
@@ -27,8 +27,8 @@ def run(
 
     Exit status: 0 all done, 1 some trials failed, 2 bad usage.
     """
-    from orchestrator.reporter import in_words
-    from orchestrator.run import run_sweep
+    from prunesweep.orchestrator.reporter import in_words
+    from prunesweep.orchestrator.run import run_sweep
 
     shown_on = console()
     ran = run_sweep(sweep, store=store, address=address, overrides=set_ or (), console=shown_on)
@@ -46,9 +46,9 @@ def run(
 
 def _print_front_of(sweep: str, store: "Store", shown_on: Console) -> None:
     """The front of one sweep's trials, where there is one."""
-    from orchestrator.front import pareto_front
-    from orchestrator.selection import SelectionError
-    from orchestrator.tables import front_table
+    from prunesweep.orchestrator.front import pareto_front
+    from prunesweep.orchestrator.selection import SelectionError
+    from prunesweep.orchestrator.tables import front_table
 
     try:
         shown_on.print(front_table(pareto_front(store, sweep=sweep)))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from sweeps.errors import UserError
+from prunesweep.sweeps.errors import UserError
 
 SUCCESS, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 LOG_WIDTH = 210

@@ -1,16 +1,16 @@
 """``prunesweep status``."""
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import StoreUrl, console
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import StoreUrl, console
 
 EXAMPLE = "prunesweep status --store store"
 
 
 def status(store: StoreUrl = DEFAULT_STORE) -> None:
     """Show how far the sweeps of a store are, and which trials failed."""
-    from orchestrator.status import failures_of, sweep_states
-    from orchestrator.tables import status_table
-    from results_store import Store
+    from prunesweep.orchestrator.status import failures_of, sweep_states
+    from prunesweep.orchestrator.tables import status_table
+    from prunesweep.results_store import Store
 
     opened = Store(store)
     console().print(status_table(sweep_states(opened)))

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import AsJson, StoreUrl, console
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import AsJson, StoreUrl, console
 
 EXAMPLE = "prunesweep transfer --sources 'iterations == 0' --targets 'architecture == resnet56'"
 
@@ -22,9 +22,9 @@ def transfer(
     as_json: AsJson = False,
 ) -> None:
     """Show the images that fool some networks to others, as in the paper's Table 4."""
-    from orchestrator.transfer import read_epsilon, transfer_records, transfer_table
-    from orchestrator.transfer import transfer as between
-    from results_store import Store
+    from prunesweep.orchestrator.transfer import read_epsilon, transfer_records, transfer_table
+    from prunesweep.orchestrator.transfer import transfer as between
+    from prunesweep.results_store import Store
 
     found = between(
         Store(store),

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import DEFAULT_STORE
-from orchestrator.commands.shared import AsJson, StoreUrl, console
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.commands.shared import AsJson, StoreUrl, console
 
 EXAMPLE = "prunesweep verify-robustness 3f2a91c0de 'architecture == resnet56'"
 
@@ -29,9 +29,9 @@ def verify_robustness(
 
     The network, its baseline and its control are attacked on the same images.
     """
-    from orchestrator.verification.table import verdict_table
-    from orchestrator.verification.verify import verify_robustness as verify
-    from results_store import Store
+    from prunesweep.orchestrator.verification.table import verdict_table
+    from prunesweep.orchestrator.verification.verify import verify_robustness as verify
+    from prunesweep.results_store import Store
 
     found = verify(
         Store(store), trials, images=images, autoattack=autoattack, progress=lambda line: typer.echo(line, err=True)

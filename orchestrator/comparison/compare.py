@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.comparison.outcomes import ImageScores
-from orchestrator.front import trials_of
-from orchestrator.selection import SelectionError
-from orchestrator.selection.candidates import as_candidates, eligible_trials
-from orchestrator.selection.columns import SETTINGS
-from orchestrator.selection.conditions import parse_filters
-from orchestrator.statistics import (
+from prunesweep.orchestrator.comparison.outcomes import ImageScores
+from prunesweep.orchestrator.front import trials_of
+from prunesweep.orchestrator.selection import SelectionError
+from prunesweep.orchestrator.selection.candidates import as_candidates, eligible_trials
+from prunesweep.orchestrator.selection.columns import SETTINGS
+from prunesweep.orchestrator.selection.conditions import parse_filters
+from prunesweep.orchestrator.statistics import (
     estimate,
     holm,
     image_gains,
@@ -23,12 +23,12 @@ from orchestrator.statistics import (
     smallest_gain,
     smallest_mean_gain,
 )
-from orchestrator.statistics.paired import Pair
-from orchestrator.statistics.resampling import RESAMPLES
-from results_store import Store
-from results_store.halves import selection_half
-from results_store.schema import ACCURACIES
-from sweeps.names import unknown_name
+from prunesweep.orchestrator.statistics.paired import Pair
+from prunesweep.orchestrator.statistics.resampling import RESAMPLES
+from prunesweep.results_store import Store
+from prunesweep.results_store.halves import selection_half
+from prunesweep.results_store.schema import ACCURACIES
+from prunesweep.sweeps.names import unknown_name
 
 OVER = {"baseline": "gain", "control": "gain_over_control"}
 """What a setting is compared with -> the gain in the trials table."""

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from results_store import Store
-from results_store.documents import EvaluationResult
-from results_store.schema import GAINS
-from results_store.views import compared_with, counterpart, latest_by_attack, robustness_attacks
-from sweeps.catalogue import CLEAN
+from prunesweep.results_store import Store
+from prunesweep.results_store.documents import EvaluationResult
+from prunesweep.results_store.schema import GAINS
+from prunesweep.results_store.views import compared_with, counterpart, latest_by_attack, robustness_attacks
+from prunesweep.sweeps.catalogue import CLEAN
 
 Scores = NDArray[Any]
 """(images,): bool where an image was classified once, else float in [0, 1], its mean over kinds and attacks."""
@@ -63,7 +63,7 @@ class ImageScores:
         """The pair whose means differ by the trial's ``FIGURE_GAIN``, which its row must have.
 
         Args:
-            gain: one of ``results_store.schema.GAINS``: over the baseline, or over the control.
+            gain: one of ``prunesweep.results_store.schema.GAINS``: over the baseline, or over the control.
 
         Raises:
             StoreError: the outcomes are damaged or gone.
@@ -78,7 +78,7 @@ class ImageScores:
         return found
 
     def _shown(self, trial_key: str, figure: str) -> list[EvaluationResult]:
-        """The evaluations that a figure is the mean of, as ``results_store.views`` takes it."""
+        """The evaluations that a figure is the mean of, as ``prunesweep.results_store.views`` takes it."""
         shown = latest_by_attack(self._evaluations[trial_key])
         if figure == "generalization":
             return [shown[CLEAN]]

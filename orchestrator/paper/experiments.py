@@ -10,15 +10,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from orchestrator.comparison.compare import OVER
-from orchestrator.comparison.outcomes import ImageScores
-from orchestrator.front import trials_of
-from orchestrator.selection import SelectionError
-from orchestrator.selection.candidates import eligible_trials
-from orchestrator.selection.columns import COMPARABLE_WITHIN
-from orchestrator.selection.conditions import parse_filters
-from orchestrator.statistics import estimate, paired_difference
-from results_store import Store
+from prunesweep.orchestrator.comparison.compare import OVER
+from prunesweep.orchestrator.comparison.outcomes import ImageScores
+from prunesweep.orchestrator.front import trials_of
+from prunesweep.orchestrator.selection import SelectionError
+from prunesweep.orchestrator.selection.candidates import eligible_trials
+from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN
+from prunesweep.orchestrator.selection.conditions import parse_filters
+from prunesweep.orchestrator.statistics import estimate, paired_difference
+from prunesweep.results_store import Store
 
 RATIO = 0.1
 """The share that the paper removes in an iteration."""

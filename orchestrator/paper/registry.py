@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 
-from orchestrator.paper import figures, tables
-from orchestrator.paper.experiments import Experiments
-from orchestrator.paper.reproduction import Reproduction
-from results_store import Store
-from sweeps.errors import UserError
-from sweeps.names import unknown_name
+from prunesweep.orchestrator.paper import figures, tables
+from prunesweep.orchestrator.paper.experiments import Experiments
+from prunesweep.orchestrator.paper.reproduction import Reproduction
+from prunesweep.results_store import Store
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.names import unknown_name
 
 REPRODUCTIONS: dict[str, Callable[[Experiments], Reproduction]] = {
     "table1": tables.table1,

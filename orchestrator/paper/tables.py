@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.comparison.compare import OVER
-from orchestrator.paper.experiments import RATIO, Experiments, Gain, Trial
-from orchestrator.paper.published import (
+from prunesweep.orchestrator.comparison.compare import OVER
+from prunesweep.orchestrator.paper.experiments import RATIO, Experiments, Gain, Trial
+from prunesweep.orchestrator.paper.published import (
     FIGURES,
     TABLE1,
     TABLE2,
@@ -22,11 +22,11 @@ from orchestrator.paper.published import (
     TABLE5_FIGURES,
     Row,
 )
-from orchestrator.paper.reproduction import MISSING, Gap, Reproduction
-from orchestrator.tables import KEY_DIGITS
-from sweeps.attacks import epsilon_text
-from sweeps.catalogue import NONE
-from sweeps.numbers import parse_number
+from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
+from prunesweep.orchestrator.tables import KEY_DIGITS
+from prunesweep.sweeps.attacks import epsilon_text
+from prunesweep.sweeps.catalogue import NONE
+from prunesweep.sweeps.numbers import parse_number
 
 ONE_SHOT = {"recipe": "plain", "criterion": "pls", "adjustment": "fine_tune", "iterations": 1}
 UNPRUNED = {"recipe": "plain", "structure": NONE, "iterations": 0}
@@ -219,7 +219,7 @@ def needs_transfer(
     what: str, experiments: Experiments, sources: Sequence[str], targets: Sequence[str], epsilon: float = 8 / 255
 ) -> Gap:
     """A gap that ``prunesweep transfer`` fills, by FGSM between the networks of these keys."""
-    from orchestrator.transfer import transfer
+    from prunesweep.orchestrator.transfer import transfer
 
     options = [f"--sources {key[:KEY_DIGITS]}" for key in sources] + [
         f"--targets {key[:KEY_DIGITS]}" for key in targets

@@ -3,8 +3,8 @@
 Only the selection half of the test images is read to choose; the report half tells how good the choice is.
 """
 
-from orchestrator.selection.errors import SelectionError
-from orchestrator.selection.front import Front, select_front
-from orchestrator.selection.objectives import OBJECTIVES
+from prunesweep.orchestrator.selection.errors import SelectionError
+from prunesweep.orchestrator.selection.front import Front, select_front
+from prunesweep.orchestrator.selection.objectives import OBJECTIVES
 
 __all__ = ["OBJECTIVES", "Front", "SelectionError", "select_front"]

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from orchestrator.selection.columns import COMPARABLE_WITHIN, SEED, SETTINGS
-from orchestrator.selection.conditions import Condition
-from orchestrator.selection.errors import SelectionError
+from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN, SEED, SETTINGS
+from prunesweep.orchestrator.selection.conditions import Condition
+from prunesweep.orchestrator.selection.errors import SelectionError
 
 
 def eligible_trials(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 
 import pandas as pd
 
-from orchestrator.selection.errors import SelectionError
+from prunesweep.orchestrator.selection.errors import SelectionError
 
 SETTINGS: dict[str, type] = {
     "dataset": str,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.selection.columns import (
+from prunesweep.orchestrator.selection.columns import (
     COMPARABLE_WITHIN,
     SEED,
     SETTINGS,
@@ -20,7 +20,7 @@ from orchestrator.selection.columns import (
     selection_column,
     without_half,
 )
-from orchestrator.selection.errors import SelectionError, unknown
+from prunesweep.orchestrator.selection.errors import SelectionError, unknown
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from sweeps.errors import UserError
-from sweeps.names import nearest
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.names import nearest
 
 
 class SelectionError(UserError, ValueError):

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from orchestrator.selection.candidates import as_candidates, check_comparable, eligible_trials, holding, meeting
-from orchestrator.selection.columns import both_halves, check_table, report_gains
-from orchestrator.selection.conditions import parse_constraints, parse_filters
-from orchestrator.selection.dominance import non_dominated
-from orchestrator.selection.errors import SelectionError
-from orchestrator.selection.knee import knee
-from orchestrator.selection.objectives import Objective, parse_objectives
-from orchestrator.selection.study import as_study, hypervolume
+from prunesweep.orchestrator.selection.candidates import (
+    as_candidates,
+    check_comparable,
+    eligible_trials,
+    holding,
+    meeting,
+)
+from prunesweep.orchestrator.selection.columns import both_halves, check_table, report_gains
+from prunesweep.orchestrator.selection.conditions import parse_constraints, parse_filters
+from prunesweep.orchestrator.selection.dominance import non_dominated
+from prunesweep.orchestrator.selection.errors import SelectionError
+from prunesweep.orchestrator.selection.knee import knee
+from prunesweep.orchestrator.selection.objectives import Objective, parse_objectives
+from prunesweep.orchestrator.selection.study import as_study, hypervolume
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -35,7 +41,7 @@ class Front:
             and other costs have no halves), ``parameters``, ``flops``, and all gains on the report half
             (percentage points).
         compared: All candidates, with the same columns.
-        knee: The row of ``table`` that is the front's knee; see ``orchestrator.selection.knee``.
+        knee: The row of ``table`` that is the front's knee; see ``prunesweep.orchestrator.selection.knee``.
         left_out: Reason -> how many trials are in no candidate for that reason.
     """
 

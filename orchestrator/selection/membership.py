@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orchestrator.comparison.outcomes import ImageScores, Scores
-from orchestrator.selection.columns import ON_FRONT, is_accuracy
-from orchestrator.selection.dominance import non_dominated
-from orchestrator.selection.front import Front
-from orchestrator.selection.objectives import Objective
-from orchestrator.statistics import resampled_means
-from results_store.halves import selection_half
-from results_store.schema import GAINS
+from prunesweep.orchestrator.comparison.outcomes import ImageScores, Scores
+from prunesweep.orchestrator.selection.columns import ON_FRONT, is_accuracy
+from prunesweep.orchestrator.selection.dominance import non_dominated
+from prunesweep.orchestrator.selection.front import Front
+from prunesweep.orchestrator.selection.objectives import Objective
+from prunesweep.orchestrator.statistics import resampled_means
+from prunesweep.results_store.halves import selection_half
+from prunesweep.results_store.schema import GAINS
 
 # A probability is then known to about one hundredth.
 RESAMPLES = 2_000

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from orchestrator.selection.columns import SEED, SETTINGS
-from orchestrator.selection.objectives import Objective
+from prunesweep.orchestrator.selection.columns import SEED, SETTINGS
+from prunesweep.orchestrator.selection.objectives import Objective
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -3,12 +3,12 @@
 Functions of arrays, without the store and without torch. Accuracies are shares in [0, 1], gains percentage points.
 """
 
-from orchestrator.statistics.correlation import Correlation, correlation_of, pearson
-from orchestrator.statistics.intervals import Estimate, estimate
-from orchestrator.statistics.multiple import holm
-from orchestrator.statistics.paired import Difference, image_gains, mcnemar, paired_difference
-from orchestrator.statistics.power import smallest_gain, smallest_mean_gain
-from orchestrator.statistics.resampling import resampled_means
+from prunesweep.orchestrator.statistics.correlation import Correlation, correlation_of, pearson
+from prunesweep.orchestrator.statistics.intervals import Estimate, estimate
+from prunesweep.orchestrator.statistics.multiple import holm
+from prunesweep.orchestrator.statistics.paired import Difference, image_gains, mcnemar, paired_difference
+from prunesweep.orchestrator.statistics.power import smallest_gain, smallest_mean_gain
+from prunesweep.orchestrator.statistics.resampling import resampled_means
 
 __all__ = [
     "Correlation",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr
 
-from orchestrator.statistics.resampling import RESAMPLES, resampled_means
+from prunesweep.orchestrator.statistics.resampling import RESAMPLES, resampled_means
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
 """What one network scores and what the other does: bool or [0, 1], (images,) each, or (kinds, images) each."""

@@ -1,7 +1,7 @@
-"""Whether a gain in robustness is real: attacks networks through ``workers.verification``, and judges the evidence."""
+"""Whether a gain in robustness is real: ``workers.verification`` attacks the networks, and the evidence is judged."""
 
-from orchestrator.verification.rules import Check, check_rules
-from orchestrator.verification.verdict import (
+from prunesweep.orchestrator.verification.rules import Check, check_rules
+from prunesweep.orchestrator.verification.verdict import (
     HOLDS,
     LEAST_DIFFERENT,
     MASKING,

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from results_store.evidence import FGSM, FGSM_MARGIN, NETWORK, PGD, PGD_MARGIN, SQUARE, TRANSFER_FROM
+from prunesweep.results_store.evidence import FGSM, FGSM_MARGIN, NETWORK, PGD, PGD_MARGIN, SQUARE, TRANSFER_FROM
 
 if TYPE_CHECKING:
-    from workers.verification.evidence import Evidence, NetworkEvidence, Outcome
+    from prunesweep.workers.verification.evidence import Evidence, NetworkEvidence, Outcome
 
 # A rule is broken by chance in at most this share of cases; there are about twenty comparisons a network.
 ALPHA = 0.001

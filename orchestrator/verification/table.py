@@ -5,11 +5,11 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from orchestrator.tables import KEY_DIGITS
-from orchestrator.verification.rules import in_levels
-from orchestrator.verification.verdict import CONFIDENCE
-from results_store.documents import VerdictResult
-from results_store.evidence import (
+from prunesweep.orchestrator.tables import KEY_DIGITS
+from prunesweep.orchestrator.verification.rules import in_levels
+from prunesweep.orchestrator.verification.verdict import CONFIDENCE
+from prunesweep.results_store.documents import VerdictResult
+from prunesweep.results_store.evidence import (
     AUTOATTACK,
     BASELINE,
     CONTROL,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.statistics.paired import Difference, image_gains, paired_difference
-from orchestrator.verification.rules import broken, check_rules
-from results_store.evidence import BASELINE, CONTROL, FGSM, NETWORK
+from prunesweep.orchestrator.statistics.paired import Difference, image_gains, paired_difference
+from prunesweep.orchestrator.verification.rules import broken, check_rules
+from prunesweep.results_store.evidence import BASELINE, CONTROL, FGSM, NETWORK
 
 if TYPE_CHECKING:
-    from workers.verification.evidence import Evidence
+    from prunesweep.workers.verification.evidence import Evidence
 
 # Raised by hand when rules, bounds or the defaults of the effort change; enters the keys of verdicts.
 VERSION = 2
@@ -53,7 +53,7 @@ def judge(evidence: Evidence) -> Verdict:
     - *undecided*: else.
 
     An image counts in the worst case where no attack of the evidence fools it; its mean over the ε is taken, and
-    images are resampled (``orchestrator.statistics.paired_difference``).
+    images are resampled (``prunesweep.orchestrator.statistics.paired_difference``).
     """
     checks = {name: check_rules(evidence, name) for name in evidence.networks}
     alarms = broken(checks[NETWORK])

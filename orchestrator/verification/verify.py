@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
-from orchestrator.verification import HOLDS, LEAST_DIFFERENT, VERSION, judge
-from results_store import Store
-from results_store.documents import VerdictResult
-from results_store.views import compared_with
-from sweeps.attacks import Autoattack
-from sweeps.datasets import DatasetSettings
-from sweeps.errors import UserError
-from sweeps.fingerprints import data_fingerprints
-from sweeps.keys import key_of
+from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
+from prunesweep.orchestrator.verification import HOLDS, LEAST_DIFFERENT, VERSION, judge
+from prunesweep.results_store import Store
+from prunesweep.results_store.documents import VerdictResult
+from prunesweep.results_store.views import compared_with
+from prunesweep.sweeps.attacks import Autoattack
+from prunesweep.sweeps.datasets import DatasetSettings
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.fingerprints import data_fingerprints
+from prunesweep.sweeps.keys import key_of
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from workers.verification.evidence import Effort
-    from workers.verification.gather import Verification
+    from prunesweep.workers.verification.evidence import Effort
+    from prunesweep.workers.verification.gather import Verification
 
 IMAGES = 300
 """How many images are attacked, of those that networks are chosen by."""
@@ -70,7 +70,7 @@ def verify_robustness(
         progress: called with a line before each trial that is attacked.
 
     Returns:
-        As in ``orchestrator.verification.judge``, a trial each; ``evidence`` holds every figure.
+        As in ``prunesweep.orchestrator.verification.judge``, a trial each; ``evidence`` holds every figure.
 
     Raises:
         UserError: one line: no such network, a plain baseline, whose gain is over nothing, or a baseline that fits no
@@ -78,7 +78,7 @@ def verify_robustness(
     """
     autoattack = _checked(images, autoattack)
     # torch is imported only here: `pareto` asks this module for verdicts.
-    from workers.verification.evidence import Effort
+    from prunesweep.workers.verification.evidence import Effort
 
     effort = Effort(autoattack=autoattack)
     cases = _cases(store, trials, images, effort)
@@ -170,7 +170,7 @@ def _case(
 
 def _make(store: Store, cases: Sequence[_Case], images: int, effort: "Effort", progress: Callable[[str], None]) -> None:
     """Makes the verdicts that are missing, trials of the same images and baseline one after the other."""
-    from workers.runtime import configure, default_device
+    from prunesweep.workers.runtime import configure, default_device
 
     device = default_device()
     ordered = sorted(cases, key=lambda case: (case.fingerprint, case.threads, case.baseline, case.control or ""))
@@ -234,7 +234,7 @@ class _Bench:
             self._verification.forget(self._networks.pop(key))
 
     def _network(self, key: str) -> "nn.Module":
-        from workers.stored import load_stored
+        from prunesweep.workers.stored import load_stored
 
         if key not in self._networks:
             self._networks[key] = load_stored(self._store, key, self._device).network
@@ -245,9 +245,9 @@ def _verification(dataset: DatasetSettings, images: int, effort: "Effort", devic
     """The images, spread over the selection half."""
     import torch
 
-    from results_store.halves import selection_half
-    from workers.data.load import load_dataset
-    from workers.verification.gather import Verification, spread
+    from prunesweep.results_store.halves import selection_half
+    from prunesweep.workers.data.load import load_dataset
+    from prunesweep.workers.verification.gather import Verification, spread
 
     test = load_dataset(dataset).test.to(device)
     half = torch.from_numpy(selection_half(len(test))).nonzero()[:, 0]

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cluster import actor
-from orchestrator.cluster.actor import ENDS, TrialActor
-from orchestrator.cluster.driver import RUN_TRIAL
-from results_store import Store
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
-from workers import load_dataset
-from workers.attacks import fgsm
+from prunesweep.orchestrator.cluster import actor
+from prunesweep.orchestrator.cluster.actor import ENDS, TrialActor
+from prunesweep.orchestrator.cluster.driver import RUN_TRIAL
+from prunesweep.results_store import Store
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers import load_dataset
+from prunesweep.workers.attacks import fgsm
 
 SWEEP = """
 name: actor

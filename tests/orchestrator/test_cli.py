@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import COMMANDS, app
+from prunesweep.orchestrator.cli import COMMANDS, app
 
 SWEEP = """
 name: refused
@@ -91,7 +91,7 @@ def test_bad_images_start_nothing(sweep: Path, tmp_path: Path, sides: list[int],
 def test_a_weights_file_of_another_architecture_names_the_first_key(sweep: Path, tmp_path: Path) -> None:
     import torch
 
-    from workers.architectures.network import new_network
+    from prunesweep.workers.architectures.network import new_network
 
     unit = (1.0, 1.0, 1.0)
     other = new_network("resnet32", 10, 16, unit, unit, generator=torch.Generator())
@@ -128,7 +128,7 @@ def test_commands_on_an_empty_store_say_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["runn"], ["plan"], ["plan", "quickstart", "--bogus"], ["pareto", "--store="]])
 def test_arguments_that_are_none_are_refused_in_one_line(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "orchestrator", *arguments]
+    command = [sys.executable, "-m", "prunesweep", *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
 

@@ -12,20 +12,20 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from orchestrator import compare_settings, pareto_front
-from orchestrator.cli import app
-from orchestrator.comparison.outcomes import ImageScores
-from orchestrator.front import trials_of
-from orchestrator.selection import SelectionError
-from orchestrator.selection.dominance import non_dominated
-from orchestrator.statistics import smallest_gain
-from results_store import Store
-from results_store.documents import EvaluationResult, NetworkResult
-from results_store.halves import selection_half
-from results_store.schema import ACCURACIES
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from workers import load_dataset, run_trial
+from prunesweep.orchestrator import compare_settings, pareto_front
+from prunesweep.orchestrator.cli import app
+from prunesweep.orchestrator.comparison.outcomes import ImageScores
+from prunesweep.orchestrator.front import trials_of
+from prunesweep.orchestrator.selection import SelectionError
+from prunesweep.orchestrator.selection.dominance import non_dominated
+from prunesweep.orchestrator.statistics import smallest_gain
+from prunesweep.results_store import Store
+from prunesweep.results_store.documents import EvaluationResult, NetworkResult
+from prunesweep.results_store.halves import selection_half
+from prunesweep.results_store.schema import ACCURACIES
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers import load_dataset, run_trial
 
 SWEEP = """
 name: compared

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.cluster.capacity import own_cpus
-from orchestrator.cluster.driver import run_plan
-from orchestrator.cluster.session import ray_session
-from orchestrator.plan import make_plan
-from orchestrator.reporter import PlainReporter
-from results_store import Store
-from sweeps.reader import parse_sweep
-from sweeps.trial import Trial
-from workers.data.load import load_dataset
+from prunesweep.orchestrator.cluster.capacity import own_cpus
+from prunesweep.orchestrator.cluster.driver import run_plan
+from prunesweep.orchestrator.cluster.session import ray_session
+from prunesweep.orchestrator.plan import make_plan
+from prunesweep.orchestrator.reporter import PlainReporter
+from prunesweep.results_store import Store
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers.data.load import load_dataset
 
 SWEEP = """
 name: driver
@@ -44,14 +44,14 @@ def short_trial(trial: Trial, store: Store, data: object, **_: Callable[..., obj
 def test_a_worker_that_starts_is_used_though_trials_are_shorter_than_its_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # of the workers
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))  # of the workers
     ratios = [number / 1000 for number in range(1, TRIALS)]
     sweep = parse_sweep(SWEEP, [f"axes.ratio={ratios}", "resources.workers=2"])
     store = Store(str(tmp_path))
     plan = make_plan(sweep, store)
     reporter = PlainReporter(TRIALS, Console(file=io.StringIO()))
     with ray_session(None, sweep.resources):
-        failures = run_plan(plan, store, load_dataset(sweep.dataset).arrays(), reporter, code="test_driver:short_trial")
+        failures = run_plan(plan, store, load_dataset(sweep.dataset).arrays(), reporter, code=f"{__name__}:short_trial")
     assert not failures
     assert reporter.ended == TRIALS
     assert len(store.objects.names("workers")) == 2

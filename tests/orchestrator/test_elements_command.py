@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from run_here import run_here
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
-from orchestrator.elements import BUDGETS, loss_curves, single_elements
-from results_store import Store
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from tests.results_store import samples
-from workers import elements as of_workers
+from prunesweep.orchestrator.cli import app
+from prunesweep.orchestrator.elements import BUDGETS, loss_curves, single_elements
+from prunesweep.results_store import Store
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers import elements as of_workers
+from tests.helpers import documents as samples
+from tests.helpers.run_here import run_here
 
 SWEEP = """
 name: elements

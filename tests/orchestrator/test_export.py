@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator.export import ExportError, export_network
-from orchestrator.stored import UnknownTrial, find_trial
-from results_store import Store, StoreError
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from workers import load_dataset, load_network, run_trial
+from prunesweep.orchestrator.export import ExportError, export_network
+from prunesweep.orchestrator.stored import UnknownTrial, find_trial
+from prunesweep.results_store import Store, StoreError
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers import load_dataset, load_network, run_trial
 
 SWEEP = """
 name: export

@@ -36,7 +36,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def prunesweep(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "orchestrator", *arguments]
+    command = [sys.executable, "-m", "prunesweep", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=folder)
 
 

@@ -13,15 +13,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from run_here import run_here
 
-from orchestrator.cluster import packing
-from orchestrator.cluster.packing import best_packing, find_packing, most_sharing, work_of
-from orchestrator.cluster.session import ray_session
-from orchestrator.plan import Plan, make_plan
-from results_store import Store
-from sweeps.reader import parse_sweep
-from workers import load_dataset, run_trial
+from prunesweep.orchestrator.cluster import packing
+from prunesweep.orchestrator.cluster.packing import best_packing, find_packing, most_sharing, work_of
+from prunesweep.orchestrator.cluster.session import ray_session
+from prunesweep.orchestrator.plan import Plan, make_plan
+from prunesweep.results_store import Store
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.workers import load_dataset, run_trial
+from tests.helpers.run_here import run_here
 
 ONE_GPU = '{"GPU": 1, "CPU": 4}'
 SWEEP = """
@@ -160,7 +160,7 @@ def test_a_sweep_settles_it_before_it_starts(tmp_path: Path) -> None:
     run_here(parse_sweep(SWEEP), Store(str(tmp_path / "here")))
     run_here(parse_sweep(SWEEP, ["seeds=0", "name=first"]), Store(str(store)))
     ran = subprocess.run(
-        [sys.executable, "-m", "orchestrator", "run", str(sweep), "--store", str(store), "--set", "seeds=[0, 1, 2]"],
+        [sys.executable, "-m", "prunesweep", "run", str(sweep), "--store", str(store), "--set", "seeds=[0, 1, 2]"],
         env={**os.environ, "RAY_OVERRIDE_RESOURCES": ONE_GPU},
         capture_output=True,
         text=True,

@@ -8,23 +8,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from run_here import run_here
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
-from orchestrator.paper.experiments import Experiments, Gain
-from orchestrator.paper.published import TABLE1, TABLE2, TABLE3, TABLE5
-from orchestrator.paper.registry import REPRODUCTIONS, reproduce, write_figure
-from orchestrator.paper.tables import agreement
-from orchestrator.selection import SelectionError
-from results_store import Store
-from results_store.documents import Elements, ElementsResult, EvaluationResult, NetworkResult
-from results_store.halves import selection_half
-from sweeps.errors import UserError
-from sweeps.reader import parse_sweep, read_sweep
-from sweeps.tree import grow_tree
-from sweeps.trial import TrialSettings
-from tests.sweeps.built_in import overrides_of
+from prunesweep.orchestrator.cli import app
+from prunesweep.orchestrator.paper.experiments import Experiments, Gain
+from prunesweep.orchestrator.paper.published import TABLE1, TABLE2, TABLE3, TABLE5
+from prunesweep.orchestrator.paper.registry import REPRODUCTIONS, reproduce, write_figure
+from prunesweep.orchestrator.paper.tables import agreement
+from prunesweep.orchestrator.selection import SelectionError
+from prunesweep.results_store import Store
+from prunesweep.results_store.documents import Elements, ElementsResult, EvaluationResult, NetworkResult
+from prunesweep.results_store.halves import selection_half
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.reader import parse_sweep, read_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import TrialSettings
+from tests.helpers.built_in import overrides_of
+from tests.helpers.run_here import run_here
 
 IMAGES = 200
 ATTACKS = {"clean": 0.0, "fgsm": 8 / 255, "occlusion": 16.0, "corruptions": 5.0}

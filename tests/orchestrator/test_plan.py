@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.plan import Plan, make_plan
-from orchestrator.tables import trial_lines
-from results_store import Store
-from sweeps.errors import SweepError
-from sweeps.reader import parse_sweep
-from workers import load_dataset, run_trial
+from prunesweep.orchestrator.plan import Plan, make_plan
+from prunesweep.orchestrator.tables import trial_lines
+from prunesweep.results_store import Store
+from prunesweep.sweeps.errors import SweepError
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.workers import load_dataset, run_trial
 
 SWEEP = """
 name: plan
@@ -61,7 +61,7 @@ def test_an_attack_without_its_package_is_one_line_unless_it_is_stored(
 ) -> None:
     change = "attacks={fgsm: {}, autoattack: {}}"
     evaluations = frozenset(trial.evaluation_key("autoattack") for trial in plan(store, change).tree)
-    monkeypatch.setattr("sweeps.attacks.find_spec", lambda name: None)
+    monkeypatch.setattr("prunesweep.sweeps.attacks.find_spec", lambda name: None)
     with pytest.raises(
         SweepError, match=r"^attacks\.autoattack: .*pyautoattack.*pip install 'prunesweep\[autoattack\]'"
     ):

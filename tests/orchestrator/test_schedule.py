@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from orchestrator.cluster.capacity import node_capacity
-from orchestrator.schedule import Schedule
-from sweeps.reader import parse_sweep
-from sweeps.tree import TrialTree, grow_tree
-from sweeps.trial import Trial, snapshot_key
+from prunesweep.orchestrator.cluster.capacity import node_capacity
+from prunesweep.orchestrator.schedule import Schedule
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import TrialTree, grow_tree
+from prunesweep.sweeps.trial import Trial, snapshot_key
 
 SWEEP = """
 name: schedule

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.selection import SelectionError, select_front
-from orchestrator.selection.dominance import non_dominated
-from orchestrator.selection.knee import knee
+from prunesweep.orchestrator.selection import SelectionError, select_front
+from prunesweep.orchestrator.selection.dominance import non_dominated
+from prunesweep.orchestrator.selection.knee import knee
 
 FIGURES = ("generalization", "robustness", "robustness_fgsm", "robustness_occlusion")
 GAINS = [f"{figure}_{gain}" for figure in FIGURES for gain in ("gain", "gain_over_control")]
@@ -646,8 +646,9 @@ def test_another_table_is_refused() -> None:
 
 
 def test_import_is_light() -> None:
-    heavy = "import orchestrator.front, sys; print({'optuna', 'plotly', 'ray', 'scipy', 'torch'} & set(sys.modules))"
-    assert subprocess.check_output([sys.executable, "-c", heavy], text=True).strip() == "set()"
+    heavy = {"optuna", "plotly", "ray", "scipy", "torch"}
+    program = f"import prunesweep.orchestrator.front, sys; print({heavy} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "set()"
 
 
 def test_every_type_that_pandas_reads_is_understood() -> None:

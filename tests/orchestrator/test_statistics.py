@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from orchestrator.statistics import (
+from prunesweep.orchestrator.statistics import (
     correlation_of,
     estimate,
     holm,
@@ -114,7 +114,7 @@ def test_resampling_is_its_seed_and_works_in_pieces(monkeypatch: pytest.MonkeyPa
     values = np.random.default_rng(0).random((30, 1))
     whole = resampled_means(values, resamples=101, seed=3)
     assert not np.array_equal(whole, resampled_means(values, resamples=101, seed=4))
-    monkeypatch.setattr("orchestrator.statistics.resampling._CHUNK", 300)
+    monkeypatch.setattr("prunesweep.orchestrator.statistics.resampling._CHUNK", 300)
     np.testing.assert_allclose(resampled_means(values, resamples=101, seed=3), whole)
 
 

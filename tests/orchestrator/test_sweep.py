@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from results_store import Store
+from prunesweep.results_store import Store
 
 SWEEP = """
 name: small
@@ -37,7 +37,7 @@ TIMES = ["seconds"]
 
 
 def prunesweep(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "orchestrator", *arguments]
+    command = [sys.executable, "-m", "prunesweep", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -98,7 +98,7 @@ def test_one_worker_gives_the_same_numbers_bit_for_bit(two_workers: Path, sweep_
 
 def test_a_killed_driver_loses_nothing(two_workers: Path, sweep_file: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    command = [sys.executable, "-m", "orchestrator", "run", str(sweep_file), "--store", str(store)]
+    command = [sys.executable, "-m", "prunesweep", "run", str(sweep_file), "--store", str(store)]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while len(Store(str(store)).network_keys()) < TRIALS // 2:
         assert driver.poll() is None, "the driver ended before it could be killed"
@@ -115,7 +115,7 @@ def test_a_killed_driver_loses_nothing(two_workers: Path, sweep_file: Path, tmp_
 
 def test_a_lost_worker_is_replaced_and_leaves_no_trace(sweep_file: Path, two_workers: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    command = [sys.executable, "-m", "orchestrator", "run", str(sweep_file), "--store", str(store)]
+    command = [sys.executable, "-m", "prunesweep", "run", str(sweep_file), "--store", str(store)]
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     while len(Store(str(store)).network_keys()) < 2:
         assert driver.poll() is None, "the driver ended before a worker could be killed"

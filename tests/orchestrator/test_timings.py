@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster.capacity import own_cpus
-from orchestrator.plan import Plan, make_plan
-from orchestrator.schedule import epochs_of
-from orchestrator.tables import duration, time_lines
-from orchestrator.timings import (
+from prunesweep.orchestrator.cluster.capacity import own_cpus
+from prunesweep.orchestrator.plan import Plan, make_plan
+from prunesweep.orchestrator.schedule import epochs_of
+from prunesweep.orchestrator.tables import duration, time_lines
+from prunesweep.orchestrator.timings import (
     Described,
     Estimate,
     NoTimings,
@@ -19,10 +19,10 @@ from orchestrator.timings import (
     read_timed,
     typical_error,
 )
-from results_store import Store
-from results_store.runs import Run, note_run, past_runs
-from sweeps.reader import parse_sweep
-from workers import load_dataset, run_trial
+from prunesweep.results_store import Store
+from prunesweep.results_store.runs import Run, note_run, past_runs
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.workers import load_dataset, run_trial
 
 SWEEP = """
 name: timings

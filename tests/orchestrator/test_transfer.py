@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from run_here import run_here
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
-from orchestrator.stored import dataset_of
-from orchestrator.transfer import ATTACKS, Transfer, transfer, transfer_table
-from results_store import Store
-from sweeps.errors import UserError
-from sweeps.reader import parse_sweep, read_sweep
-from sweeps.tree import grow_tree
-from workers import load_dataset
-from workers import transfer as of_workers
-from workers.attacks.fgsm import fgsm_images
-from workers.attacks.pgd import pgd_images
-from workers.stored import load_stored
+from prunesweep.orchestrator.cli import app
+from prunesweep.orchestrator.stored import dataset_of
+from prunesweep.orchestrator.transfer import ATTACKS, Transfer, transfer, transfer_table
+from prunesweep.results_store import Store
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.reader import parse_sweep, read_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers import load_dataset
+from prunesweep.workers import transfer as of_workers
+from prunesweep.workers.attacks.fgsm import fgsm_images
+from prunesweep.workers.attacks.pgd import pgd_images
+from prunesweep.workers.stored import load_stored
+from tests.helpers.run_here import run_here
 
 SWEEP = """
 name: two

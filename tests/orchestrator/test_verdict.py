@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from orchestrator.verification import HOLDS, MASKING, ONLY_FGSM, UNDECIDED, check_rules, judge
-from workers.verification.evidence import Effort, Evidence, NetworkEvidence, Outcome
+from prunesweep.orchestrator.verification import HOLDS, MASKING, ONLY_FGSM, UNDECIDED, check_rules, judge
+from prunesweep.workers.verification.evidence import Effort, Evidence, NetworkEvidence, Outcome
 
 IMAGES, SUBSET = 400, 100
 SMALL, LARGE, FAR, EVERYTHING, HEADLINE = 1 / 255, 2 / 255, 8.5 / 255, 0.5, 8 / 255

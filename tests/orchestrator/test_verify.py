@@ -8,24 +8,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from run_here import run_here
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
-from orchestrator.front import pareto_front
-from orchestrator.selection import SelectionError
-from orchestrator.verification import HOLDS, MASKING, Verdict, judge, verify
-from orchestrator.verification.verify import verified_trials, verify_robustness
-from results_store import Store
-from results_store.halves import selection_half
-from sweeps.errors import UserError
-from sweeps.language import Sweep
-from sweeps.reader import parse_sweep, read_sweep
-from workers import load_dataset
-from workers.stored import load_stored
-from workers.verification.evidence import Effort
-from workers.verification.gather import Verification
+from prunesweep.orchestrator.cli import app
+from prunesweep.orchestrator.front import pareto_front
+from prunesweep.orchestrator.selection import SelectionError
+from prunesweep.orchestrator.verification import HOLDS, MASKING, Verdict, judge, verify
+from prunesweep.orchestrator.verification.verify import verified_trials, verify_robustness
+from prunesweep.results_store import Store
+from prunesweep.results_store.halves import selection_half
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.language import Sweep
+from prunesweep.sweeps.reader import parse_sweep, read_sweep
+from prunesweep.workers import load_dataset
+from prunesweep.workers.stored import load_stored
+from prunesweep.workers.verification.evidence import Effort
+from prunesweep.workers.verification.gather import Verification
+from tests.helpers.run_here import run_here
 
 # Digits, an easy task, on which a few epochs of FGSM training make a network robust.
 SWEEP = """
@@ -233,7 +233,7 @@ def test_autoattack_is_run_where_it_is_installed(
     assert "AutoAttack saw" in found["evidence"]["notes"][0]
     (baseline,) = (each for name, each in found["evidence"]["networks"].items() if name == "baseline")
     assert "autoattack" in {attack["attack"] for attack in baseline["attacks"]}
-    monkeypatch.setattr("sweeps.attacks.find_spec", lambda name: None)
+    monkeypatch.setattr("prunesweep.sweeps.attacks.find_spec", lambda name: None)
     (without,) = verify_robustness(store, [keys[DEFENDED]], images=10)
     assert "is not installed" in without["evidence"]["notes"][0]
     assert without["key"] != found["key"]
@@ -243,7 +243,7 @@ def test_autoattack_that_is_asked_for_and_not_installed_names_the_extra(
     defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, keys = defended
-    monkeypatch.setattr("sweeps.attacks.find_spec", lambda name: None)
+    monkeypatch.setattr("prunesweep.sweeps.attacks.find_spec", lambda name: None)
     ran = CliRunner().invoke(app, ["verify-robustness", keys[DEFENDED], "--store", store.url, "--autoattack", "5"])
     assert ran.exit_code == 2
     assert "prunesweep[autoattack]" in ran.stderr

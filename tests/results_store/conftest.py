@@ -7,7 +7,7 @@ from uuid import uuid4
 import fsspec
 import pytest
 
-from results_store import Store
+from prunesweep.results_store import Store
 
 
 @pytest.fixture(params=["folder", "memory"])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from results_store import StoreError
-from results_store.objects import Objects
+from prunesweep.results_store import StoreError
+from prunesweep.results_store.objects import Objects
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +36,7 @@ def test_a_put_that_fails_leaves_the_old_object_and_nothing_else(
 
 KILLED = """
 import os, sys
-from results_store.objects import Objects
+from prunesweep.results_store.objects import Objects
 
 os.fsync = lambda _: os._exit(9)  # the machine goes down before the bytes are on the disk
 Objects(sys.argv[1]).put("results/one.json", b"new")

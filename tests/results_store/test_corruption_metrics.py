@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from results_store.corruption_metrics import (
+from prunesweep.results_store.corruption_metrics import (
     ALEXNET_CLEAN_ERROR,
     ALEXNET_ERRORS,
     SEVERITIES,
@@ -13,7 +13,7 @@ from results_store.corruption_metrics import (
     mean_corruption_error,
     relative_mean_corruption_error,
 )
-from sweeps.attacks import CORRUPTION_KINDS
+from prunesweep.sweeps.attacks import CORRUPTION_KINDS
 
 ALEXNET = {(kind, s): 1 - ALEXNET_ERRORS[kind] for kind, s in product(CORRUPTION_KINDS, SEVERITIES)}
 

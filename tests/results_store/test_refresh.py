@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from samples import baseline, control, evaluation, failure, network, transfer
 
-from results_store import Store, tables
-from results_store.documents import Document, VerdictResult, trial_of
-from results_store.index import Index
-from results_store.schema import TABLES
+from prunesweep.results_store import Store, tables
+from prunesweep.results_store.documents import Document, VerdictResult, trial_of
+from prunesweep.results_store.index import Index
+from prunesweep.results_store.schema import TABLES
+from tests.helpers.documents import baseline, control, evaluation, failure, network, transfer
 
 TRIALS = ("a", "base", "control", "defended", "pruned", "z")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from results_store.schema import as_markdown
+from prunesweep.results_store.schema import as_markdown
 
 
 def test_the_documented_tables_are_the_schema() -> None:

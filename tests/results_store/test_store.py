@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from samples import evaluation, failure, network
 
-from results_store import NotStored, Store, StoreError
-from results_store.schema import SCHEMA_VERSION
+from prunesweep.results_store import NotStored, Store, StoreError
+from prunesweep.results_store.schema import SCHEMA_VERSION
+from tests.helpers.documents import evaluation, failure, network
 
 ARRAYS: dict[str, NDArray[Any]] = {
     "a float32 matrix": np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -11,11 +11,11 @@ from uuid import uuid4
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from samples import baseline, control, evaluation, failure, network, settings, transfer
 
-from results_store import Store, StoreError
-from results_store.documents import Document, NetworkResult, fault_of
-from results_store.schema import SCHEMA_VERSION, TABLES
+from prunesweep.results_store import Store, StoreError
+from prunesweep.results_store.documents import Document, NetworkResult, fault_of
+from prunesweep.results_store.schema import SCHEMA_VERSION, TABLES
+from tests.helpers.documents import baseline, control, evaluation, failure, network, settings, transfer
 
 # Three trials as they are after a sweep: 100 test images, 50 in each half.
 CLEAN = {"base": [80, 42, 38], "control": [84, 42, 42], "pruned": [82, 40, 42]}

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import pytest
 
-from sweeps.attacks import DEFAULT_ATTACKS, Attacks
-from sweeps.catalogue import (
+from prunesweep.sweeps.attacks import DEFAULT_ATTACKS, Attacks
+from prunesweep.sweeps.catalogue import (
     ADJUSTMENTS,
     ARCHITECTURES,
     ATTACKS,
@@ -21,10 +21,10 @@ from sweeps.catalogue import (
     RECIPES,
     resolve,
 )
-from sweeps.datasets import DatasetSettings
-from sweeps.language import Dataset, Training
-from sweeps.trial import Round
-from workers.architectures.architecture import Architecture
+from prunesweep.sweeps.datasets import DatasetSettings
+from prunesweep.sweeps.language import Dataset, Training
+from prunesweep.sweeps.trial import Round
+from prunesweep.workers.architectures.architecture import Architecture
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -62,7 +62,7 @@ def test_every_scheme_can_be_followed_by_a_recalibration() -> None:
 def test_a_recipe_takes_a_batch_and_a_stream_and_lies_in_a_file_of_its_own(name: str) -> None:
     code = RECIPES[name].code
     assert list(signature(resolve(code)).parameters) == ["network", "images", "labels", "training", "generator"]
-    assert code == f"workers.training.recipes.{name}:{name}"
+    assert code == f"prunesweep.workers.training.recipes.{name}:{name}"
 
 
 @pytest.mark.parametrize("name", EVALUATIONS)

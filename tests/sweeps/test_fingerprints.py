@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
-from sweeps.errors import DataError
-from sweeps.fingerprints import Fingerprints, data_fingerprints, file_sha256
+from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.fingerprints import Fingerprints, data_fingerprints, file_sha256
 
 Make = Callable[[Path], DatasetSettings]
 

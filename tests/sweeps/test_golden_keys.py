@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from orchestrator.verification import VERSION as VERDICT_VERSION
-from sweeps.attacks import Corruptions, Fgsm, Occlusion, Pgd
-from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, ATTACKS, CRITERIA, DATASETS, RECIPES
-from sweeps.datasets import DatasetSettings
-from sweeps.fingerprints import data_fingerprints
-from sweeps.keys import key_of
-from sweeps.reader import parse_sweep
-from sweeps.tree import TrialTree, grow_tree
-from sweeps.trial import Trial
-from workers.transfer import transfer_key
-from workers.verification.evidence import Effort
+from prunesweep.orchestrator.verification import VERSION as VERDICT_VERSION
+from prunesweep.sweeps.attacks import Corruptions, Fgsm, Occlusion, Pgd
+from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, ATTACKS, CRITERIA, DATASETS, RECIPES
+from prunesweep.sweeps.datasets import DatasetSettings
+from prunesweep.sweeps.fingerprints import data_fingerprints
+from prunesweep.sweeps.keys import key_of
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import TrialTree, grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers.transfer import transfer_key
+from prunesweep.workers.verification.evidence import Effort
 
 GOLDEN: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("golden_keys.json").read_text())
 
@@ -273,7 +273,7 @@ def keys_of_analyses(folder: Path) -> Iterator[tuple[str, str]]:
 def elements_key(structure: str, module: str, attacks: Mapping[str, Any], images: int) -> str:
     from types import SimpleNamespace
 
-    from workers.elements import _Run
+    from prunesweep.workers.elements import _Run
 
     subject: Any = SimpleNamespace(test_fingerprint="images")
     return _Run("trial", subject, structure, attacks, images).key(SimpleNamespace(path=module))  # type: ignore[arg-type]

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from sweeps import catalogue
-from sweeps.attacks import Fgsm
-from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, DATASETS, EVALUATIONS, RECIPES
-from sweeps.keys import key_of
-from sweeps.language import Adjustment, AdversarialTraining, Baseline, Pruning, Training, TrainingSettings
-from sweeps.reader import parse_sweep
-from sweeps.tree import TrialTree, grow_tree
-from sweeps.trial import Round, Trial
+from prunesweep.sweeps import catalogue
+from prunesweep.sweeps.attacks import Fgsm
+from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, DATASETS, EVALUATIONS, RECIPES
+from prunesweep.sweeps.keys import key_of
+from prunesweep.sweeps.language import Adjustment, AdversarialTraining, Baseline, Pruning, Training, TrainingSettings
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import TrialTree, grow_tree
+from prunesweep.sweeps.trial import Round, Trial
 
 SWEEP = """
 name: golden
@@ -205,9 +205,9 @@ def test_the_name_of_a_published_network_changes_no_key(tmp_path: Path) -> None:
 
 
 VERSIONS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "training": lambda patch: patch.setattr("sweeps.trial.TRAINING_VERSION", 99),
-    "scoring": lambda patch: patch.setattr("sweeps.trial.SCORING_VERSION", 99),
-    "removal": lambda patch: patch.setattr("sweeps.trial.REMOVAL_VERSION", 99),
+    "training": lambda patch: patch.setattr("prunesweep.sweeps.trial.TRAINING_VERSION", 99),
+    "scoring": lambda patch: patch.setattr("prunesweep.sweeps.trial.SCORING_VERSION", 99),
+    "removal": lambda patch: patch.setattr("prunesweep.sweeps.trial.REMOVAL_VERSION", 99),
     "architecture": lambda patch: raise_version(patch, ARCHITECTURES, "resnet20"),
     "criterion": lambda patch: raise_version(patch, CRITERIA, "pls"),
     "adjustment": lambda patch: raise_version(patch, ADJUSTMENTS, "fine_tune"),
@@ -234,7 +234,7 @@ def test_versions_of_stages_that_a_trial_does_not_use_leave_its_key(monkeypatch:
         VERSIONS[stage](monkeypatch)
     for name in RECIPES:
         raise_version(monkeypatch, RECIPES, name)
-    monkeypatch.setattr("sweeps.trial.RECALIBRATION_VERSION", 99)
+    monkeypatch.setattr("prunesweep.sweeps.trial.RECALIBRATION_VERSION", 99)
     assert last_trial().baseline.key == before.baseline.key
 
 
@@ -249,7 +249,7 @@ def test_a_recipes_version_changes_what_is_trained_by_it(recipe: str, monkeypatc
 def test_the_version_of_recalibration_changes_what_is_recalibrated(monkeypatch: pytest.MonkeyPatch) -> None:
     schemes = [f"axes.adjustment={name}" for name in ("bn_recalibrate", "fine_tune+bn_recalibrate", "fine_tune")]
     before = [last_trial(scheme).key for scheme in schemes]
-    monkeypatch.setattr("sweeps.trial.RECALIBRATION_VERSION", 99)
+    monkeypatch.setattr("prunesweep.sweeps.trial.RECALIBRATION_VERSION", 99)
     assert [last_trial(scheme).key == key for scheme, key in zip(schemes, before, strict=True)] == [False, False, True]
 
 

@@ -5,18 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from built_in import overrides_of
-
-from sweeps.reader import built_in_sweeps
+from prunesweep.sweeps.reader import built_in_sweeps
+from tests.helpers.built_in import overrides_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = """
 import json
 import sys
-import sweeps, results_store
-from orchestrator.plan import make_plan
-from results_store import Store
-from sweeps.reader import read_sweep
+import prunesweep
+from prunesweep.orchestrator.plan import make_plan
+from prunesweep.results_store import Store
+from prunesweep.sweeps.reader import read_sweep
 
 store, overrides = sys.argv[1], json.loads(sys.argv[2])
 for name, needed in overrides.items():

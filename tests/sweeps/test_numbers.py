@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from sweeps.numbers import Number, Whole, parse_number
+from prunesweep.sweeps.numbers import Number, Whole, parse_number
 
 NUMBER = TypeAdapter(Number)
 WHOLE = TypeAdapter(Whole)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.errors import DataError, SweepError
-from sweeps.fingerprints import file_sha256, weights_fingerprint
-from sweeps.language import Sweep
-from sweeps.pretrained import IMAGENET_MEAN, IMAGENET_STD, PRETRAINED, Pretrained, find_pretrained
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
+from prunesweep.sweeps.errors import DataError, SweepError
+from prunesweep.sweeps.fingerprints import file_sha256, weights_fingerprint
+from prunesweep.sweeps.language import Sweep
+from prunesweep.sweeps.pretrained import IMAGENET_MEAN, IMAGENET_STD, PRETRAINED, Pretrained, find_pretrained
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
 
 SWEEP = """
 name: pretrained

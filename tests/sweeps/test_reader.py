@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from built_in import overrides_of
 
-from sweeps.attacks import CORRUPTION_KINDS
-from sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, ATTACKS, CRITERIA, DATASETS
-from sweeps.errors import SweepError
-from sweeps.language import Sweep
-from sweeps.reader import built_in_sweeps, find_sweep, parse_sweep, read_sweep
+from prunesweep.sweeps.attacks import CORRUPTION_KINDS
+from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, ATTACKS, CRITERIA, DATASETS
+from prunesweep.sweeps.errors import SweepError
+from prunesweep.sweeps.language import Sweep
+from prunesweep.sweeps.reader import built_in_sweeps, find_sweep, parse_sweep, read_sweep
+from tests.helpers.built_in import overrides_of
 
 SWEEP = """\
 name: tiny

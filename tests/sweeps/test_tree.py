@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sweeps.errors import SweepError
-from sweeps.language import MOST_ITERATIONS, Sweep, Training
-from sweeps.reader import read_sweep
-from sweeps.tree import Invalid, TrialTree, grow_tree
-from sweeps.trial import Trial
+from prunesweep.sweeps.errors import SweepError
+from prunesweep.sweeps.language import MOST_ITERATIONS, Sweep, Training
+from prunesweep.sweeps.reader import read_sweep
+from prunesweep.sweeps.tree import Invalid, TrialTree, grow_tree
+from prunesweep.sweeps.trial import Trial
 
 SWEEP = """
 name: tiny

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from workers.architectures.network import Network, new_network
+from prunesweep.workers.architectures.network import Network, new_network
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
-from sweeps.catalogue import ARCHITECTURES
-from workers.architectures.network import (
+from prunesweep.sweeps.catalogue import ARCHITECTURES
+from prunesweep.workers.architectures.network import (
     NetworkError,
     NetworkSpec,
     evaluating,
@@ -19,9 +19,9 @@ from workers.architectures.network import (
     rebuild_network,
     reinitialise,
 )
-from workers.architectures.size import flops, parameters
-from workers.architectures.weights_file import WeightsError, load_weights, read_weights_file
-from workers.pruning.layers import remove_blocks
+from prunesweep.workers.architectures.size import flops, parameters
+from prunesweep.workers.architectures.weights_file import WeightsError, load_weights, read_weights_file
+from prunesweep.workers.pruning.layers import remove_blocks
 
 NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from workers.data.augmentation import augment
+from prunesweep.workers.data.augmentation import augment
 
 
 def images_of(count: int, side: int = 8) -> Tensor:

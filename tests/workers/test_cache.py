@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sweeps.errors import UserError
-from workers.cache import cache_folder, kept_tensor
+from prunesweep.sweeps.errors import UserError
+from prunesweep.workers.cache import cache_folder, kept_tensor
 
 
 def test_of_workers_that_want_the_same_one_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

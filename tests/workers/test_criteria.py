@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from sweeps.catalogue import CRITERIA, resolve
-from workers.pruning.criteria import expected_abs, hrank, kl_divergence, l1, pls, random
-from workers.pruning.criteria.sample import BATCH, Sample
-from workers.pruning.filters import remove_filters
+from prunesweep.sweeps.catalogue import CRITERIA, resolve
+from prunesweep.workers.pruning.criteria import expected_abs, hrank, kl_divergence, l1, pls, random
+from prunesweep.workers.pruning.criteria.sample import BATCH, Sample
+from prunesweep.workers.pruning.filters import remove_filters
 
 RESIDUAL = ["resnet20", "mobilenet_v2", "resnet50"]
 

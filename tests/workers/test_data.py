@@ -18,15 +18,15 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10, CIFAR100
 
-from results_store.halves import selection_half
-from sweeps.catalogue import DATASETS
-from sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
-from sweeps.errors import DataError
-from sweeps.language import Training
-from workers.data.dataset import Dataset
-from workers.data.load import load_dataset
-from workers.data.split import LabelledImages
-from workers.streams import stream
+from prunesweep.results_store.halves import selection_half
+from prunesweep.sweeps.catalogue import DATASETS
+from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.language import Training
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.data.load import load_dataset
+from prunesweep.workers.data.split import LabelledImages
+from prunesweep.workers.streams import stream
 
 Pixels = NDArray[np.uint8]
 SIDE = 32

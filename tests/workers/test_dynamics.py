@@ -10,15 +10,15 @@ import torch
 from torch import nn
 from torch.nn.functional import cosine_similarity, cross_entropy
 
-from results_store import Store
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
-from workers import load_dataset, run_trial
-from workers.architectures.network import Network
-from workers.data.dataset import Dataset
-from workers.training.dynamics import cosine_distance, gradient_confusion, last_convolution
-from workers.work import Stopped
+from prunesweep.results_store import Store
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers import load_dataset, run_trial
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.training.dynamics import cosine_distance, gradient_confusion, last_convolution
+from prunesweep.workers.work import Stopped
 
 SWEEP = """
 name: dynamics

@@ -3,22 +3,22 @@
 import pytest
 import torch
 
-from results_store import NotStored, Store
-from sweeps.attacks import Corruptions, Fgsm, Occlusion
-from workers import elements
-from workers.attacks import subject as subjects
-from workers.attacks.clean import clean
-from workers.attacks.corruptions.attack import corruptions
-from workers.attacks.fgsm import fgsm
-from workers.attacks.occlusion import occlusion
-from workers.attacks.subject import Subject
-from workers.data.dataset import Dataset, Split
-from workers.elements import NoElements, count_each, measure_elements, removable_modules
-from workers.pruning.filters import remove_filters
-from workers.pruning.layers import remove_blocks
-from workers.pruning.masking import silenced_filters
-from workers.tensors import state_arrays
-from workers.work import Stopped
+from prunesweep.results_store import NotStored, Store
+from prunesweep.sweeps.attacks import Corruptions, Fgsm, Occlusion
+from prunesweep.workers import elements
+from prunesweep.workers.attacks import subject as subjects
+from prunesweep.workers.attacks.clean import clean
+from prunesweep.workers.attacks.corruptions.attack import corruptions
+from prunesweep.workers.attacks.fgsm import fgsm
+from prunesweep.workers.attacks.occlusion import occlusion
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.data.dataset import Dataset, Split
+from prunesweep.workers.elements import NoElements, count_each, measure_elements, removable_modules
+from prunesweep.workers.pruning.filters import remove_filters
+from prunesweep.workers.pruning.layers import remove_blocks
+from prunesweep.workers.pruning.masking import silenced_filters
+from prunesweep.workers.tensors import state_arrays
+from prunesweep.workers.work import Stopped
 
 EPSILON = 1 / 255
 ATTACKS = {"fgsm": Fgsm(epsilons=(EPSILON,), headline=EPSILON), "occlusion": Occlusion()}

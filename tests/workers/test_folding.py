@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from sweeps.catalogue import ARCHITECTURES
-from workers.architectures.folding import folded
-from workers.pruning.filters import remove_filters
-from workers.pruning.masking import silenced_apart, silenced_filters
+from prunesweep.sweeps.catalogue import ARCHITECTURES
+from prunesweep.workers.architectures.folding import folded
+from prunesweep.workers.pruning.filters import remove_filters
+from prunesweep.workers.pruning.masking import silenced_apart, silenced_filters
 
 SIDE = 16
 

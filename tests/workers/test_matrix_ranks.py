@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from workers.pruning import matrix_ranks as module
-from workers.pruning.matrix_ranks import matrix_ranks
+from prunesweep.workers.pruning import matrix_ranks as module
+from prunesweep.workers.pruning.matrix_ranks import matrix_ranks
 
 COUNT = 60
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator.export import export_network
-from results_store import Store
-from sweeps.reader import read_sweep
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
-from workers import load_dataset, load_network, run_trial
-from workers.data.dataset import Dataset
+from prunesweep.orchestrator.export import export_network
+from prunesweep.results_store import Store
+from prunesweep.sweeps.reader import read_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers import load_dataset, load_network, run_trial
+from prunesweep.workers.data.dataset import Dataset
 
 # Clean and FGSM at 2, 4, 8, 16/255 on all 10,000 test images: Foolbox, torchattacks and ART agree on these.
 RESNET56 = {"clean": [0.9339], "fgsm": [0.3272, 0.2299, 0.1812, 0.1461]}

@@ -8,17 +8,17 @@ import pytest
 import torch
 from torchvision.models import get_model_weights
 
-from results_store import Store
-from sweeps.catalogue import ARCHITECTURES, resolve
-from sweeps.errors import DataError
-from sweeps.pretrained import PREFIX, PRETRAINED, Pretrained
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from workers import load_dataset, load_network, run_trial
-from workers.architectures.network import Network
-from workers.architectures.pretrained import read_weights
-from workers.architectures.weights_file import load_weights, read_weights_file
-from workers.preflight import check_trials
+from prunesweep.results_store import Store
+from prunesweep.sweeps.catalogue import ARCHITECTURES, resolve
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.pretrained import PREFIX, PRETRAINED, Pretrained
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers import load_dataset, load_network, run_trial
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.architectures.pretrained import read_weights
+from prunesweep.workers.architectures.weights_file import load_weights, read_weights_file
+from prunesweep.workers.preflight import check_trials
 
 NAME = "torchvision:IMAGENET1K_V2"
 SWEEP = f"""

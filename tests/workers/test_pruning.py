@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from workers.architectures.architecture import Block
-from workers.architectures.network import NetworkSpec, load_network
-from workers.architectures.size import flops, parameters
-from workers.pruning.errors import NothingToRemove
-from workers.pruning.filters import remove_filters
-from workers.pruning.layers import remove_blocks
-from workers.pruning.masking import silenced_blocks, silenced_filters
-from workers.pruning.ranking import lowest_blocks, lowest_filters, share
+from prunesweep.workers.architectures.architecture import Block
+from prunesweep.workers.architectures.network import NetworkSpec, load_network
+from prunesweep.workers.architectures.size import flops, parameters
+from prunesweep.workers.pruning.errors import NothingToRemove
+from prunesweep.workers.pruning.filters import remove_filters
+from prunesweep.workers.pruning.layers import remove_blocks
+from prunesweep.workers.pruning.masking import silenced_blocks, silenced_filters
+from prunesweep.workers.pruning.ranking import lowest_blocks, lowest_filters, share
 
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 RESIDUAL = ["resnet20", "mobilenet_v2", "resnet50"]

@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from sweeps.language import Sweep, Training
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
-from workers import load_dataset, rate
-from workers.rate import STEPS, WorkSample
+from prunesweep.sweeps.language import Sweep, Training
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers import load_dataset, rate
+from prunesweep.workers.rate import STEPS, WorkSample
 
 SWEEP = """
 name: rate

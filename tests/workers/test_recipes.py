@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from results_store import Store
-from sweeps.catalogue import RECIPES, resolve
-from sweeps.language import AdversarialTraining, Training
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
-from workers import load_dataset, run_trial
-from workers.architectures.network import Network, new_network
-from workers.data.dataset import Dataset
-from workers.streams import stream
-from workers.training.loop import batches, train
-from workers.work import Stopped, Work
+from prunesweep.results_store import Store
+from prunesweep.sweeps.catalogue import RECIPES, resolve
+from prunesweep.sweeps.language import AdversarialTraining, Training
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers import load_dataset, run_trial
+from prunesweep.workers.architectures.network import Network, new_network
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.streams import stream
+from prunesweep.workers.training.loop import batches, train
+from prunesweep.workers.work import Stopped, Work
 
 MIXING = ("mixup", "cutmix")
 SWEEP = """

@@ -15,24 +15,24 @@ from torchvision.transforms import v2
 
 from benchmarks.memory import STATUS
 from benchmarks.streaming import peak_memory
-from results_store import Store
-from sweeps.catalogue import EVALUATIONS, resolve
-from sweeps.datasets import Imagenet
-from sweeps.errors import DataError
-from sweeps.language import Training
-from sweeps.pretrained import IMAGENET_MEAN
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from workers import run_trial
-from workers.architectures.network import Network
-from workers.attacks.subject import Subject
-from workers.data.dataset import Dataset
-from workers.data.load import load_dataset
-from workers.data.shards import RowGroup, Shards
-from workers.data.split import Split
-from workers.data.streaming import ahead
-from workers.data.views import View
-from workers.streams import stream
+from prunesweep.results_store import Store
+from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
+from prunesweep.sweeps.datasets import Imagenet
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.language import Training
+from prunesweep.sweeps.pretrained import IMAGENET_MEAN
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers import run_trial
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.data.load import load_dataset
+from prunesweep.workers.data.shards import RowGroup, Shards
+from prunesweep.workers.data.split import Split
+from prunesweep.workers.data.streaming import ahead
+from prunesweep.workers.data.views import View
+from prunesweep.workers.streams import stream
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 CLASSES = 3
@@ -284,7 +284,7 @@ def test_a_limit_ends_within_a_row_group(make: Callable[..., Imagenet], limit: i
 def test_attacks_find_the_same_of_streamed_images_and_of_images_in_memory(
     attack: str, random_network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.attacks.subject.BATCH", 4)  # so that there are several
+    monkeypatch.setattr("prunesweep.workers.attacks.subject.BATCH", 4)  # so that there are several
     streamed = load_dataset(shards(tmp_path)).test
     held = Split(streamed.read(slice(None)), streamed.labels)
     settings = EVALUATIONS[attack].settings().settled()

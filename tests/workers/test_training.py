@@ -10,19 +10,19 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
-from results_store import Store
-from sweeps.language import Training
-from sweeps.reader import parse_sweep
-from sweeps.tree import TrialTree, grow_tree
-from sweeps.trial import Trial
-from workers import load_dataset, run_trial
-from workers.architectures.network import Network
-from workers.data.dataset import Dataset
-from workers.streams import stream
-from workers.training.batch_norm import estimate_statistics
-from workers.training.checkpoint import Checkpoint
-from workers.training.schedule import learning_rate
-from workers.work import Stopped, TrialError
+from prunesweep.results_store import Store
+from prunesweep.sweeps.language import Training
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import TrialTree, grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers import load_dataset, run_trial
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.streams import stream
+from prunesweep.workers.training.batch_norm import estimate_statistics
+from prunesweep.workers.training.checkpoint import Checkpoint
+from prunesweep.workers.training.schedule import learning_rate
+from prunesweep.workers.work import Stopped, TrialError
 
 SWEEP = """
 name: training

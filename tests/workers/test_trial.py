@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from results_store import NotStored, Store
-from sweeps.attacks import Clean
-from sweeps.catalogue import ADJUSTMENTS, CRITERIA
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from sweeps.trial import Trial
-from workers import load_dataset, load_network, run_trial
-from workers.architectures.network import Network, NetworkSpec, rebuild_network
-from workers.attacks.clean import clean
-from workers.attacks.subject import Subject
-from workers.data.dataset import Dataset
-from workers.pruning.masking import silenced_blocks, silenced_filters
-from workers.pruning.round import prune
-from workers.stored import load_stored
-from workers.tensors import to_tensors
-from workers.work import TrialError, Work
+from prunesweep.results_store import NotStored, Store
+from prunesweep.sweeps.attacks import Clean
+from prunesweep.sweeps.catalogue import ADJUSTMENTS, CRITERIA
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.sweeps.trial import Trial
+from prunesweep.workers import load_dataset, load_network, run_trial
+from prunesweep.workers.architectures.network import Network, NetworkSpec, rebuild_network
+from prunesweep.workers.attacks.clean import clean
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.pruning.masking import silenced_blocks, silenced_filters
+from prunesweep.workers.pruning.round import prune
+from prunesweep.workers.stored import load_stored
+from prunesweep.workers.tensors import to_tensors
+from prunesweep.workers.work import TrialError, Work
 
 SWEEP = """
 name: matrix

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from workers.architectures.network import Network
-from workers.attacks.pgd import pgd_images
-from workers.verification import gather
-from workers.verification.alone import Alone, Crafted, Sample, show
-from workers.verification.evidence import Effort
-from workers.verification.gather import Verification, spread
-from workers.verification.smallest import GRID, NoEpsilon, graded_epsilons, smallest_epsilons
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.attacks.pgd import pgd_images
+from prunesweep.workers.verification import gather
+from prunesweep.workers.verification.alone import Alone, Crafted, Sample, show
+from prunesweep.workers.verification.evidence import Effort
+from prunesweep.workers.verification.gather import Verification, spread
+from prunesweep.workers.verification.smallest import GRID, NoEpsilon, graded_epsilons, smallest_epsilons
 
 IMAGES = 24
 EFFORT = Effort(steps=3, restarts=1, queries=5, subset=10)

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from workers.architectures.architecture import Architecture
-from workers.architectures.rebuilding import check_that_layers_fit, shape_body
-from workers.architectures.spec import NetworkError, NetworkSpec, find_architecture
-from workers.architectures.weights_file import WeightsError, copy_tensors, read_safetensors
+from prunesweep.workers.architectures.architecture import Architecture
+from prunesweep.workers.architectures.rebuilding import check_that_layers_fit, shape_body
+from prunesweep.workers.architectures.spec import NetworkError, NetworkSpec, find_architecture
+from prunesweep.workers.architectures.weights_file import WeightsError, copy_tensors, read_safetensors
 
 __all__ = [
     "Network",

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sweeps.fingerprints import file_sha256
-from sweeps.pretrained import Pretrained, check_architectures, find_pretrained
-from workers.architectures.weights_file import WeightsError, read_weights_file
+from prunesweep.sweeps.fingerprints import file_sha256
+from prunesweep.sweeps.pretrained import Pretrained, check_architectures, find_pretrained
+from prunesweep.workers.architectures.weights_file import WeightsError, read_weights_file
 
 
 def read_weights(weights: str, architecture: str) -> dict[str, Tensor]:

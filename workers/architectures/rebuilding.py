@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from workers.architectures.spec import LEAST_IMAGE_SIZE, NetworkError, NetworkSpec
+from prunesweep.workers.architectures.spec import LEAST_IMAGE_SIZE, NetworkError, NetworkSpec
 
 PREFIX = "body."
 """Where a network's state dict keeps the tensors of its body."""

@@ -11,7 +11,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workers.architectures.architecture import LEAST_BLOCKS, Architecture, Block, FilterGroup, Segment
+from prunesweep.workers.architectures.architecture import LEAST_BLOCKS, Architecture, Block, FilterGroup, Segment
 
 STEM_WIDTH = 16
 STAGE_WIDTHS = {"layer1": 16, "layer2": 32, "layer3": 64}

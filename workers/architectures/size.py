@@ -3,7 +3,7 @@
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from workers.architectures.network import Network, evaluating
+from prunesweep.workers.architectures.network import Network, evaluating
 
 
 def parameters(network: Network) -> int:

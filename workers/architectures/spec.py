@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from sweeps.catalogue import ARCHITECTURES, resolve
-from sweeps.errors import UserError
-from workers.architectures.architecture import Architecture
+from prunesweep.sweeps.catalogue import ARCHITECTURES, resolve
+from prunesweep.sweeps.errors import UserError
+from prunesweep.workers.architectures.architecture import Architecture
 
 LEAST_IMAGE_SIZE = 16
 FIELDS = ("architecture", "classes", "image_size", "mean", "std", "kept_filters", "kept_blocks")

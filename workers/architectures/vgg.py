@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
+from prunesweep.workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
 
 STAGE_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 

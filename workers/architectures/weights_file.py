@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sweeps.errors import DataError
+from prunesweep.sweeps.errors import DataError
 
 SAFETENSORS = ".safetensors"
 NESTED_UNDER = "state_dict"

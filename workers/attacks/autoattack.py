@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from sweeps.attacks import AUTOATTACK_MISSING, Autoattack
-from sweeps.errors import UserError
-from workers.attacks.losses import misclassified
-from workers.attacks.subject import Evaluation, Subject
-from workers.attacks.worst_case import Search, evaluation
+from prunesweep.sweeps.attacks import AUTOATTACK_MISSING, Autoattack
+from prunesweep.sweeps.errors import UserError
+from prunesweep.workers.attacks.losses import misclassified
+from prunesweep.workers.attacks.subject import Evaluation, Subject
+from prunesweep.workers.attacks.worst_case import Search, evaluation
 
 SEED = 0
 TARGETS = 9  # of the targeted attacks: the standard number, where there are ten classes

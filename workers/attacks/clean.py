@@ -1,7 +1,7 @@
 """No attack: generalization, and two signs by which a robustness that is an illusion shows itself."""
 
-from sweeps.attacks import Clean
-from workers.attacks.subject import Evaluation, Outcome, Subject
+from prunesweep.sweeps.attacks import Clean
+from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 
 def clean(subject: Subject, settings: Clean) -> Evaluation:

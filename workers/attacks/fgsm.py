@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from sweeps.attacks import Fgsm
-from workers.attacks.losses import gradient_signs
-from workers.attacks.subject import Evaluation, Outcome, Subject
+from prunesweep.sweeps.attacks import Fgsm
+from prunesweep.workers.attacks.losses import gradient_signs
+from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 
 def fgsm(subject: Subject, settings: Fgsm) -> Evaluation:
@@ -36,7 +36,7 @@ def fgsm_images(
     """The attacked images, float32 (N, 3, H, W) in [0, 1] as ``images``; ``labels``: the true classes, int64 (N,).
 
     The network stays in the mode that the caller set, and its parameters get no gradient. ``loss`` is a name of
-    ``workers.attacks.losses.LOSSES``.
+    ``prunesweep.workers.attacks.losses.LOSSES``.
     """
     signs, _ = gradient_signs(network, images, labels, loss)
     return step(images, signs, epsilon)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sweeps.attacks import Occlusion
-from workers.attacks.subject import Evaluation, Outcome, Subject
+from prunesweep.sweeps.attacks import Occlusion
+from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 
 def occlusion(subject: Subject, settings: Occlusion) -> Evaluation:

@@ -7,11 +7,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from sweeps.attacks import Pgd
-from workers.attacks.losses import gradient_signs, misclassified
-from workers.attacks.subject import Evaluation, Subject
-from workers.attacks.worst_case import Search, evaluation
-from workers.streams import stream
+from prunesweep.sweeps.attacks import Pgd
+from prunesweep.workers.attacks.losses import gradient_signs, misclassified
+from prunesweep.workers.attacks.subject import Evaluation, Subject
+from prunesweep.workers.attacks.worst_case import Search, evaluation
+from prunesweep.workers.streams import stream
 
 # As in Madry et al.: the steps together reach 2.5 times as far as the ball, so that each point of it can be reached.
 REACH = 2.5
@@ -68,7 +68,7 @@ def pgd_images(
         steps: of each restart, 1 or more.
         step_size: left out, 2.5 · ε / steps.
         restarts: 1 or more, each from a random start of its own; only images that are not fooled yet take part.
-        loss: a name of ``workers.attacks.losses.LOSSES``.
+        loss: a name of ``prunesweep.workers.attacks.losses.LOSSES``.
         random_start: uniform in the ball; else the image itself, and then one restart is all there is.
         check_stop: called before each step; may raise.
 

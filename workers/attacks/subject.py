@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.architectures.folding import folded
-from workers.architectures.network import Network
-from workers.attacks.losses import input_gradient, logit_margins, misclassified
-from workers.data.split import LabelledImages
+from prunesweep.workers.architectures.folding import folded
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.attacks.losses import input_gradient, logit_margins, misclassified
+from prunesweep.workers.data.split import LabelledImages
 
 # Fixed, because the last bits of a convolution may depend on it; fewer of images so large that gradients take long.
 BATCH = 250

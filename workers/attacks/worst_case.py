@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sweeps.attacks import EpsilonSettings
-from workers.attacks.subject import Evaluation, Outcome, Subject
+from prunesweep.sweeps.attacks import EpsilonSettings
+from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 # Images (N, 3, H, W), labels (N,) and the images' indices in the test set (N,) to adversarial images and which fool.
 Search = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]

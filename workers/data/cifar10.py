@@ -3,9 +3,9 @@
 import numpy as np
 from torchvision.datasets import CIFAR10
 
-from sweeps.datasets import Cifar10, Cifar100
-from sweeps.errors import DataError
-from workers.data.dataset import Dataset, make_dataset
+from prunesweep.sweeps.datasets import Cifar10, Cifar100
+from prunesweep.sweeps.errors import DataError
+from prunesweep.workers.data.dataset import Dataset, make_dataset
 
 
 def load(settings: Cifar10) -> Dataset:

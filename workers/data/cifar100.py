@@ -2,9 +2,9 @@
 
 from torchvision.datasets import CIFAR100
 
-from sweeps.datasets import Cifar100
-from workers.data.cifar10 import load_cifar
-from workers.data.dataset import Dataset
+from prunesweep.sweeps.datasets import Cifar100
+from prunesweep.workers.data.cifar10 import load_cifar
+from prunesweep.workers.data.dataset import Dataset
 
 
 def load(settings: Cifar100) -> Dataset:

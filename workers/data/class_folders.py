@@ -8,9 +8,9 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from sweeps.errors import DataError
-from sweeps.fingerprints import class_images
-from workers.data.streaming import Encoded
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.fingerprints import class_images
+from prunesweep.workers.data.streaming import Encoded
 
 
 class ClassFolders:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sweeps.catalogue import DATASETS, resolve
-from sweeps.datasets import MINIMUM_SIDE, DatasetSettings
-from sweeps.errors import DataError
-from workers.data.split import Channels, LabelledImages, Split
+from prunesweep.sweeps.catalogue import DATASETS, resolve
+from prunesweep.sweeps.datasets import MINIMUM_SIDE, DatasetSettings
+from prunesweep.sweeps.errors import DataError
+from prunesweep.workers.data.split import Channels, LabelledImages, Split
 
 __all__ = ["Dataset", "LabelledImages", "Split", "check_labels", "make_dataset"]
 

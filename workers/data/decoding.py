@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sweeps.errors import DataError
+from prunesweep.sweeps.errors import DataError
 
 
 def decode_images(encoded: Iterable[tuple[str, bytes]]) -> NDArray[np.uint8]:

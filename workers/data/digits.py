@@ -7,8 +7,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch.nn.functional import interpolate
 
-from sweeps.datasets import Digits
-from workers.data.dataset import Dataset, make_dataset
+from prunesweep.sweeps.datasets import Digits
+from prunesweep.workers.data.dataset import Dataset, make_dataset
 
 TEST_SHARE = 0.2
 _SPLIT_SEED = 0

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeps.datasets import ImageFolder
-from sweeps.errors import DataError
-from sweeps.fingerprints import image_files
-from workers.data.dataset import Dataset, make_dataset
-from workers.data.decoding import decode_images
+from prunesweep.sweeps.datasets import ImageFolder
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.fingerprints import image_files
+from prunesweep.workers.data.dataset import Dataset, make_dataset
+from prunesweep.workers.data.decoding import decode_images
 
 
 def load(settings: ImageFolder) -> Dataset:

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from sweeps.datasets import Imagenet, ImageParquet
-from sweeps.errors import DataError
-from sweeps.fingerprints import parquet_files
-from workers.data.dataset import Dataset, make_dataset
-from workers.data.decoding import decode_images
+from prunesweep.sweeps.datasets import Imagenet, ImageParquet
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.fingerprints import parquet_files
+from prunesweep.workers.data.dataset import Dataset, make_dataset
+from prunesweep.workers.data.decoding import decode_images
 
 LABEL_NAMES = ("label", "labels", "fine_label")
 

@@ -3,16 +3,16 @@
 import os
 from collections.abc import Sequence
 
-from sweeps.datasets import Imagenet
-from sweeps.errors import DataError
-from sweeps.fingerprints import is_folder, parquet_files
-from sweeps.pretrained import IMAGENET_MEAN, IMAGENET_STD
-from workers.data.class_folders import ClassFolders
-from workers.data.dataset import Dataset, check_labels
-from workers.data.image_parquet import name_classes
-from workers.data.shards import Shards
-from workers.data.streaming import Source, StreamedSplit
-from workers.data.views import View
+from prunesweep.sweeps.datasets import Imagenet
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.fingerprints import is_folder, parquet_files
+from prunesweep.sweeps.pretrained import IMAGENET_MEAN, IMAGENET_STD
+from prunesweep.workers.data.class_folders import ClassFolders
+from prunesweep.workers.data.dataset import Dataset, check_labels
+from prunesweep.workers.data.image_parquet import name_classes
+from prunesweep.workers.data.shards import Shards
+from prunesweep.workers.data.streaming import Source, StreamedSplit
+from prunesweep.workers.data.views import View
 
 
 def load(settings: Imagenet) -> Dataset:

@@ -1,8 +1,8 @@
 """Loads the data set that a sweep names."""
 
-from sweeps.catalogue import DATASETS, resolve
-from sweeps.datasets import DatasetSettings
-from workers.data.dataset import Dataset
+from prunesweep.sweeps.catalogue import DATASETS, resolve
+from prunesweep.sweeps.datasets import DatasetSettings
+from prunesweep.workers.data.dataset import Dataset
 
 
 def load_dataset(settings: DatasetSettings) -> Dataset:

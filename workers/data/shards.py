@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from sweeps.errors import DataError
-from workers.data.image_parquet import find_columns, labels_of, read_columns
-from workers.data.streaming import Encoded
+from prunesweep.sweeps.errors import DataError
+from prunesweep.workers.data.image_parquet import find_columns, labels_of, read_columns
+from prunesweep.workers.data.streaming import Encoded
 
 MIB = 2**20
 

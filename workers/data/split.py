@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sweeps.language import Training
-from workers.data.augmentation import augment
+from prunesweep.sweeps.language import Training
+from prunesweep.workers.data.augmentation import augment
 
 Channels = tuple[float, float, float]
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from sweeps.language import Training
-from workers.data.decoding import decode_image
-from workers.data.split import Channels, LabelledImages
-from workers.data.views import View
+from prunesweep.sweeps.language import Training
+from prunesweep.workers.data.decoding import decode_image
+from prunesweep.workers.data.split import Channels, LabelledImages
+from prunesweep.workers.data.views import View
 
 Item = TypeVar("Item")
 Encoded = tuple[str, bytes]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from workers.architectures.architecture import Block, FilterGroup, Segment
-from workers.architectures.network import Network
-from workers.pruning.criteria.sample import BATCH
-from workers.pruning.masking import ALL_CHANNELS, Channels, silenced_apart
+from prunesweep.workers.architectures.architecture import Block, FilterGroup, Segment
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.criteria.sample import BATCH
+from prunesweep.workers.pruning.masking import ALL_CHANNELS, Channels, silenced_apart
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from workers.architectures.network import Network, NetworkSpec
-from workers.pruning.errors import NothingToRemove
-from workers.pruning.graph import cut_filters
+from prunesweep.workers.architectures.network import Network, NetworkSpec
+from prunesweep.workers.pruning.errors import NothingToRemove
+from prunesweep.workers.pruning.graph import cut_filters
 
 
 def remove_filters(network: Network, filters: Mapping[str, Sequence[int]]) -> Network:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from torch import nn
 
-from workers.architectures.architecture import LEAST_BLOCKS
-from workers.architectures.network import Network
-from workers.pruning.errors import NothingToRemove
+from prunesweep.workers.architectures.architecture import LEAST_BLOCKS
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.errors import NothingToRemove
 
 
 def remove_blocks(network: Network, names: Iterable[str]) -> Network:

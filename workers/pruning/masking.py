@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 import torch
 from torch import Tensor, nn
 
-from workers.architectures.network import Network
+from prunesweep.workers.architectures.network import Network
 
 ALL_CHANNELS = slice(None)
 Channels = Mapping[str, Sequence[int] | slice]

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 from torch import Tensor
 
-from workers.architectures.network import Network, evaluating
-from workers.pruning.criteria.sample import Sample
+from prunesweep.workers.architectures.network import Network, evaluating
+from prunesweep.workers.pruning.criteria.sample import Sample
 
 
 def observe(network: Network, paths: Iterable[str], sample: Sample, receive: Callable[[str, Tensor], None]) -> None:

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 from torch import Tensor
 
-from workers.architectures.architecture import LEAST_BLOCKS, Block
+from prunesweep.workers.architectures.architecture import LEAST_BLOCKS, Block
 
 Quota = Literal["global", "per_layer"]
 Structure = TypeVar("Structure")

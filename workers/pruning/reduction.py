@@ -1,8 +1,8 @@
 """Brings a network down to what another one, pruned from the same baseline, has left."""
 
-from workers.architectures.network import Network, NetworkSpec
-from workers.pruning.filters import remove_filters
-from workers.pruning.layers import remove_blocks
+from prunesweep.workers.architectures.network import Network, NetworkSpec
+from prunesweep.workers.pruning.filters import remove_filters
+from prunesweep.workers.pruning.layers import remove_blocks
 
 
 def reduce_to(network: Network, spec: NetworkSpec) -> Network:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sweeps.catalogue import CRITERIA, resolve
-from workers.architectures.network import Network
-from workers.pruning.criteria.sample import Sample
-from workers.pruning.filters import remove_filters
-from workers.pruning.layers import remove_blocks
-from workers.pruning.ranking import lowest_blocks, lowest_filters, share
-from workers.streams import stream
-from workers.tensors import to_arrays, to_tensors
-from workers.work import Work
+from prunesweep.sweeps.catalogue import CRITERIA, resolve
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.filters import remove_filters
+from prunesweep.workers.pruning.layers import remove_blocks
+from prunesweep.workers.pruning.ranking import lowest_blocks, lowest_filters, share
+from prunesweep.workers.streams import stream
+from prunesweep.workers.tensors import to_arrays, to_tensors
+from prunesweep.workers.work import Work
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from results_store.documents import Epoch
-from sweeps.catalogue import ADJUSTMENTS, resolve
-from workers.architectures.network import Network, reinitialise
-from workers.pruning.reduction import reduce_to
-from workers.streams import stream
-from workers.training.baseline import load_snapshot
-from workers.training.batch_norm import estimate_statistics
-from workers.training.checkpoint import Checkpoint
-from workers.training.loop import clean_batches, train
-from workers.work import Work
+from prunesweep.results_store.documents import Epoch
+from prunesweep.sweeps.catalogue import ADJUSTMENTS, resolve
+from prunesweep.workers.architectures.network import Network, reinitialise
+from prunesweep.workers.pruning.reduction import reduce_to
+from prunesweep.workers.streams import stream
+from prunesweep.workers.training.baseline import load_snapshot
+from prunesweep.workers.training.batch_norm import estimate_statistics
+from prunesweep.workers.training.checkpoint import Checkpoint
+from prunesweep.workers.training.loop import clean_batches, train
+from prunesweep.workers.work import Work
 
 Adjusted = tuple[Network, list[Epoch]]
 

@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass, replace
 
-from results_store.documents import Epoch
-from sweeps.trial import snapshot_key
-from workers.architectures.network import Network, NetworkSpec, new_network, rebuild_network
-from workers.architectures.pretrained import read_weights
-from workers.architectures.weights_file import load_weights
-from workers.runtime import place
-from workers.streams import stream
-from workers.tensors import state_arrays, to_tensors
-from workers.training.checkpoint import Checkpoint
-from workers.training.loop import train
-from workers.work import Work
+from prunesweep.results_store.documents import Epoch
+from prunesweep.sweeps.trial import snapshot_key
+from prunesweep.workers.architectures.network import Network, NetworkSpec, new_network, rebuild_network
+from prunesweep.workers.architectures.pretrained import read_weights
+from prunesweep.workers.architectures.weights_file import load_weights
+from prunesweep.workers.runtime import place
+from prunesweep.workers.streams import stream
+from prunesweep.workers.tensors import state_arrays, to_tensors
+from prunesweep.workers.training.checkpoint import Checkpoint
+from prunesweep.workers.training.loop import train
+from prunesweep.workers.work import Work
 
 
 def make_baseline(work: Work) -> tuple[Network, list[Epoch]]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from results_store import Store
-from results_store.documents import Epoch
-from workers.tensors import to_arrays, to_tensors
+from prunesweep.results_store import Store
+from prunesweep.results_store.documents import Epoch
+from prunesweep.workers.tensors import to_arrays, to_tensors
 
 INTERVAL_SECONDS = 60.0
 _NETWORK, _MOMENTUM = "network/", "momentum/"

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from results_store.documents import Dynamics
-from workers.training.batch_norm import forward_by_batch
+from prunesweep.results_store.documents import Dynamics
+from prunesweep.workers.training.batch_norm import forward_by_batch
 
 Batch = tuple[Tensor, Tensor]
 # Batches whose gradients are held against each other: 28 pairs, for 2 % of an epoch on the whole of CIFAR-10.

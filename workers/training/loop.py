@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from results_store.documents import Epoch
-from sweeps.catalogue import RECIPES, resolve
-from sweeps.language import Training
-from workers.architectures.network import Network
-from workers.data.split import LabelledImages
-from workers.data.streaming import ahead
-from workers.runtime import place
-from workers.streams import stream
-from workers.training.checkpoint import Checkpoint
-from workers.training.dynamics import Observer
-from workers.training.schedule import learning_rate
-from workers.work import Stopped, TrialError, Work
+from prunesweep.results_store.documents import Epoch
+from prunesweep.sweeps.catalogue import RECIPES, resolve
+from prunesweep.sweeps.language import Training
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.data.split import LabelledImages
+from prunesweep.workers.data.streaming import ahead
+from prunesweep.workers.runtime import place
+from prunesweep.workers.streams import stream
+from prunesweep.workers.training.checkpoint import Checkpoint
+from prunesweep.workers.training.dynamics import Observer
+from prunesweep.workers.training.schedule import learning_rate
+from prunesweep.workers.work import Stopped, TrialError, Work
 
 AfterEpoch = Callable[[int, Network], None]
 LOOKED_AT = 32  # images

@@ -2,7 +2,7 @@
 
 import math
 
-from sweeps.language import Training
+from prunesweep.sweeps.language import Training
 
 
 def learning_rate(training: Training, progress: float) -> float:

@@ -1,1 +1,1 @@
-"""Evidence on whether a gain in robustness is real; ``orchestrator.verification`` judges it."""
+"""Evidence on whether a gain in robustness is real; ``prunesweep.orchestrator.verification`` judges it."""

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from results_store.evidence import AUTOATTACK, FGSM, FGSM_MARGIN, PGD, PGD_MARGIN, SQUARE
-from workers.attacks.autoattack import autoattack_images
-from workers.attacks.fgsm import step
-from workers.attacks.losses import LOSSES, gradient_signs, input_gradient, logit_margins, misclassified
-from workers.attacks.pgd import pgd_images
-from workers.attacks.square import square_images
-from workers.attacks.subject import BATCH_OF_LARGE, LARGE_SIDE, VANISHING
-from workers.attacks.worst_case import Search
-from workers.verification.evidence import Effort, Images, Outcome
+from prunesweep.results_store.evidence import AUTOATTACK, FGSM, FGSM_MARGIN, PGD, PGD_MARGIN, SQUARE
+from prunesweep.workers.attacks.autoattack import autoattack_images
+from prunesweep.workers.attacks.fgsm import step
+from prunesweep.workers.attacks.losses import LOSSES, gradient_signs, input_gradient, logit_margins, misclassified
+from prunesweep.workers.attacks.pgd import pgd_images
+from prunesweep.workers.attacks.square import square_images
+from prunesweep.workers.attacks.subject import BATCH_OF_LARGE, LARGE_SIDE, VANISHING
+from prunesweep.workers.attacks.worst_case import Search
+from prunesweep.workers.verification.evidence import Effort, Images, Outcome
 
 # Fixed, as that of evaluations; smaller, since networks that are compared are in memory together.
 BATCH = 100

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from results_store.evidence import NETWORK
+from prunesweep.results_store.evidence import NETWORK
 
 Images = NDArray[np.bool_]
 

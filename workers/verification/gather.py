@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from results_store.evidence import BASELINE, CONTROL, NETWORK, TRANSFER_FROM
-from sweeps.attacks import Autoattack
-from workers.verification.alone import Alone, Radii, Sample, attack_alone, show
-from workers.verification.evidence import Effort, Evidence, NetworkEvidence
-from workers.verification.smallest import graded_epsilons, smallest_epsilons
+from prunesweep.results_store.evidence import BASELINE, CONTROL, NETWORK, TRANSFER_FROM
+from prunesweep.sweeps.attacks import Autoattack
+from prunesweep.workers.verification.alone import Alone, Radii, Sample, attack_alone, show
+from prunesweep.workers.verification.evidence import Effort, Evidence, NetworkEvidence
+from prunesweep.workers.verification.smallest import graded_epsilons, smallest_epsilons
 
 FAR = 4  # times the largest graded ε
 EVERYTHING = 0.5

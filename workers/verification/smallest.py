@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sweeps.errors import UserError
-from workers.attacks.pgd import pgd_images
+from prunesweep.sweeps.errors import UserError
+from prunesweep.workers.attacks.pgd import pgd_images
 
 # Half octaves from 1/8 to 64 levels of a pixel, in [0, 1].
 GRID: tuple[float, ...] = tuple(2 ** (half / 2) / 255 for half in range(-6, 13))

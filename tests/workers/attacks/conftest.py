@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from trained_networks import Trained
 
-from sweeps.datasets import Digits
-from workers.data.digits import load
+from prunesweep.sweeps.datasets import Digits
+from prunesweep.workers.data.digits import load
+from tests.helpers.trained_networks import Trained
 
 
 @pytest.fixture(scope="session")

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from trained_networks import Trained
 
-from results_store.halves import selection_half
-from sweeps.attacks import Clean, Fgsm, Occlusion
-from sweeps.catalogue import EVALUATIONS, resolve
-from workers.architectures.network import Network
-from workers.attacks.clean import clean
-from workers.attacks.fgsm import fgsm, step
-from workers.attacks.occlusion import occlude, occlusion
-from workers.attacks.subject import Subject
-from workers.data.dataset import Split
+from prunesweep.results_store.halves import selection_half
+from prunesweep.sweeps.attacks import Clean, Fgsm, Occlusion
+from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.attacks.clean import clean
+from prunesweep.workers.attacks.fgsm import fgsm, step
+from prunesweep.workers.attacks.occlusion import occlude, occlusion
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.data.dataset import Split
+from tests.helpers.trained_networks import Trained
 
 MakeNetwork = Callable[..., Network]
 EPSILONS = (2 / 255, 8 / 255, 16 / 255)

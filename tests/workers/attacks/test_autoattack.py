@@ -10,11 +10,11 @@ import pytest
 import torch
 from pyautoattack import AutoAttack
 from torch import Tensor, nn
-from trained_networks import Trained, trained_resnet
 
-from sweeps.errors import UserError
-from workers.attacks.autoattack import autoattack_images
-from workers.attacks.pgd import pgd_images
+from prunesweep.sweeps.errors import UserError
+from prunesweep.workers.attacks.autoattack import autoattack_images
+from prunesweep.workers.attacks.pgd import pgd_images
+from tests.helpers.trained_networks import Trained, trained_resnet
 
 FEW = slice(0, 4)
 

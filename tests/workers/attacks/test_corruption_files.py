@@ -11,22 +11,22 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from orchestrator.run import run_sweep
-from results_store import Store
-from results_store.corruption_metrics import mean_corruption_error, relative_mean_corruption_error
-from sweeps.attacks import CORRUPTION_KINDS, Corruptions
-from sweeps.datasets import Digits
-from sweeps.errors import DataError
-from sweeps.reader import parse_sweep
-from sweeps.tree import grow_tree
-from workers import load_dataset, run_trial
-from workers.architectures.network import Network
-from workers.attacks.corruptions import attack
-from workers.attacks.corruptions.attack import corruptions
-from workers.attacks.corruptions.corrupt import corrupt
-from workers.attacks.corruptions.sources import check_files, corrupted_source, share_alike
-from workers.attacks.subject import Subject
-from workers.data.dataset import Dataset, Split
+from prunesweep.orchestrator.run import run_sweep
+from prunesweep.results_store import Store
+from prunesweep.results_store.corruption_metrics import mean_corruption_error, relative_mean_corruption_error
+from prunesweep.sweeps.attacks import CORRUPTION_KINDS, Corruptions
+from prunesweep.sweeps.datasets import Digits
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers import load_dataset, run_trial
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.attacks.corruptions import attack
+from prunesweep.workers.attacks.corruptions.attack import corruptions
+from prunesweep.workers.attacks.corruptions.corrupt import corrupt
+from prunesweep.workers.attacks.corruptions.sources import check_files, corrupted_source, share_alike
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.data.dataset import Dataset, Split
 
 MakeNetwork = Callable[..., Network]
 Made = dict[tuple[str, int], Tensor]

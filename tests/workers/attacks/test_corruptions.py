@@ -9,16 +9,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from workers.attacks.corruptions import corrupt as corrupt_module
-from workers.attacks.corruptions import frost_textures
-from workers.attacks.corruptions.corrupt import KINDS, corrupt
-from workers.attacks.corruptions.draws import Draws
+from prunesweep.workers.attacks.corruptions import corrupt as corrupt_module
+from prunesweep.workers.attacks.corruptions import frost_textures
+from prunesweep.workers.attacks.corruptions.corrupt import KINDS, corrupt
+from prunesweep.workers.attacks.corruptions.draws import Draws
 
 for oracle in ("cv2", "scipy", "skimage", "imagecorruptions"):
     pytest.importorskip(oracle, reason=f"the published definition needs {oracle}, which is not installed")
 
 import imagecorruptions.corruptions as package  # noqa: E402
-from published_corruptions import (  # noqa: E402
+
+from tests.helpers.published_corruptions import (  # noqa: E402
     CIFAR10_C,
     IMAGENET_C,
     Constants,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from workers.attacks.losses import LOSSES, cross_entropy, dlr, gradient_signs, logit_margins, misclassified
+from prunesweep.workers.attacks.losses import LOSSES, cross_entropy, dlr, gradient_signs, logit_margins, misclassified
 
 LOGITS = torch.tensor([[4.0, 1.0, 2.0, -3.0]]).expand(4, 4)
 LABELS = torch.arange(4)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from trained_networks import Trained, trained_resnet
 
-from sweeps.attacks import Pgd
-from workers.architectures.network import Network
-from workers.attacks.fgsm import fgsm_images
-from workers.attacks.pgd import pgd, pgd_images
-from workers.attacks.subject import Subject
-from workers.data.dataset import Split
+from prunesweep.sweeps.attacks import Pgd
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.attacks.fgsm import fgsm_images
+from prunesweep.workers.attacks.pgd import pgd, pgd_images
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.data.dataset import Split
+from tests.helpers.trained_networks import Trained, trained_resnet
 
 MakeNetwork = Callable[..., Network]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from pyautoattack.square import SquareAttack
 from torch import Tensor, nn
-from trained_networks import Trained
 
-from workers.attacks.square import _side, square_images
+from prunesweep.workers.attacks.square import _side, square_images
+from tests.helpers.trained_networks import Trained
 
 
 class BlackBox(nn.Module):

@@ -5,16 +5,16 @@ from itertools import product
 
 from torch import Tensor
 
-from results_store.corruption_metrics import (
+from prunesweep.results_store.corruption_metrics import (
     corruption_accuracy,
     is_complete,
     mean_corruption_error,
     relative_mean_corruption_error,
 )
-from sweeps.attacks import MEAN, Corruptions
-from workers.attacks.corruptions.constants import CIFAR10_C, IMAGENET_C, constants_for
-from workers.attacks.corruptions.sources import corrupted_source
-from workers.attacks.subject import Evaluation, Outcome, Subject
+from prunesweep.sweeps.attacks import MEAN, Corruptions
+from prunesweep.workers.attacks.corruptions.constants import CIFAR10_C, IMAGENET_C, constants_for
+from prunesweep.workers.attacks.corruptions.sources import corrupted_source
+from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 IMAGENET_CLASSES = 1000
 OFFICIAL = {"cifar10_c": "official CIFAR-10-C files", "imagenet_c": "official ImageNet-C files"}

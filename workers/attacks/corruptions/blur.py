@@ -6,13 +6,13 @@ from collections import Counter
 import torch
 from torch import Tensor
 
-from workers.attacks.corruptions import motion
-from workers.attacks.corruptions.borders import mirror, nearest
-from workers.attacks.corruptions.constants import Constants
-from workers.attacks.corruptions.draws import Draws
-from workers.attacks.corruptions.filters import correlate, gaussian_blur, gaussian_weights, smooth
-from workers.attacks.corruptions.pixels import to_levels, to_unit
-from workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
+from prunesweep.workers.attacks.corruptions import motion
+from prunesweep.workers.attacks.corruptions.borders import mirror, nearest
+from prunesweep.workers.attacks.corruptions.constants import Constants
+from prunesweep.workers.attacks.corruptions.draws import Draws
+from prunesweep.workers.attacks.corruptions.filters import correlate, gaussian_blur, gaussian_weights, smooth
+from prunesweep.workers.attacks.corruptions.pixels import to_levels, to_unit
+from prunesweep.workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
 
 # The disk is drawn on at least so many pixels to each side; the rim of a larger one is softened twice as far.
 DISK_REACH = 8

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sweeps.corruption_files import WHERE, cifar10_c_file
-from sweeps.errors import DataError
-from workers.data.split import LabelledImages
+from prunesweep.sweeps.corruption_files import WHERE, cifar10_c_file
+from prunesweep.sweeps.errors import DataError
+from prunesweep.workers.data.split import LabelledImages
 
 SEVERITIES = 5
 

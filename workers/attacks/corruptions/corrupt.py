@@ -7,13 +7,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from workers.attacks.corruptions.blur import defocus_blur, glass_blur, motion_blur, zoom_blur
-from workers.attacks.corruptions.constants import constants_for
-from workers.attacks.corruptions.digital import contrast, elastic_transform, jpeg_compression, pixelate
-from workers.attacks.corruptions.draws import Draws
-from workers.attacks.corruptions.frost_textures import SOURCES
-from workers.attacks.corruptions.noise import gaussian_noise, impulse_noise, shot_noise
-from workers.attacks.corruptions.weather import brightness, fog, frost, snow
+from prunesweep.workers.attacks.corruptions.blur import defocus_blur, glass_blur, motion_blur, zoom_blur
+from prunesweep.workers.attacks.corruptions.constants import constants_for
+from prunesweep.workers.attacks.corruptions.digital import contrast, elastic_transform, jpeg_compression, pixelate
+from prunesweep.workers.attacks.corruptions.draws import Draws
+from prunesweep.workers.attacks.corruptions.frost_textures import SOURCES
+from prunesweep.workers.attacks.corruptions.noise import gaussian_noise, impulse_noise, shot_noise
+from prunesweep.workers.attacks.corruptions.weather import brightness, fog, frost, snow
 
 KINDS: dict[str, Callable[..., Tensor]] = {
     "gaussian_noise": gaussian_noise,

@@ -10,11 +10,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 from torch.nn import functional
 
-from workers.attacks.corruptions.borders import symmetric
-from workers.attacks.corruptions.constants import Constants
-from workers.attacks.corruptions.draws import Draws
-from workers.attacks.corruptions.filters import gaussian_blur
-from workers.attacks.corruptions.pixels import to_levels, to_unit
+from prunesweep.workers.attacks.corruptions.borders import symmetric
+from prunesweep.workers.attacks.corruptions.constants import Constants
+from prunesweep.workers.attacks.corruptions.draws import Draws
+from prunesweep.workers.attacks.corruptions.filters import gaussian_blur
+from prunesweep.workers.attacks.corruptions.pixels import to_levels, to_unit
 
 PILLOW_BITS = 22  # Pillow averages with whole weights, shares of so many bits
 

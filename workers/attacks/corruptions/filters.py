@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workers.attacks.corruptions.borders import Fold
+from prunesweep.workers.attacks.corruptions.borders import Fold
 
 
 def correlate(levels: Tensor, kernel: Tensor, fold: Fold) -> Tensor:

@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from workers.attacks.corruptions.plasma import plasma_fractal
-from workers.streams import stream
+from prunesweep.workers.attacks.corruptions.plasma import plasma_fractal
+from prunesweep.workers.streams import stream
 
 SOURCES = ("package", "generated")
 PACKAGE = "imagecorruptions"

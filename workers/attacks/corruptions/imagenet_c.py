@@ -10,10 +10,10 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from sweeps.corruption_files import WHERE, imagenet_c_classes, imagenet_c_folder, images_in
-from sweeps.errors import DataError
-from workers.data.decoding import decode_image
-from workers.data.split import LabelledImages
+from prunesweep.sweeps.corruption_files import WHERE, imagenet_c_classes, imagenet_c_folder, images_in
+from prunesweep.sweeps.errors import DataError
+from prunesweep.workers.data.decoding import decode_image
+from prunesweep.workers.data.split import LabelledImages
 
 
 class ImagenetC:

@@ -1,12 +1,12 @@
-"""Corrupted test images, made once for a data set and kept in the cache of ``workers.cache``."""
+"""Corrupted test images, made once for a data set and kept in the cache of ``prunesweep.workers.cache``."""
 
 from torch import Tensor
 
-from sweeps.catalogue import ATTACKS
-from sweeps.keys import key_of
-from workers.attacks.corruptions.constants import CIFAR10_C, constants_for
-from workers.attacks.corruptions.corrupt import corrupt
-from workers.cache import kept_tensor
+from prunesweep.sweeps.catalogue import ATTACKS
+from prunesweep.sweeps.keys import key_of
+from prunesweep.workers.attacks.corruptions.constants import CIFAR10_C, constants_for
+from prunesweep.workers.attacks.corruptions.corrupt import corrupt
+from prunesweep.workers.cache import kept_tensor
 
 
 def corrupted_images(images: Tensor, fingerprint: str, kind: str, severity: int, frost_textures: str) -> Tensor:

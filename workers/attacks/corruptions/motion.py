@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from workers.attacks.corruptions.borders import nearest
+from prunesweep.workers.attacks.corruptions.borders import nearest
 
 Q16_PER_LEVEL = 257
 

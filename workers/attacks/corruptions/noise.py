@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from workers.attacks.corruptions.constants import Constants
-from workers.attacks.corruptions.draws import Draws
-from workers.attacks.corruptions.pixels import to_levels, to_unit
+from prunesweep.workers.attacks.corruptions.constants import Constants
+from prunesweep.workers.attacks.corruptions.draws import Draws
+from prunesweep.workers.attacks.corruptions.pixels import to_levels, to_unit
 
 
 def gaussian_noise(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:

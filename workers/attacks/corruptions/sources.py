@@ -5,15 +5,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from sweeps.attacks import Corruptions
-from sweeps.corruption_files import WHERE
-from sweeps.errors import DataError
-from workers.attacks.corruptions.cifar10_c import Cifar10C
-from workers.attacks.corruptions.corrupt import corrupt
-from workers.attacks.corruptions.imagenet_c import ImagenetC
-from workers.attacks.corruptions.library import corrupted_images
-from workers.attacks.subject import Subject
-from workers.data.dataset import Dataset
+from prunesweep.sweeps.attacks import Corruptions
+from prunesweep.sweeps.corruption_files import WHERE
+from prunesweep.sweeps.errors import DataError
+from prunesweep.workers.attacks.corruptions.cifar10_c import Cifar10C
+from prunesweep.workers.attacks.corruptions.corrupt import corrupt
+from prunesweep.workers.attacks.corruptions.imagenet_c import ImagenetC
+from prunesweep.workers.attacks.corruptions.library import corrupted_images
+from prunesweep.workers.attacks.subject import Subject
+from prunesweep.workers.data.dataset import Dataset
 
 SAMPLE = 100  # images of each kind that are compared with the test images
 LEAST_ALIKE = 0.75  # of fog at severity 5 with ImageNet-C's constants, 0.83 are; of all other kinds, 0.94 and more

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from workers.attacks.corruptions.constants import Constants, Snowfall
-from workers.attacks.corruptions.draws import Draws
-from workers.attacks.corruptions.frost_textures import frost_textures
-from workers.attacks.corruptions.motion import motion_blur
-from workers.attacks.corruptions.pixels import to_levels, to_unit
-from workers.attacks.corruptions.plasma import plasma_fractal
-from workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
+from prunesweep.workers.attacks.corruptions.constants import Constants, Snowfall
+from prunesweep.workers.attacks.corruptions.draws import Draws
+from prunesweep.workers.attacks.corruptions.frost_textures import frost_textures
+from prunesweep.workers.attacks.corruptions.motion import motion_blur
+from prunesweep.workers.attacks.corruptions.pixels import to_levels, to_unit
+from prunesweep.workers.attacks.corruptions.plasma import plasma_fractal
+from prunesweep.workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
 
 LUMA = (0.299, 0.587, 0.114)
 

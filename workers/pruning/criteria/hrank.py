@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from workers.architectures.architecture import Block, FilterGroup
-from workers.architectures.network import Network
-from workers.pruning.criteria.sample import Sample
-from workers.pruning.matrix_ranks import matrix_ranks
-from workers.pruning.observing import mean_over_sample
+from prunesweep.workers.architectures.architecture import Block, FilterGroup
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.matrix_ranks import matrix_ranks
+from prunesweep.workers.pruning.observing import mean_over_sample
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from workers.architectures.architecture import Block, FilterGroup
-from workers.architectures.folding import folded
-from workers.architectures.network import Network
-from workers.pruning.alone import Silencing, block_silencing, filter_silencings, logits_of_each
-from workers.pruning.criteria.sample import Sample
+from prunesweep.workers.architectures.architecture import Block, FilterGroup
+from prunesweep.workers.architectures.folding import folded
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.alone import Silencing, block_silencing, filter_silencings, logits_of_each
+from prunesweep.workers.pruning.criteria.sample import Sample
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:

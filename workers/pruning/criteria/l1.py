@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from workers.architectures.architecture import Block, FilterGroup
-from workers.architectures.network import Network
-from workers.pruning.criteria.sample import Sample
+from prunesweep.workers.architectures.architecture import Block, FilterGroup
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.criteria.sample import Sample
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:

@@ -14,10 +14,10 @@ from sklearn.cross_decomposition import PLSRegression
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from workers.architectures.architecture import Block, FilterGroup
-from workers.architectures.network import Network
-from workers.pruning.criteria.sample import Sample
-from workers.pruning.observing import observe
+from prunesweep.workers.architectures.architecture import Block, FilterGroup
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.observing import observe
 
 COMPONENTS = 2
 # The power iteration behind each component stops when its squared change is below this. At the default, 1e-6,

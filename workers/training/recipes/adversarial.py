@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from sweeps.language import Training
-from workers.architectures.network import Network
-from workers.training.batch_norm import forward_by_batch
+from prunesweep.sweeps.language import Training
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.training.batch_norm import forward_by_batch
 
 
 def adversarial(

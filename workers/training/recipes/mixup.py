@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import MixUp
 
-from sweeps.language import Training
-from workers.architectures.network import Network
-from workers.training.recipes.draws import drawing_from
+from prunesweep.sweeps.language import Training
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.training.recipes.draws import drawing_from
 
 
 def mixup(

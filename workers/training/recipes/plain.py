@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from sweeps.language import Training
-from workers.architectures.network import Network
+from prunesweep.sweeps.language import Training
+from prunesweep.workers.architectures.network import Network
 
 
 def plain(

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from results_store.documents import Count, EvaluationResult, FailureResult, NetworkResult, TransferResult
-from sweeps.trial import TrialSettings
+from prunesweep.results_store.documents import Count, EvaluationResult, FailureResult, NetworkResult, TransferResult
+from prunesweep.sweeps.trial import TrialSettings
 
 TOTAL = [100, 50, 50]
 

@@ -1,9 +1,9 @@
 """Runs a sweep in this process, without a cluster, and leaves in the store what a run by the command leaves."""
 
-from results_store import Store
-from sweeps.language import Sweep
-from sweeps.tree import grow_tree
-from workers import load_dataset, run_trial
+from prunesweep.results_store import Store
+from prunesweep.sweeps.language import Sweep
+from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers import load_dataset, run_trial
 
 
 def run_here(sweep: Sweep, store: Store) -> dict[str, str]:

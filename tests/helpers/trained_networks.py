@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from sweeps.datasets import ImageParquet
-from workers.architectures.network import Network, new_network
-from workers.architectures.weights_file import load_weights, read_weights_file
-from workers.data.image_parquet import load
-from workers.streams import stream
+from prunesweep.sweeps.datasets import ImageParquet
+from prunesweep.workers.architectures.network import Network, new_network
+from prunesweep.workers.architectures.weights_file import load_weights, read_weights_file
+from prunesweep.workers.data.image_parquet import load
+from prunesweep.workers.streams import stream
 
 
 @dataclass(frozen=True)
