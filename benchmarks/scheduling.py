@@ -20,7 +20,7 @@ from benchmarks.simulation.cluster import makespan
 from benchmarks.simulation.optimum import optimum
 from benchmarks.simulation.trees import random_guesses, random_lengths, random_tree
 from benchmarks.timing import Row, show
-from prunesweep.orchestrator.schedule import Schedule
+from prunesweep.orchestrator.running.schedule import Schedule
 
 TREES = 500  # a size of cluster
 SMALL_TREES = 200

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.simulation.cluster import DONE, new_searcher
 from benchmarks.timing import Row, longer, show
-from prunesweep.orchestrator.schedule import Schedule
+from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import TrialTree, grow_tree
 

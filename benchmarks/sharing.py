@@ -12,11 +12,11 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.timing import Row, show
-from prunesweep.orchestrator.cluster.capacity import own_cpus
-from prunesweep.orchestrator.cluster.driver import run_plan
-from prunesweep.orchestrator.cluster.session import ray_session
 from prunesweep.orchestrator.plan import make_plan
-from prunesweep.orchestrator.reporter import PlainReporter
+from prunesweep.orchestrator.running.cluster.capacity import own_cpus
+from prunesweep.orchestrator.running.cluster.driver import run_plan
+from prunesweep.orchestrator.running.cluster.session import ray_session
+from prunesweep.orchestrator.running.reporter import PlainReporter
 from prunesweep.results_store import Store
 from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.reader import parse_sweep

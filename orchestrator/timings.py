@@ -11,9 +11,9 @@ from functools import cached_property
 from statistics import median
 from typing import Any, NamedTuple
 
-from prunesweep.orchestrator.cluster.capacity import node_capacity, own_cpus
 from prunesweep.orchestrator.plan import Plan
-from prunesweep.orchestrator.schedule import epochs_of
+from prunesweep.orchestrator.running.cluster.capacity import node_capacity, own_cpus
+from prunesweep.orchestrator.running.schedule import epochs_of
 from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import ATTACKS
 from prunesweep.sweeps.language import Resources

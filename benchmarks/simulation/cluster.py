@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.simulation.trees import Length
-from prunesweep.orchestrator.cluster.searcher import TreeSearcher
-from prunesweep.orchestrator.reporter import make_reporter
-from prunesweep.orchestrator.schedule import Schedule
+from prunesweep.orchestrator.running.cluster.searcher import TreeSearcher
+from prunesweep.orchestrator.running.reporter import make_reporter
+from prunesweep.orchestrator.running.schedule import Schedule
 
 DONE = {"stage": "done", "epochs": 0, "scores": 0, "evaluations": 0}
 

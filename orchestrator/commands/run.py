@@ -27,8 +27,8 @@ def run(
 
     Exit status: 0 all done, 1 some trials failed, 2 bad usage.
     """
-    from prunesweep.orchestrator.reporter import in_words
-    from prunesweep.orchestrator.run import run_sweep
+    from prunesweep.orchestrator.running.reporter import in_words
+    from prunesweep.orchestrator.running.run import run_sweep
 
     shown_on = console()
     ran = run_sweep(sweep, store=store, address=address, overrides=set_ or (), console=shown_on)

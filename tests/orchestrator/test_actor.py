@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from prunesweep.orchestrator.cluster import actor
-from prunesweep.orchestrator.cluster.actor import ENDS, TrialActor
-from prunesweep.orchestrator.cluster.driver import RUN_TRIAL
+from prunesweep.orchestrator.running.cluster import actor
+from prunesweep.orchestrator.running.cluster.actor import ENDS, TrialActor
+from prunesweep.orchestrator.running.cluster.driver import RUN_TRIAL
 from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree

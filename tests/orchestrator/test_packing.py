@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from prunesweep.orchestrator.cluster import packing
-from prunesweep.orchestrator.cluster.packing import best_packing, find_packing, most_sharing, work_of
-from prunesweep.orchestrator.cluster.session import ray_session
 from prunesweep.orchestrator.plan import Plan, make_plan
+from prunesweep.orchestrator.running.cluster import packing
+from prunesweep.orchestrator.running.cluster.packing import best_packing, find_packing, most_sharing, work_of
+from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.workers import load_dataset, run_trial

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from prunesweep.orchestrator.cluster.capacity import node_capacity
-from prunesweep.orchestrator.schedule import Schedule
+from prunesweep.orchestrator.running.cluster.capacity import node_capacity
+from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import TrialTree, grow_tree
 from prunesweep.sweeps.trial import Trial, snapshot_key

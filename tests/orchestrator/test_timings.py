@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from prunesweep.orchestrator.cluster.capacity import own_cpus
 from prunesweep.orchestrator.plan import Plan, make_plan
-from prunesweep.orchestrator.schedule import epochs_of
+from prunesweep.orchestrator.running.cluster.capacity import own_cpus
+from prunesweep.orchestrator.running.schedule import epochs_of
 from prunesweep.orchestrator.tables import duration, time_lines
 from prunesweep.orchestrator.timings import (
     Described,

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from prunesweep.orchestrator.run import run_sweep
+from prunesweep.orchestrator.running.run import run_sweep
 from prunesweep.results_store import Store
 from prunesweep.results_store.corruption_metrics import mean_corruption_error, relative_mean_corruption_error
 from prunesweep.sweeps.attacks import CORRUPTION_KINDS, Corruptions

@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.cluster.capacity import cluster_capacity
-from prunesweep.orchestrator.cluster.driver import run_plan
-from prunesweep.orchestrator.cluster.packing import find_packing
-from prunesweep.orchestrator.cluster.session import ray_session
 from prunesweep.orchestrator.plan import Plan, make_plan
-from prunesweep.orchestrator.reporter import Reporter, make_reporter
+from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
+from prunesweep.orchestrator.running.cluster.driver import run_plan
+from prunesweep.orchestrator.running.cluster.packing import find_packing
+from prunesweep.orchestrator.running.cluster.session import ray_session
+from prunesweep.orchestrator.running.reporter import Reporter, make_reporter
 from prunesweep.orchestrator.timings import Estimate, estimate_plan
 from prunesweep.results_store import Store, StoreError
 from prunesweep.results_store.runs import Run, note_run

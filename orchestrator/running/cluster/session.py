@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prunesweep.orchestrator.cluster.capacity import cluster_capacity, own_cpus
+from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity, own_cpus
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.language import Resources
 

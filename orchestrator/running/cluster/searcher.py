@@ -7,8 +7,8 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from prunesweep.orchestrator.reporter import Reporter
-from prunesweep.orchestrator.schedule import Schedule
+from prunesweep.orchestrator.running.reporter import Reporter
+from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.results_store import StoreError
 from prunesweep.sweeps.trial import Trial
 

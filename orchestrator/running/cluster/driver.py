@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from prunesweep.orchestrator.cluster.capacity import cluster_capacity
-from prunesweep.orchestrator.cluster.session import ClusterError
 from prunesweep.orchestrator.plan import Plan
-from prunesweep.orchestrator.reporter import Reporter
-from prunesweep.orchestrator.schedule import Cost, Schedule, epochs_of
+from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
+from prunesweep.orchestrator.running.cluster.session import ClusterError
+from prunesweep.orchestrator.running.reporter import Reporter
+from prunesweep.orchestrator.running.schedule import Cost, Schedule, epochs_of
 from prunesweep.results_store import Store, StoreError
 from prunesweep.results_store.documents import failure_of
 
@@ -56,9 +56,9 @@ def run_plan(
 def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, cost: Cost, code: str) -> dict[str, str]:
     from ray import tune
 
-    from prunesweep.orchestrator.cluster.actor import TrialActor
-    from prunesweep.orchestrator.cluster.searcher import TreeSearcher
-    from prunesweep.orchestrator.cluster.tune_scheduler import NoFavourite
+    from prunesweep.orchestrator.running.cluster.actor import TrialActor
+    from prunesweep.orchestrator.running.cluster.searcher import TreeSearcher
+    from prunesweep.orchestrator.running.cluster.tune_scheduler import NoFavourite
 
     resources = plan.sweep.resources
     trials = {trial.key: trial for trial in plan.to_run}

@@ -1,6 +1,6 @@
 """Which trial goes next: parents before children, the longest remaining chain first, nothing made twice.
 
-Knows nothing of Ray: the searcher of ``prunesweep.orchestrator.cluster`` asks it, and so can a test or a simulation.
+Knows nothing of Ray: the searcher of ``running.cluster`` asks it, and so can a test or a simulation.
 """
 
 import heapq

@@ -1,0 +1,1 @@
+"""Running a plan on a Ray cluster; nothing outside this folder imports Ray."""
