@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.reader import parse_sweep
 
+pytest.register_assert_rewrite("tests.helpers")
 BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -20,6 +22,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRUNESWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _imports_are_not_searched_again() -> None:
+    """Takes new modules out of what ``gc.collect`` looks at, as a worker does: each trial collects several times."""
+    if len(sys.modules) > _searched["modules"]:
+        _searched["modules"] = len(sys.modules)
+        gc.collect()
+        gc.freeze()
+
+
+_searched = {"modules": 0}
 
 
 @pytest.fixture(autouse=True)

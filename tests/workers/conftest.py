@@ -9,7 +9,7 @@ from torch import nn
 from prunesweep.workers.architectures.network import Network, new_network
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def random_network() -> Callable[..., Network]:
     """Makes a baseline of which every number is random, batch norms too; in eval mode, by default of three classes."""
 

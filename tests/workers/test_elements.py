@@ -87,9 +87,9 @@ def full_passes_without(network, structure, path, element, test, attacks):
     ],
 )
 def test_counts_are_those_of_the_network_without_the_element(random_network, monkeypatch, architecture, structure):
-    monkeypatch.setattr(subjects, "BATCH", 20)
+    monkeypatch.setattr(subjects, "BATCH", 8)
     network = random_network(architecture)
-    test = images_for(network)
+    test = images_for(network, 12)
     step = 6 if structure == "filters" else 3
     elements_of = {module.path: module.silencings[:2] for module in removable_modules(network, structure)[1::step]}
     silencings = [silencing for some in elements_of.values() for silencing in some]

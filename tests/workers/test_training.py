@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,9 @@ from prunesweep.workers.work import Stopped, TrialError
 
 SWEEP = """
 name: training
-dataset: {name: digits, size: 16, train_limit: 130, test_limit: 40}
-baseline: {epochs: 3, learning_rate: 0.05, batch_size: 64}
-adjustment: {epochs: 2, learning_rate: 0.01, batch_size: 64, rewind_epoch: 1}
+dataset: {name: digits, size: 16, train_limit: 66, test_limit: 20}
+baseline: {epochs: 3, learning_rate: 0.05, batch_size: 32}
+adjustment: {epochs: 2, learning_rate: 0.01, batch_size: 32, rewind_epoch: 1}
 pruning: {scoring_images: 50}
 axes:
   architecture: resnet20
@@ -44,7 +44,7 @@ def test_what_only_the_last_step_breaks_is_not_stored(data: Dataset, tmp_path: P
     store = Store(str(tmp_path))
     store.prepare()
     (trial,) = grow_tree(
-        parse_sweep(SWEEP, ["axes.iterations=0", "baseline={epochs: 1, batch_size: 130, learning_rate: 1e38}"])
+        parse_sweep(SWEEP, ["axes.iterations=0", "baseline={epochs: 1, batch_size: 66, learning_rate: 1e38}"])
     )
     with pytest.raises(TrialError, match="training diverged: the trained network's logits are not finite"):
         run_trial(trial, store, data)
@@ -56,9 +56,24 @@ def data() -> Dataset:
     return load_dataset(parse_sweep(SWEEP).dataset)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tree() -> TrialTree:
     return grow_tree(parse_sweep(SWEEP))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A store in which trials ran, and how many epochs each of them trained, by its key."""
+
+    store: Store
+    epochs: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def made(tree: TrialTree, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """All trials of the tree, run in its order without an interruption."""
+    store = Store(str(tmp_path_factory.mktemp("made")))
+    return Made(store, {trial.key: run_trial(trial, store, data)["epochs"] for trial in tree})
 
 
 def pruned(tree: TrialTree, adjustment: str) -> Trial:
@@ -93,21 +108,22 @@ def test_schedules_by_hand(schedule: dict[str, Any], progress: float, expected: 
     assert learning_rate(training, progress) == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_trial_ends_with_the_same_bits_in_any_store_and_order(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:
-    trials = [tree.trials[key] for key in tree.trials]
-    one, other = Store(str(tmp_path / "one")), Store(str(tmp_path / "other"))
-    for trial in trials:
-        run_trial(trial, one, data)
+def test_a_trial_ends_with_the_same_bits_in_any_store_and_order(
+    tree: TrialTree, data: Dataset, made: Made, tmp_path: Path
+) -> None:
+    trials, other = list(tree), Store(str(tmp_path))
     for trial in [trials[0], *reversed(trials[1:])]:
         torch.rand(7)  # global random state must not matter
         run_trial(trial, other, data)
-    assert all(same(weights(one, trial), weights(other, trial)) for trial in trials)
+    assert all(same(weights(made.store, trial), weights(other, trial)) for trial in trials)
 
 
-def test_a_stopped_trial_goes_on_and_ends_with_the_same_bits(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:
+def test_a_stopped_trial_goes_on_and_ends_with_the_same_bits(
+    tree: TrialTree, data: Dataset, made: Made, tmp_path: Path
+) -> None:
     baseline = next(iter(tree))
-    whole, parts = Store(str(tmp_path / "whole")), Store(str(tmp_path / "parts"))
-    assert run_trial(baseline, whole, data)["epochs"] == 3
+    whole, parts = made.store, Store(str(tmp_path))
+    assert made.epochs[baseline.key] == 3
     for _ in range(2):
         with pytest.raises(Stopped):
             run_trial(baseline, parts, data, should_stop=lambda: True)
@@ -132,14 +148,10 @@ def test_a_checkpoint_is_written_when_it_is_due(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("adjustment", "epochs"), [("fine_tune", 2), ("scratch_e", 3), ("scratch_b", 6), ("winning_ticket", 2), ("none", 0)]
 )
-def test_each_scheme_trains_its_epochs(
-    adjustment: str, epochs: int, tree: TrialTree, data: Dataset, tmp_path: Path
-) -> None:
-    store = Store(str(tmp_path))
-    baseline, trial = next(iter(tree)), pruned(tree, adjustment)
-    run_trial(baseline, store, data)
-    assert run_trial(trial, store, data)["epochs"] == epochs == trial.round.epochs
-    result = store.result(trial.key)
+def test_each_scheme_trains_its_epochs(adjustment: str, epochs: int, tree: TrialTree, made: Made) -> None:
+    trial = pruned(tree, adjustment)
+    assert made.epochs[trial.key] == epochs == trial.round.epochs
+    result = made.store.result(trial.key)
     assert result["epochs"] == epochs
     assert result["epochs_total"] == 3 + epochs
     assert result["filters_removed"] == 34  # ⌈0.1 · 3 · (16 + 32 + 64)⌉
@@ -164,12 +176,12 @@ def is_statistic(name: str) -> bool:
     ],
 )
 def test_a_scheme_that_is_followed_by_a_recalibration_differs_in_statistics_alone(
-    scheme: str, followed: str, epochs: int, data: Dataset, tmp_path: Path
+    scheme: str, followed: str, epochs: int, data: Dataset, made: Made
 ) -> None:
-    store, tree = Store(str(tmp_path)), recalibrated_tree(scheme, followed)
+    store, tree = made.store, recalibrated_tree(scheme, followed)
     plain, recalibrated = pruned(tree, scheme), pruned(tree, followed)
-    for trial in (plain.baseline, plain, recalibrated):
-        run_trial(trial, store, data)
+    assert plain.key in made.epochs
+    run_trial(recalibrated, store, data)
     assert store.result(recalibrated.key)["epochs"] == epochs == recalibrated.round.epochs
     before, after = weights(store, plain), weights(store, recalibrated)
     changed = {name for name in before if not (before[name] == after[name]).all()}
@@ -179,16 +191,15 @@ def test_a_scheme_that_is_followed_by_a_recalibration_differs_in_statistics_alon
     assert recalibrated.control is not None and recalibrated.control.adjustment == followed
 
 
-def test_recalibrated_statistics_are_the_plain_average_over_clean_batches(data: Dataset, tmp_path: Path) -> None:
-    """Of the first batch norm, whose input no other one touches: by hand, from the batches of 64, 64 and 2 images."""
-    store, tree = Store(str(tmp_path)), recalibrated_tree("bn_recalibrate")
+def test_recalibrated_statistics_are_the_plain_average_over_clean_batches(data: Dataset, made: Made) -> None:
+    """Of the first batch norm, whose input no other one touches: by hand, from the batches of 32, 32 and 2 images."""
+    store, tree = made.store, recalibrated_tree("bn_recalibrate")
     trial = next(trial for trial in tree if trial.is_control)
-    for each in (trial.baseline, trial):
-        run_trial(each, store, data)
+    run_trial(trial, store, data)
     arrays, about = store.load_network(trial.key)
-    order = torch.randperm(130, generator=stream("recalibration", trial.seed, trial.iterations))
+    order = torch.randperm(66, generator=stream("recalibration", trial.seed, trial.iterations))
     means, variances = [], []
-    for chosen in order.split(64):
+    for chosen in order.split(32):
         images = data.train.images[chosen].double() / 255
         normalised = (images - torch.tensor(about["mean"])[:, None, None]) / torch.tensor(about["std"])[:, None, None]
         seen = conv2d(normalised, torch.from_numpy(arrays["body.conv1.weight"]).double(), padding=1)
@@ -215,46 +226,37 @@ def test_statistics_are_estimated_in_place_and_modes_stay(random_network: Callab
     assert after == momenta
 
 
-def test_none_keeps_the_parameters_that_pruning_left(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:
-    store = Store(str(tmp_path))
-    baseline, trial = next(iter(tree)), pruned(tree, "none")
-    run_trial(baseline, store, data)
-    run_trial(trial, store, data)
-    before, after = weights(store, baseline), weights(store, trial)
-    kept = store.load_network(trial.key)[1]["kept_filters"]["layer1.0.conv1"]
+def test_none_keeps_the_parameters_that_pruning_left(tree: TrialTree, made: Made) -> None:
+    before, after = weights(made.store, next(iter(tree))), weights(made.store, pruned(tree, "none"))
+    kept = made.store.load_network(pruned(tree, "none").key)[1]["kept_filters"]["layer1.0.conv1"]
     assert (after["body.layer1.0.conv1.weight"] == before["body.layer1.0.conv1.weight"][kept]).all()
     assert (after["body.linear.weight"] == before["body.linear.weight"]).all()
 
 
-def test_a_winning_ticket_starts_at_the_snapshot(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:
-    store = Store(str(tmp_path))
-    baseline, trial = next(iter(tree)), pruned(tree, "winning_ticket")
-    run_trial(baseline, store, data)
-    assert trial.snapshot_key is not None and store.has_snapshot(trial.snapshot_key)
-    run_trial(trial, store, data)
-    assert [epoch["epoch"] for epoch in store.result(trial.key)["history"]] == [2, 3]
+def test_a_winning_ticket_starts_at_the_snapshot(tree: TrialTree, made: Made) -> None:
+    trial = pruned(tree, "winning_ticket")
+    assert trial.snapshot_key is not None and made.store.has_snapshot(trial.snapshot_key)
+    assert [epoch["epoch"] for epoch in made.store.result(trial.key)["history"]] == [2, 3]
 
 
 def test_a_snapshot_of_another_epoch_is_made_again_with_the_same_bits(
-    tree: TrialTree, data: Dataset, tmp_path: Path
+    tree: TrialTree, data: Dataset, made: Made, tmp_path: Path
 ) -> None:
-    kept, lost = Store(str(tmp_path / "kept")), Store(str(tmp_path / "lost"))
+    lost = Store(str(tmp_path))
     baseline, trial = next(iter(tree)), pruned(tree, "winning_ticket")
-    run_trial(baseline, kept, data)
     run_trial(replace(baseline, snapshot_epochs=()), lost, data)
     assert trial.snapshot_key is not None and not lost.has_snapshot(trial.snapshot_key)
-    assert run_trial(trial, kept, data)["epochs"] == 2
+    assert made.epochs[trial.key] == 2
     assert run_trial(trial, lost, data)["epochs"] == 2 + 1, "the baseline's first epoch, once more"
-    assert same(weights(kept, trial), weights(lost, trial))
+    assert same(weights(made.store, trial), weights(lost, trial))
 
 
 def test_a_baseline_that_another_sweep_began_stores_its_snapshot(
-    tree: TrialTree, data: Dataset, tmp_path: Path
+    tree: TrialTree, data: Dataset, made: Made, tmp_path: Path
 ) -> None:
     """Its first epoch was trained when no winning ticket was asked for."""
-    whole, begun = Store(str(tmp_path / "whole")), Store(str(tmp_path / "begun"))
+    whole, begun = made.store, Store(str(tmp_path))
     baseline, trial = next(iter(tree)), pruned(tree, "winning_ticket")
-    run_trial(baseline, whole, data)
     with pytest.raises(Stopped):
         run_trial(replace(baseline, snapshot_epochs=()), begun, data, should_stop=lambda: True)
     run_trial(baseline, begun, data)

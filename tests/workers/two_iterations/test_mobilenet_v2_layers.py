@@ -1,0 +1,11 @@
+"""The life of a trial that prunes layers of a MobileNetV2: pairwise here, every combination in full."""
+
+import pytest
+
+from prunesweep.results_store import Store
+from tests.helpers.trial_matrix import cells, check_two_iterations
+
+
+@pytest.mark.parametrize(("architecture", "structure", "criterion", "adjustment"), cells("mobilenet_v2", "layers"))
+def test_two_iterations_of(architecture: str, structure: str, criterion: str, adjustment: str, store: Store) -> None:
+    check_two_iterations(architecture, structure, criterion, adjustment, store)
