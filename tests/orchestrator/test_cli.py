@@ -143,7 +143,7 @@ def test_every_command_helps_with_an_example(command: str) -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["plan", "cifar10_grid"]])
 def test_plan_and_help_import_neither_torch_nor_ray(arguments: list[str]) -> None:
     program = (
-        "import sys; from orchestrator.cli import app; app(sys.argv[1:], standalone_mode=False); "
+        "import sys; from prunesweep.orchestrator.cli import app; app(sys.argv[1:], standalone_mode=False); "
         "print('IMPORTED', sorted({'torch', 'ray', 'torchvision', 'sklearn'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", program, *arguments]
