@@ -92,7 +92,7 @@ def prunesweep(sweep: Sweep) -> Side:
         seconds = time.perf_counter() - start
     points = zip(trials["criterion"], trials["adjustment"], trials["iterations"], strict=True)
     accuracies = zip(trials["generalization"], trials["robustness_fgsm"], strict=True)
-    return Side(seconds, reporter.made["epochs"], dict(zip(points, accuracies, strict=True)))
+    return Side(seconds, reporter.made.epochs, dict(zip(points, accuracies, strict=True)))
 
 
 def grid_search(sweep: Sweep) -> Side:
@@ -115,7 +115,7 @@ def grid_search(sweep: Sweep) -> Side:
     accuracies = {
         tuple(result["config"][name] for name in POINT): (result["clean"], result["fgsm"]) for result in results
     }
-    return Side(seconds, sum(result["epochs"] for result in results), accuracies)
+    return Side(seconds, sum(result.epochs for result in results), accuracies)
 
 
 def train_point(config: Mapping[str, Any], trials: Mapping[Point, Trial], data: Mapping[str, Any]) -> None:

@@ -13,6 +13,8 @@ from prunesweep.orchestrator.cli import app
 from prunesweep.orchestrator.stored import dataset_of
 from prunesweep.orchestrator.transfer import ATTACKS, Transfer, transfer, transfer_table
 from prunesweep.results_store import Store
+from prunesweep.sweeps.analyses import TransferAnalysis
+from prunesweep.sweeps.attacks import Fgsm
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.reader import parse_sweep, read_sweep
 from prunesweep.sweeps.tree import grow_tree
@@ -108,14 +110,9 @@ def test_a_lost_cache_gives_the_same_numbers(
 ) -> None:
     first = transfer(store, keys, keys).accuracies
     for result in transfer(store, keys, keys).rows.itertuples():
-        key = of_workers.transfer_key(
-            result.source_key,
-            result.target_key,
-            "fgsm",
-            parse_sweep(SWEEP).attacks.chosen()["fgsm"],  # type: ignore[arg-type]
-            result.test_fingerprint,
-        )
-        store.objects.delete(f"results/{key}.json")
+        fgsm = Fgsm(epsilons=(8 / 255,))
+        analysis = TransferAnalysis(result.source_key, result.target_key, "fgsm", fgsm, result.test_fingerprint)
+        store.objects.delete(f"results/{analysis.key}.json")
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path))
     again = transfer(store, keys, keys)
     assert again.made == 4

@@ -18,12 +18,12 @@ from prunesweep.orchestrator.verification import HOLDS, MASKING, Verdict, judge,
 from prunesweep.orchestrator.verification.verify import verified_trials, verify_robustness
 from prunesweep.results_store import Store
 from prunesweep.results_store.halves import selection_half
+from prunesweep.sweeps.analyses import Effort
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.reader import parse_sweep, read_sweep
 from prunesweep.workers import load_dataset
 from prunesweep.workers.stored import load_stored
-from prunesweep.workers.verification.evidence import Effort
 from prunesweep.workers.verification.gather import Verification
 from tests.helpers.run_here import run_here
 
@@ -200,7 +200,7 @@ def test_only_verdicts_by_todays_rules_count(
     store, keys = defended
     verify_robustness(store, [keys[DEFENDED]], images=40, autoattack=0)
     assert verified_trials(store) == {keys[DEFENDED]}
-    monkeypatch.setattr(verify, "VERSION", 10**6)
+    monkeypatch.setattr(verify, "VERDICT_VERSION", 10**6)
     assert verified_trials(store) == frozenset()
 
 

@@ -107,12 +107,12 @@ def test_a_trial_ends_with_the_same_bits_in_any_store_and_order(tree: TrialTree,
 def test_a_stopped_trial_goes_on_and_ends_with_the_same_bits(tree: TrialTree, data: Dataset, tmp_path: Path) -> None:
     baseline = next(iter(tree))
     whole, parts = Store(str(tmp_path / "whole")), Store(str(tmp_path / "parts"))
-    assert run_trial(baseline, whole, data)["epochs"] == 3
+    assert run_trial(baseline, whole, data).epochs == 3
     for _ in range(2):
         with pytest.raises(Stopped):
             run_trial(baseline, parts, data, should_stop=lambda: True)
     assert parts.load_checkpoint(baseline.key) is not None
-    assert run_trial(baseline, parts, data)["epochs"] == 1, "two of three epochs were done"
+    assert run_trial(baseline, parts, data).epochs == 1, "two of three epochs were done"
     assert same(weights(whole, baseline), weights(parts, baseline))
     assert parts.load_checkpoint(baseline.key) is None, "a finished trial leaves no checkpoint"
     losses = [[epoch["loss"] for epoch in store.result(baseline.key)["history"]] for store in (whole, parts)]
@@ -138,7 +138,7 @@ def test_each_scheme_trains_its_epochs(
     store = Store(str(tmp_path))
     baseline, trial = next(iter(tree)), pruned(tree, adjustment)
     run_trial(baseline, store, data)
-    assert run_trial(trial, store, data)["epochs"] == epochs == trial.round.epochs
+    assert run_trial(trial, store, data).epochs == epochs == trial.round.epochs
     result = store.result(trial.key)
     assert result["epochs"] == epochs
     assert result["epochs_total"] == 3 + epochs
@@ -243,8 +243,8 @@ def test_a_snapshot_of_another_epoch_is_made_again_with_the_same_bits(
     run_trial(baseline, kept, data)
     run_trial(replace(baseline, snapshot_epochs=()), lost, data)
     assert trial.snapshot_key is not None and not lost.has_snapshot(trial.snapshot_key)
-    assert run_trial(trial, kept, data)["epochs"] == 2
-    assert run_trial(trial, lost, data)["epochs"] == 2 + 1, "the baseline's first epoch, once more"
+    assert run_trial(trial, kept, data).epochs == 2
+    assert run_trial(trial, lost, data).epochs == 2 + 1, "the baseline's first epoch, once more"
     assert same(weights(kept, trial), weights(lost, trial))
 
 

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from prunesweep.results_store.documents import Epoch
 from prunesweep.sweeps.catalogue import RECIPES, resolve
+from prunesweep.sweeps.events import EpochTrained
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.data.split import LabelledImages
@@ -68,7 +69,7 @@ def train(
         if observer is not None:
             history[-1].update(observer.figures())
         after_epoch(epoch + 1, network)
-        work.progress({"stage": "epoch", "epoch": epoch + 1, "epochs": training.epochs, **history[-1]})
+        work.progress(EpochTrained(epoch + 1, training.epochs or 0, history[-1]["loss"], history[-1]["accuracy"]))
         stopping = work.should_stop()
         if checkpoint:
             checkpoint.keep(network, optimizer, history, now=stopping)
