@@ -18,6 +18,7 @@ from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.orchestrator.running.reporter import PlainReporter
 from prunesweep.results_store import Store
+from prunesweep.sweeps.attacks import Clean, Fgsm
 from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
@@ -136,11 +137,10 @@ def train_point(config: Mapping[str, Any], trials: Mapping[Point, Trial], data: 
         network, history = adjust(prune(network, work)[0], work)
         epochs += len(history)
     subject = Subject(network, images.test, trial.conditions.test_fingerprint)
-    settings = trial.evaluations
-    accuracies = {
-        "clean": _accuracy(clean(subject, settings["clean"])),
-        "fgsm": _accuracy(fgsm(subject, settings["fgsm"])),
-    }
+    unattacked, attacked = trial.evaluations["clean"], trial.evaluations["fgsm"]
+    assert isinstance(unattacked, Clean)
+    assert isinstance(attacked, Fgsm)
+    accuracies = {"clean": _accuracy(clean(subject, unattacked)), "fgsm": _accuracy(fgsm(subject, attacked))}
     tune.report({"epochs": epochs, **accuracies})
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from prunesweep.sweeps.catalogue import CRITERIA, resolve
 from prunesweep.sweeps.events import ScoringStarted
 from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.criteria.criterion import Criterion
 from prunesweep.workers.pruning.criteria.sample import Sample
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
@@ -86,7 +87,7 @@ def _scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
 
 
 def _make_scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
-    criterion = resolve(CRITERIA[work.trial.criterion].code)
+    criterion: Criterion = resolve(CRITERIA[work.trial.criterion].code)
     architecture, body = network.architecture, network.body
     if scored == "filters":
         scores = criterion.score_filters(network, architecture.filter_groups(body), _sample(work))
