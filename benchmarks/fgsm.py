@@ -3,6 +3,7 @@
 import foolbox
 import torch
 import torchattacks
+from foolbox.models.pytorch import PyTorchModel
 
 from benchmarks.subjects import as_attacked, random_subject
 from benchmarks.timing import Row, seconds, show, times_faster
@@ -33,7 +34,7 @@ def run() -> list[Row]:
         return attack(as_attacked(network))
 
     def by_foolbox() -> list[int]:
-        model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
+        model = PyTorchModel(network, bounds=(0, 1), device="cpu")
         fooled = foolbox.attacks.FGSM()(model, images, labels, epsilons=list(EPSILONS))[2]
         return (~fooled).sum(1).tolist()
 

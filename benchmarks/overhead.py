@@ -20,6 +20,7 @@ from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.orchestrator.running.reporter import PlainReporter
 from prunesweep.results_store import Store
+from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.language import Resources
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.trial import Trial
@@ -113,10 +114,10 @@ def sweep(tree: Tree, store: Store, trials: int) -> None:
     assert not run_plan(plan, store, data, reporter, code="benchmarks.overhead:write_result")
 
 
-def write_result(trial: Trial, store: Store, data: object, **_: object) -> dict[str, int]:
+def write_result(trial: Trial, store: Store, data: object, **_: object) -> WorkCounts:
     """Stands where ``prunesweep.workers.run_trial`` does."""
     _write(store, trial.key)
-    return {"epochs": 0, "scores": 0, "evaluations": 0}
+    return WorkCounts()
 
 
 def grid_search(store: Store, trials: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import foolbox
+from foolbox.models.pytorch import PyTorchModel
 
 from benchmarks.subjects import as_attacked, random_subject
 from benchmarks.timing import Row, faster, show
@@ -35,7 +36,7 @@ def _row(name: str, epsilon: float, at_least: float | None = None) -> Row:
         return int(outcome.correct.sum())
 
     def theirs() -> int:
-        model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
+        model = PyTorchModel(network, bounds=(0, 1), device="cpu")
         return int((~attack(model, split.images.float() / 255, split.labels, epsilons=[epsilon])[2]).sum())
 
     mine, others = ours(), theirs()

@@ -2,12 +2,18 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
 
 from benchmarks.simulation.cluster import DONE, new_searcher
 from benchmarks.timing import Row, longer, show
 from prunesweep.orchestrator.running.schedule import Schedule
+from prunesweep.sweeps.events import (
+    EpochTrained,
+    EvaluationStored,
+    NetworkStored,
+    ScoringStarted,
+    SharedStored,
+    TrialEvent,
+)
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import TrialTree, grow_tree
 
@@ -22,12 +28,12 @@ axes: {architecture: resnet20, structure: layers}
 """
 CRITERIA = "axes.criterion=[l1, expected_abs, hrank, kl_divergence, random]"
 ADJUSTMENTS = "axes.adjustment=[fine_tune, winning_ticket]"
-EVENTS: tuple[Mapping[str, Any], ...] = (
-    {"stage": "scoring", "structure": "layers"},
-    {"stage": "shared"},
-    {"stage": "epoch", "epoch": 1, "epochs": 1, "loss": 1.0},
-    {"stage": "stored"},
-    *({"stage": "attacked", "attack": attack} for attack in ("clean", "fgsm", "occlusion", "corruptions")),
+EVENTS: tuple[TrialEvent, ...] = (
+    ScoringStarted("layers"),
+    SharedStored(),
+    EpochTrained(epoch=1, epochs=1, loss=1.0, accuracy=1.0),
+    NetworkStored(),
+    *(EvaluationStored(attack) for attack in ("clean", "fgsm", "occlusion", "corruptions")),
 )
 
 
@@ -67,10 +73,10 @@ def run_through(tree: TrialTree) -> None:
             return
         name, reported = running.popleft()
         if reported < len(EVENTS):
-            searcher.on_trial_result(name, dict(EVENTS[reported]))
+            searcher.on_trial_result(name, {"event": EVENTS[reported]})
             running.append((name, reported + 1))
         else:
-            searcher.on_trial_complete(name, DONE)
+            searcher.on_trial_complete(name, {"event": DONE})
 
 
 if __name__ == "__main__":

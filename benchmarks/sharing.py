@@ -18,6 +18,7 @@ from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.orchestrator.running.reporter import PlainReporter
 from prunesweep.results_store import Store
+from prunesweep.sweeps.attacks import Clean, Fgsm
 from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
@@ -92,7 +93,7 @@ def prunesweep(sweep: Sweep) -> Side:
         seconds = time.perf_counter() - start
     points = zip(trials["criterion"], trials["adjustment"], trials["iterations"], strict=True)
     accuracies = zip(trials["generalization"], trials["robustness_fgsm"], strict=True)
-    return Side(seconds, reporter.made["epochs"], dict(zip(points, accuracies, strict=True)))
+    return Side(seconds, reporter.made.epochs, dict(zip(points, accuracies, strict=True)))
 
 
 def grid_search(sweep: Sweep) -> Side:
@@ -115,7 +116,7 @@ def grid_search(sweep: Sweep) -> Side:
     accuracies = {
         tuple(result["config"][name] for name in POINT): (result["clean"], result["fgsm"]) for result in results
     }
-    return Side(seconds, sum(result["epochs"] for result in results), accuracies)
+    return Side(seconds, sum(result.epochs for result in results), accuracies)
 
 
 def train_point(config: Mapping[str, Any], trials: Mapping[Point, Trial], data: Mapping[str, Any]) -> None:
@@ -136,11 +137,10 @@ def train_point(config: Mapping[str, Any], trials: Mapping[Point, Trial], data: 
         network, history = adjust(prune(network, work)[0], work)
         epochs += len(history)
     subject = Subject(network, images.test, trial.conditions.test_fingerprint)
-    settings = trial.evaluations
-    accuracies = {
-        "clean": _accuracy(clean(subject, settings["clean"])),
-        "fgsm": _accuracy(fgsm(subject, settings["fgsm"])),
-    }
+    unattacked, attacked = trial.evaluations["clean"], trial.evaluations["fgsm"]
+    assert isinstance(unattacked, Clean)
+    assert isinstance(attacked, Fgsm)
+    accuracies = {"clean": _accuracy(clean(subject, unattacked)), "fgsm": _accuracy(fgsm(subject, attacked))}
     tune.report({"epochs": epochs, **accuracies})
 
 

@@ -5,55 +5,73 @@ ratio and so is no part of ``make bench``.
 """
 
 import sys
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
 
+from rich.console import Console
+
+from prunesweep.orchestrator.plan import make_plan
+from prunesweep.orchestrator.running.in_process import InProcessExecutor
+from prunesweep.orchestrator.running.reporter import PlainReporter
+from prunesweep.orchestrator.running.schedule import epochs_of
 from prunesweep.results_store import Store
+from prunesweep.sweeps.events import (
+    EpochTrained,
+    EvaluationStored,
+    NetworkStored,
+    ScoringStarted,
+    SharedStored,
+    TrialEvent,
+    WorkCounts,
+)
 from prunesweep.sweeps.reader import read_sweep
-from prunesweep.sweeps.tree import grow_tree
 from prunesweep.sweeps.trial import Trial
-from prunesweep.workers import load_dataset, run_trial
-from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers import load_dataset
 
 # What a worker was doing when it reports an event; the time since the event before is that stage's.
-STAGES = {
-    "scoring": "reading the parent",
-    "shared": "scoring and removing",
-    "epoch": "training",
-    "stored": "storing the network",
+STAGES: dict[type[TrialEvent], str] = {
+    ScoringStarted: "reading the parent",
+    SharedStored: "scoring and removing",
+    EpochTrained: "training",
+    NetworkStored: "storing the network",
 }
 
 
-def profile(trial: Trial, store: Store, data: Dataset) -> dict[str, float]:
-    """Runs a trial whose parent is stored. Returns its seconds by stage, an attack being one of its own."""
-    seconds: Counter[str] = Counter()
-    last = time.perf_counter()
+class Profiler(PlainReporter):
+    """Sorts the seconds of each trial by stage, an attack being one of its own, and prints them at its end."""
 
-    def note(event: Mapping[str, Any]) -> None:
-        nonlocal last
-        stage = STAGES.get(event["stage"]) or str(event["attack"])
-        seconds[stage] += time.perf_counter() - last
-        last = time.perf_counter()
+    def started(self, trial: Trial) -> None:
+        """Start the clock."""
+        super().started(trial)
+        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._last = time.perf_counter()
 
-    run_trial(trial, store, data, progress=note)
-    seconds["tidying up"] = time.perf_counter() - last
-    return dict(seconds)
+    def progressed(self, trial: Trial, event: TrialEvent) -> None:
+        """Add the time since the event before to a stage."""
+        self._spend(event.attack if isinstance(event, EvaluationStored) else STAGES[type(event)])
+
+    def finished(self, trial: Trial, made: WorkCounts) -> None:
+        """Print the seconds of a trial."""
+        self._spend("tidying up")
+        super().finished(trial, made)
+        total = sum(self._spent.values())
+        for stage, spent in self._spent.items():
+            self.say(f"    {stage:<22} {spent:8.2f} s {spent / total:6.1%}")
+
+    def _spend(self, stage: str) -> None:
+        now = time.perf_counter()
+        self._spent[stage] += now - self._last
+        self._last = now
 
 
 def show(arguments: Sequence[str]) -> None:
-    """Prints the profile of each trial of a sweep."""
+    """Print the profile of each trial of a sweep."""
     sweep = read_sweep(arguments[0] if arguments else "quickstart", arguments[1:])
-    data = load_dataset(sweep.dataset)
-    with tempfile.TemporaryDirectory() as folder:
-        for trial in grow_tree(sweep):
-            seconds = profile(trial, Store(folder), data)
-            total = sum(seconds.values())
-            print(f"{trial.label()}: {total:.1f} s", flush=True)
-            for stage, spent in seconds.items():
-                print(f"    {stage:<22} {spent:8.2f} s {spent / total:6.1%}", flush=True)
+    store = Store("memory://profile")
+    plan = make_plan(sweep, store)
+    profiler = Profiler(len(plan.to_run), Console())
+    InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), profiler, cost=epochs_of)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from prunesweep.results_store import Store
 from prunesweep.sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion
 from prunesweep.sweeps.catalogue import ARCHITECTURES, CLEAN
 from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.events import ElementsEvent, ImagesShown
 from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.names import unknown_name
 
@@ -45,7 +46,7 @@ def single_elements(
     images: int = IMAGES,
     attacks: Sequence[str] = DEFAULT_ATTACKS,
     modules: str = "",
-    progress: Callable[[Mapping[str, Any]], None] = lambda event: None,
+    progress: Callable[[ElementsEvent], None] = lambda event: None,
 ) -> pd.DataFrame:
     """Measures every removable element of a stored network alone, and refreshes the store's tables.
 
@@ -101,14 +102,14 @@ def single_elements(
     return store.table_of("elements", {result["key"]: dict(result) for result in results})
 
 
-def progress_line(event: Mapping[str, Any]) -> str:
-    """What ``prunesweep.workers.elements.measure_elements`` tells of its progress, in words."""
-    if event["stage"] == "shown":
-        first, last = event["modules"][0], event["modules"][-1]
+def progress_line(event: ElementsEvent) -> str:
+    """Return what ``prunesweep.workers.elements.measure_elements`` tells of its progress, in words."""
+    if isinstance(event, ImagesShown):
+        first, last = event.modules[0], event.modules[-1]
         where = first if first == last else f"{first} to {last}"
-        return f"  {where}: {event['images']} of {event['of']} images"
-    took = f"{event['seconds']:.1f} s" if event["seconds"] else "stored already"
-    return f"[{event['done']}/{event['of']}] {event['module']}: {event['elements']} elements, {took}"
+        return f"  {where}: {event.images} of {event.of} images"
+    took = f"{event.seconds:.1f} s" if event.seconds else "stored already"
+    return f"[{event.done}/{event.of}] {event.module}: {event.elements} elements, {took}"
 
 
 def _known(name: str, kind: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
 from prunesweep.orchestrator.tables import KEY_DIGITS, network_label
 from prunesweep.results_store import Store
+from prunesweep.sweeps.analyses import TransferAnalysis
 from prunesweep.sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon
 from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.sweeps.errors import UserError
@@ -78,11 +79,8 @@ def transfer(
     dataset, fingerprint = _common_dataset(store, [*source_keys, *target_keys], labels)
     store.check_writable()
 
-    # torch is imported only where there is something to ask of it.
-    from prunesweep.workers.transfer import transfer_key
-
     def key(source: str, target: str) -> str:
-        return transfer_key(source, target, attack, settings, fingerprint)
+        return TransferAnalysis(source, target, attack, settings, fingerprint).key
 
     stored = store.result_keys()
     missing = {

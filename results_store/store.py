@@ -304,6 +304,19 @@ class Store:
             raise StoreError(f"{self.objects.path(name)}: is no safetensors file: {error}") from None
 
 
+StoreLike = str | os.PathLike[str] | Store
+"""A store, or where one lies: a folder or an fsspec URL."""
+
+
+def open_store(store: StoreLike) -> Store:
+    """Return an open store as it is, and the store at a folder or an fsspec URL.
+
+    Raises:
+        StoreError: the URL is none, or the store is of a newer schema.
+    """
+    return store if isinstance(store, Store) else Store(os.fspath(store))
+
+
 def _pack(arrays: Arrays, about: Plain | None = None) -> bytes:
     header = {_HEADER: json.dumps(about)} if about is not None else None
     contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}

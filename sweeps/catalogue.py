@@ -175,6 +175,11 @@ RECALIBRATION_VERSION = 1
 REMOVAL_VERSION = 1
 SCORING_VERSION = 1
 
+# Analyses of stored networks.
+TRANSFER_VERSION = 1
+ELEMENTS_VERSION = 1
+VERDICT_VERSION = 2  # raised too when the rules, the bounds or the defaults of the effort change
+
 
 def resolve(code: str) -> Any:
     """The object that an entry's ``code`` names: ``package.module`` or ``package.module:attribute``."""

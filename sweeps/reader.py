@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path, PurePath
 from typing import Any, TypeGuard, get_args
 
 import yaml
@@ -22,6 +24,8 @@ _YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, AttributeError, Recursi
 _KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
 Place = tuple[str | int, ...]
+SweepSource = str | PathLike[str] | Mapping[str, Any]
+"""A built-in sweep's name, the path of a sweep file, or a mapping of what such a file holds."""
 
 
 def built_in_sweeps() -> dict[str, Path]:
@@ -30,8 +34,8 @@ def built_in_sweeps() -> dict[str, Path]:
     return {path.relative_to(BUILT_IN).with_suffix("").as_posix(): path for path in files}
 
 
-def find_sweep(name_or_path: str) -> Path:
-    """The file behind a built-in name or a path.
+def find_sweep(name_or_path: str | PathLike[str]) -> Path:
+    """Return the file behind a built-in name or a path.
 
     Raises:
         SweepError: there is neither such a file nor such a name.
@@ -40,32 +44,74 @@ def find_sweep(name_or_path: str) -> Path:
     with suppress(OSError, ValueError):  # what cannot be a path: too long, or with a null character
         if path.is_file():
             return path
-    names = built_in_sweeps()
-    if name_or_path in names:
-        return names[name_or_path]
-    guess = nearest(name_or_path, names)
+    names, asked = built_in_sweeps(), str(name_or_path)
+    if asked in names:
+        return names[asked]
+    guess = nearest(asked, names)
     hint = f"; did you mean {guess!r}?" if guess else ""
     raise SweepError(f"{name_or_path}: no such sweep file{hint} Built in: {', '.join(names)}")
 
 
-def read_sweep(name_or_path: str, overrides: Sequence[str] = ()) -> Sweep:
-    """Reads and checks a sweep file; ``overrides`` are ``dotted.key=value`` with a YAML value each.
+def read_sweep(sweep: SweepSource, overrides: Sequence[str] = ()) -> Sweep:
+    """Read and check a sweep.
+
+    Args:
+        sweep: the name of a built-in sweep, the path of a sweep file, or a mapping of what such a file holds.
+        overrides: ``dotted.key=value`` with a YAML value each.
 
     Raises:
         SweepError: one line with the file, the line, the key and what is allowed there.
     """
-    path = find_sweep(name_or_path)
+    text = sweep_text(sweep)
+    if isinstance(sweep, Mapping):
+        return parse_sweep(text, overrides, has_lines=False)
+    return parse_sweep(text, overrides, source=find_sweep(sweep).name)
+
+
+def sweep_text(sweep: SweepSource) -> str:
+    """Return the YAML of a sweep: the text of its file, or that of a mapping.
+
+    Raises:
+        SweepError: there is no such file, or the mapping holds what YAML has no word for.
+    """
+    if isinstance(sweep, Mapping):
+        try:
+            return yaml.safe_dump(_plain(sweep), sort_keys=False, allow_unicode=True)
+        except yaml.YAMLError as error:
+            raise SweepError(f"sweep: {error.args[-1]!r} is no word, number, list or mapping") from None
+    path = find_sweep(sweep)
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SweepError(f"{path}: cannot be read: {error}") from None
-    return parse_sweep(text, overrides, source=path.name)
 
 
-def parse_sweep(text: str, overrides: Sequence[str] = (), *, source: str = "sweep") -> Sweep:
-    """As ``read_sweep``, of YAML text; ``source`` stands before each message."""
+def _plain(value: Any) -> Any:
+    """What people put in a mapping beside YAML's own types, as these: tuples, paths, the numbers of NumPy."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
+
+
+def parse_sweep(text: str, overrides: Sequence[str] = (), *, source: str = "sweep", has_lines: bool = True) -> Sweep:
+    """Read and check the YAML text of a sweep, as ``read_sweep`` does.
+
+    Args:
+        text: YAML.
+        overrides: as of ``read_sweep``.
+        source: stands before each message.
+        has_lines: whether messages name lines of the text.
+    """
     try:
-        document, places = _parse_yaml(text, source)
+        document, places = _parse_yaml(text, _Places(source, has_lines))
         for override in overrides:
             _apply(override, document, places)
         return Sweep.model_validate(document)
@@ -82,9 +128,14 @@ def _one_line(text: str) -> str:
 class _Places:
     """Where each key of a sweep came from: a line of the file, or an override."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, has_lines: bool) -> None:
         self.source = source
+        self._has_lines = has_lines
         self._at: dict[Place, str] = {}
+
+    def line(self, mark: yaml.Mark) -> str:
+        """Where in the text something stands."""
+        return f"{self.source}:{mark.line + 1}" if self._has_lines else self.source
 
     def put(self, place: Place, at: str) -> None:
         self._at[place] = at
@@ -102,17 +153,16 @@ class _Places:
         return self.source
 
 
-def _parse_yaml(text: str, source: str) -> tuple[dict[str, Any], _Places]:
-    places = _Places(source)
+def _parse_yaml(text: str, places: _Places) -> tuple[dict[str, Any], _Places]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
     except _YAML_ERRORS as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{source}:{mark.line + 1}" if mark else source
+        where = places.line(mark) if mark else places.source
         raise SweepError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
     if not isinstance(document, dict) or root is None:
-        raise SweepError(f"{source}: a sweep is a mapping of keys (name, dataset, baseline, axes, …)")
+        raise SweepError(f"{places.source}: a sweep is a mapping of keys (name, dataset, baseline, axes, …)")
     _note_lines(root, (), places)
     return document, places
 
@@ -124,7 +174,7 @@ def _note_lines(node: yaml.Node, place: Place, places: _Places, above: tuple[yam
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            line = f"{places.source}:{key.start_mark.line + 1}"
+            line = places.line(key.start_mark)
             if key.tag not in _KEY_TAGS:
                 raise SweepError(f"{line}: {_dotted((*place, key.value))}: a key is a word, not a number or the like")
             if key.value in seen:
@@ -134,7 +184,7 @@ def _note_lines(node: yaml.Node, place: Place, places: _Places, above: tuple[yam
             _note_lines(value, (*place, key.value), places, above)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            places.put((*place, index), f"{places.source}:{value.start_mark.line + 1}")
+            places.put((*place, index), places.line(value.start_mark))
             _note_lines(value, (*place, index), places, above)
 
 

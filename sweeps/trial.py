@@ -6,7 +6,7 @@ Everything that ``prunesweep.workers.run_trial`` needs to know stands here, and 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from prunesweep.sweeps.attacks import AttackSettings
 from prunesweep.sweeps.block import Block
@@ -34,7 +34,7 @@ class Round(Block):
     criterion: str = NONE
     adjustment: str = NONE
     ratio: float = 0.0
-    quota: str = "global"
+    quota: Literal["global", "per_layer"] = "global"
     blocks: int | None = None
     scoring_images: int = 512
     training: Training | None = None

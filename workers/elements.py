@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -16,10 +17,11 @@ from torch.nn.functional import cross_entropy
 
 from prunesweep.results_store import Store
 from prunesweep.results_store.documents import Elements, ElementsResult
+from prunesweep.sweeps.analyses import ElementsAnalysis
 from prunesweep.sweeps.attacks import MEAN, AttackSettings, Clean, Corruptions, Fgsm, Occlusion
 from prunesweep.sweeps.catalogue import CLEAN, EVALUATIONS
 from prunesweep.sweeps.errors import UserError
-from prunesweep.sweeps.keys import key_of
+from prunesweep.sweeps.events import ElementsEvent, ImagesShown, ModuleMeasured
 from prunesweep.workers.architectures.architecture import Segment
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.corruptions.sources import corrupted_source
@@ -38,10 +40,8 @@ from prunesweep.workers.pruning.alone import (
 from prunesweep.workers.pruning.masking import silenced_apart
 from prunesweep.workers.runtime import configure
 from prunesweep.workers.stored import load_stored
-from prunesweep.workers.work import Progress, ShouldStop, Stopped
+from prunesweep.workers.work import ShouldStop, Stopped
 
-# Raised by hand when the meaning of a single element's accuracy changes; enters the keys.
-VERSION = 1
 # Elements that share one walk along the network, at the least: then the walk costs little beside them.
 AT_LEAST = 8
 # Those whose images need no more of the network than one gradient.
@@ -78,7 +78,7 @@ def measure_elements(
     images: int,
     modules: str = "",
     threads: int = 1,
-    progress: Progress = lambda event: None,
+    progress: Callable[[ElementsEvent], None] = lambda event: None,
     should_stop: ShouldStop = lambda: False,
 ) -> list[ElementsResult]:
     """Accuracies of a stored network with each of its removable elements gone alone, without adjustment.
@@ -94,9 +94,7 @@ def measure_elements(
             always shown.
         images: the first so many test images, or all where there are fewer.
         modules: only modules whose path begins with this.
-        progress: called with ``{"stage": "elements", "module", "elements", "done", "of", "seconds"}``: the module,
-            how many elements it has, how many modules are done and of how many; seconds are 0 where it was stored.
-            Before that with ``{"stage": "shown", "modules", "images", "of"}`` after every batch.
+        progress: called with an event after every batch of images, and after every module.
         should_stop: asked between batches and between elements.
 
     Returns:
@@ -125,23 +123,28 @@ def measure_elements(
 
     def finish(module: Module, result: ElementsResult, seconds: float) -> None:
         results[module.path] = result
-        event = {"module": module.path, "elements": len(module.silencings), "seconds": seconds}
-        progress({"stage": "elements", **event, "done": len(results), "of": len(chosen)})
+        progress(ModuleMeasured(module.path, len(module.silencings), len(results), len(chosen), seconds))
 
     missing = []
     for module in chosen:
-        if store.has_result(run.key(module)):
-            finish(module, store.result(run.key(module)), 0.0)  # type: ignore[arg-type]
+        key = run.analysis(module).key
+        if store.has_result(key):
+            finish(module, cast("ElementsResult", store.result(key)), 0.0)
         else:
             missing.append(module)
     reference = run.reference() if missing else {}
     for portion in _portions(missing):
-        event = {"stage": "shown", "modules": [module.path for module in portion], "of": run.images}
-        made = run.results(portion, reference, lambda shown, event=event: progress({**event, "images": shown}))
+        made = run.results(portion, reference, _after_batch(progress, portion, run.images))
         for module, result in zip(portion, made, strict=True):
             store.save_result(result)
             finish(module, result, result["seconds"])
     return [results[module.path] for module in chosen]
+
+
+def _after_batch(progress: Callable[[ElementsEvent], None], modules: Sequence[Module], of: int) -> AfterBatch:
+    """What tells of the images that were shown so far."""
+    paths = tuple(module.path for module in modules)
+    return lambda images: progress(ImagesShown(paths, images, of))
 
 
 def removable_modules(network: Network, structure: str, prefix: str = "") -> list[Module]:
@@ -192,26 +195,10 @@ class _Run:
     attacks: Mapping[str, AttackSettings]
     images: int
 
-    @property
-    def settings(self) -> dict[str, AttackSettings]:
-        return {CLEAN: Clean(), **self.attacks}
-
-    def key(self, module: Module) -> str:
-        """The key of the result of a module."""
-        return key_of(
-            "elements",
-            {
-                "network": self.trial_key,
-                "structure": self.structure,
-                "module": module.path,
-                "version": VERSION,
-                "attacks": {
-                    name: [EVALUATIONS[name].version, settings.non_default()]
-                    for name, settings in self.settings.items()
-                },
-                "data": self.subject.test_fingerprint,
-                "images": self.images,
-            },
+    def analysis(self, module: Module) -> ElementsAnalysis:
+        """Return what is asked of one module."""
+        return ElementsAnalysis(
+            self.trial_key, self.structure, module.path, self.attacks, self.images, self.subject.test_fingerprint
         )
 
     def reference(self) -> Counts:
@@ -230,24 +217,28 @@ class _Run:
         first = 0
         for module in portion:
             size = len(module.silencings)
+            analysis = self.analysis(module)
             of_module = {name: of_all[first : first + size] for name, of_all in counts.items()}
             first += size
             yield {
                 "kind": "elements",
-                "key": self.key(module),
+                "key": analysis.key,
                 "trial_key": self.trial_key,
                 "structure": self.structure,
                 "module": module.path,
                 "elements": list(range(size)),
-                "attacks": [self._of_attack(name, of_module[name], reference[name][0]) for name in self.settings],
+                "attacks": [
+                    self._of_attack(name, settings, of_module[name], reference[name][0])
+                    for name, settings in analysis.evaluations.items()
+                ],
                 "images": self.images,
                 "test_fingerprint": self.subject.test_fingerprint,
                 "seconds": seconds * size,
                 "finished_at": time.time(),
             }
 
-    def _of_attack(self, attack: str, correct: list[int], reference: int) -> Elements:
-        settings, version = self.settings[attack], EVALUATIONS[attack].version
+    def _of_attack(self, attack: str, settings: AttackSettings, correct: list[int], reference: int) -> Elements:
+        version = EVALUATIONS[attack].version
         severity, times = _severity_and_times(settings, self.subject.side)
         return {
             "attack": attack,

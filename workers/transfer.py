@@ -14,8 +14,9 @@ from torch import Tensor
 from prunesweep.results_store import Store
 from prunesweep.results_store.documents import TransferResult
 from prunesweep.results_store.halves import by_half
+from prunesweep.sweeps.analyses import TransferAnalysis
 from prunesweep.sweeps.attacks import EpsilonSettings, Pgd
-from prunesweep.sweeps.catalogue import ATTACKS
+from prunesweep.sweeps.catalogue import ATTACKS, TRANSFER_VERSION
 from prunesweep.sweeps.keys import key_of
 from prunesweep.workers.architectures.folding import folded
 from prunesweep.workers.attacks.fgsm import step
@@ -27,23 +28,6 @@ from prunesweep.workers.runtime import device_name
 from prunesweep.workers.stored import StoredNetwork
 
 Craft = Callable[[Subject, EpsilonSettings, slice], Tensor]
-
-# Raised by hand when the meaning of a transfer changes; enters the keys.
-VERSION = 1
-
-
-def transfer_key(source: str, target: str, attack: str, settings: EpsilonSettings, test_fingerprint: str) -> str:
-    """The key of a target's accuracy on a source's images: of what it is made from, and of nothing else."""
-    return key_of(
-        "transfer",
-        {
-            "source": source,
-            "target": target,
-            "attack": [attack, ATTACKS[attack].version, VERSION],
-            "settings": settings.non_default(),
-            "data": test_fingerprint,
-        },
-    )
 
 
 def transfer_from(
@@ -80,7 +64,8 @@ def transfer_from(
     seconds = (time.monotonic() - start) / len(targets)
     for target in targets:
         right = torch.cat(correct[target.key]).cpu().numpy()
-        store.save_result(_result(source.key, target.key, attack, settings, test_fingerprint, right, seconds))
+        analysis = TransferAnalysis(source.key, target.key, attack, settings, test_fingerprint)
+        store.save_result(_result(analysis, right, seconds))
 
 
 def _crafted(
@@ -90,7 +75,8 @@ def _crafted(
     device = subject.labels.device
     if not subject.test.holds_pixels:
         return lambda batch: CRAFTS[attack](subject, settings, batch)
-    made_of = [source.key, attack, ATTACKS[attack].version, VERSION, settings.non_default(), subject.test_fingerprint]
+    versions = [ATTACKS[attack].version, TRANSFER_VERSION]
+    made_of = [source.key, attack, *versions, settings.non_default(), subject.test_fingerprint]
     kept = kept_tensor(
         "crafted",
         key_of("crafted", [*made_of, device_name(device)]),
@@ -128,25 +114,17 @@ CRAFTS: dict[str, Craft] = {"fgsm": _fgsm, "pgd": _pgd}
 """The attacks whose images can be shown to another network."""
 
 
-def _result(
-    source: str,
-    target: str,
-    attack: str,
-    settings: EpsilonSettings,
-    test_fingerprint: str,
-    right: NDArray[np.bool_],
-    seconds: float,
-) -> TransferResult:
+def _result(analysis: TransferAnalysis, right: NDArray[np.bool_], seconds: float) -> TransferResult:
     return {
         "kind": "transfer",
-        "key": transfer_key(source, target, attack, settings, test_fingerprint),
-        "source_key": source,
-        "target_key": target,
-        "attack": attack,
-        "version": ATTACKS[attack].version,
-        "headline": settings.headline_text(),
-        "severity": settings.headline,
-        "test_fingerprint": test_fingerprint,
+        "key": analysis.key,
+        "source_key": analysis.source,
+        "target_key": analysis.target,
+        "attack": analysis.attack,
+        "version": ATTACKS[analysis.attack].version,
+        "headline": analysis.settings.headline_text(),
+        "severity": analysis.settings.headline,
+        "test_fingerprint": analysis.test_fingerprint,
         "total": by_half(np.ones_like(right)),
         "correct": by_half(right),
         "seconds": seconds,

@@ -1,10 +1,8 @@
 """The life of a trial: parent → score → remove → adjust → store the network → attack it → store what came out."""
 
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,15 @@ from prunesweep.results_store import NotStored, Store
 from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
 from prunesweep.results_store.halves import by_half
 from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
+from prunesweep.sweeps.events import (
+    EpochTrained,
+    EvaluationStored,
+    NetworkStored,
+    ScoringStarted,
+    SharedStored,
+    TrialEvent,
+    WorkCounts,
+)
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.architectures.size import flops, parameters
@@ -37,19 +44,19 @@ def run_trial(
     *,
     progress: Progress = lambda event: None,
     should_stop: ShouldStop = lambda: False,
-) -> dict[str, int]:
-    """Makes whatever of a trial the store does not have yet: its network, then its evaluations.
+) -> WorkCounts:
+    """Make whatever of a trial the store does not have yet: its network, then its evaluations.
 
     Runs on the device where ``data`` lies. Everything made is stored at once, so that a trial that ends early goes
     on from there; running a finished trial again does nothing.
 
     Args:
         trial: its parent has to be in the store.
-        progress: called with ``{"stage": "scoring" | "shared" | "epoch" | "stored" | "attacked", …}``.
+        progress: called with each event, as soon as what it tells of is true.
         should_stop: asked between epochs, and between batches of an attack.
 
     Returns:
-        what this call did: ``epochs`` trained, ``scores`` (sets) and ``evaluations`` made.
+        what this call made.
 
     Raises:
         NotStored: the parent is not in the store.
@@ -57,21 +64,29 @@ def run_trial(
         Stopped: ``should_stop`` said so.
     """
     configure(trial.conditions.threads)
-    done: Counter[str] = Counter()
+    events: list[TrialEvent] = []
 
-    def tell(event: Mapping[str, Any]) -> None:
-        done[event["stage"]] += 1
+    def tell(event: TrialEvent) -> None:
+        events.append(event)
         progress(event)
 
     try:
-        _live(Work(trial, store, data, tell, should_stop))
+        _run(Work(trial, store, data, tell, should_stop))
     finally:
         release_memory()
-    return {"epochs": done["epoch"], "scores": done["scoring"], "evaluations": done["attacked"]}
+    return WorkCounts(
+        epochs=_count(events, EpochTrained),
+        scores=_count(events, ScoringStarted),
+        evaluations=_count(events, EvaluationStored),
+    )
 
 
-def _live(work: Work) -> None:
-    """Makes the network and attacks it, as far as the store lacks that."""
+def _count(events: Sequence[TrialEvent], kind: type[TrialEvent]) -> int:
+    return sum(isinstance(event, kind) for event in events)
+
+
+def _run(work: Work) -> None:
+    """Make the network and attack it, as far as the store lacks that."""
     trial, store, device = work.trial, work.store, work.data.device
     made = None if store.has_result(trial.key) else _make_network(work)
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
@@ -103,7 +118,7 @@ def _next_round(parent: Network, work: Work) -> tuple[Network, Removal, list[Epo
     except NothingToRemove as error:
         raise TrialError(f"nothing is left to remove: {error}") from None
     ensure_snapshot(work)
-    work.progress({"stage": "shared"})  # siblings need not wait any longer for what they share with this trial
+    work.progress(SharedStored())  # siblings need not wait any longer for what they share with this trial
     adjusted, history = adjust(network, work)
     return adjusted, removal, history
 
@@ -130,7 +145,10 @@ def _store_network(network: Network, history: list[Epoch], removal: Removal, sec
         "settings": trial.settings,
         "parameters": parameters(network),
         "flops": flops(network),
-        **vars(removal),
+        "filters_asked": removal.filters_asked,
+        "filters_removed": removal.filters_removed,
+        "blocks_asked": removal.blocks_asked,
+        "blocks_removed": removal.blocks_removed,
         "epochs": len(history),
         "epochs_total": trial.epochs_total,
         "history": history,
@@ -141,7 +159,7 @@ def _store_network(network: Network, history: list[Epoch], removal: Removal, sec
     }
     store.save_result(result)
     store.delete_checkpoint(trial.key)
-    work.progress({"stage": "stored"})
+    work.progress(NetworkStored())
 
 
 def _evaluate(subject: Subject, work: Work, attack: str) -> None:
@@ -161,14 +179,14 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
         "headline_severity": evaluation.headline_severity,
         "test_fingerprint": work.trial.conditions.test_fingerprint,
         "total": by_half(np.ones(len(subject.labels), dtype=bool)),
-        "counts": [_count(outcome) for outcome in evaluation.outcomes],
+        "counts": [_count_of(outcome) for outcome in evaluation.outcomes],
         "measures": evaluation.measures,
         "source": evaluation.source,
         "seconds": time.monotonic() - start,
         "finished_at": time.time(),
     }
     work.store.save_result(result)
-    work.progress({"stage": "attacked", "attack": attack})
+    work.progress(EvaluationStored(attack))
 
 
 def headline_outcomes(evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:
@@ -182,5 +200,5 @@ def headline_outcomes(evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:
     return {outcome.kind: outcome.correct for outcome in at_headline}
 
 
-def _count(outcome: Outcome) -> Count:
+def _count_of(outcome: Outcome) -> Count:
     return {"kind": outcome.kind, "severity": outcome.severity, "correct": by_half(outcome.correct)}

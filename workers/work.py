@@ -1,14 +1,14 @@
 """What a trial works with: passed whole to its stages, so that each says what it needs by using it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from prunesweep.results_store import Store
+from prunesweep.sweeps.events import TrialEvent
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers.data.dataset import Dataset
 
-Progress = Callable[[Mapping[str, Any]], None]
+Progress = Callable[[TrialEvent], None]
 ShouldStop = Callable[[], bool]
 
 

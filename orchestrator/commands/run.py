@@ -21,6 +21,9 @@ def run(
         str | None,
         typer.Option(metavar="ADDR", help="A Ray cluster; without one, Ray is started here and ended at the end."),
     ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Run one trial after another in this process, without Ray.")
+    ] = False,
     set_: Overrides = None,
 ) -> None:
     """Run what a sweep still needs, then print the Pareto front.
@@ -31,7 +34,7 @@ def run(
     from prunesweep.orchestrator.running.run import run_sweep
 
     shown_on = console()
-    ran = run_sweep(sweep, store=store, address=address, overrides=set_ or (), console=shown_on)
+    ran = run_sweep(sweep, store=store, address=address, in_process=in_process, overrides=set_ or (), console=shown_on)
     done = len(ran.plan.to_run) - len(ran.failures) - ran.unfinished
     print(f"{done} trials run, {len(ran.plan.done)} were stored already, {len(ran.failures)} failed")
     print(f"made: {in_words(ran.made)}")

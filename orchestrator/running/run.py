@@ -1,73 +1,99 @@
-"""Runs a sweep: plan, check, run on Ray, collect."""
+"""Runs a sweep: plan, check, run, collect."""
 
 import platform
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.plan import Plan, make_plan
-from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
-from prunesweep.orchestrator.running.cluster.driver import run_plan
-from prunesweep.orchestrator.running.cluster.packing import find_packing
-from prunesweep.orchestrator.running.cluster.session import ray_session
+from prunesweep.orchestrator.running.cluster.executor import ClusterExecutor
+from prunesweep.orchestrator.running.executor import Executor
+from prunesweep.orchestrator.running.in_process import InProcessExecutor
 from prunesweep.orchestrator.running.reporter import Reporter, make_reporter
 from prunesweep.orchestrator.timings import Estimate, estimate_plan
-from prunesweep.results_store import Store, StoreError
+from prunesweep.results_store import Store, StoreError, StoreLike, open_store
 from prunesweep.results_store.runs import Run, note_run
+from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.language import AUTO
-from prunesweep.sweeps.reader import find_sweep, read_sweep
+from prunesweep.sweeps.reader import SweepSource, read_sweep, sweep_text
+
+if TYPE_CHECKING:
+    from prunesweep.workers.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
 class SweepRun:
     """What a run of a sweep did.
 
-    ``failures``: the errors of the trials that failed, by key; ``made``: counts of ``epochs`` trained, sets of
-    ``scores`` and ``evaluations`` made by this run; ``unfinished``: how many trials an interruption left for the next.
+    Attributes:
+        plan: what there was to do.
+        store: where the results are.
+        failures: the errors of the trials that failed, by key.
+        made: what this run made.
+        unfinished: how many trials an interruption left for the next run.
     """
 
     plan: Plan
     store: Store
     failures: dict[str, str]
-    made: Counter[str]
+    made: WorkCounts
     unfinished: int
 
 
 def run_sweep(
-    sweep: str,
+    sweep: SweepSource,
     *,
-    store: str = DEFAULT_STORE,
+    store: StoreLike = DEFAULT_STORE,
     address: str | None = None,
+    in_process: bool = False,
     overrides: Sequence[str] = (),
     console: Console | None = None,
 ) -> SweepRun:
-    """Runs what a sweep still needs on a store, and refreshes the store's tables.
+    """Run what a sweep still needs on a store, and refresh the store's tables.
 
     Args:
-        sweep: the name of a built-in sweep, or a path to a sweep file.
-        store: a folder or an fsspec URL.
+        sweep: the name of a built-in sweep, the path of a sweep file, or a mapping of what such a file holds.
+        store: a folder, an fsspec URL or an open store; with ``in_process``, ``memory://NAME`` too.
         address: of a Ray cluster; None starts one on this machine and ends it at the end.
+        in_process: run one trial after another in this process, without Ray. Breakpoints work, and an error that
+            nobody expected is raised.
         overrides: ``dotted.key=value``, as ``--set`` takes them.
         console: where to report.
 
+    Returns:
+        What was run, what failed, and the plan and the store.
+
     Raises:
         UserError: something to put right, in one line; nothing was started and nothing written.
+
+    Example:
+        >>> from prunesweep import run_sweep
+        >>> sweep = {
+        ...     "name": "smallest",
+        ...     "dataset": {"name": "digits", "train_limit": 64, "test_limit": 32},
+        ...     "baseline": {"epochs": 1},
+        ...     "axes": {"architecture": "resnet20", "iterations": 0},
+        ...     "attacks": {"fgsm": {"epsilons": ["8/255"]}},
+        ... }
+        >>> ran = run_sweep(sweep, store="memory://smallest", in_process=True)
+        [1/1] resnet20 baseline seed 0: 1 epochs trained, 0 sets of scores, 2 evaluations, ... s
+        >>> ran.made.epochs, ran.failures
+        (1, {})
     """
+    opened = open_store(store)
     read = read_sweep(sweep, overrides)
-    opened = Store(store)
     opened.check_writable()
-    if opened.url.startswith("memory:"):
-        raise StoreError(f"{opened.url}: workers do not share the driver's memory; name a folder or a bucket")
+    executor = _executor(opened, address, in_process)
     plan = make_plan(read, opened)
     about = _about_run(plan, overrides)
-    yaml_text = find_sweep(sweep).read_text(encoding="utf-8")
+    yaml_text = sweep_text(sweep)
 
     def begin(found: Mapping[str, object]) -> None:
         opened.prepare()
@@ -78,12 +104,25 @@ def run_sweep(
         begin({})
         opened.refresh_tables()
         return SweepRun(plan, opened, {}, reporter.made, 0)
-    ran = _run(plan, opened, reporter, address, begin)
+    ran = _run(plan, opened, reporter, executor, begin)
     opened.refresh_tables()
     left = [trial for trial in plan.again(opened).to_run if trial.key not in ran.failures]
     if not ran.failures and not left:
         _note_time(plan, opened, ran)
     return SweepRun(plan, opened, ran.failures, reporter.made, len(left))
+
+
+def _executor(store: Store, address: str | None, in_process: bool) -> Executor:
+    """Return what runs the trials. Raises: UserError where the options do not fit each other."""
+    if in_process:
+        if address is not None:
+            raise UserError(f"--in-process runs without a cluster; leave out --address {address}, or --in-process")
+        return InProcessExecutor()
+    if store.url.startswith("memory:"):
+        raise StoreError(
+            f"{store.url}: workers do not share the driver's memory; name a folder or a bucket, or run --in-process"
+        )
+    return ClusterExecutor(address)
 
 
 @dataclass(frozen=True)
@@ -97,33 +136,36 @@ class _Ran:
 
 
 def _run(
-    plan: Plan, store: Store, reporter: Reporter, address: str | None, begin: Callable[[Mapping[str, object]], None]
+    plan: Plan,
+    store: Store,
+    reporter: Reporter,
+    executor: Executor,
+    begin: Callable[[Mapping[str, object]], None],
 ) -> _Ran:
-    """Checks everything that can be checked, then begins to write and to run."""
+    """Check everything that can be checked, then begin to write and to run."""
     # torch is imported only where there is something to run.
     from prunesweep.workers.data.load import load_dataset
     from prunesweep.workers.preflight import check_trials
 
     data = load_dataset(plan.sweep.dataset)
     check_trials(plan.to_run, data)
-    arrays = data.arrays()
     estimate = estimate_plan(plan, store)
-    with ray_session(address, plan.sweep.resources):
-        settled, found = _settle_gpu(plan, arrays, reporter)
+    with executor.session(plan.sweep.resources):
+        settled, found = _settle_gpu(plan, data, executor, reporter)
         begin(found)
-        workers = cluster_capacity(settled.sweep.resources)
+        workers = executor.capacity(settled.sweep.resources)
         start = time.monotonic()
         with reporter.showing():
-            failures = run_plan(settled, store, arrays, reporter, cost=estimate.cost)
+            failures = executor.run(settled, store, data, reporter, cost=estimate.cost)
         return _Ran(failures, estimate, workers, time.monotonic() - start)
 
 
-def _settle_gpu(plan: Plan, data: Mapping[str, Any], reporter: Reporter) -> tuple[Plan, dict[str, object]]:
-    """The plan with ``gpu: auto`` settled, and what the sweep's provenance says of that."""
+def _settle_gpu(plan: Plan, data: "Dataset", executor: Executor, reporter: Reporter) -> tuple[Plan, dict[str, object]]:
+    """Return the plan with ``gpu: auto`` settled, and what the sweep's provenance says of that."""
     resources = plan.sweep.resources
     if resources.gpu != AUTO:
         return plan, {}
-    packing = find_packing(plan, data)
+    packing = executor.find_packing(plan, data)
     reporter.say(packing.line())
     settled = resources.model_copy(update={"gpu": packing.share})
     return replace(plan, sweep=plan.sweep.model_copy(update={"resources": settled})), {"packing": asdict(packing)}

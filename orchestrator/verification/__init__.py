@@ -7,7 +7,6 @@ from prunesweep.orchestrator.verification.verdict import (
     MASKING,
     ONLY_FGSM,
     UNDECIDED,
-    VERSION,
     Verdict,
     judge,
 )
@@ -18,7 +17,6 @@ __all__ = [
     "MASKING",
     "ONLY_FGSM",
     "UNDECIDED",
-    "VERSION",
     "Check",
     "Verdict",
     "check_rules",

@@ -15,9 +15,6 @@ from prunesweep.results_store.evidence import BASELINE, CONTROL, FGSM, NETWORK
 if TYPE_CHECKING:
     from prunesweep.workers.verification.evidence import Evidence
 
-# Raised by hand when rules, bounds or the defaults of the effort change; enters the keys of verdicts.
-VERSION = 2
-
 HOLDS = "holds"
 MASKING = "gradient masking suspected"
 ONLY_FGSM = "only against FGSM"

@@ -7,21 +7,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
-from prunesweep.orchestrator.verification import HOLDS, LEAST_DIFFERENT, VERSION, judge
+from prunesweep.orchestrator.verification import HOLDS, LEAST_DIFFERENT, judge
 from prunesweep.results_store import Store
 from prunesweep.results_store.documents import VerdictResult
 from prunesweep.results_store.views import compared_with
+from prunesweep.sweeps.analyses import Effort, VerdictAnalysis
 from prunesweep.sweeps.attacks import Autoattack
+from prunesweep.sweeps.catalogue import VERDICT_VERSION
 from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.fingerprints import data_fingerprints
-from prunesweep.sweeps.keys import key_of
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from prunesweep.workers.verification.evidence import Effort
     from prunesweep.workers.verification.gather import Verification
 
 IMAGES = 300
@@ -37,15 +37,20 @@ class VerifyError(UserError):
 
 @dataclass(frozen=True)
 class _Case:
-    """One trial, with all that its verdict depends on."""
+    """One trial's verdict, and what else is needed to make it."""
 
-    trial: str
-    baseline: str
-    control: str | None
+    analysis: VerdictAnalysis
     dataset: DatasetSettings
-    fingerprint: str
     threads: int
-    key: str
+
+    @property
+    def key(self) -> str:
+        return self.analysis.key
+
+    @property
+    def bench(self) -> tuple[str, int, str]:
+        """What cases must have in common to be made on one bench: the test images, the threads and the baseline."""
+        return self.analysis.test_fingerprint, self.threads, self.analysis.baseline
 
 
 def verify_robustness(
@@ -77,9 +82,6 @@ def verify_robustness(
             ε. Verdicts of the trials before are stored, and of this one nothing is.
     """
     autoattack = _checked(images, autoattack)
-    # torch is imported only here: `pareto` asks this module for verdicts.
-    from prunesweep.workers.verification.evidence import Effort
-
     effort = Effort(autoattack=autoattack)
     cases = _cases(store, trials, images, effort)
     store.check_writable()
@@ -97,7 +99,7 @@ def verify_robustness(
 def verified_trials(store: Store) -> frozenset[str]:
     """The keys of the trials whose verdict, by today's rules, is *holds*."""
     verdicts = store.table("verdicts")
-    holding = verdicts[(verdicts["verdict"] == HOLDS) & (verdicts["version"] == VERSION)]
+    holding = verdicts[(verdicts["verdict"] == HOLDS) & (verdicts["version"] == VERDICT_VERSION)]
     return frozenset(str(key) for key in holding["trial_key"])
 
 
@@ -115,7 +117,7 @@ def _checked(images: int, autoattack: int | None) -> int:
     return autoattack
 
 
-def _cases(store: Store, texts: Sequence[str], images: int, effort: "Effort") -> list[_Case]:
+def _cases(store: Store, texts: Sequence[str], images: int, effort: Effort) -> list[_Case]:
     """The trials' cases. What they share is read once: the table, the list of networks, and the data sets' bytes."""
     keys = choose_trials(store, texts)
     rows = {key: _without_null(row) for key, row in trial_rows(store, keys).items()}
@@ -147,7 +149,7 @@ def _case(
     networks: Collection[str],
     fingerprint_of: Callable[[DatasetSettings], str],
     images: int,
-    effort: "Effort",
+    effort: Effort,
 ) -> _Case:
     baseline, control = compared_with(row)
     assert baseline is not None, "a plain baseline is no case"
@@ -156,29 +158,20 @@ def _case(
     control = control if control in networks else None
     dataset = dataset_of(store, key)
     fingerprint = fingerprint_of(dataset)
-    content = {
-        "network": key,
-        "baseline": baseline,
-        "control": control,
-        "data": fingerprint,
-        "images": images,
-        "effort": effort.non_default(),
-        "version": VERSION,
-    }
-    return _Case(key, baseline, control, dataset, fingerprint, threads_of(store, key), key_of("verdict", content))
+    analysis = VerdictAnalysis(key, baseline, control, images, effort, fingerprint)
+    return _Case(analysis, dataset, threads_of(store, key))
 
 
-def _make(store: Store, cases: Sequence[_Case], images: int, effort: "Effort", progress: Callable[[str], None]) -> None:
+def _make(store: Store, cases: Sequence[_Case], images: int, effort: Effort, progress: Callable[[str], None]) -> None:
     """Makes the verdicts that are missing, trials of the same images and baseline one after the other."""
     from prunesweep.workers.runtime import configure, default_device
 
     device = default_device()
-    ordered = sorted(cases, key=lambda case: (case.fingerprint, case.threads, case.baseline, case.control or ""))
+    ordered = sorted(cases, key=lambda case: (*case.bench, case.analysis.control or ""))
     bench: _Bench | None = None
     for place, case in enumerate(ordered, 1):
-        progress(
-            f"[{place}/{len(ordered)}] attacking {case.trial}, its baseline{' and its control' * bool(case.control)}"
-        )
+        compared = "its baseline and its control" if case.analysis.control else "its baseline"
+        progress(f"[{place}/{len(ordered)}] attacking {case.analysis.network}, {compared}")
         configure(case.threads)
         if bench is None or not bench.serves(case):
             bench = _Bench(store, case, images, effort, device)
@@ -188,32 +181,32 @@ def _make(store: Store, cases: Sequence[_Case], images: int, effort: "Effort", p
 class _Bench:
     """The images of one data set, and the networks that several cases share."""
 
-    def __init__(self, store: Store, case: _Case, images: int, effort: "Effort", device: "torch.device") -> None:
+    def __init__(self, store: Store, case: _Case, images: int, effort: Effort, device: "torch.device") -> None:
         self._store = store
         self._device = device
-        self._of = (case.fingerprint, case.threads, case.baseline)
+        self._bench = case.bench
         self._verification = _verification(case.dataset, images, effort, device)
         self._networks: dict[str, nn.Module] = {}
 
     def serves(self, case: _Case) -> bool:
-        return self._of == (case.fingerprint, case.threads, case.baseline)
+        return self._bench == case.bench
 
     def verdict(self, case: _Case) -> VerdictResult:
         start = time.monotonic()
         self._keep_only(case)
-        network, baseline = self._network(case.trial), self._network(case.baseline)
-        control = self._network(case.control) if case.control else None
+        network, baseline = self._network(case.analysis.network), self._network(case.analysis.baseline)
+        control = self._network(case.analysis.control) if case.analysis.control else None
         try:
             evidence = self._verification.compare(network, baseline, control)
         except UserError as error:
-            raise VerifyError(f"{case.trial}: {error}") from None
+            raise VerifyError(f"{case.analysis.network}: {error}") from None
         judged = judge(evidence)
         return {
             "kind": "verdict",
             "key": case.key,
-            "trial_key": case.trial,
-            "baseline_key": case.baseline,
-            "control_key": case.control,
+            "trial_key": case.analysis.network,
+            "baseline_key": case.analysis.baseline,
+            "control_key": case.analysis.control,
             "verdict": judged.verdict,
             "gain": judged.gain,
             "lower": judged.lower,
@@ -222,15 +215,15 @@ class _Bench:
             "alarms": judged.alarms,
             "evidence": judged.evidence,
             "images": evidence.images,
-            "version": VERSION,
-            "test_fingerprint": case.fingerprint,
+            "version": VERDICT_VERSION,
+            "test_fingerprint": case.analysis.test_fingerprint,
             "seconds": time.monotonic() - start,
             "finished_at": time.time(),
         }
 
     def _keep_only(self, case: _Case) -> None:
         """Lets go of the networks of the cases before: the images that were crafted on them take much memory."""
-        for key in self._networks.keys() - {case.trial, case.baseline, case.control}:
+        for key in self._networks.keys() - {case.analysis.network, case.analysis.baseline, case.analysis.control}:
             self._verification.forget(self._networks.pop(key))
 
     def _network(self, key: str) -> "nn.Module":
@@ -241,7 +234,7 @@ class _Bench:
         return self._networks[key]
 
 
-def _verification(dataset: DatasetSettings, images: int, effort: "Effort", device: "torch.device") -> "Verification":
+def _verification(dataset: DatasetSettings, images: int, effort: Effort, device: "torch.device") -> "Verification":
     """The images, spread over the selection half."""
     import torch
 

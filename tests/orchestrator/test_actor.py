@@ -1,6 +1,7 @@
 """The worker process: storage faults are tried again and leave no row, what fails in a trial is a row."""
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from prunesweep.orchestrator.running.cluster import actor
-from prunesweep.orchestrator.running.cluster.actor import ENDS, TrialActor
+from prunesweep.orchestrator.running import attempt
+from prunesweep.orchestrator.running.cluster.actor import TrialActor
 from prunesweep.orchestrator.running.cluster.driver import RUN_TRIAL
 from prunesweep.results_store import Store
+from prunesweep.sweeps.events import TrialDone, TrialEnd, TrialFailed, TrialLost, WorkCounts
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.sweeps.trial import Trial
@@ -47,55 +49,69 @@ def baseline() -> Trial:
 
 
 @pytest.fixture
-def run(baseline: Trial, monkeypatch: pytest.MonkeyPatch) -> Callable[[Store], dict[str, Any]]:
-    """Lives the baseline's trial in an actor, without Ray around it; returns its last event."""
-    monkeypatch.setattr(actor, "PAUSES", (0.0, 0.0, 0.0))
+def run(baseline: Trial, monkeypatch: pytest.MonkeyPatch) -> Callable[[Store], TrialEnd]:
+    """Runs the baseline's trial in an actor, without Ray around it; returns how it ended."""
+    monkeypatch.setattr(attempt, "PAUSES", (0.0, 0.0, 0.0))
     data = load_dataset(parse_sweep(SWEEP).dataset).arrays()
 
-    def run(store: Store) -> dict[str, Any]:
+    def run(store: Store) -> TrialEnd:
         worker = TrialActor.__new__(TrialActor)
         worker.setup({"key": baseline.key}, {baseline.key: baseline}, store, data, RUN_TRIAL)
-        event = worker.step()
-        while event["stage"] not in ENDS:
-            assert not event["done"]
-            event = worker.step()
+        result = worker.step()
+        while not result["done"]:
+            result = worker.step()
         worker.cleanup()
-        assert event["done"]
-        return event
+        end: TrialEnd = result["event"]
+        return end
 
     return run
 
 
-def test_a_passing_storage_fault_leaves_no_trace(run: Callable[[Store], dict[str, Any]], tmp_path: Path) -> None:
+def test_a_passing_storage_fault_leaves_no_trace(run: Callable[[Store], TrialEnd], tmp_path: Path) -> None:
     store = FaultyStore(str(tmp_path), faults=2)
-    assert run(store)["stage"] == "done"
+    assert isinstance(run(store), TrialDone)
     assert store.table("trials")["error"].isna().all()
 
 
 def test_a_lasting_storage_fault_says_what_it_is_and_leaves_no_row(
-    run: Callable[[Store], dict[str, Any]], tmp_path: Path
+    run: Callable[[Store], TrialEnd], tmp_path: Path
 ) -> None:
-    event = run(FaultyStore(str(tmp_path), faults=99))
-    assert event["stage"] == "lost"
-    assert "No space left on device" in event["error"]
+    end = run(FaultyStore(str(tmp_path), faults=99))
+    assert isinstance(end, TrialLost)
+    assert "No space left on device" in end.error
     assert Store(str(tmp_path)).table("trials").empty
 
 
 def test_what_fails_in_a_trial_is_a_row_that_keeps_what_was_made(
-    run: Callable[[Store], dict[str, Any]], baseline: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[[Store], TrialEnd], baseline: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(subject: object, settings: object) -> None:
         raise ZeroDivisionError("of\nno use")
 
     with monkeypatch.context() as patch:
         patch.setattr(fgsm, "fgsm", broken)
-        event = run(Store(str(tmp_path)))
-    assert (event["stage"], event["error"]) == ("failed", "ZeroDivisionError: of no use")
+        end = run(Store(str(tmp_path)))
+    assert end == TrialFailed("ZeroDivisionError: of no use")
     (row,) = Store(str(tmp_path)).table("trials").to_dict("records")
-    assert row["error"] == event["error"] and 0 <= row["generalization"] <= 1
-    assert run(Store(str(tmp_path))) == {"stage": "done", "epochs": 0, "scores": 0, "evaluations": 1, "done": True}
+    assert row["error"] == end.error and 0 <= row["generalization"] <= 1
+    assert run(Store(str(tmp_path))) == TrialDone(WorkCounts(evaluations=1))
     (row,) = Store(str(tmp_path)).table("trials").to_dict("records")
     assert row["error"] is None or row["error"] != row["error"], "a success replaces a failure"
+
+
+def never_runs(trial: Trial, store: Store, data: object, **_: object) -> WorkCounts:
+    raise AssertionError("the trial was started")
+
+
+def test_a_worker_that_is_ended_before_its_first_step_has_started_nothing(baseline: Trial, tmp_path: Path) -> None:
+    """Tune starts a worker for a trial, and gives the trial to another that is free sooner."""
+    data = load_dataset(parse_sweep(SWEEP).dataset).arrays()
+    worker = TrialActor.__new__(TrialActor)
+    trials = {baseline.key: baseline}
+    worker.setup({"key": baseline.key}, trials, Store(str(tmp_path)), data, f"{__name__}:never_runs")
+    threads = {thread.name for thread in threading.enumerate()}
+    worker.cleanup()
+    assert "trial" not in threads
 
 
 class Knot:
@@ -108,9 +124,9 @@ class Knot:
 KNOTS: list[weakref.ref[Knot]] = []
 
 
-def leaves_a_knot(trial: Trial, store: Store, data: object, **_: object) -> dict[str, int]:
+def leaves_a_knot(trial: Trial, store: Store, data: object, **_: object) -> WorkCounts:
     KNOTS.append(weakref.ref(Knot()))
-    return {"epochs": 0, "scores": 0, "evaluations": 0}
+    return WorkCounts()
 
 
 def test_between_trials_garbage_goes_and_the_rest_is_not_looked_at_again(baseline: Trial, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.orchestrator.running.reporter import PlainReporter
 from prunesweep.results_store import Store
+from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers.data.load import load_dataset
@@ -32,12 +33,12 @@ TRIALS = 1 + 300  # a baseline and its children: the second worker starts when t
 SECONDS = 0.2  # of a trial, far less than a worker takes to start
 
 
-def short_trial(trial: Trial, store: Store, data: object, **_: Callable[..., object]) -> dict[str, int]:
+def short_trial(trial: Trial, store: Store, data: object, **_: Callable[..., object]) -> WorkCounts:
     """Notes the process, and takes a moment until two have been noted."""
     store.objects.put(f"workers/{os.getpid()}", b"")
     if len(store.objects.names("workers")) < 2:
         time.sleep(SECONDS)
-    return {"epochs": 0, "scores": 0, "evaluations": 0}
+    return WorkCounts()
 
 
 @pytest.mark.skipif(own_cpus() < 2, reason="there is one worker on one CPU")

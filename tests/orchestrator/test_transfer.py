@@ -13,6 +13,8 @@ from prunesweep.orchestrator.cli import app
 from prunesweep.orchestrator.stored import dataset_of
 from prunesweep.orchestrator.transfer import ATTACKS, Transfer, transfer, transfer_table
 from prunesweep.results_store import Store
+from prunesweep.sweeps.analyses import TransferAnalysis
+from prunesweep.sweeps.attacks import Fgsm
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.reader import parse_sweep, read_sweep
 from prunesweep.sweeps.tree import grow_tree
@@ -108,14 +110,9 @@ def test_a_lost_cache_gives_the_same_numbers(
 ) -> None:
     first = transfer(store, keys, keys).accuracies
     for result in transfer(store, keys, keys).rows.itertuples():
-        key = of_workers.transfer_key(
-            result.source_key,
-            result.target_key,
-            "fgsm",
-            parse_sweep(SWEEP).attacks.chosen()["fgsm"],  # type: ignore[arg-type]
-            result.test_fingerprint,
-        )
-        store.objects.delete(f"results/{key}.json")
+        fgsm = Fgsm(epsilons=(8 / 255,))
+        analysis = TransferAnalysis(result.source_key, result.target_key, "fgsm", fgsm, result.test_fingerprint)
+        store.objects.delete(f"results/{analysis.key}.json")
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path))
     again = transfer(store, keys, keys)
     assert again.made == 4
@@ -277,7 +274,7 @@ def check_pretrained(found: Transfer, store: Store) -> None:
 
 def test_pretrained_networks_on_some_images(shared_data: Path, tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    check_pretrained(pretrained(shared_data, store, "dataset.test_limit=250", "dataset.train_limit=10"), store)
+    check_pretrained(pretrained(shared_data, store, "dataset.test_limit=100", "dataset.train_limit=10"), store)
 
 
 @pytest.mark.full

@@ -12,17 +12,14 @@ from typing import Any
 
 import pytest
 
-from prunesweep.orchestrator.verification import VERSION as VERDICT_VERSION
-from prunesweep.sweeps.attacks import Corruptions, Fgsm, Occlusion, Pgd
+from prunesweep.sweeps.analyses import Effort, ElementsAnalysis, TransferAnalysis, VerdictAnalysis
+from prunesweep.sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion, Pgd
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, ATTACKS, CRITERIA, DATASETS, RECIPES
 from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.sweeps.fingerprints import data_fingerprints
-from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import TrialTree, grow_tree
 from prunesweep.sweeps.trial import Trial
-from prunesweep.workers.transfer import transfer_key
-from prunesweep.workers.verification.evidence import Effort
 
 GOLDEN: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("golden_keys.json").read_text())
 
@@ -257,10 +254,10 @@ def dataset_settings(settings: str) -> DatasetSettings:
 
 def keys_of_analyses(folder: Path) -> Iterator[tuple[str, str]]:
     fgsm, strong = Fgsm(epsilons=(8 / 255,)), Pgd(epsilons=(4 / 255,), headline=4 / 255, steps=5, restarts=2)
-    yield "transfer by fgsm", transfer_key("source", "target", "fgsm", fgsm, "images")
-    yield "transfer by pgd", transfer_key("source", "target", "pgd", strong, "images")
-    attacks = {"fgsm": fgsm, "occlusion": Occlusion(), "corruptions": Corruptions(severities=(5,)).settled()}
-    attacks["corruptions"] = Corruptions(severities=(5,), frost_textures="generated")
+    yield "transfer by fgsm", TransferAnalysis("source", "target", "fgsm", fgsm, "images").key
+    yield "transfer by pgd", TransferAnalysis("source", "target", "pgd", strong, "images").key
+    corruptions = Corruptions(severities=(5,), frost_textures="generated")
+    attacks: dict[str, AttackSettings] = {"fgsm": fgsm, "occlusion": Occlusion(), "corruptions": corruptions}
     yield "single filters", elements_key("filters", "layer1.0.conv1", {"fgsm": fgsm}, 2000)
     yield "single layers", elements_key("layers", "layer2.1", attacks, 10)
     yield "single elements on clean images", elements_key("filters", "layer1.0.conv1", {}, 2000)
@@ -270,19 +267,12 @@ def keys_of_analyses(folder: Path) -> Iterator[tuple[str, str]]:
     yield "verdict by another effort", verdict_key("control", 10, other)
 
 
-def elements_key(structure: str, module: str, attacks: Mapping[str, Any], images: int) -> str:
-    from types import SimpleNamespace
-
-    from prunesweep.workers.elements import _Run
-
-    subject: Any = SimpleNamespace(test_fingerprint="images")
-    return _Run("trial", subject, structure, attacks, images).key(SimpleNamespace(path=module))  # type: ignore[arg-type]
+def elements_key(structure: str, module: str, attacks: Mapping[str, AttackSettings], images: int) -> str:
+    return ElementsAnalysis("trial", structure, module, attacks, images, "images").key
 
 
 def verdict_key(control: str | None, images: int, effort: Effort) -> str:
-    content = {"network": "trial", "baseline": "baseline", "control": control, "data": "test images"}
-    content |= {"images": images, "effort": effort.non_default(), "version": VERDICT_VERSION}
-    return key_of("verdict", content)
+    return VerdictAnalysis("trial", "baseline", control, images, effort, "test images").key
 
 
 KINDS: dict[str, Callable[[Path], Iterator[tuple[str, str | None]]]] = {

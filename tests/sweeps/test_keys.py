@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from prunesweep.sweeps import catalogue
+from prunesweep.sweeps.analyses import Effort, ElementsAnalysis, TransferAnalysis, VerdictAnalysis
 from prunesweep.sweeps.attacks import Fgsm
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, DATASETS, EVALUATIONS, RECIPES
 from prunesweep.sweeps.keys import key_of
@@ -253,8 +254,46 @@ def test_the_version_of_recalibration_changes_what_is_recalibrated(monkeypatch: 
     assert [last_trial(scheme).key == key for scheme, key in zip(schemes, before, strict=True)] == [False, False, True]
 
 
+ANALYSES: dict[str, TransferAnalysis | ElementsAnalysis | VerdictAnalysis] = {
+    "TRANSFER_VERSION": TransferAnalysis("source", "target", "fgsm", Fgsm(), "images"),
+    "ELEMENTS_VERSION": ElementsAnalysis("network", "filters", "layer1.0.conv1", {"fgsm": Fgsm()}, 10, "images"),
+    "VERDICT_VERSION": VerdictAnalysis("network", "baseline", None, 10, Effort(), "images"),
+}
+
+
+@pytest.mark.parametrize("version", ANALYSES)
+def test_an_analysis_version_changes_its_keys_alone(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {name: analysis.key for name, analysis in ANALYSES.items()}
+    monkeypatch.setattr(f"prunesweep.sweeps.analyses.{version}", 99)
+    changed = [name for name, analysis in ANALYSES.items() if analysis.key != before[name]]
+    assert changed == [version]
+
+
+def with_other(analysis: Any, **settings: Any) -> TransferAnalysis | ElementsAnalysis | VerdictAnalysis:
+    other: TransferAnalysis | ElementsAnalysis | VerdictAnalysis = replace(analysis, **settings)
+    return other
+
+
+def test_each_part_of_an_analysis_changes_its_key() -> None:
+    transfer, elements, verdict = ANALYSES.values()
+    others = [
+        *(with_other(transfer, **{name: "other"}) for name in ("source", "target", "test_fingerprint")),
+        with_other(transfer, attack="pgd"),
+        with_other(transfer, settings=Fgsm(epsilons=(8 / 255,))),
+        *(with_other(elements, **{name: "other"}) for name in ("network", "structure", "module", "test_fingerprint")),
+        with_other(elements, attacks={}),
+        with_other(elements, images=11),
+        *(with_other(verdict, **{name: "other"}) for name in ("network", "baseline", "control", "test_fingerprint")),
+        with_other(verdict, images=11),
+        *(with_other(verdict, effort=Effort(**{name: 3})) for name in Effort.model_fields),
+    ]
+    keys = [analysis.key for analysis in (*ANALYSES.values(), *others)]
+    assert len(set(keys)) == len(keys)
+
+
 def test_every_version_of_the_catalogue_is_tried_above() -> None:
     assert {name for name in vars(catalogue) if name.endswith("_VERSION")} == {
+        *ANALYSES,
         "TRAINING_VERSION",
         "RECALIBRATION_VERSION",
         "REMOVAL_VERSION",

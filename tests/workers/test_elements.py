@@ -5,6 +5,7 @@ import torch
 
 from prunesweep.results_store import NotStored, Store
 from prunesweep.sweeps.attacks import Corruptions, Fgsm, Occlusion
+from prunesweep.sweeps.events import ImagesShown, ModuleMeasured
 from prunesweep.workers import elements
 from prunesweep.workers.attacks import subject as subjects
 from prunesweep.workers.attacks.clean import clean
@@ -189,7 +190,7 @@ def test_an_interrupted_run_goes_on_where_it_was(stored, counted, tmp_path):
     events = []
 
     def note(event):
-        if event["stage"] == "elements":
+        if isinstance(event, ModuleMeasured):
             events.append(event)
 
     with pytest.raises(Stopped):
@@ -198,7 +199,7 @@ def test_an_interrupted_run_goes_on_where_it_was(stored, counted, tmp_path):
     assert counted == [1, 9, 9] and len(stored[0].result_keys()) == 3
     resumed = measure(stored, progress=note)
     assert counted[3:] == [1, 9, 9]
-    assert [(event["done"], event["seconds"] > 0) for event in events[3:]] == [
+    assert [(event.done, event.seconds > 0) for event in events[3:]] == [
         *((done, False) for done in (1, 2, 3)),
         *((done, True) for done in range(4, 10)),
     ]
@@ -213,8 +214,8 @@ def test_progress_is_told_after_every_batch(stored, monkeypatch):
     monkeypatch.setattr(subjects, "BATCH", 8)
     events = []
     measure(stored, structure="layers", modules="layer3", progress=events.append)
-    told = [(event["images"], event["of"]) for event in events if event["stage"] == "shown"]
-    assert told == [(8, 20), (16, 20), (20, 20)] and events[0]["modules"] == ["layer3.1", "layer3.2"]
+    told = [(event.images, event.of) for event in events if isinstance(event, ImagesShown)]
+    assert told == [(8, 20), (16, 20), (20, 20)] and events[0].modules == ("layer3.1", "layer3.2")
 
 
 def test_what_a_result_is_made_of_names_it(stored, counted):

@@ -73,7 +73,7 @@ class Made:
 def made(tree: TrialTree, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """All trials of the tree, run in its order without an interruption."""
     store = Store(str(tmp_path_factory.mktemp("made")))
-    return Made(store, {trial.key: run_trial(trial, store, data)["epochs"] for trial in tree})
+    return Made(store, {trial.key: run_trial(trial, store, data).epochs for trial in tree})
 
 
 def pruned(tree: TrialTree, adjustment: str) -> Trial:
@@ -128,7 +128,7 @@ def test_a_stopped_trial_goes_on_and_ends_with_the_same_bits(
         with pytest.raises(Stopped):
             run_trial(baseline, parts, data, should_stop=lambda: True)
     assert parts.load_checkpoint(baseline.key) is not None
-    assert run_trial(baseline, parts, data)["epochs"] == 1, "two of three epochs were done"
+    assert run_trial(baseline, parts, data).epochs == 1, "two of three epochs were done"
     assert same(weights(whole, baseline), weights(parts, baseline))
     assert parts.load_checkpoint(baseline.key) is None, "a finished trial leaves no checkpoint"
     losses = [[epoch["loss"] for epoch in store.result(baseline.key)["history"]] for store in (whole, parts)]
@@ -247,7 +247,7 @@ def test_a_snapshot_of_another_epoch_is_made_again_with_the_same_bits(
     run_trial(replace(baseline, snapshot_epochs=()), lost, data)
     assert trial.snapshot_key is not None and not lost.has_snapshot(trial.snapshot_key)
     assert made.epochs[trial.key] == 2
-    assert run_trial(trial, lost, data)["epochs"] == 2 + 1, "the baseline's first epoch, once more"
+    assert run_trial(trial, lost, data).epochs == 2 + 1, "the baseline's first epoch, once more"
     assert same(weights(made.store, trial), weights(lost, trial))
 
 

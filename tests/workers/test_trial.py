@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from prunesweep.results_store import NotStored, Store
+from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.workers import load_dataset, load_network, run_trial
@@ -38,9 +39,9 @@ def test_a_stored_network_is_taken_home_in_three_lines(data: Dataset, store: Sto
 def test_a_finished_trial_does_nothing_and_a_new_attack_trains_nothing(data: Dataset, store: Store) -> None:
     trial = next(iter(grow_tree(parse_sweep(SWEEP))))
     run_trial(trial, store, data)
-    assert run_trial(trial, store, data) == {"epochs": 0, "scores": 0, "evaluations": 0}
+    assert run_trial(trial, store, data) == WorkCounts()
     more = next(iter(grow_tree(parse_sweep(SWEEP, ["attacks.occlusion={}", "name=other"]))))
-    assert run_trial(more, store, data) == {"epochs": 0, "scores": 0, "evaluations": 1}
+    assert run_trial(more, store, data) == WorkCounts(evaluations=1)
 
 
 def test_a_trial_without_its_parent_says_so(data: Dataset, tmp_path: Path) -> None:

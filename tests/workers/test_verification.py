@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from prunesweep.sweeps.analyses import Effort
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.pgd import pgd_images
 from prunesweep.workers.verification import gather
 from prunesweep.workers.verification.alone import Alone, Crafted, Sample, show
-from prunesweep.workers.verification.evidence import Effort
 from prunesweep.workers.verification.gather import Verification, spread
 from prunesweep.workers.verification.smallest import GRID, NoEpsilon, graded_epsilons, smallest_epsilons
 
@@ -179,7 +179,9 @@ def test_verifying_draws_from_no_global_stream(bench: Verification) -> None:
 def test_autoattack_sees_what_still_stands() -> None:
     pytest.importorskip("pyautoattack")
     sample = bright_sample([0.5 + sign * (1 + index) / 255 for index in range(5) for sign in (-1, 1)])
-    bench = Verification(sample.images, sample.labels, sample.indices, Effort(3, 1, 2, 10, autoattack=4))
+    bench = Verification(
+        sample.images, sample.labels, sample.indices, Effort(steps=3, restarts=1, queries=2, subset=10, autoattack=4)
+    )
     evidence = bench.compare(Linear(), Linear())
     (outcome,) = (found for found in evidence.networks["network"].outcomes if found.attack == "autoattack")
     assert outcome.epsilon == max(evidence.epsilons)

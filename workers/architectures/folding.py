@@ -8,6 +8,8 @@ from torch import nn
 from torch.fx import symbolic_trace
 from torch.nn.utils import fuse_conv_bn_eval
 
+from prunesweep.workers.architectures.modules import module_at
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -19,8 +21,8 @@ def folded(network: Module) -> Module:
     """
     copied = copy.deepcopy(network).eval().requires_grad_(False)
     for convolution, norm in list(_pairs(copied)):
-        fused = fuse_conv_bn_eval(copied.get_submodule(convolution), copied.get_submodule(norm))
-        copied.set_submodule(convolution, fused)
+        before, after = module_at(copied, convolution, nn.Conv2d), module_at(copied, norm, nn.BatchNorm2d)
+        copied.set_submodule(convolution, fuse_conv_bn_eval(before, after))
         copied.set_submodule(norm, nn.Identity())
     return copied
 

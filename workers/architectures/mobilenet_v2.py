@@ -12,6 +12,7 @@ from torch.nn import functional
 from torchvision.models import MobileNetV2
 
 from prunesweep.workers.architectures.architecture import LEAST_BLOCKS, Architecture, Block, FilterGroup, Segment
+from prunesweep.workers.architectures.modules import module_at
 
 STAGES = (
     # expansion, channels, blocks, first stride
@@ -31,8 +32,9 @@ class MobileNetV2Cifar(Architecture):
 
     def build(self, classes: int) -> nn.Module:
         """Without dropout, which the customary CIFAR version does not have either."""
-        body = MobileNetV2(num_classes=classes, inverted_residual_setting=[list(s) for s in STAGES], dropout=0.0)
-        body.features[0][0].stride = (1, 1)
+        settings = [list(stage) for stage in STAGES]
+        body: nn.Module = MobileNetV2(num_classes=classes, inverted_residual_setting=settings, dropout=0.0)
+        module_at(body, "features.0.0", nn.Conv2d).stride = (1, 1)
         return body
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:
@@ -61,8 +63,9 @@ class MobileNetV2Cifar(Architecture):
         ]
 
     def segments(self, body: nn.Module) -> list[Segment]:
-        features = [(f"features.{name}", module) for name, module in body.features.named_children()]
-        return [*features, ("pool", _pool), ("classifier", body.classifier)]
+        features = body.get_submodule("features").named_children()
+        stretches = [(f"features.{name}", module) for name, module in features]
+        return [*stretches, ("pool", _pool), ("classifier", body.get_submodule("classifier"))]
 
 
 def _pool(features: Tensor) -> Tensor:

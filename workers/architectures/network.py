@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,8 @@ class Network(nn.Module):
         return (images - self.mean) / self.std
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.body(self.normalise(images))
+        logits: Tensor = self.body(self.normalise(images))
+        return logits
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def new_network(
     They are drawn from ``generator`` (on the CPU) and from nothing else; global random states stay as they
     are.
     """
-    spec = NetworkSpec(architecture, classes, image_size, tuple(mean), tuple(std))
+    spec = NetworkSpec(architecture, classes, image_size, mean, std)
     body = _empty_baseline(spec).to_empty(device="cpu")
     _initialise(body, generator)
     return Network(spec, body)
@@ -150,7 +152,7 @@ def _initialise(body: nn.Module, generator: torch.Generator) -> None:
     with torch.no_grad():
         for module in body.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
-                follows = "relu" if isinstance(module, nn.Conv2d) else "linear"
+                follows: Literal["relu", "linear"] = "relu" if isinstance(module, nn.Conv2d) else "linear"
                 nn.init.kaiming_normal_(module.weight, nonlinearity=follows, generator=generator)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)

@@ -26,10 +26,11 @@ class BottleneckBlock(Bottleneck):
         self.relu1, self.relu2, self.relu3 = (nn.ReLU(inplace=True) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = self.relu1(self.bn1(self.conv1(x)))
+        residual: Tensor = self.relu1(self.bn1(self.conv1(x)))
         residual = self.relu2(self.bn2(self.conv2(residual)))
         residual = self.bn3(self.conv3(residual))
-        return self.relu3(residual.add_(x if self.downsample is None else self.downsample(x)))
+        merged: Tensor = self.relu3(residual.add_(x if self.downsample is None else self.downsample(x)))
+        return merged
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class ResNet50(Architecture):
     """
 
     def build(self, classes: int) -> nn.Module:
-        return ResNet(BottleneckBlock, list(STAGE_SIZES.values()), num_classes=classes)
+        body: nn.Module = ResNet(BottleneckBlock, list(STAGE_SIZES.values()), num_classes=classes)
+        return body
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:
         return {stage: tuple(f"{stage}.{i}" for i in range(size)) for stage, size in STAGE_SIZES.items()}
@@ -72,7 +74,7 @@ class ResNet50(Architecture):
     def segments(self, body: nn.Module) -> list[Segment]:
         blocks = [name for names in self.remaining_blocks(body).values() for name in names]
         features = [(name, body.get_submodule(name)) for name in ("conv1", "bn1", "relu", "maxpool", *blocks)]
-        return [*features, ("pool", _pool), ("fc", body.fc)]
+        return [*features, ("pool", _pool), ("fc", body.get_submodule("fc"))]
 
 
 def _pool(features: Tensor) -> Tensor:

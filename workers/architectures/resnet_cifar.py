@@ -43,9 +43,10 @@ class BasicBlock(nn.Module):
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
-        residual = self.relu1(self.bn1(self.conv1(features)))
+        residual: Tensor = self.relu1(self.bn1(self.conv1(features)))
         residual = self.bn2(self.conv2(residual))
-        return self.relu2(residual.add_(self.shortcut(features)))
+        merged: Tensor = self.relu2(residual.add_(self.shortcut(features)))
+        return merged
 
 
 class ResNetBody(nn.Module):
@@ -67,7 +68,8 @@ class ResNetBody(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         features = self.relu(self.bn1(self.conv1(images)))
         features = self.layer3(self.layer2(self.layer1(features)))
-        return self.linear(self.flatten(self.pool(features)))
+        logits: Tensor = self.linear(self.flatten(self.pool(features)))
+        return logits
 
 
 def _stage(channels_in: int, channels: int, blocks: int) -> nn.Sequential:

@@ -100,7 +100,8 @@ class NetworkSpec:
 def find_architecture(name: str) -> Architecture:
     """The architecture of that name; raises NetworkError if there is none."""
     _demand(isinstance(name, str) and name in ARCHITECTURES, f"architecture {name!r} is not known")
-    return resolve(ARCHITECTURES[name].code)
+    architecture: Architecture = resolve(ARCHITECTURES[name].code)
+    return architecture
 
 
 def _removed_blocks(architecture: str, kept_blocks: Mapping[str, list[int]]) -> list[str]:

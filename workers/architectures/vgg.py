@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from prunesweep.workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
+from prunesweep.workers.architectures.modules import module_at
 
 STAGE_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
@@ -34,7 +35,8 @@ class VggBody(nn.Module):
         self.classifier = nn.Linear(width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.classifier(self.flatten(self.pool(self.features(images))))
+        logits: Tensor = self.classifier(self.flatten(self.pool(self.features(images))))
+        return logits
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,16 @@ class Vgg16(Architecture):
 
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
         """Every convolution but the last, as in the paper's code."""
-        convolutions = [i for i, layer in enumerate(body.features) if isinstance(layer, nn.Conv2d)]
+        features = module_at(body, "features", nn.Sequential)
+        convolutions = [i for i, layer in enumerate(features) if isinstance(layer, nn.Conv2d)]
         return [FilterGroup(f"features.{i}", (f"features.{i + 1}",), f"features.{i + 2}") for i in convolutions[:-1]]
 
     def removable_blocks(self, body: nn.Module) -> list[Block]:
         return []
 
     def segments(self, body: nn.Module) -> list[Segment]:
-        features = [(f"features.{name}", module) for name, module in body.features.named_children()]
-        return [*features, ("pool", body.pool), ("flatten", body.flatten), ("classifier", body.classifier)]
+        features = [f"features.{name}" for name, _ in body.get_submodule("features").named_children()]
+        return [(name, body.get_submodule(name)) for name in (*features, "pool", "flatten", "classifier")]
 
 
 vgg16 = Vgg16()

@@ -135,7 +135,8 @@ class Subject:
 
     def _correct_batch(self, images: Tensor, batch: slice) -> Tensor:
         self._check_stop()
-        return self.classifier(images).argmax(1) == self.labels[batch]
+        logits: Tensor = self.classifier(images)
+        return logits.argmax(1) == self.labels[batch]
 
     def gradient_signs(self, batch: slice) -> Tensor:
         """Sign of the cross-entropy's gradient with respect to each pixel of a batch's clean images: int8."""
@@ -166,4 +167,5 @@ def _signs(gradient: Tensor) -> Tensor:
 
 
 def _joined(parts: Iterable[Tensor]) -> NDArray[np.bool_]:
-    return torch.cat(list(parts)).cpu().numpy()
+    joined: NDArray[np.bool_] = torch.cat(list(parts)).cpu().numpy()
+    return joined

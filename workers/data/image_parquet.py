@@ -94,14 +94,15 @@ def labels_of(file: str, column: pa.ChunkedArray) -> NDArray[np.int64]:
     """A column of labels as numbers. Raises: DataError where one is missing."""
     if column.null_count:
         raise DataError(f"{file}: has rows without a label")
-    return column.to_numpy().astype(np.int64)
+    labels: NDArray[np.int64] = column.to_numpy().astype(np.int64)
+    return labels
 
 
 def _holds_images(type_: pa.DataType) -> bool:
     if not pa.types.is_struct(type_) or type_.get_field_index("bytes") < 0:
         return False
     content = type_.field("bytes").type
-    return pa.types.is_binary(content) or pa.types.is_large_binary(content)
+    return bool(pa.types.is_binary(content) or pa.types.is_large_binary(content))
 
 
 def _encoded(file: str, pictures: pa.ChunkedArray) -> Iterator[tuple[str, bytes]]:

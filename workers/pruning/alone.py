@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from prunesweep.workers.architectures.architecture import Block, FilterGroup, Segment
+from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria.sample import BATCH
 from prunesweep.workers.pruning.masking import ALL_CHANNELS, Channels, silenced_apart
@@ -22,7 +23,7 @@ class Silencing:
 
 def filter_silencings(network: Network, group: FilterGroup) -> list[Silencing]:
     """One for each filter of the group's convolution, as it is now."""
-    filters = network.body.get_submodule(group.convolution).out_channels
+    filters = module_at(network.body, group.convolution, nn.Conv2d).out_channels
     return [Silencing(group.convolution, {norm: [i] for norm in group.norms}) for i in range(filters)]
 
 

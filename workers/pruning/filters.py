@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from torch import nn
+
+from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network, NetworkSpec
 from prunesweep.workers.pruning.errors import NothingToRemove
 from prunesweep.workers.pruning.graph import cut_filters
@@ -31,7 +34,7 @@ def remove_filters(network: Network, filters: Mapping[str, Sequence[int]]) -> Ne
 def _widths(network: Network) -> dict[str, int]:
     """How many filters each convolution has that may lose some."""
     groups = network.architecture.filter_groups(network.body)
-    return {group.convolution: network.body.get_submodule(group.convolution).out_channels for group in groups}
+    return {g.convolution: module_at(network.body, g.convolution, nn.Conv2d).out_channels for g in groups}
 
 
 def _kept(spec: NetworkSpec, widths: Mapping[str, int], lost: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:

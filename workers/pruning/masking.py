@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 import torch
 from torch import Tensor, nn
 
+from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
 
 ALL_CHANNELS = slice(None)
@@ -20,7 +21,7 @@ def silenced(body: nn.Module, channels: Channels) -> Iterator[None]:
 
     Their weights and biases are zeroed in place, and put back bit for bit at the end.
     """
-    norms = {body.get_submodule(path): chosen for path, chosen in channels.items()}
+    norms = {module_at(body, path, nn.BatchNorm2d): chosen for path, chosen in channels.items()}
     saved = {norm: (norm.weight.detach().clone(), norm.bias.detach().clone()) for norm in norms}
     try:
         with torch.no_grad():

@@ -21,7 +21,8 @@ def matrix_ranks(matrices: Tensor) -> Tensor:
     """
     height, width = matrices.shape[-2:]
     if matrices.device.type != "cpu" or min(height, width) < LEAST_SIDE:
-        return torch.linalg.matrix_rank(matrices)
+        ranks: Tensor = torch.linalg.matrix_rank(matrices)
+        return ranks
     chunks = matrices.flatten(0, -3).split(max(1, CHUNK_LEVELS // (height * width)))
     return torch.cat([_ranks(chunk) for chunk in chunks]).view(matrices.shape[:-2])
 
@@ -47,6 +48,8 @@ def _gram(matrices: Tensor) -> Tensor:
 
 def _eigenvalues_above(gram: Tensor, bounds: Tensor) -> Tensor:
     """How many eigenvalues of each symmetric matrix (n, k, k) are above its bound, one of (n,)."""
+    factors: Tensor
+    pivots: Tensor
     factors, pivots, _ = torch.linalg.ldl_factor_ex(gram - bounds[:, None, None] * torch.eye(gram.shape[-1]).double())
     # LAPACK's pivots of two rows are negative in both; one of their two eigenvalues is positive, the other negative.
     alone = (factors.diagonal(dim1=1, dim2=2) > 0) & (pivots > 0)

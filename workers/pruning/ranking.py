@@ -77,7 +77,7 @@ def _take(
 ) -> list[tuple[str, Structure]]:
     """The first ``wanted`` of (owner, structure), but of each owner no more than it may lose."""
     left = dict(may_lose)
-    taken = []
+    taken: list[tuple[str, Structure]] = []
     for owner, structure in ascending:
         if len(taken) == wanted:
             break

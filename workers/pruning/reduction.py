@@ -1,5 +1,8 @@
 """Brings a network down to what another one, pruned from the same baseline, has left."""
 
+from torch import nn
+
+from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network, NetworkSpec
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
@@ -14,5 +17,5 @@ def reduce_to(network: Network, spec: NetworkSpec) -> Network:
 
 
 def _others(network: Network, convolution: str, kept: list[int]) -> list[int]:
-    width = network.body.get_submodule(convolution).out_channels
+    width = module_at(network.body, convolution, nn.Conv2d).out_channels
     return sorted(set(range(width)) - set(kept))

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from prunesweep.sweeps.catalogue import CRITERIA, resolve
+from prunesweep.sweeps.events import ScoringStarted
 from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.criteria.criterion import Criterion
 from prunesweep.workers.pruning.criteria.sample import Sample
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
@@ -77,7 +79,7 @@ def _scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
     """The scores of a network's filters or layers, in its order: of the store, or made and stored."""
     key = work.trial.score_keys[scored]
     if not work.store.has_scores(key):
-        work.progress({"stage": "scoring", "structure": scored})
+        work.progress(ScoringStarted(scored))
         work.store.save_scores(key, to_arrays(_make_scores(network, work, scored)))
     stored = to_tensors(work.store.load_scores(key))
     # Ties go by order, which must be the same for those who made the scores and those who found them.
@@ -85,7 +87,7 @@ def _scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
 
 
 def _make_scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
-    criterion = resolve(CRITERIA[work.trial.criterion].code)
+    criterion: Criterion = resolve(CRITERIA[work.trial.criterion].code)
     architecture, body = network.architecture, network.body
     if scored == "filters":
         scores = criterion.score_filters(network, architecture.filter_groups(body), _sample(work))

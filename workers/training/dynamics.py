@@ -56,7 +56,7 @@ def gradient_confusion(network: nn.Module, batches: Iterable[Batch], label_smoot
     assert isinstance(products, Tensor)
     lengths = products.diagonal().sqrt()
     cosines = products / (lengths[:, None] * lengths).clamp_min(torch.finfo(torch.float64).tiny)
-    above = torch.triu_indices(*cosines.shape, offset=1)
+    above = torch.triu_indices(len(cosines), len(cosines), offset=1)
     return float(cosines[above[0], above[1]].min().clamp(-1, 1))
 
 

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from prunesweep.results_store.documents import Epoch
 from prunesweep.sweeps.catalogue import RECIPES, resolve
+from prunesweep.sweeps.events import EpochTrained
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.data.split import LabelledImages
@@ -64,11 +65,10 @@ def train(
         after_epoch(first_epoch, network)
     end = (training.epochs or 0) if last_epoch is None else last_epoch
     for epoch in range(first_epoch + len(history), end):
-        history.append(_train_epoch(network, optimizer, training, work, epoch))
-        if observer is not None:
-            history[-1].update(observer.figures())
+        done = _train_epoch(network, optimizer, training, work, epoch)
+        history.append(done if observer is None else {**done, **observer.figures()})
         after_epoch(epoch + 1, network)
-        work.progress({"stage": "epoch", "epoch": epoch + 1, "epochs": training.epochs, **history[-1]})
+        work.progress(EpochTrained(epoch + 1, training.epochs or 0, history[-1]["loss"], history[-1]["accuracy"]))
         stopping = work.should_stop()
         if checkpoint:
             checkpoint.keep(network, optimizer, history, now=stopping)

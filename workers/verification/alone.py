@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from prunesweep.results_store.evidence import AUTOATTACK, FGSM, FGSM_MARGIN, PGD, PGD_MARGIN, SQUARE
+from prunesweep.sweeps.analyses import Effort
 from prunesweep.workers.attacks.autoattack import autoattack_images
 from prunesweep.workers.attacks.fgsm import step
 from prunesweep.workers.attacks.losses import LOSSES, gradient_signs, input_gradient, logit_margins, misclassified
@@ -16,7 +17,7 @@ from prunesweep.workers.attacks.pgd import pgd_images
 from prunesweep.workers.attacks.square import square_images
 from prunesweep.workers.attacks.subject import BATCH_OF_LARGE, LARGE_SIDE, VANISHING
 from prunesweep.workers.attacks.worst_case import Search
-from prunesweep.workers.verification.evidence import Effort, Images, Outcome
+from prunesweep.workers.verification.evidence import Images, Outcome
 
 # Fixed, as that of evaluations; smaller, since networks that are compared are in memory together.
 BATCH = 100

@@ -1,40 +1,16 @@
 """What is known of a network and of those it is compared with, after all of them were attacked on the same images."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prunesweep.results_store.evidence import NETWORK
+from prunesweep.sweeps.analyses import Effort
 
 Images = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How hard is attacked; on one core a ResNet56 takes about three minutes, and six more with AutoAttack.
-
-    Attributes:
-        steps, restarts: of PGD, on each of both losses.
-        queries: of Square an image.
-        subset: images, spread over all, for what is dear: Square, the smallest ε, and the ε that must fool.
-        autoattack: images of these that AutoAttack is run on; 0 for none.
-    """
-
-    steps: int = 10
-    restarts: int = 2
-    queries: int = 200
-    subset: int = 100
-    autoattack: int = 0
-
-    def to_json(self) -> dict[str, int]:
-        return asdict(self)
-
-    def non_default(self) -> dict[str, int]:
-        """What differs from the defaults: the part that enters a key."""
-        return {name: value for name, value in asdict(self).items() if value != getattr(Effort, name)}
 
 
 @dataclass(frozen=True)

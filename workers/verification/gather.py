@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from prunesweep.results_store.evidence import BASELINE, CONTROL, NETWORK, TRANSFER_FROM
+from prunesweep.sweeps.analyses import Effort
 from prunesweep.sweeps.attacks import Autoattack
 from prunesweep.workers.verification.alone import Alone, Radii, Sample, attack_alone, show
-from prunesweep.workers.verification.evidence import Effort, Evidence, NetworkEvidence
+from prunesweep.workers.verification.evidence import Evidence, NetworkEvidence
 from prunesweep.workers.verification.smallest import graded_epsilons, smallest_epsilons
 
 FAR = 4  # times the largest graded ε

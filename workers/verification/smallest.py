@@ -54,7 +54,8 @@ def smallest_epsilons(
             fooled = fooled.cpu()
             high[asked] = torch.where(fooled, place, high[asked])
             low[asked] = torch.where(fooled, low[asked], place)
-    return np.array(values)[high.numpy()]
+    smallest: NDArray[np.float64] = np.array(values)[high.numpy()]
+    return smallest
 
 
 def graded_epsilons(smallest: NDArray[np.float64]) -> tuple[float, ...]:

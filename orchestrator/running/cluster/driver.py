@@ -3,22 +3,18 @@
 import logging
 import os
 import tempfile
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from prunesweep.orchestrator.plan import Plan
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
 from prunesweep.orchestrator.running.cluster.session import ClusterError
+from prunesweep.orchestrator.running.dispatcher import Dispatcher
 from prunesweep.orchestrator.running.reporter import Reporter
-from prunesweep.orchestrator.running.schedule import Cost, Schedule, epochs_of
-from prunesweep.results_store import Store, StoreError
-from prunesweep.results_store.documents import failure_of
+from prunesweep.orchestrator.running.schedule import Cost, epochs_of
+from prunesweep.results_store import Store
 
 RUN_TRIAL = "prunesweep.workers.trial:run_trial"
 RETRIES = 3  # of trials whose worker was lost, and of Tune where it gives up
-REFRESH_SECONDS = 10.0
 
 
 def run_plan(
@@ -30,10 +26,13 @@ def run_plan(
     cost: Cost = epochs_of,
     code: str = RUN_TRIAL,
 ) -> dict[str, str]:
-    """Runs what a plan needs inside a ``ray_session``. Returns the errors of the trials that failed, by key.
+    """Run what a plan needs inside a ``ray_session``, and return the errors of the trials that failed, by key.
 
     Args:
+        plan: the trials, and what of them is stored.
+        store: where results go.
         data: ``Dataset.arrays()``; it goes to each node once, through Ray's object store.
+        reporter: told of everything.
         cost: how long a trial takes, by which the longest chains go first.
         code: the import path of the function that runs a trial, which is called as ``workers.run_trial`` is.
 
@@ -44,8 +43,10 @@ def run_plan(
     for _ in range(1 + RETRIES):
         if not plan.to_run:
             return {}
+        dispatcher = Dispatcher.of(plan, store, reporter, cost)
         try:
-            return _tune(plan, store, data, reporter, cost, code)
+            _tune(dispatcher, plan, store, data, code)
+            return dispatcher.failures
         except RuntimeError as error:  # what Tune does not expect, such as Ray ending a worker for want of memory
             reason = str(error).splitlines()[0]
             reporter.say(f"Ray Tune gave up ({reason}); going on from the store")
@@ -53,7 +54,7 @@ def run_plan(
     raise ClusterError(f"Ray Tune gave up {1 + RETRIES} times, last with: {reason}; run the sweep again to go on")
 
 
-def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, cost: Cost, code: str) -> dict[str, str]:
+def _tune(dispatcher: Dispatcher, plan: Plan, store: Store, data: dict[str, Any], code: str) -> None:
     from ray import tune
 
     from prunesweep.orchestrator.running.cluster.actor import TrialActor
@@ -62,13 +63,9 @@ def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, co
 
     resources = plan.sweep.resources
     trials = {trial.key: trial for trial in plan.to_run}
-    schedule = Schedule(plan.tree, done=plan.done, networks=plan.networks, shared=plan.shared, cost=cost)
+    scheduler = NoFavourite()
     searcher = TreeSearcher(
-        schedule,
-        reporter,
-        capacity=lambda: cluster_capacity(resources),
-        note_failure=lambda trial, error: store.save_failure(failure_of(trial, trial.key, error)),
-        after_trial=_now_and_then(store.refresh_tables),
+        dispatcher, capacity=lambda: cluster_capacity(resources), reason_of_loss=scheduler.reason_of_loss
     )
     actor = tune.with_resources(
         tune.with_parameters(TrialActor, trials=trials, store=store, data=data, code=code),
@@ -82,7 +79,7 @@ def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, co
         tuner = tune.Tuner(
             actor,
             tune_config=tune.TuneConfig(
-                search_alg=searcher, scheduler=NoFavourite(), num_samples=len(trials), reuse_actors=True
+                search_alg=searcher, scheduler=scheduler, num_samples=len(trials), reuse_actors=True
             ),
             run_config=tune.RunConfig(
                 name="sweep",
@@ -93,21 +90,3 @@ def _tune(plan: Plan, store: Store, data: dict[str, Any], reporter: Reporter, co
             ),
         )
         tuner.fit()
-    return searcher.failures
-
-
-def _now_and_then(refresh: Callable[[], object]) -> Callable[[], None]:
-    """Refreshes the tables, but spends no more than a few per cent of the time on it."""
-    last, took = time.monotonic(), 0.0
-
-    def after_trial() -> None:
-        nonlocal last, took
-        if time.monotonic() - last < max(REFRESH_SECONDS, 20 * took):
-            return
-        start = time.monotonic()
-        with suppress(StoreError):  # only a view: the next refresh, or the one at the end, catches up
-            refresh()
-        last = time.monotonic()
-        took = last - start
-
-    return after_trial

@@ -1,38 +1,17 @@
 """How many trials should share one GPU: measured on the cluster before a sweep starts, for ``resources.gpu: auto``."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.running.packing import Packing
 from prunesweep.sweeps.trial import Trial
 
 PACKINGS = (1, 2, 4, 8)
 NEARLY = 0.95  # of the best rate is as good: trials that share with fewer end sooner and leave more memory
 MEASURED_SECONDS = 4.0  # a packing
 FREE_SECONDS = 30.0  # how long a GPU of a cluster that others use too is waited for
-
-
-@dataclass(frozen=True)
-class Packing:
-    """How many ``trials`` share one GPU, none where there is no GPU; and why.
-
-    ``rates``: images a second of all together, by how many shared the GPU; empty where nothing was measured.
-    """
-
-    trials: int
-    why: str
-    rates: Mapping[int, float] = field(default_factory=dict)
-
-    @property
-    def share(self) -> float:
-        """GPUs of one trial."""
-        return 1 / self.trials if self.trials else 0.0
-
-    def line(self) -> str:
-        """The choice in words."""
-        chosen = f"{self.trials} a GPU" if self.trials else "on the CPU"
-        return f"gpu: auto: trials run {chosen}: {self.why}"
 
 
 def find_packing(plan: Plan, data: Mapping[str, Any]) -> Packing:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,17 +33,24 @@ def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
 
     if ray.is_initialized():
         raise ClusterError("this process is connected to Ray already; call ray.shutdown() before running a sweep")
-    options = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address is None:
-        # "local" starts a cluster of our own even beside one that runs on this machine already.
-        ray.init(address="local", include_dashboard=False, num_cpus=own_cpus(), **options)
-    else:
-        ray.init(address=address, **options)
-    try:
-        _check_size(resources)
-        yield
-    finally:
-        ray.shutdown()
+    with tempfile.TemporaryDirectory(prefix="prunesweep-job-") as job_folder:
+        # Without a folder of its own, Ray puts the driver's folder first on its workers' path, and a user's torch.py
+        # that lies there would be imported in place of torch.
+        options = {
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+            "runtime_env": {"working_dir": job_folder},
+        }
+        if address is None:
+            # "local" starts a cluster of our own even beside one that runs on this machine already.
+            ray.init(address="local", include_dashboard=False, num_cpus=own_cpus(), **options)
+        else:
+            ray.init(address=address, **options)
+        try:
+            _check_size(resources)
+            yield
+        finally:
+            ray.shutdown()
 
 
 def _set_environment(address: str | None) -> None:

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
+from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria.sample import Sample
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
     """Σ|w| over each filter's weights: float64 (n_filters,) by convolution. The sample is not looked at."""
-    return {group.convolution: _norms(network.body.get_submodule(group.convolution)) for group in groups}
+    return {group.convolution: _norms(module_at(network.body, group.convolution, nn.Conv2d)) for group in groups}
 
 
 def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
@@ -23,7 +24,7 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> d
     return {block.name: _mean_norm(network.body.get_submodule(block.name)) for block in blocks}
 
 
-def _norms(convolution: nn.Module) -> Tensor:
+def _norms(convolution: nn.Conv2d) -> Tensor:
     return convolution.weight.detach().cpu().double().abs().sum(dim=(1, 2, 3))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.cross_decomposition import PLSRegression
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
@@ -46,7 +47,7 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> d
     return {block.name: importance[block.name].mean() for block in blocks}
 
 
-def vip(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def vip(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Variable Importance in Projection of every column of ``features``.
 
     VIP_i = √(p · Σ_j s_j (w_ij / ‖w_j‖)² / Σ_j s_j) with s_j = (t_jᵀt_j)(q_jᵀq_j), for scores t, weights w
@@ -58,7 +59,8 @@ def vip(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
     regression.fit(features, labels)
     explained = (regression.x_scores_**2).sum(axis=0) * (regression.y_loadings_**2).sum(axis=0)
     weights = regression.x_weights_ / np.linalg.norm(regression.x_weights_, axis=0)
-    return np.sqrt(features.shape[1] * (weights**2 @ explained) / explained.sum())
+    importance: NDArray[np.float64] = np.sqrt(features.shape[1] * (weights**2 @ explained) / explained.sum())
+    return importance
 
 
 def _importance(network: Network, paths: Sequence[str], sample: Sample) -> dict[str, Tensor]:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
+from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria.sample import Sample
 from prunesweep.workers.streams import stream
@@ -15,7 +16,7 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sampl
     """Uniform in [0, 1), drawn from the sample's seed and the convolution's name: float64 (n_filters,)."""
     return {
         group.convolution: _draw(
-            sample.seed, group.convolution, network.body.get_submodule(group.convolution).out_channels
+            sample.seed, group.convolution, module_at(network.body, group.convolution, nn.Conv2d).out_channels
         )
         for group in groups
     }

@@ -1,0 +1,46 @@
+"""The executor on a Ray cluster."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
+from prunesweep.orchestrator.running.cluster.driver import run_plan
+from prunesweep.orchestrator.running.cluster.packing import find_packing
+from prunesweep.orchestrator.running.cluster.session import ray_session
+from prunesweep.orchestrator.running.packing import Packing
+from prunesweep.orchestrator.running.reporter import Reporter
+from prunesweep.orchestrator.running.schedule import Cost
+from prunesweep.results_store import Store
+from prunesweep.sweeps.language import Resources
+
+if TYPE_CHECKING:
+    from prunesweep.workers.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class ClusterExecutor:
+    """Runs trials on the workers of a Ray cluster.
+
+    Attributes:
+        address: of the cluster; None starts one on this machine and ends it at the end.
+    """
+
+    address: str | None = None
+
+    def session(self, resources: Resources) -> AbstractContextManager[None]:
+        """Connect to Ray; see ``ray_session``."""
+        return ray_session(self.address, resources)
+
+    def find_packing(self, plan: Plan, data: "Dataset") -> Packing:
+        """Measure how many trials should share a GPU; see ``cluster.packing.find_packing``."""
+        return find_packing(plan, data.arrays())
+
+    def capacity(self, resources: Resources) -> int:
+        """Return how many trials the cluster can run at once."""
+        return cluster_capacity(resources)
+
+    def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, str]:
+        """Run what a plan needs; see ``run_plan``."""
+        return run_plan(plan, store, data.arrays(), reporter, cost=cost)

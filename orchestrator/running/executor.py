@@ -1,0 +1,42 @@
+"""The executor: what runs the trials of a plan. One is a Ray cluster, the other this process."""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.running.packing import Packing
+from prunesweep.orchestrator.running.reporter import Reporter
+from prunesweep.orchestrator.running.schedule import Cost
+from prunesweep.results_store import Store
+from prunesweep.sweeps.language import Resources
+
+if TYPE_CHECKING:
+    from prunesweep.workers.data.dataset import Dataset
+
+
+class Executor(Protocol):
+    """Runs trials, in whatever processes it has."""
+
+    def session(self, resources: Resources) -> AbstractContextManager[None]:
+        """Connect, and disconnect at the end; the other methods are called in between.
+
+        Raises:
+            UserError: there is nothing to connect to, or it has no room for one trial.
+        """
+
+    def find_packing(self, plan: Plan, data: "Dataset") -> Packing:
+        """Return how many trials should share a GPU, for ``resources.gpu: auto``."""
+
+    def capacity(self, resources: Resources) -> int:
+        """Return how many trials can run at once."""
+
+    def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, str]:
+        """Run what a plan needs, and return the errors of the trials that failed or were lost, by key.
+
+        Args:
+            plan: the trials, and what of them is stored.
+            store: where results go.
+            data: the images, on the CPU.
+            reporter: told of everything.
+            cost: how long a trial takes, by which the longest chains go first.
+        """

@@ -1,0 +1,57 @@
+"""The executor in this process: one trial after another, without Ray, for debuggers, notebooks and tests."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.running.attempt import attempt_trial
+from prunesweep.orchestrator.running.dispatcher import Dispatcher
+from prunesweep.orchestrator.running.packing import Packing
+from prunesweep.orchestrator.running.reporter import Reporter
+from prunesweep.orchestrator.running.schedule import Cost
+from prunesweep.results_store import Store
+from prunesweep.sweeps.language import Resources
+
+if TYPE_CHECKING:
+    from prunesweep.workers.data.dataset import Dataset
+
+
+class InProcessExecutor:
+    """Runs trials here, in the order of the schedule, on the GPU where this process may use one.
+
+    Breakpoints work, and an error that nobody expected ends the run with its traceback.
+    """
+
+    @contextmanager
+    def session(self, resources: Resources) -> Iterator[None]:
+        """Connect to nothing."""
+        yield
+
+    def find_packing(self, plan: Plan, data: "Dataset") -> Packing:
+        """Return one trial per GPU, or none where there is no GPU."""
+        from prunesweep.workers.runtime import default_device
+
+        has_gpu = default_device().type == "cuda"
+        return Packing(int(has_gpu), "in this process they run one after another")
+
+    def capacity(self, resources: Resources) -> int:
+        """Return 1."""
+        return 1
+
+    def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, str]:
+        """Run what a plan needs; see ``Executor.run``. Ctrl-C leaves the rest for the next run."""
+        from prunesweep.workers.runtime import default_device
+        from prunesweep.workers.trial import run_trial
+
+        dispatcher = Dispatcher.of(plan, store, reporter, cost)
+        placed = data.to(default_device())
+        try:
+            while (trial := dispatcher.take()) is not None:
+                run = partial(run_trial, trial, store, placed, progress=partial(dispatcher.note, trial))
+                dispatcher.end(trial, attempt_trial(run, trial, store, wait=time.sleep, raise_bugs=True))
+        except KeyboardInterrupt:
+            reporter.say("interrupted")
+        return dispatcher.failures

@@ -1,0 +1,20 @@
+"""What every criterion's module holds."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from prunesweep.workers.architectures.architecture import Block, FilterGroup
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.pruning.criteria.sample import Sample
+
+
+class Criterion(Protocol):
+    """Scores of what may go; the lowest goes first."""
+
+    def score_filters(self, network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+        """A score of each filter: (n_filters,) by convolution."""
+
+    def score_blocks(self, network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+        """A score of each block: () by block."""
