@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
-from prunesweep.orchestrator.cli import COMMANDS, app
+from prunesweep.orchestrator.cli import COMMANDS
+from prunesweep.orchestrator.running.cluster import session
+from tests.helpers.command import command, process, refusal
 
 SWEEP = """
 name: refused
@@ -28,14 +29,6 @@ def sweep(tmp_path: Path) -> Path:
     path = tmp_path / "refused.yaml"
     path.write_text(SWEEP)
     return path
-
-
-def refusal(*arguments: str) -> str:
-    """The one line that a refused command prints."""
-    ran = CliRunner().invoke(app, list(arguments))
-    assert ran.exit_code == 2, ran.output
-    assert ran.stderr.count("\n") == 1, ran.stderr
-    return ran.stderr
 
 
 @pytest.mark.parametrize(
@@ -108,7 +101,10 @@ def test_a_store_that_cannot_be_written_or_is_newer_is_refused(sweep: Path, tmp_
     assert "schema 99" in refusal("run", str(sweep), "--store", str(tmp_path / "newer"))
 
 
-def test_a_ray_address_that_does_not_answer_is_refused(sweep: Path, tmp_path: Path) -> None:
+def test_a_ray_address_that_does_not_answer_is_refused(
+    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "ANSWER_SECONDS", 8)
     with socket.socket() as listening:  # accepts, and never says a word
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -128,16 +124,15 @@ def test_commands_on_an_empty_store_say_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["runn"], ["plan"], ["plan", "quickstart", "--bogus"], ["pareto", "--store="]])
 def test_arguments_that_are_none_are_refused_in_one_line(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "prunesweep", *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = process(*arguments)
     assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_helps_with_an_example(command: str) -> None:
-    shown = CliRunner().invoke(app, [command, "--help"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_helps_with_an_example(name: str) -> None:
+    shown = command(name, "--help")
     assert shown.exit_code == 0
-    assert f"prunesweep {command}" in shown.output
+    assert f"prunesweep {name}" in shown.output
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["plan", "cifar10_grid"]])
@@ -146,6 +141,7 @@ def test_plan_and_help_import_neither_torch_nor_ray(arguments: list[str]) -> Non
         "import sys; from prunesweep.orchestrator.cli import app; app(sys.argv[1:], standalone_mode=False); "
         "print('IMPORTED', sorted({'torch', 'ray', 'torchvision', 'sklearn'} & set(sys.modules)))"
     )
-    command = [sys.executable, "-c", program, *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
     assert "IMPORTED []" in ran.stdout

@@ -2,8 +2,8 @@
 
 import io
 import os
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers.data.load import load_dataset
+from tests.helpers.waiting import wait_for
 
 SWEEP = """
 name: driver
@@ -36,8 +37,8 @@ SECONDS = 0.2  # of a trial, far less than a worker takes to start
 def short_trial(trial: Trial, store: Store, data: object, **_: Callable[..., object]) -> WorkCounts:
     """Notes the process, and takes a moment until two have been noted."""
     store.objects.put(f"workers/{os.getpid()}", b"")
-    if len(store.objects.names("workers")) < 2:
-        time.sleep(SECONDS)
+    with suppress(TimeoutError):
+        wait_for(lambda: len(store.objects.names("workers")) == 2, SECONDS)
     return WorkCounts()
 
 

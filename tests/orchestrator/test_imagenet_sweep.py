@@ -1,14 +1,14 @@
 """A whole sweep over streamed images on a real Ray, and the plan of the ImageNet sweep."""
 
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
+from tests.helpers.command import command, process
 
 SWEEP = """
 name: streamed
@@ -35,14 +35,9 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def prunesweep(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "prunesweep", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=folder)
-
-
 def test_a_sweep_over_streamed_images_runs_from_the_folder_in_which_its_paths_hold(pictures: Path) -> None:
     (pictures / "streamed.yaml").write_text(SWEEP)
-    ran = prunesweep(pictures, "run", "streamed.yaml", "--store", "store")
+    ran = process("run", "streamed.yaml", "--store", "store", "--set", "resources.workers=1", folder=pictures)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "4 trials run, 0 were stored already, 0 failed" in ran.stdout
     trials = pd.read_parquet(pictures / "store" / "trials")
@@ -50,14 +45,16 @@ def test_a_sweep_over_streamed_images_runs_from_the_folder_in_which_its_paths_ho
     assert (pd.read_parquet(pictures / "store" / "attacks")["total"] == 10).all()
 
 
-def test_the_imagenet_sweep_is_planned_on_any_class_folders(pictures: Path) -> None:
+def test_the_imagenet_sweep_is_planned_on_any_class_folders(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pictures)
     places = ["--set", "dataset.train=pictures/train", "--set", "dataset.test=pictures/val"]
-    planned = prunesweep(pictures, "plan", "imagenet", "--store", "store", *places)
-    assert planned.returncode == 0, planned.stdout + planned.stderr
+    planned = command("plan", "imagenet", "--store", "store", *places)
+    assert planned.exit_code == 0, planned.output
     assert "to run: 5 trials" in planned.stdout
 
 
-def test_where_the_images_lie_has_to_be_said(pictures: Path) -> None:
-    planned = prunesweep(pictures, "plan", "imagenet", "--store", "store")
-    assert planned.returncode == 2
-    assert "dataset.train" in planned.stdout + planned.stderr
+def test_where_the_images_lie_has_to_be_said(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pictures)
+    planned = command("plan", "imagenet", "--store", "store")
+    assert planned.exit_code == 2
+    assert "dataset.train" in planned.output

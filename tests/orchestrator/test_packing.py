@@ -5,8 +5,6 @@ Ray hands out a GPU that it is told of, and where there is none, torch works on 
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.workers import load_dataset, run_trial
+from tests.helpers.command import process
 from tests.helpers.run_here import run_here
 
 ONE_GPU = '{"GPU": 1, "CPU": 4}'
@@ -100,12 +99,13 @@ def test_stored_networks_are_only_attacked(tmp_path: Path) -> None:
 # On a real Ray
 
 
-@pytest.fixture
-def one_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", ONE_GPU)
-    monkeypatch.setattr(packing, "MEASURED_SECONDS", 0.5)
-    with ray_session(None, parse_sweep(SWEEP).resources):
-        yield
+@pytest.fixture(scope="module")
+def one_gpu() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_OVERRIDE_RESOURCES", ONE_GPU)
+        patch.setattr(packing, "MEASURED_SECONDS", 0.5)
+        with ray_session(None, parse_sweep(SWEEP).resources):
+            yield
 
 
 def test_packings_are_measured_as_far_as_they_fit(
@@ -153,20 +153,14 @@ def test_what_cannot_be_measured_gives_each_trial_a_gpu(one_gpu: None, tmp_path:
     assert "could not be measured: " in found.line()
 
 
-def test_a_sweep_settles_it_before_it_starts(tmp_path: Path) -> None:
+def test_a_sweep_settles_it_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store has a trial already, so that there is an estimate too; results are those of a run without a GPU."""
     sweep, store = tmp_path / "packing.yaml", tmp_path / "store"
     sweep.write_text(SWEEP)
     run_here(parse_sweep(SWEEP), Store(str(tmp_path / "here")))
     run_here(parse_sweep(SWEEP, ["seeds=0", "name=first"]), Store(str(store)))
-    ran = subprocess.run(
-        [sys.executable, "-m", "prunesweep", "run", str(sweep), "--store", str(store), "--set", "seeds=[0, 1, 2]"],
-        env={**os.environ, "RAY_OVERRIDE_RESOURCES": ONE_GPU},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", ONE_GPU)
+    ran = process("run", str(sweep), "--store", str(store), "--set", "seeds=[0, 1, 2]")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "gpu: auto: trials run" in ran.stdout
     about = json.loads((store / "sweeps" / "packing" / "run.json").read_text())

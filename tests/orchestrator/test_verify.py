@@ -30,7 +30,7 @@ from tests.helpers.run_here import run_here
 # Digits, an easy task, on which a few epochs of FGSM training make a network robust.
 SWEEP = """
 name: defended
-dataset: {name: digits, size: 16, train_limit: 800, test_limit: 160}
+dataset: {name: digits, size: 16, test_limit: 160}
 baseline: {epochs: 3, learning_rate: 0.1, batch_size: 32, adversarial: {epsilon: 16/255, steps: 1}}
 axes:
   - {architecture: resnet20, recipe: adversarial, structure: filters, criterion: l1, adjustment: none, ratio: 0.1}
@@ -128,7 +128,7 @@ def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
     store, keys = defended
     with pytest.raises(SelectionError, match="not verified to hold: run prunesweep verify-robustness"):
         pareto_front(store, verified=True)
-    asked = ["verify-robustness", keys[DEFENDED], "--store", store.url, "--images", "20", "--autoattack", "0"]
+    asked = ["verify-robustness", keys[DEFENDED], "--store", store.url, "--images", "40", "--autoattack", "0"]
     ran = CliRunner().invoke(app, asked)
     assert ran.exit_code == 0, ran.output
     assert f"{keys[DEFENDED][:10]}: holds" in ran.stdout
@@ -136,7 +136,7 @@ def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
 
     row = store.table("verdicts").iloc[0]
     assert (row["trial_key"], row["baseline_key"]) == (keys[DEFENDED], keys[PLAIN])
-    assert (row["verdict"], row["images"]) == (HOLDS, 20)
+    assert (row["verdict"], row["images"]) == (HOLDS, 40)
     assert row["gain"] > row["lower"] > 0 and pd.isna(row["control_key"]) and pd.isna(row["alarms"])
 
     front = pareto_front(store, verified=True)
@@ -198,7 +198,7 @@ def test_only_verdicts_by_todays_rules_count(
     defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, keys = defended
-    verify_robustness(store, [keys[DEFENDED]], images=20, autoattack=0)
+    verify_robustness(store, [keys[DEFENDED]], images=40, autoattack=0)
     assert verified_trials(store) == {keys[DEFENDED]}
     monkeypatch.setattr(verify, "VERDICT_VERSION", 10**6)
     assert verified_trials(store) == frozenset()

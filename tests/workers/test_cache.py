@@ -1,7 +1,6 @@
 """The cache of what can be made again."""
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,15 @@ from prunesweep.workers.cache import cache_folder, kept_tensor
 
 def test_of_workers_that_want_the_same_one_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path))
-    made, got = [], []
+    made: list[int] = []
+    got: list[Tensor] = []
+    made_again = threading.Event()
 
     def make() -> Tensor:
         made.append(1)
-        time.sleep(0.2)
+        if len(made) > 1:
+            made_again.set()
+        made_again.wait(0.2)  # the others' chance to do what they must not
         return torch.arange(5)
 
     workers = [threading.Thread(target=lambda: got.append(kept_tensor("some", "key", make))) for _ in range(4)]
