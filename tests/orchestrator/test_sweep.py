@@ -1,53 +1,18 @@
 """Whole sweeps through the command line as a user calls it: on a real Ray, where that is the point."""
 
-import os
 import shutil
-import signal
-import subprocess
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from prunesweep.results_store import Store
-from tests.helpers.command import HANGS, command, process, start
-from tests.helpers.waiting import wait_for
-
-SWEEP = """
-name: small
-dataset: {name: digits, size: 16, train_limit: 80, test_limit: 40}
-baseline: {epochs: 2, learning_rate: 0.05, batch_size: 20}
-adjustment: {epochs: 1, learning_rate: 0.01, batch_size: 20, rewind_epoch: 1}
-pruning: {scoring_images: 20}
-axes:
-  architecture: [resnet20]
-  structure: [filters, layers]
-  criterion: [l1]
-  adjustment: [fine_tune, winning_ticket]
-  iterations: [1, 2]
-attacks:
-  fgsm: {epsilons: [4/255, 8/255]}
-  corruptions: {kinds: [brightness, gaussian_noise], severities: [5]}
-"""
-TRIALS = 1 + 2 * 2 + 2 * 2 * 2  # baseline, controls, pruned
-EPOCHS = 2 + 6 * 1 + 6 * 1  # baseline, fine-tuned, winning tickets (from epoch 1 to 2)
-# Scores of the baseline are shared by both adjustment schemes; of the second round's parents there are four.
-SCORES = 2 + 4
-TIMES = ["seconds"]
-
-
-def trials_of(store: Path) -> pd.DataFrame:
-    table = pd.read_parquet(store / "trials")
-    return table.sort_values("trial_key", ignore_index=True).drop(columns=TIMES)
+from tests.helpers.command import command, process
+from tests.helpers.small_sweep import EPOCHS, SCORES, TRIALS, trials_of, write_sweep
 
 
 @pytest.fixture(scope="module")
 def sweep_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sweep") / "small.yaml"
-    path.write_text(SWEEP)
-    return path
+    return write_sweep(tmp_path_factory.mktemp("sweep"))
 
 
 @pytest.fixture(scope="module")
@@ -89,82 +54,6 @@ def test_one_worker_gives_the_same_numbers_bit_for_bit(two_workers: Path, sweep_
     ran = process("run", str(sweep_file), "--store", str(store), "--set", "resources.workers=1")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     pd.testing.assert_frame_equal(trials_of(store), trials_of(two_workers), check_exact=True)
-
-
-def has_networks(store: Path, count: int, driver: "subprocess.Popen[str]") -> Callable[[], bool]:
-    """Whether so many are stored, asked of a driver that still runs."""
-
-    def ask() -> bool:
-        assert driver.poll() is None, "the driver ended too soon"
-        return len(Store(str(store)).network_keys()) >= count
-
-    return ask
-
-
-def test_a_killed_driver_loses_nothing(two_workers: Path, sweep_file: Path, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    driver = start("run", str(sweep_file), "--store", str(store))
-    wait_for(has_networks(store, TRIALS // 2, driver))
-    workers = workers_of(driver.pid)
-    os.kill(driver.pid, signal.SIGKILL)
-    driver.communicate()
-    assert workers
-    wait_for(lambda: not any(is_running(worker) for worker in workers))  # they end on their own
-    made = {path: path.stat().st_mtime_ns for folder in ("results", "scores") for path in (store / folder).iterdir()}
-    ran = process("run", str(sweep_file), "--store", str(store))
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert {path: path.stat().st_mtime_ns for path in made} == made, "something was made twice"
-    pd.testing.assert_frame_equal(trials_of(store), trials_of(two_workers), check_exact=True)
-
-
-def test_a_lost_worker_is_replaced_and_leaves_no_trace(sweep_file: Path, two_workers: Path, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    driver = start("run", str(sweep_file), "--store", str(store))
-    wait_for(has_networks(store, 2, driver))
-    os.kill(wait_for(lambda: worker_of(driver.pid)), signal.SIGKILL)
-    output, _ = driver.communicate(timeout=HANGS)
-    assert driver.returncode == 0, output
-    pd.testing.assert_frame_equal(trials_of(store), trials_of(two_workers), check_exact=True)
-
-
-def workers_of(driver: int) -> list[int]:
-    """The process ids of a driver's Ray workers."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):  # no process, or one that has just ended
-            if "ray::" in (folder / "cmdline").read_text() and driver in ancestors(int(folder.name)):
-                found.append(int(folder.name))
-    return found
-
-
-def worker_of(driver: int) -> int | None:
-    """One of them that runs trials; between two steps, Ray names them otherwise."""
-    for process_id in workers_of(driver):
-        with suppress(OSError):
-            if "Trainable" in (Path("/proc") / str(process_id) / "cmdline").read_text():
-                return process_id
-    return None
-
-
-def is_running(process_id: int) -> bool:
-    """Whether there is such a process that has not ended."""
-    with suppress(OSError):
-        return state_of(process_id)[0] != "Z"
-    return False
-
-
-def state_of(process_id: int) -> list[str]:
-    """What the system says of a process from its state on: the state, the parent, …"""
-    return (Path("/proc") / str(process_id) / "stat").read_text().rsplit(")", 1)[1].split()
-
-
-def ancestors(process_id: int) -> list[int]:
-    """The parents of a process, its own first."""
-    found: list[int] = []
-    while process_id > 1:
-        process_id = int(state_of(process_id)[1])
-        found.append(process_id)
-    return found
 
 
 def test_a_new_value_on_an_axis_runs_only_the_new_trials(two_workers: Path, sweep_file: Path) -> None:
