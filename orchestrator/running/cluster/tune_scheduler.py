@@ -9,6 +9,7 @@ from ray.tune.schedulers import FIFOScheduler
 
 UNKNOWN_REASON = "its worker was lost repeatedly"
 _ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Exit|Interrupt)\b.*")
+_ATTEMPT = "Failure #"
 _PLACE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 
@@ -46,16 +47,17 @@ def reason_in(errors: str) -> str:
     """Return the reason that stands in what Ray tells of lost workers.
 
     Args:
-        errors: one text or several below each other: a traceback whose last line is the error, or sentences on a
-            process that ended, of which the first says the most.
+        errors: of each attempt a line with its number, and below it a traceback whose last line is the error, or
+            sentences on a process that ended, of which the first says the most. The last attempt counts.
 
     Returns:
         one line, with the place in the code where there is one; empty where the text has no reason.
     """
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    _, _, last = errors.rpartition(_ATTEMPT)
+    lines = [line.strip() for line in last.splitlines()[1:] if line.strip()]
     raised = [number for number, line in enumerate(lines) if _ERROR_LINE.fullmatch(line)]
     if not raised:
-        return next((line for line in lines if not line.startswith("Failure #")), "")
+        return lines[0] if lines else ""
     places = [place for line in lines[: raised[-1]] if (place := _PLACE.match(line))]
     where = f" ({places[-1]['file']}:{places[-1]['line']})" if places else ""
     return lines[raised[-1]] + where
