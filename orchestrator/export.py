@@ -1,4 +1,4 @@
-"""Takes a network home: out of the store, into a folder that ``prunesweep.workers.load_network`` reads."""
+"""Takes a network home: out of the store, into a folder that ``prunesweep.load_network`` reads."""
 
 from importlib.util import find_spec
 from os import PathLike, fspath

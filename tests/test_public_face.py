@@ -76,3 +76,11 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_importing_it_imports_none_of_its_rooms() -> None:
     program = "import prunesweep, sys; print(dir(prunesweep)[-1], [n for n in sys.modules if 'prunesweep.' in n])"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "verify_robustness []"
+
+
+def test_the_line_that_export_prints_loads_the_network(beside_a_store: Path) -> None:
+    printed = CliRunner().invoke(app, ["export", "1d7dd2ef", "--to", "taken", "--store", "store"]).stdout
+    folder, _, program = printed.strip().partition(": ")
+    assert folder == "taken"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
