@@ -2,9 +2,11 @@
 
 import sys
 from types import ModuleType
+from typing import Annotated
 
 import typer
 
+import prunesweep
 from prunesweep.orchestrator.commands import (
     compare,
     elements,
@@ -21,12 +23,27 @@ from prunesweep.orchestrator.commands.shared import BAD_USAGE, INTERRUPTED, SUCC
 
 app = typer.Typer(
     name="prunesweep",
-    help="Sweeps over ways to prune a convolutional network, and the choice among the results.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"prunesweep {prunesweep.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Sweeps over ways to prune a convolutional network, and the choice among the results."""
+
 
 # In the order of use. A module holds the command's function under the command's name, and an EXAMPLE.
 COMMANDS: dict[str, ModuleType] = {

@@ -1,11 +1,12 @@
-"""Takes a network home: out of the store, into a folder that ``prunesweep.workers.load_network`` reads."""
+"""Takes a network home: out of the store, into a folder that ``prunesweep.load_network`` reads."""
 
 from importlib.util import find_spec
+from os import PathLike, fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prunesweep.orchestrator.stored import find_trial
-from prunesweep.results_store import Store, StoreError
+from prunesweep.results_store import Store, StoreError, StoreLike, open_store
 from prunesweep.results_store.objects import Objects
 from prunesweep.sweeps.errors import UserError
 
@@ -16,24 +17,34 @@ class ExportError(UserError):
     """A format that is none, or a folder that cannot be written."""
 
 
-def export_network(store: Store, trial: str, folder: str, *, format: str = "safetensors") -> Path:
-    """Writes the network of a trial to ``folder``: weights and ``network.json``, and what else ``format`` asks for.
+def export_network(store: StoreLike, trial: str, folder: str | PathLike[str], *, format: str = "safetensors") -> Path:
+    """Write the network of a trial to a folder: weights and ``network.json``, and what else ``format`` asks for.
 
     Args:
+        store: a folder, an fsspec URL or an open store.
         trial: its key, or enough of it to name one.
+        folder: of this machine.
         format: ``safetensors``; ``torch_export`` adds ``network.pt2``, ``onnx`` adds ``network.onnx``. Both take
             images (N, 3, H, W) in [0, 1] and give logits, for any N up to 2²⁰.
 
     Raises:
         UnknownTrial: the trial is not there.
         ExportError: the format is unknown or needs an extra, the folder cannot be written.
+
+    Example:
+        >>> from prunesweep import export_network, load_network
+        >>> network = load_network(export_network("store", "1d7dd2ef", "my_network"))
+        >>> sum(parameter.numel() for parameter in network.parameters())
+        105436
     """
+    folder = fspath(folder)
     if format not in FORMATS:
         raise ExportError(f"{format!r} is no format; allowed: {', '.join(FORMATS)}")
     if not folder or "://" in folder:
         raise ExportError(f"--to {folder!r}: name a folder of this machine")
     if format == "onnx" and not (find_spec("onnx") and find_spec("onnxscript")):
         raise ExportError("onnx needs an extra: pip install 'prunesweep[onnx]'")
+    store = open_store(store)
     files = _files_of(store, find_trial(store, trial), format)
     home = Objects(folder)
     try:

@@ -1,18 +1,18 @@
 """The Pareto front of a store. What a choice seldom needs is imported on use: SciPy takes longer than the choice."""
 
 from collections.abc import Sequence
-from os import PathLike
 
 import pandas as pd
 
+from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.selection import Front, select_front
-from prunesweep.results_store import NotStored, Store
+from prunesweep.results_store import NotStored, Store, StoreLike, open_store
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.names import unknown_name
 
 
 def pareto_front(
-    store: str | PathLike[str] | Store,
+    store: StoreLike = DEFAULT_STORE,
     *,
     objectives: Sequence[str] = ("generalization", "robustness"),
     constraints: Sequence[str] = (),
@@ -21,7 +21,7 @@ def pareto_front(
     membership: bool = False,
     verified: bool = False,
 ) -> Front:
-    """The Pareto-optimal trials of a store, or of one sweep of it.
+    """Return the Pareto-optimal trials of a store, or of one sweep of it.
 
     Chosen on the selection half of the test images, reported on the report half. ``Front.study`` is an Optuna study.
 
@@ -36,8 +36,14 @@ def pareto_front(
 
     Raises:
         UserError: one line about the store, the sweep's name, or what was asked for.
+
+    Example:
+        >>> from prunesweep import pareto_front
+        >>> front = pareto_front("store", objectives=["robustness", "flops"])
+        >>> front.table[["structure", "robustness_report"]].round(3).to_dict("records")
+        [{'structure': 'none', 'robustness_report': 0.395}, {'structure': 'filters', 'robustness_report': 0.231}]
     """
-    opened = store if isinstance(store, Store) else Store(str(store))
+    opened = open_store(store)
     trials = trials_of(opened, sweep)
     holding = _holding(opened) if verified else None
     front = select_front(trials, objectives=objectives, constraints=constraints, where=where, verified=holding)

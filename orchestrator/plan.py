@@ -1,11 +1,14 @@
 """The plan of a sweep on a store: what will run, what is there already, and what sharing saves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from prunesweep.results_store import Store
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.results_store import Store, StoreLike, open_store
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.language import Sweep
+from prunesweep.sweeps.reader import SweepSource, read_sweep
 from prunesweep.sweeps.tree import TrialTree, grow_tree
 from prunesweep.sweeps.trial import Trial
 
@@ -73,6 +76,26 @@ class Plan:
         """How many sets of scores the sweep needs, and how many it would need if none were shared."""
         needed = [key for trial in self.tree for key in trial.score_keys.values()]
         return len(set(needed)), len(needed)
+
+
+def plan_sweep(sweep: SweepSource, *, store: StoreLike = DEFAULT_STORE, overrides: Sequence[str] = ()) -> Plan:
+    """Return what a sweep would run on a store, and what of it is stored already.
+
+    Args:
+        sweep: the name of a built-in sweep, the path of a sweep file, or a mapping of what such a file holds.
+        store: a folder, an fsspec URL or an open store; one that is not there yet is empty.
+        overrides: ``dotted.key=value``, as ``--set`` takes them.
+
+    Raises:
+        UserError: something to put right, in one line.
+
+    Example:
+        >>> from prunesweep import plan_sweep
+        >>> plan = plan_sweep("quickstart", store="empty")
+        >>> len(plan.tree), len(plan.to_run), plan.epochs, plan.epochs_without_sharing
+        (32, 32, 104, 326)
+    """
+    return make_plan(read_sweep(sweep, overrides), open_store(store))
 
 
 def make_plan(sweep: Sweep, store: Store) -> Plan:

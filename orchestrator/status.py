@@ -2,16 +2,36 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
-from prunesweep.results_store import NotStored, Store, StoreError
+from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.results_store import NotStored, Store, StoreError, StoreLike, open_store
 
 
-def sweep_states(store: Store) -> list[tuple[str, int, int, int]]:
-    """(name, trials, done, failed) of each sweep that ran on the store.
+class SweepState(NamedTuple):
+    """How far one sweep is: how many trials it has, and how many of them are done or failed."""
+
+    name: str
+    trials: int
+    done: int
+    failed: int
+
+
+def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
+    """Return how far each sweep is that ran on a store.
+
+    Args:
+        store: a folder, an fsspec URL or an open store.
 
     Raises:
         StoreError: no sweep has run on it.
+
+    Example:
+        >>> from prunesweep import sweep_states
+        >>> sweep_states("store")
+        [SweepState(name='golden', trials=3, done=3, failed=0)]
     """
+    store = open_store(store)
     names = store.sweep_names()
     if not names:
         raise StoreError(f"{store.url}: no sweep has run on this store; start one with `prunesweep run`")
@@ -23,7 +43,7 @@ def sweep_states(store: Store) -> list[tuple[str, int, int, int]]:
         with suppress(NotStored):  # a run that was killed before it had noted its trials
             needs: dict[str, list[str]] = store.load_sweep_run(name)["result_keys"]
             done = sum(results.issuperset(keys) for keys in needs.values())
-            states.append((name, len(needs), done, len(failed & needs.keys())))
+            states.append(SweepState(name, len(needs), done, len(failed & needs.keys())))
     return states
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from prunesweep.orchestrator.plan import Plan
 from prunesweep.orchestrator.selection import Front
 from prunesweep.orchestrator.selection.columns import ON_FRONT
+from prunesweep.orchestrator.status import SweepState
 from prunesweep.orchestrator.timings import Estimate, at_once
 from prunesweep.results_store.runs import Run
 from prunesweep.sweeps.catalogue import NONE, PLAIN
@@ -172,11 +173,12 @@ def _figure(row: pd.Series, name: str) -> str:
     return f"{value / 1e6:,.2f} M" if name in ("parameters", "flops") else f"{value:.3f}"
 
 
-def status_table(rows: Sequence[tuple[str, int, int, int]]) -> Table:
-    """(sweep, trials, done, failed) of each sweep of a store."""
+def status_table(states: Sequence[SweepState]) -> Table:
+    """Return a row per sweep of a store."""
     table = Table("sweep", "trials", "done", "failed", "to run")
-    for name, trials, done, failed in rows:
-        table.add_row(name, str(trials), str(done), str(failed), str(trials - done))
+    for state in states:
+        counts = (state.trials, state.done, state.failed, state.trials - state.done)
+        table.add_row(state.name, *map(str, counts))
     return table
 
 

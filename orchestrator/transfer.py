@@ -9,7 +9,7 @@ from rich.table import Table
 
 from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
 from prunesweep.orchestrator.tables import KEY_DIGITS, network_label
-from prunesweep.results_store import Store
+from prunesweep.results_store import Store, StoreLike, open_store
 from prunesweep.sweeps.analyses import TransferAnalysis
 from prunesweep.sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon
 from prunesweep.sweeps.datasets import DatasetSettings
@@ -51,7 +51,7 @@ class Transfer:
 
 
 def transfer(
-    store: Store,
+    store: StoreLike,
     sources: Sequence[str],
     targets: Sequence[str],
     *,
@@ -59,9 +59,10 @@ def transfer(
     epsilon: float = 8 / 255,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Transfer:
-    """Crafts images on each source and shows them to each target; what is stored is not made again.
+    """Craft images on each source and show them to each target; what is stored is not made again.
 
     Args:
+        store: a folder, an fsspec URL or an open store.
         sources, targets: beginnings of keys, and conditions such as ``architecture == resnet56``; all trials that
             meet all conditions.
         attack: ``fgsm``, or ``pgd`` (10 steps, one random start, last iterates).
@@ -71,7 +72,14 @@ def transfer(
     Raises:
         UserError: one line: no such network, networks of different data sets, test images or classes, or an attack
             that cannot be. Nothing was written.
+
+    Example:
+        >>> from prunesweep import transfer
+        >>> found = transfer("store", ["iterations == 0"], ["structure == filters"])
+        >>> found.accuracies.round(2).to_numpy()
+        array([[0.58]])
     """
+    store = open_store(store)
     settings = _settings(attack, epsilon)
     source_keys, target_keys = choose_trials(store, sources), choose_trials(store, targets)
     rows = trial_rows(store, [*source_keys, *target_keys])

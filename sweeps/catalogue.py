@@ -77,9 +77,18 @@ class AttackEntry:
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """``code`` names a function settings -> Dataset; ``flip``: whether mirrored images keep their meaning."""
+    """A data set, with all that belongs to it.
+
+    Attributes:
+        code: names the function settings -> Dataset.
+        contents: names the function settings -> what its training and its test images hold, for the fingerprints.
+        version: of its reader.
+        settings: its block of the sweep file.
+        flip: whether mirrored images keep their meaning.
+    """
 
     code: str
+    contents: str
     version: int
     settings: type[DatasetSettings]
     flip: bool
@@ -160,13 +169,18 @@ EVALUATIONS: Mapping[str, AttackEntry] = {
     **ATTACKS,
 }
 
+_READERS, _FINGERPRINTS = "prunesweep.workers.data", "prunesweep.sweeps.fingerprints"
 DATASETS: Mapping[str, DatasetEntry] = {
-    "digits": DatasetEntry("prunesweep.workers.data.digits:load", 1, Digits, flip=False),
-    "cifar10": DatasetEntry("prunesweep.workers.data.cifar10:load", 1, Cifar10, flip=True),
-    "cifar100": DatasetEntry("prunesweep.workers.data.cifar100:load", 1, Cifar100, flip=True),
-    "image_parquet": DatasetEntry("prunesweep.workers.data.image_parquet:load", 1, ImageParquet, flip=True),
-    "image_folder": DatasetEntry("prunesweep.workers.data.image_folder:load", 1, ImageFolder, flip=True),
-    "imagenet": DatasetEntry("prunesweep.workers.data.imagenet:load", 1, Imagenet, flip=True),
+    "digits": DatasetEntry(f"{_READERS}.digits:load", f"{_FINGERPRINTS}:digits_contents", 1, Digits, flip=False),
+    "cifar10": DatasetEntry(f"{_READERS}.cifar10:load", f"{_FINGERPRINTS}:cifar10_contents", 1, Cifar10, flip=True),
+    "cifar100": DatasetEntry(f"{_READERS}.cifar100:load", f"{_FINGERPRINTS}:cifar100_contents", 1, Cifar100, flip=True),
+    "image_parquet": DatasetEntry(
+        f"{_READERS}.image_parquet:load", f"{_FINGERPRINTS}:image_parquet_contents", 1, ImageParquet, flip=True
+    ),
+    "image_folder": DatasetEntry(
+        f"{_READERS}.image_folder:load", f"{_FINGERPRINTS}:image_folder_contents", 1, ImageFolder, flip=True
+    ),
+    "imagenet": DatasetEntry(f"{_READERS}.imagenet:load", f"{_FINGERPRINTS}:imagenet_contents", 1, Imagenet, flip=True),
 }
 
 # Stages that are not plug-ins.

@@ -9,12 +9,12 @@ folder that is overwritten by another of the same name and the same number of by
 import glob
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prunesweep.sweeps.catalogue import DATASETS
+from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.keys import key_of
@@ -40,8 +40,9 @@ def data_fingerprints(settings: DatasetSettings) -> Fingerprints:
     Raises:
         DataError: a file or folder that it names is not there.
     """
-    train, test = _CONTENTS[settings.name](settings)
-    version = DATASETS[settings.name].version
+    entry = DATASETS[settings.name]
+    train, test = resolve(entry.contents)(settings)
+    version = entry.version
     return Fingerprints(
         train=key_of("train", [settings.name, version, train, settings.train_limit]),
         test=key_of("test", [settings.name, version, test, settings.test_limit]),
@@ -137,27 +138,33 @@ def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def _digits(settings: Digits) -> tuple[Any, Any]:
-    # Bundled with scikit-learn and never changed: size and split are all that can differ.
+def digits_contents(settings: Digits) -> tuple[Any, Any]:
+    """Return the images' size: they come with scikit-learn and never change."""
     return settings.size, settings.size
 
 
-def _cifar10(settings: Cifar10) -> tuple[Any, Any]:
+def cifar10_contents(settings: Cifar10) -> tuple[Any, Any]:
+    """Return the published MD5 of CIFAR-10's archive."""
     return CIFAR10_MD5, CIFAR10_MD5
 
 
-def _cifar100(settings: Cifar100) -> tuple[Any, Any]:
+def cifar100_contents(settings: Cifar100) -> tuple[Any, Any]:
+    """Return the published MD5 of CIFAR-100's archive."""
     return CIFAR100_MD5, CIFAR100_MD5
 
 
-def _image_parquet(settings: ImageParquet) -> tuple[Any, Any]:
+def image_parquet_contents(settings: ImageParquet) -> tuple[Any, Any]:
+    """Return the SHA-256 of every file, in the order of their names. Raises: DataError where one is missing."""
+
     def contents(patterns: Sequence[str], what: str) -> Any:
         return [settings.classes, [file_sha256(path, what) for path in parquet_files(patterns, what)]]
 
     return contents(settings.train, "dataset.train"), contents(settings.test, "dataset.test")
 
 
-def _image_folder(settings: ImageFolder) -> tuple[Any, Any]:
+def image_folder_contents(settings: ImageFolder) -> tuple[Any, Any]:
+    """Return a hash of every image's class, name and bytes. Raises: DataError where a folder holds no image."""
+
     def contents(folder: str, what: str) -> Any:
         return _hash_images(image_files(folder, what), what)
 
@@ -168,7 +175,8 @@ def _hash_images(images: Iterable[tuple[str, Path]], what: str) -> str:
     return key_of("images", [[name, path.name, file_sha256(str(path), what)] for name, path in images])
 
 
-def _imagenet(settings: Imagenet) -> tuple[Any, Any]:
+def imagenet_contents(settings: Imagenet) -> tuple[Any, Any]:
+    """Return a hash of names, sizes and Parquet footers: the images themselves would take too long to read."""
     view = [settings.size, settings.resized]
     train, test = _outline(settings.train, "dataset.train"), _outline(settings.test, "dataset.test")
     if is_folder(settings.train):  # whose images are mixed as a whole, and whose number of classes is that of folders
@@ -203,13 +211,3 @@ def _shard_outline(path: str, what: str) -> list[Any]:
     except OSError as error:
         raise DataError(f"{what}: {path}: {error.strerror or error}") from None
     return [os.path.basename(path), size, hashlib.sha256(footer).hexdigest()]
-
-
-_CONTENTS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
-    "digits": _digits,
-    "cifar10": _cifar10,
-    "cifar100": _cifar100,
-    "image_parquet": _image_parquet,
-    "image_folder": _image_folder,
-    "imagenet": _imagenet,
-}

@@ -6,14 +6,24 @@ defaults, so a new meaning needs a new stage version (``prunesweep.sweeps.catalo
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from prunesweep.sweeps.attacks import DEFAULT_ATTACKS, Attacks, Epsilon
 from prunesweep.sweeps.block import Block
-from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, PLAIN, PRUNED_STRUCTURES, RECIPES
-from prunesweep.sweeps.datasets import Cifar10, Cifar100, Digits, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.catalogue import (
+    ADJUSTMENTS,
+    ARCHITECTURES,
+    CRITERIA,
+    DATASETS,
+    PLAIN,
+    PRUNED_STRUCTURES,
+    RECIPES,
+)
+from prunesweep.sweeps.datasets import DatasetSettings, Imagenet
 from prunesweep.sweeps.names import each_one_of, null_is_none, unknown_name
 from prunesweep.sweeps.numbers import Number, Whole
 from prunesweep.sweeps.pretrained import check_architectures, known_weights
@@ -218,7 +228,11 @@ class Resources(Block):
         return gpu
 
 
-Dataset = Annotated[Digits | Cifar10 | Cifar100 | ImageParquet | ImageFolder | Imagenet, Field(discriminator="name")]
+if TYPE_CHECKING:
+    Dataset = DatasetSettings
+else:  # whichever is registered
+    _Registered = reduce(or_, (entry.settings for entry in DATASETS.values()))
+    Dataset = Annotated[_Registered, Field(discriminator="name")]
 
 
 class Sweep(Block):

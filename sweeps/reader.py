@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from numbers import Integral, Real
+from numbers import Real
 from os import PathLike
 from pathlib import Path, PurePath
 from typing import Any, TypeGuard, get_args
@@ -87,17 +87,17 @@ def sweep_text(sweep: SweepSource) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What people put in a mapping beside YAML's own types, as these: tuples, paths, the numbers of NumPy."""
+    """What people put in a mapping beside YAML's own types, as these: tuples, paths, NumPy's numbers, fractions."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence):
         return [_plain(each) for each in value]
-    if value is None or isinstance(value, bool | str):
-        return value
     if isinstance(value, PurePath):
         return str(value)
-    if isinstance(value, Integral):
-        return int(value)
+    if callable(getattr(value, "tolist", None)):  # of NumPy, pandas and torch
+        return value.tolist()
     return float(value) if isinstance(value, Real) else value
 
 

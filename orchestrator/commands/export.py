@@ -18,9 +18,9 @@ def export(
         str, typer.Option(metavar="FORMAT", help="safetensors, torch_export (.pt2) or onnx.")
     ] = "safetensors",
 ) -> None:
-    """Write a network to a folder that workers.load_network reads."""
+    """Write a network to a folder that prunesweep.load_network reads."""
     from prunesweep.orchestrator.export import export_network
     from prunesweep.results_store import Store
 
     folder = export_network(Store(store), trial, to, format=format)
-    print(f"{folder}: from workers import load_network; network = load_network({str(folder)!r})")
+    print(f"{folder}: from prunesweep import load_network; network = load_network({str(folder)!r})")

@@ -7,7 +7,7 @@ from pathlib import Path
 from prunesweep.orchestrator.paper import figures, tables
 from prunesweep.orchestrator.paper.experiments import Experiments
 from prunesweep.orchestrator.paper.reproduction import Reproduction
-from prunesweep.results_store import Store
+from prunesweep.results_store import StoreLike, open_store
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.names import unknown_name
 
@@ -27,7 +27,7 @@ ALL = "all"
 
 
 def reproduce(
-    store: str | PathLike[str] | Store,
+    store: StoreLike,
     name: str,
     *,
     sweep: str | None = None,
@@ -35,9 +35,11 @@ def reproduce(
     fill: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Reproduction]:
-    """The paper's table or figure ``name``, or ``all`` of them, from what a store holds.
+    """Return the paper's table or figure, or all of them, from what a store holds.
 
     Args:
+        store: a folder, an fsspec URL or an open store.
+        name: ``table1`` … ``table5``, ``figure1`` … ``figure5``, or ``all``.
         sweep: only the trials of this sweep.
         where: such as ``"dataset == cifar10"``.
         fill: makes first what is missing and takes no training: transfers, and single elements.
@@ -45,10 +47,16 @@ def reproduce(
 
     Raises:
         UserError: one line about the store, the name or a condition.
+
+    Example:
+        >>> from prunesweep import reproduce
+        >>> (table,) = reproduce("store", "table1")
+        >>> table.title
+        'Gains by architecture and structure (PLS, one iteration, fine-tuning)'
     """
     if name not in REPRODUCTIONS and name != ALL:
         raise UserError(unknown_name(name, "a table or figure of the paper", [*REPRODUCTIONS, ALL]))
-    opened = store if isinstance(store, Store) else Store(str(store))
+    opened = open_store(store)
     made = _make(name, Experiments(opened, sweep=sweep, where=where))
     fillings = [(gap, gap.fill) for each in made for gap in each.missing if gap.fill is not None] if fill else []
     for gap, make in fillings:

@@ -68,7 +68,9 @@ def as_candidates(trials: pd.DataFrame, measured: Sequence[str], *, average_seed
     candidates = trials.loc[~group.duplicated(), settings].reset_index(drop=True)
     candidates["seeds"] = group.groupby(group).size()
     candidates["trial_keys"] = trials["trial_key"].groupby(group).agg(list)
-    return candidates.join(_comparable_figures(trials, measured, group).groupby(group).mean(skipna=False))
+    figures = _comparable_figures(trials, measured, group).groupby(group)
+    # As mean(skipna=False), which groups of pandas 2 do not know.
+    return candidates.join(figures.mean().where(figures.count().eq(candidates["seeds"], axis=0)))
 
 
 def _apart(trials: pd.DataFrame) -> "pd.Series[str]":

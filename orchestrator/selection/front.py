@@ -21,9 +21,10 @@ from prunesweep.orchestrator.selection.columns import both_halves, check_table, 
 from prunesweep.orchestrator.selection.conditions import parse_constraints, parse_filters
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.orchestrator.selection.errors import SelectionError
+from prunesweep.orchestrator.selection.hypervolume import hypervolume
 from prunesweep.orchestrator.selection.knee import knee
 from prunesweep.orchestrator.selection.objectives import Objective, parse_objectives
-from prunesweep.orchestrator.selection.study import as_study, hypervolume
+from prunesweep.orchestrator.selection.study import as_study
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -72,11 +73,13 @@ class Front:
 
     @cached_property
     def hypervolume(self) -> float:
-        """The volume that the front dominates, from ``reference_point``; Optuna's own, computed when read.
+        """The volume that the front dominates, from ``reference_point``; computed when read.
 
         Its unit is the product of the objectives': 1 is the most for two accuracies.
         """
-        return hypervolume(self.table, self.objectives, self.reference_point)
+        losses = np.column_stack([objective.losses(self.table) for objective in self.objectives])
+        signs = [-1.0 if objective.kind.direction == "maximize" else 1.0 for objective in self.objectives]
+        return hypervolume(losses, np.array(signs) * np.array(self.reference_point))
 
 
 def select_front(

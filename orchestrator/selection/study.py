@@ -45,16 +45,6 @@ def as_study(candidates: pd.DataFrame, objectives: Sequence[Objective]) -> Study
     return study
 
 
-def hypervolume(front: pd.DataFrame, objectives: Sequence[Objective], reference_point: Sequence[float]) -> float:
-    """The volume between the front and the reference point, in the product of the objectives' units."""
-    # Optuna's only public way to it is drawing a plot.
-    from optuna._hypervolume import compute_hypervolume
-
-    losses = np.column_stack([objective.losses(front) for objective in objectives])
-    signs = np.array([-1.0 if objective.kind.direction == "maximize" else 1.0 for objective in objectives])
-    return float(compute_hypervolume(losses, signs * np.asarray(reference_point), assume_pareto=False))
-
-
 def _distributions(candidates: pd.DataFrame) -> dict[str, BaseDistribution]:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 

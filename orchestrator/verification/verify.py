@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
 from prunesweep.orchestrator.verification import HOLDS, LEAST_DIFFERENT, judge
-from prunesweep.results_store import Store
+from prunesweep.results_store import Store, StoreLike, open_store
 from prunesweep.results_store.documents import VerdictResult
 from prunesweep.results_store.views import compared_with
 from prunesweep.sweeps.analyses import Effort, VerdictAnalysis
@@ -54,19 +54,20 @@ class _Case:
 
 
 def verify_robustness(
-    store: Store,
+    store: StoreLike,
     trials: Sequence[str],
     *,
     images: int = IMAGES,
     autoattack: int | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[VerdictResult]:
-    """The verdict on each trial's gain in robustness over its baseline; what is stored is not made again.
+    """Return the verdict on each trial's gain in robustness over its baseline; what is stored is not made again.
 
     The images are spread over the selection half of the test images: by a verdict networks are chosen, and those of
     the report half stay untouched. A defended baseline is compared with the plain one.
 
     Args:
+        store: a folder, an fsspec URL or an open store.
         trials: beginnings of keys, and conditions such as ``architecture == resnet56``; plain baselines that meet
             them are passed over.
         images: how many at the most.
@@ -80,7 +81,14 @@ def verify_robustness(
     Raises:
         UserError: one line: no such network, a plain baseline, whose gain is over nothing, or a baseline that fits no
             ε. Verdicts of the trials before are stored, and of this one nothing is.
+
+    Example:
+        >>> from prunesweep import verify_robustness
+        >>> (verdict,) = verify_robustness("store", ["1d7dd2ef"], images=20, autoattack=0)
+        >>> verdict["verdict"], verdict["gain"]
+        ('undecided', -32.5)
     """
+    store = open_store(store)
     autoattack = _checked(images, autoattack)
     effort = Effort(autoattack=autoattack)
     cases = _cases(store, trials, images, effort)

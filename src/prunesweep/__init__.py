@@ -1,1 +1,82 @@
-"""Sweeps over ways to prune a convolutional network, and the choice among the results."""
+"""Sweeps over ways to prune a convolutional network, and the choice among the results.
+
+Each verb of the command line is a function here. A store is named by its folder or URL, or given open.
+
+=====================  ==================================================================================
+``plan_sweep``         what a sweep would run, and what of it is stored
+``run_sweep``          run what is missing, on a Ray cluster or in this process
+``sweep_states``       how far the sweeps of a store are
+``pareto_front``       the Pareto-optimal networks
+``compare_settings``   every setting's gains, with intervals and p-values
+``transfer``           the images that fool some networks, shown to others
+``single_elements``    every filter or layer removed alone
+``verify_robustness``  whether a gain in robustness is real
+``reproduce``          the paper's tables and figures
+``export_network``     a network in a folder of its own, which ``load_network`` reads
+=====================  ==================================================================================
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prunesweep.orchestrator.comparison.compare import compare_settings as compare_settings
+    from prunesweep.orchestrator.elements import single_elements as single_elements
+    from prunesweep.orchestrator.export import export_network as export_network
+    from prunesweep.orchestrator.front import pareto_front as pareto_front
+    from prunesweep.orchestrator.paper.registry import reproduce as reproduce
+    from prunesweep.orchestrator.plan import plan_sweep as plan_sweep
+    from prunesweep.orchestrator.running.run import run_sweep as run_sweep
+    from prunesweep.orchestrator.status import sweep_states as sweep_states
+    from prunesweep.orchestrator.transfer import transfer as transfer
+    from prunesweep.orchestrator.verification.verify import verify_robustness as verify_robustness
+    from prunesweep.results_store.store import Store as Store
+    from prunesweep.workers.architectures.network import load_network as load_network
+
+    __version__: str
+
+# Imported on first use (PEP 562): `prunesweep --help` and `plan` need neither pandas nor torch.
+_MODULES = {
+    "Store": "prunesweep.results_store.store",
+    "compare_settings": "prunesweep.orchestrator.comparison.compare",
+    "export_network": "prunesweep.orchestrator.export",
+    "load_network": "prunesweep.workers.architectures.network",
+    "pareto_front": "prunesweep.orchestrator.front",
+    "plan_sweep": "prunesweep.orchestrator.plan",
+    "reproduce": "prunesweep.orchestrator.paper.registry",
+    "run_sweep": "prunesweep.orchestrator.running.run",
+    "single_elements": "prunesweep.orchestrator.elements",
+    "sweep_states": "prunesweep.orchestrator.status",
+    "transfer": "prunesweep.orchestrator.transfer",
+    "verify_robustness": "prunesweep.orchestrator.verification.verify",
+}
+
+__all__ = [
+    "Store",
+    "__version__",
+    "compare_settings",
+    "export_network",
+    "load_network",
+    "pareto_front",
+    "plan_sweep",
+    "reproduce",
+    "run_sweep",
+    "single_elements",
+    "sweep_states",
+    "transfer",
+    "verify_robustness",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("prunesweep")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,15 +1,18 @@
 """Reading sweep files: what is understood, and the one line that a mistake gets."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from prunesweep.sweeps.attacks import CORRUPTION_KINDS
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, ATTACKS, CRITERIA, DATASETS
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.language import Sweep
-from prunesweep.sweeps.reader import built_in_sweeps, find_sweep, parse_sweep, read_sweep
+from prunesweep.sweeps.reader import built_in_sweeps, find_sweep, parse_sweep, read_sweep, sweep_text
 from tests.helpers.built_in import overrides_of
 
 SWEEP = """\
@@ -331,3 +334,40 @@ def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     path.write_bytes(b"\x89PNG\xff")
     with pytest.raises(SweepError, match=r"image\.yaml: cannot be read: [^\n]*$"):
         read_sweep(str(path))
+
+
+# A mapping in place of a file
+
+MAPPING: dict[str, Any] = {
+    "name": "mapping",
+    "dataset": {"name": "image_folder", "train": Path("data") / "train", "test": "data/test"},
+    "seeds": range(2),
+    "baseline": {"epochs": np.int64(3), "learning_rate": np.float32(0.5)},
+    "adjustment": {"epochs": 1},
+    "axes": ({"architecture": "resnet20", "ratio": [Fraction(1, 4), "1/5"], "iterations": (0, 1)},),
+    "control": np.bool_(False),
+    "attacks": {"fgsm": None},
+}
+
+
+def test_a_mapping_is_read_as_a_file_with_the_same_contents() -> None:
+    read = read_sweep(MAPPING, ["seeds=[4]"])
+    assert read.dataset.model_dump()["train"] == str(Path("data") / "train")
+    assert (read.baseline.epochs, read.baseline.learning_rate, read.seeds) == (3, 0.5, (4,))
+    assert (read.axes[0].ratio, read.axes[0].iterations, read.control) == ((0.25, 0.2), (0, 1), False)
+    assert read_sweep(MAPPING) == parse_sweep(sweep_text(MAPPING))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"axes": {"architecture": "resnet21"}}, "sweep: axes.architecture: 'resnet21' is not an architecture"),
+        ({"name": object}, "sweep: <class 'object'> is no word, number, list or mapping"),
+        ({1: 2}, "sweep: 1: a key is a word, not a number or the like"),
+        ({"baselin": {}}, "sweep: baselin: 'baselin' is not a key here; did you mean 'baseline'?"),
+    ],
+)
+def test_a_mistake_in_a_mapping_is_one_line_without_a_line_number(change: dict[Any, Any], said: str) -> None:
+    with pytest.raises(SweepError) as refused:
+        read_sweep({**MAPPING, **change})
+    assert str(refused.value).startswith(said) and "\n" not in str(refused.value)

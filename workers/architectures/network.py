@@ -122,10 +122,23 @@ def rebuild_network(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> Network
 
 
 def load_network(path: str | Path) -> Network:
-    """The network, stored or exported, of a folder with ``weights.safetensors`` and ``network.json``; in eval
-    mode.
+    """Return the network of a folder that a store or ``export_network`` wrote.
 
-    Raises NetworkError, in one line, when something is missing, unreadable or does not fit.
+    Args:
+        path: of the folder; it holds ``weights.safetensors`` and ``network.json``.
+
+    Returns:
+        A torch module in evaluation mode: images (N, 3, H, W) in [0, 1] to logits (N, classes).
+
+    Raises:
+        NetworkError: something is missing, unreadable or does not fit, in one line.
+
+    Example:
+        >>> import torch
+        >>> from prunesweep import load_network
+        >>> network = load_network("store/networks/1d7dd2efeebe5378b28b4b3a2fc13ca0")
+        >>> network(torch.zeros(1, 3, 16, 16)).shape
+        torch.Size([1, 10])
     """
     folder = Path(path)
     for name in (SPEC_NAME, WEIGHTS_NAME):

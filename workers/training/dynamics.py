@@ -1,4 +1,4 @@
-"""Two figures of how training goes, taken after each epoch without an effect on it: paper.md's figure 2."""
+"""Two figures of how training goes, taken after each epoch without an effect on it (Figure 2 of the paper)."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice

@@ -69,7 +69,7 @@ def _check_answers(address: str) -> None:
     """In a process of its own, because a connection to what is no Ray cannot be given up from inside."""
     try:
         subprocess.run(
-            [sys.executable, "-c", _PROBE, address],
+            [sys.executable, "-P", "-c", _PROBE, address],
             timeout=ANSWER_SECONDS,
             check=True,
             capture_output=True,

@@ -1,0 +1,134 @@
+"""A sweep in this process: without Ray, in a store in memory, with errors that a debugger can catch."""
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from prunesweep import Store, run_sweep
+from prunesweep.orchestrator.cli import app
+from prunesweep.orchestrator.running import attempt
+from prunesweep.orchestrator.running.run import SweepRun
+from prunesweep.sweeps.events import WorkCounts
+from prunesweep.workers.attacks import fgsm
+
+SWEEP: dict[str, Any] = {
+    "name": "here",
+    "dataset": {"name": "digits", "train_limit": 64, "test_limit": 20},
+    "baseline": {"epochs": 1, "batch_size": 32, "learning_rate": "1/50"},
+    "adjustment": {"epochs": 1, "batch_size": 32},
+    "axes": {"architecture": "resnet20", "structure": "filters", "criterion": "l1", "iterations": [1, 2]},
+    "control": False,
+    "attacks": {"fgsm": {"epsilons": ("8/255",)}},
+}
+Attack = Callable[..., object]
+
+
+def run_here(store: str | Path | Store, **changes: Any) -> SweepRun:
+    return run_sweep({**SWEEP, **changes}, store=store, in_process=True, console=Console(file=io.StringIO()))
+
+
+@pytest.fixture
+def memory() -> str:
+    """The URL of a store in this process's memory."""
+    return f"memory://{uuid4().hex}"
+
+
+@pytest.fixture
+def broken_attack(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException, int], None]:
+    """Makes the attack FGSM raise an error at its so-manieth call."""
+    original: Attack = fgsm.fgsm
+
+    def break_it(error: BaseException, at_call: int) -> None:
+        calls: list[object] = []
+
+        def broken(*arguments: object) -> object:
+            calls.append(arguments)
+            if len(calls) == at_call:
+                raise error
+            return original(*arguments)
+
+        monkeypatch.setattr(fgsm, "fgsm", broken)
+
+    return break_it
+
+
+def test_a_sweep_runs_in_memory_and_a_second_time_makes_nothing(memory: str) -> None:
+    ran = run_here(memory)
+    assert (ran.made, ran.failures, ran.unfinished) == (WorkCounts(epochs=3, scores=2, evaluations=6), {}, 0)
+    assert ran.store.table("trials")["robustness_gain"].notna().sum() == 2
+    again = run_here(ran.store)
+    assert (again.made, len(again.plan.done)) == (WorkCounts(), 3)
+    assert ran.store.load_sweep_run("here")["settings"]["baseline"]["learning_rate"] == 0.02
+
+
+def test_an_error_that_nobody_expected_is_raised_and_the_rest_is_kept(
+    memory: str, broken_attack: Callable[[BaseException, int], None]
+) -> None:
+    broken_attack(ZeroDivisionError("of no use"), 2)
+    with pytest.raises(ZeroDivisionError, match="of no use"):
+        run_here(memory)
+    trials = Store(memory).table("trials")
+    assert len(trials) == 2 and trials["error"].isna().all()
+    assert run_here(memory).made == WorkCounts(epochs=1, scores=1, evaluations=3)
+
+
+def test_a_trial_that_cannot_be_done_is_a_row_and_its_descendants_name_it(memory: str) -> None:
+    ran = run_here(memory, adjustment={"epochs": 1, "learning_rate": 1e30})
+    trials = ran.store.table("trials").set_index("iterations")
+    errors, keys = trials["error"], trials["trial_key"]
+    assert "training diverged" in errors[1]
+    assert keys[1] in errors[2]
+    assert ran.failures.keys() == {*keys[[1, 2]]}
+
+
+def test_ctrl_c_leaves_the_rest_for_the_next_run(
+    memory: str, broken_attack: Callable[[BaseException, int], None]
+) -> None:
+    broken_attack(KeyboardInterrupt(), 2)
+    ran = run_here(memory)
+    assert (ran.failures, ran.unfinished) == ({}, 2)
+    assert run_here(memory).unfinished == 0
+
+
+def test_a_lasting_storage_fault_leaves_no_row(
+    tmp_path: Path, broken_attack: Callable[[BaseException, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "PAUSES", ())
+    broken_attack(OSError(28, "No space left on device"), 2)
+    ran = run_here(tmp_path / "store")
+    (error,) = ran.failures.values()  # its child goes on: the network was stored
+    assert error == "not done: OSError: [Errno 28] No space left on device; run the sweep again"
+    assert ran.store.table("trials")["error"].isna().all()
+
+
+def refusal(*arguments: str) -> str:
+    """The one line that a refused command prints."""
+    ran = CliRunner().invoke(app, list(arguments))
+    assert ran.exit_code == 2 and ran.stderr.count("\n") == 1, ran.output
+    return ran.stderr
+
+
+def test_options_that_do_not_fit_are_refused(memory: str) -> None:
+    assert "leave out --address" in refusal(
+        "run", "quickstart", "--in-process", "--address", "host:1", "--store", memory
+    )
+    assert "or run --in-process" in refusal("run", "quickstart", "--store", memory)
+
+
+def test_ray_is_not_imported(tmp_path: Path) -> None:
+    program = (
+        "import sys; from prunesweep import run_sweep; "
+        f"run_sweep({SWEEP | {'axes': {'architecture': 'resnet20', 'iterations': 0}}!r}, "
+        f"store={str(tmp_path)!r}, in_process=True); "
+        "sys.exit(f'ray was imported' if 'ray' in sys.modules else 0)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
