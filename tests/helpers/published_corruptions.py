@@ -20,6 +20,7 @@ from scipy import ndimage
 from skimage import color, filters
 
 Array = NDArray[Any]
+gaussian: Callable[..., Array] = filters.gaussian
 Constants = dict[str, list[Any]]
 
 
@@ -106,18 +107,29 @@ IMAGENET_C: Constants = {
 
 def publish(image: Array, kind: str, severity: int, numbers: Numbers, constants: Constants = CIFAR10_C) -> Array:
     """The corrupted image; the cast drops fractions of a level."""
-    return np.uint8(PUBLISHED[kind](image, constants[kind][severity - 1], numbers))
+    return _whole(PUBLISHED[kind](image, constants[kind][severity - 1], numbers))
+
+
+def _whole(levels: Array) -> Array:
+    """Whole levels, without their fractions."""
+    return levels.astype(np.uint8)
+
+
+def _levels(unit: Array) -> Array:
+    """Numbers from 0 to 1, beyond which nothing goes, as levels from 0 to 255."""
+    levels: Array = np.clip(unit, 0, 1) * 255
+    return levels
 
 
 def gaussian_noise(image: Array, constants: Any, numbers: Numbers) -> Array:
     noise = numbers.normal(3, *image.shape[:2]).transpose(1, 2, 0)
-    return np.clip(image / 255.0 + noise * constants, 0, 1) * 255
+    return _levels(image / 255.0 + noise * constants)
 
 
 def shot_noise(image: Array, constants: Any, numbers: Numbers) -> Array:
     photons = constants
     counts = numbers.poisson(image.transpose(2, 0, 1) / 255.0 * photons).transpose(1, 2, 0)
-    return np.clip(counts / photons, 0, 1) * 255
+    return _levels(counts / photons)
 
 
 def impulse_noise(image: Array, constants: Any, numbers: Numbers) -> Array:
@@ -135,13 +147,13 @@ def defocus_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     disk = (x**2 + y**2 <= radius**2).astype(np.float32)
     kernel = cv2.GaussianBlur(disk / disk.sum(), (kernel_side, kernel_side), sigmaX=softness)
-    return np.clip(cv2.filter2D(image / 255.0, -1, kernel), 0, 1) * 255
+    return _levels(cv2.filter2D(image / 255.0, -1, kernel))
 
 
 def glass_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
     sigma, reach, rounds = constants
     size = len(image)
-    pixels = np.uint8(filters.gaussian(image / 255.0, sigma=sigma, channel_axis=-1) * 255)
+    pixels = _whole(gaussian(image / 255.0, sigma=sigma, channel_axis=-1) * 255)
     for _ in range(rounds):
         inner = size - 2 * reach
         shifts = np.floor(numbers.uniform(-reach, reach, 2, inner, inner)).astype(int)
@@ -150,7 +162,7 @@ def glass_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
                 dx, dy = shifts[:, h - reach - 1, w - reach - 1]
                 # both sides are views, as published
                 pixels[h, w], pixels[h + dy, w + dx] = pixels[h + dy, w + dx], pixels[h, w]
-    return np.clip(filters.gaussian(pixels / 255.0, sigma=sigma, channel_axis=-1), 0, 1) * 255
+    return _levels(gaussian(pixels / 255.0, sigma=sigma, channel_axis=-1))
 
 
 def motion_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
@@ -172,7 +184,7 @@ def imagemagick_motion_blur(image: Array, radius: float, sigma: float, angle: fl
         right = width + math.ceil(tap * x / math.hypot(x, y) - 0.5)
         down = width + math.ceil(tap * y / math.hypot(x, y) - 0.5)
         blurred += kernel[tap] * quanta[down : down + size, right : right + size]
-    return np.uint8(np.floor(blurred + 0.5) // 257)
+    return _whole(np.floor(blurred + 0.5) // 257)
 
 
 def zoom_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
@@ -181,7 +193,7 @@ def zoom_blur(image: Array, constants: Any, numbers: Numbers) -> Array:
     total = np.zeros_like(unit)
     for factor in factors:
         total += _clipped_zoom(unit, factor)
-    return np.clip((unit + total) / (len(factors) + 1), 0, 1) * 255
+    return _levels((unit + total) / (len(factors) + 1))
 
 
 def _clipped_zoom(unit: Array, factor: float) -> Array:
@@ -190,7 +202,8 @@ def _clipped_zoom(unit: Array, factor: float) -> Array:
     top = (size - crop) // 2
     zoomed = ndimage.zoom(unit[top : top + crop, top : top + crop], (factor, factor, 1), order=1)
     trim = (len(zoomed) - size) // 2
-    return zoomed[trim : trim + size, trim : trim + size]
+    inner: Array = zoomed[trim : trim + size, trim : trim + size]
+    return inner
 
 
 def snow(image: Array, constants: Any, numbers: Numbers) -> Array:
@@ -199,11 +212,11 @@ def snow(image: Array, constants: Any, numbers: Numbers) -> Array:
     flakes = numbers.normal(1, *image.shape[:2])[0] * deviation + mean
     flakes = _clipped_zoom(flakes[..., np.newaxis], zoom)
     flakes[flakes < threshold] = 0
-    flakes = np.uint8(np.clip(flakes, 0, 1) * 255)
+    flakes = _whole(_levels(flakes))
     layer = imagemagick_motion_blur(flakes, radius, sigma, numbers.uniform(-135, -45).item()) / 255.0
     grey = cv2.cvtColor(unit, cv2.COLOR_RGB2GRAY)[..., np.newaxis]
     whitened = kept * unit + (1 - kept) * np.maximum(unit, grey * 1.5 + 0.5)
-    return np.clip(whitened + layer + np.rot90(layer, k=2), 0, 1) * 255
+    return _levels(whitened + layer + np.rot90(layer, k=2))
 
 
 def frost(image: Array, constants: Any, numbers: Numbers) -> Array:
@@ -214,7 +227,8 @@ def frost(image: Array, constants: Any, numbers: Numbers) -> Array:
     size = len(image)
     top, left = int(row * (texture.shape[0] - size)), int(column * (texture.shape[1] - size))
     red_green_blue = texture[top : top + size, left : left + size, ::-1]
-    return np.clip(image_weight * image + frost_weight * red_green_blue, 0, 255)
+    frosted: Array = np.clip(image_weight * image + frost_weight * red_green_blue, 0, 255)
+    return frosted
 
 
 @cache
@@ -231,7 +245,7 @@ def fog(image: Array, constants: Any, numbers: Numbers) -> Array:
     unit = image / 255.0
     size = len(image)
     clouds = _plasma(2 ** math.ceil(math.log2(size)), decay, numbers)[:size, :size, np.newaxis]
-    return np.clip((unit + density * clouds) * unit.max() / (unit.max() + density), 0, 1) * 255
+    return _levels((unit + density * clouds) * unit.max() / (unit.max() + density))
 
 
 def _plasma(size: int, decay: float, numbers: Numbers) -> Array:
@@ -253,19 +267,20 @@ def _plasma(size: int, decay: float, numbers: Numbers) -> Array:
         step //= 2
         wibble /= decay
     heights -= heights.min()
-    return heights / heights.max()
+    between: Array = heights / heights.max()
+    return between
 
 
 def brightness(image: Array, constants: Any, numbers: Numbers) -> Array:
     hue_saturation_value = color.rgb2hsv(image / 255.0)
     hue_saturation_value[..., 2] = np.clip(hue_saturation_value[..., 2] + constants, 0, 1)
-    return np.clip(color.hsv2rgb(hue_saturation_value), 0, 1) * 255
+    return _levels(color.hsv2rgb(hue_saturation_value))
 
 
 def contrast(image: Array, constants: Any, numbers: Numbers) -> Array:
     unit = image / 255.0
     mean = unit.mean(axis=(0, 1), keepdims=True)
-    return np.clip((unit - mean) * constants + mean, 0, 1) * 255
+    return _levels((unit - mean) * constants + mean)
 
 
 def elastic_transform(image: Array, constants: Any, numbers: Numbers) -> Array:
@@ -273,24 +288,24 @@ def elastic_transform(image: Array, constants: Any, numbers: Numbers) -> Array:
     alpha, sigma, shift = (size * share for share in constants)
     unit = image.astype(np.float32) / np.float32(255)
     centre, square = size // 2, size // 3
-    points = np.float32(
+    points: Array = np.array(
         [
             [centre + square, centre + square],
             [centre + square, centre - square],
             [centre - square, centre - square],
-        ]
+        ],
+        dtype=np.float32,
     )
     moved = points + numbers.uniform(-shift, shift, 3, 2).astype(np.float32)
     matrix = cv2.getAffineTransform(points, moved)
     bent = cv2.warpAffine(unit, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
     field = [
-        filters.gaussian(noise, sigma, mode="reflect", truncate=3) * alpha
-        for noise in numbers.uniform(-1, 1, 2, size, size)
+        gaussian(noise, sigma, mode="reflect", truncate=3) * alpha for noise in numbers.uniform(-1, 1, 2, size, size)
     ]
     rows, columns = np.mgrid[:size, :size]
     place = [rows + field[1].astype(np.float32), columns + field[0].astype(np.float32)]
     channels = [ndimage.map_coordinates(bent[..., c], place, order=1, mode="reflect") for c in range(3)]
-    return np.clip(np.stack(channels, axis=-1), 0, 1) * 255
+    return _levels(np.stack(channels, axis=-1))
 
 
 def pixelate(image: Array, constants: Any, numbers: Numbers) -> Array:

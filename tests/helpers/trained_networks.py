@@ -31,8 +31,8 @@ def trained_resnet(shared_data: Path, architecture: str, weights: str, images: i
     folder = shared_data / "cifar10"
     settings = ImageParquet(
         name="image_parquet",
-        train=str(folder / "test.parquet"),
-        test=str(folder / "test.parquet"),
+        train=(str(folder / "test.parquet"),),
+        test=(str(folder / "test.parquet"),),
         train_limit=10,
         test_limit=images,
     )

@@ -24,6 +24,7 @@ from prunesweep.workers.pruning.round import prune
 from prunesweep.workers.stored import load_stored
 from prunesweep.workers.tensors import to_tensors
 from prunesweep.workers.work import Work
+from tests.helpers.making import width_of
 
 SWEEP = """
 name: matrix
@@ -70,8 +71,9 @@ def _matrix() -> Iterator[ParameterSet]:
     for (at, place), (number, adjustment) in product(enumerate(PLACES), enumerate(composed)):
         cell = [*place, criteria[(at + number) % len(criteria)], adjustment]
         yield pytest.param(*cell, marks=[pytest.mark.full], id="-".join(cell))
-    for cell in OF_RESNET50:
-        yield pytest.param("resnet50", *cell, marks=[pytest.mark.full], id="-".join(["resnet50", *cell]))
+    for of_resnet50 in OF_RESNET50:
+        cell = ["resnet50", *of_resnet50]
+        yield pytest.param(*cell, marks=[pytest.mark.full], id="-".join(cell))
 
 
 def _stored(store: Store, trial: Trial) -> Network:
@@ -81,7 +83,8 @@ def _stored(store: Store, trial: Trial) -> Network:
 
 def outputs(network: Network, data: Dataset) -> torch.Tensor:
     with torch.no_grad():
-        return network.eval()(data.test.images.float() / 255)
+        logits: torch.Tensor = network.eval()(data.test.read(slice(None)).float() / 255)
+    return logits
 
 
 def _lost_filters(before: Network, after: Network) -> dict[str, list[int]]:
@@ -89,8 +92,7 @@ def _lost_filters(before: Network, after: Network) -> dict[str, list[int]]:
     lost = {}
     for group in after.architecture.filter_groups(after.body):
         name = group.convolution
-        width = before.body.get_submodule(name).out_channels
-        had = before.spec.kept_filters.get(name, list(range(width)))
+        had = before.spec.kept_filters.get(name, list(range(width_of(before, name))))
         kept = set(after.spec.kept_filters.get(name, had))
         lost[name] = [index for index, original in enumerate(had) if original not in kept]
     return {name: indices for name, indices in lost.items() if indices}

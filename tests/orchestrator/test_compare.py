@@ -139,9 +139,9 @@ def test_corruptions_are_resampled_by_image(store: Store) -> None:
 
 def test_holm_is_over_all_rows_of_the_table(store: Store) -> None:
     table = compare_settings(store, where=["seed == 0"])
-    smallest = table["p"].idxmin()
-    assert table["p_holm"][smallest] == pytest.approx(min(1, len(table) * table["p"].min()))
-    alone = compare_settings(store, where=["seed == 0", f"structure == {table['structure'][smallest]}"])
+    smallest = int(table["p"].argmin())
+    assert table["p_holm"].iloc[smallest] == pytest.approx(min(1, len(table) * table["p"].min()))
+    alone = compare_settings(store, where=["seed == 0", f"structure == {table['structure'].iloc[smallest]}"])
     assert alone["p"].min() == table["p"].min() and len(alone) < len(table)
 
 
@@ -247,8 +247,8 @@ def test_membership_by_hand(tmp_path: Path, apart: int, ties: float) -> None:
 
 def test_membership_of_gains_leaves_costs_alone(store: Store) -> None:
     front = pareto_front(store, objectives=["robustness_fgsm_gain", "flops"], membership=True)
-    cheapest = front.compared["flops"].idxmin()
-    assert front.compared["on_front"][cheapest] == 1.0  # no other is as cheap, whatever the images
+    cheapest = int(front.compared["flops"].argmin())
+    assert front.compared["on_front"].iloc[cheapest] == 1.0  # no other is as cheap, whatever the images
     of_costs = pareto_front(store, objectives=["flops"], membership=True)
     assert sorted(of_costs.compared["on_front"]) == [0.0] * (of_costs.candidates - 1) + [1.0]
     assert "on_front" not in pareto_front(store).table

@@ -1,6 +1,7 @@
 """Single elements: L_i by hand, the command from a trial to the table, and what it refuses."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -65,9 +66,14 @@ def test_loss_curves_by_hand() -> None:
 
 def test_elements_on_other_images_or_of_another_network_are_not_mixed() -> None:
     tables = []
-    for number, place in enumerate(
-        [{"trial_key": "a"}, {"structure": "layers"}, {"images": 100}, {"test_fingerprint": "others"}, {}]
-    ):
+    places: list[dict[str, Any]] = [
+        {"trial_key": "a"},
+        {"structure": "layers"},
+        {"images": 100},
+        {"test_fingerprint": "others"},
+        {},
+    ]
+    for number, place in enumerate(places):
         # The share of elements that gain grows from place to place.
         gains = [1.0] * number + [-1.0] * (4 - number)
         tables += [rows("clean", [0.5] * 4, **place), rows("fgsm", gains, **place)]
@@ -112,11 +118,11 @@ def test_the_command_prints_the_curves_and_goes_on_where_it_was(
     asked += ["--store", store.url]
     count_each, walks = of_workers.count_each, []
 
-    def interrupted(*arguments: object) -> object:
+    def interrupted(*arguments: Any) -> object:
         walks.append(arguments)
         if len(walks) == 3:
             raise KeyboardInterrupt
-        return count_each(*arguments)  # type: ignore[arg-type]
+        return count_each(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(of_workers, "count_each", interrupted)

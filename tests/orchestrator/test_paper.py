@@ -2,7 +2,7 @@
 
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from prunesweep.orchestrator.paper.registry import REPRODUCTIONS, reproduce, wri
 from prunesweep.orchestrator.paper.tables import agreement
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.results_store import Store
-from prunesweep.results_store.documents import Elements, ElementsResult, EvaluationResult, NetworkResult
+from prunesweep.results_store.documents import Elements, ElementsResult, Epoch, EvaluationResult, NetworkResult
 from prunesweep.results_store.halves import selection_half
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.reader import parse_sweep, read_sweep
@@ -43,9 +43,9 @@ def put_network(
         "iterations": 0,
         "ratio": 0.0,
         "seed": 0,
-        **settings,
     }
-    history = [
+    described = cast(TrialSettings, {**described, **settings})
+    history: list[Epoch] = [
         {
             "epoch": epoch,
             "loss": 1 / epoch,
@@ -107,7 +107,13 @@ def put_evaluation(store: Store, key: str, attack: str, right: int, images: int 
     store.save_result(result)
 
 
-PRUNED = {"structure": "filters", "criterion": "pls", "adjustment": "fine_tune", "iterations": 1, "ratio": 0.1}
+PRUNED: dict[str, Any] = {
+    "structure": "filters",
+    "criterion": "pls",
+    "adjustment": "fine_tune",
+    "iterations": 1,
+    "ratio": 0.1,
+}
 RIGHT = {
     "base": {"clean": 180, "fgsm": 40, "occlusion": 100, "corruptions": 100},
     "control": {"clean": 182, "fgsm": 40, "occlusion": 100, "corruptions": 100},

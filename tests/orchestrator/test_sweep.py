@@ -82,7 +82,7 @@ def test_a_failed_trial_is_a_row_and_its_descendants_name_it(sweep_file: Path, t
     trials = pd.read_parquet(store / "trials")
     failed = trials[trials["error"].notna()].set_index("iterations")
     assert sorted(failed.index) == [1, 2]
-    assert failed.loc[1, "trial_key"] in failed.loc[2, "error"]
+    assert str(failed.loc[1, "trial_key"]) in str(failed.loc[2, "error"])
     assert len(trials) == 5, "the baseline and the winning tickets went on"
     status = command("status", "--store", str(store))
     assert sum(line.startswith("failed: ") for line in status.stdout.splitlines()) == 2

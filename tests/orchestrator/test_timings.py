@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_the_narrowest_group_that_has_timings_counts() -> None:
         ({"attacks": ""}, "resnet20 under no attack"),
     ],
 )
-def test_what_is_not_known_is_named(change: dict[str, str], said: str) -> None:
+def test_what_is_not_known_is_named(change: dict[str, Any], said: str) -> None:
     timings = Timings.of([Timed(TRAINED, 8.0, 5.0)])
     with pytest.raises(NoTimings, match=rf"^{said}$"):
         timings.seconds(TRAINED._replace(**change))

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,9 +110,11 @@ def test_a_lost_cache_gives_the_same_numbers(
     store: Store, keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = transfer(store, keys, keys).accuracies
-    for result in transfer(store, keys, keys).rows.itertuples():
+    for result in transfer(store, keys, keys).rows.to_dict("records"):
         fgsm = Fgsm(epsilons=(8 / 255,))
-        analysis = TransferAnalysis(result.source_key, result.target_key, "fgsm", fgsm, result.test_fingerprint)
+        analysis = TransferAnalysis(
+            str(result["source_key"]), str(result["target_key"]), "fgsm", fgsm, str(result["test_fingerprint"])
+        )
         store.objects.delete(f"results/{analysis.key}.json")
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path))
     again = transfer(store, keys, keys)
@@ -124,11 +127,11 @@ def test_an_interrupted_transfer_keeps_the_sources_that_are_done(
 ) -> None:
     crafted: list[object] = []
 
-    def interrupted(*arguments: object) -> torch.Tensor:
+    def interrupted(*arguments: Any) -> torch.Tensor:
         crafted.append(arguments)
         if len(crafted) == 2:
             raise KeyboardInterrupt
-        return original(*arguments)  # type: ignore[arg-type]
+        return original(*arguments)
 
     original = of_workers.CRAFTS["fgsm"]
     with monkeypatch.context() as patch:
@@ -244,7 +247,7 @@ def test_bad_usage_is_one_line_and_writes_nothing(store: Store, asked: list[str]
 def pretrained(shared_data: Path, store: Store, *changes: str) -> Transfer:
     """The transfer table of the trained ResNet20 and ResNet56."""
     files = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
-    keys = []
+    keys: list[str] = []
     for architecture, weights in files.items():
         sweep = read_sweep(
             "cifar10_pretrained",
@@ -269,7 +272,7 @@ def check_pretrained(found: Transfer, store: Store) -> None:
         assert accuracies[target].idxmin() == target, "white box is the strongest"
     stored = store.table("attacks").query("attack == 'fgsm'").set_index("trial_key")["accuracy"]
     assert [accuracies.loc[key, key] for key in found.sources] == [stored[key] for key in found.sources]
-    assert [column.header for column in transfer_table(found).columns][1].startswith("resnet20 baseline")
+    assert str(transfer_table(found).columns[1].header).startswith("resnet20 baseline")
 
 
 def test_pretrained_networks_on_some_images(shared_data: Path, tmp_path: Path) -> None:

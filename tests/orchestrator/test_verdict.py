@@ -220,6 +220,7 @@ def test_the_control_is_told_apart_from_the_baseline() -> None:
     asked = evidence(network(better(PLAIN, 30)))
     with_control = replace(asked, networks={**asked.networks, "control": network(better(PLAIN, 40))})
     verdict = judge(with_control)
+    assert verdict.gain_over_control is not None and verdict.lower_over_control is not None
     assert verdict.gain > 0 > verdict.gain_over_control > verdict.lower_over_control
 
 

@@ -15,7 +15,9 @@ from prunesweep.results_store.corruption_metrics import (
 )
 from prunesweep.sweeps.attacks import CORRUPTION_KINDS
 
-ALEXNET = {(kind, s): 1 - ALEXNET_ERRORS[kind] for kind, s in product(CORRUPTION_KINDS, SEVERITIES)}
+ALEXNET: dict[tuple[str, int], float] = {
+    (kind, s): 1 - ALEXNET_ERRORS[kind] for kind, s in product(CORRUPTION_KINDS, SEVERITIES)
+}
 
 
 def test_alexnet_has_a_hundred() -> None:

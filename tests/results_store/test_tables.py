@@ -15,6 +15,7 @@ import pytest
 from prunesweep.results_store import Store, StoreError
 from prunesweep.results_store.documents import Document, NetworkResult, fault_of
 from prunesweep.results_store.schema import SCHEMA_VERSION, TABLES
+from prunesweep.sweeps.trial import TrialSettings
 from tests.helpers.documents import baseline, control, evaluation, failure, network, settings, transfer
 
 # Three trials as they are after a sweep: 100 test images, 50 in each half.
@@ -141,9 +142,10 @@ def test_a_trial_is_one_row_with_what_describes_it(store: Store) -> None:
 
 
 def test_documents_that_are_older_than_recipes_are_of_plain_networks(store: Store) -> None:
-    old = settings()
-    del old["recipe"]  # type: ignore[misc]
-    documents = [network(settings=old), failure("failed", settings=old)]
+    described = dict(settings())
+    del described["recipe"]
+    old = cast(TrialSettings, described)
+    documents: list[Document] = [network(settings=old), failure("failed", settings=old)]
     assert all(fault_of(document) is None and "plain_key" not in document for document in documents)
     trials = read(fill(store, documents), "trials")
     assert trials["recipe"].tolist() == ["plain", "plain"]
@@ -202,7 +204,11 @@ def test_a_trial_that_failed_under_attack_keeps_what_it_has(store: Store) -> Non
     assert (row(store)["error"], row(store)["generalization"]) == ("no gradient", 0.82)
 
 
-SUCCESS = [network(), evaluation("pruned", "clean", CLEAN["pruned"]), evaluation("pruned", "fgsm", FGSM["pruned"])]
+SUCCESS: list[Document] = [
+    network(),
+    evaluation("pruned", "clean", CLEAN["pruned"]),
+    evaluation("pruned", "fgsm", FGSM["pruned"]),
+]
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))
@@ -395,7 +401,12 @@ def test_a_refresh_reads_only_the_results_that_are_new(store: Store, monkeypatch
     store.save_result(network("new"))
     got: list[str] = []
     get = store.objects.get
-    monkeypatch.setattr(store.objects, "get", lambda name: got.append(name) or get(name))
+
+    def noted(name: str) -> bytes:
+        got.append(name)
+        return get(name)
+
+    monkeypatch.setattr(store.objects, "get", noted)
     store.refresh_tables()
     assert [name for name in got if name.startswith("results/")] == ["results/new.json"]
 

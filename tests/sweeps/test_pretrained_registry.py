@@ -52,7 +52,7 @@ def test_the_key_follows_the_weights_that_the_name_stands_for(root: Root, monkey
     assert root(f"baseline.weights={V1}", "seeds=3").key != before.key
     assert root("seeds=3").key == before.key  # pretrained weights know no seed
     other = replace(PRETRAINED[V2], url="https://example.org/resnet50-aaaaaaaa.pth")
-    monkeypatch.setitem(PRETRAINED, V2, other)  # type: ignore[arg-type]
+    monkeypatch.setitem(PRETRAINED, V2, other)
     assert root().key != before.key
 
 

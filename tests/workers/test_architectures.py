@@ -1,16 +1,21 @@
 """Architectures: what they compute and cost, what may be pruned, and how networks are made and loaded."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torchvision
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
 from prunesweep.sweeps.catalogue import ARCHITECTURES
 from prunesweep.workers.architectures.network import (
+    Network,
     NetworkError,
     NetworkSpec,
     evaluating,
@@ -22,16 +27,18 @@ from prunesweep.workers.architectures.network import (
 from prunesweep.workers.architectures.size import flops, parameters
 from prunesweep.workers.architectures.weights_file import WeightsError, load_weights, read_weights_file
 from prunesweep.workers.pruning.layers import remove_blocks
+from tests.helpers.making import MakeNetwork, widths_of
 
+Counts = NDArray[np.int64]  # parameters and FLOPs
 NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def fresh(architecture, classes=10, image_size=32, seed=0):
+def fresh(architecture: str, classes: int = 10, image_size: int = 32, seed: int = 0) -> Network:
     generator = torch.Generator().manual_seed(seed)
     return new_network(architecture, classes, image_size, *NORMALISATION, generator=generator)
 
 
-def store(network, folder):
+def store(network: Network, folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     save_file(network.state_dict(), folder / "weights.safetensors")
     (folder / "network.json").write_text(json.dumps(network.spec.to_json()))
@@ -51,16 +58,15 @@ def store(network, folder):
         ("resnet50", 22, 4608, 12),
     ],
 )
-def test_counts_of_filters_and_blocks(architecture, convolutions, filters, blocks):
+def test_counts_of_filters_and_blocks(architecture: str, convolutions: int, filters: int, blocks: int) -> None:
     network = fresh(architecture)
-    groups = network.architecture.filter_groups(network.body)
-    widths = [network.body.get_submodule(group.convolution).out_channels for group in groups]
-    assert (len(groups), sum(widths)) == (convolutions, filters)
+    widths = widths_of(network)
+    assert (len(widths), sum(widths.values())) == (convolutions, filters)
     assert len(network.architecture.removable_blocks(network.body)) == blocks
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_catalogue_knows_what_can_be_pruned(architecture):
+def test_the_catalogue_knows_what_can_be_pruned(architecture: str) -> None:
     network = fresh(architecture)
     can_lose_layers = bool(network.architecture.removable_blocks(network.body))
     assert can_lose_layers == ("layers" in ARCHITECTURES[architecture].structures)
@@ -68,7 +74,7 @@ def test_the_catalogue_knows_what_can_be_pruned(architecture):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_groups_and_blocks_name_modules_of_the_right_kind(architecture):
+def test_groups_and_blocks_name_modules_of_the_right_kind(architecture: str) -> None:
     network = fresh(architecture)
     for group in network.architecture.filter_groups(network.body):
         convolution = network.body.get_submodule(group.convolution)
@@ -80,7 +86,7 @@ def test_groups_and_blocks_name_modules_of_the_right_kind(architecture):
         assert block.name in network.architecture.stages()[block.stage]
 
 
-def test_resnet50_may_lose_what_the_papers_code_says(random_network):
+def test_resnet50_may_lose_what_the_papers_code_says(random_network: MakeNetwork) -> None:
     """conv1 and conv2 of each block, but not of a stage's first and not of the network's last."""
     network = random_network("resnet50")
     losing = {"layer1": [1, 2], "layer2": [1, 2, 3], "layer3": [1, 2, 3, 4, 5], "layer4": [1]}
@@ -91,7 +97,7 @@ def test_resnet50_may_lose_what_the_papers_code_says(random_network):
     assert blocks == {f"{stage}.{i}": size for stage, size in sizes.items() for i in range(1, size)}
 
 
-def test_the_last_block_of_resnet50_is_the_baselines(random_network):
+def test_the_last_block_of_resnet50_is_the_baselines(random_network: MakeNetwork) -> None:
     smaller = remove_blocks(random_network("resnet50"), ["layer4.2", "layer1.1"])
     names = [group.convolution for group in smaller.architecture.filter_groups(smaller.body)]
     assert len(names) == 20 and names[:2] == ["layer1.2.conv1", "layer1.2.conv2"]
@@ -105,13 +111,13 @@ def test_the_last_block_of_resnet50_is_the_baselines(random_network):
 
 @pytest.mark.parametrize("image_size", [16, 32, 40])
 @pytest.mark.parametrize("architecture", ["resnet20", "resnet110", "mobilenet_v2", "vgg16", "resnet50"])
-def test_logits_have_the_right_shape(random_network, architecture, image_size):
+def test_logits_have_the_right_shape(random_network: MakeNetwork, architecture: str, image_size: int) -> None:
     network = random_network(architecture, image_size)
     assert network(torch.rand(2, 3, image_size, image_size)).shape == (2, 3)
 
 
 @pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16", "resnet50"])
-def test_segments_compose_to_the_forward_pass(random_network, architecture):
+def test_segments_compose_to_the_forward_pass(random_network: MakeNetwork, architecture: str) -> None:
     network = random_network(architecture)
     images = torch.rand(2, 3, 16, 16)
     features = network.normalise(images)
@@ -120,7 +126,7 @@ def test_segments_compose_to_the_forward_pass(random_network, architecture):
     assert torch.equal(features, network(images))
 
 
-def test_resnet50_computes_what_torchvisions_does(random_network):
+def test_resnet50_computes_what_torchvisions_does(random_network: MakeNetwork) -> None:
     ours = random_network("resnet50", image_size=64).body
     theirs = torchvision.models.resnet50(num_classes=3)
     assert list(ours.state_dict()) == list(theirs.state_dict())
@@ -130,7 +136,7 @@ def test_resnet50_computes_what_torchvisions_does(random_network):
         assert torch.equal(ours.train(mode)(images), theirs.train(mode)(images))
 
 
-def test_normalisation_is_inside(random_network):
+def test_normalisation_is_inside(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     images = torch.rand(2, 3, 16, 16)
     normalised = torch.stack(
@@ -140,8 +146,8 @@ def test_normalisation_is_inside(random_network):
     assert all(name.startswith("body.") for name in network.state_dict())
 
 
-def test_option_a_shortcut_takes_every_second_pixel_and_pads_channels():
-    shortcut = fresh("resnet20").body.layer2[0].shortcut
+def test_option_a_shortcut_takes_every_second_pixel_and_pads_channels() -> None:
+    shortcut = fresh("resnet20").body.get_submodule("layer2.0.shortcut")
     features = torch.rand(1, 16, 4, 4)
     shortened = shortcut(features)
     assert shortened.shape == (1, 32, 2, 2)
@@ -149,28 +155,28 @@ def test_option_a_shortcut_takes_every_second_pixel_and_pads_channels():
     assert not shortened[:, :8].any() and not shortened[:, 24:].any()
 
 
-def test_evaluating_puts_every_mode_back():
+def test_evaluating_puts_every_mode_back() -> None:
     network = fresh("resnet20").train()
-    network.body.bn1.eval()
+    norm = network.body.get_submodule("bn1").eval()
     with evaluating(network):
         assert not any(module.training for module in network.modules()) and not torch.is_grad_enabled()
-    assert network.body.conv1.training and not network.body.bn1.training and torch.is_grad_enabled()
+    assert network.body.get_submodule("conv1").training and not norm.training and torch.is_grad_enabled()
 
 
 # What it costs
 
 
-def convolution(kernel, channels_in, channels, pixels, groups=1):
+def convolution(kernel: int, channels_in: int, channels: int, pixels: int, groups: int = 1) -> Counts:
     """Parameters, with those of the batch norm that follows, and FLOPs."""
     weights = kernel**2 * channels_in * channels // groups
     return np.array([weights + 2 * channels, 2 * weights * pixels])
 
 
-def classifier(features, classes):
+def classifier(features: int, classes: int) -> Counts:
     return np.array([features * classes + classes, 2 * features * classes])
 
 
-def resnet20_cost():
+def resnet20_cost() -> Counts:
     return (
         convolution(3, 3, 16, 32**2)
         + 6 * convolution(3, 16, 16, 32**2)
@@ -182,14 +188,14 @@ def resnet20_cost():
     )
 
 
-def vgg16_cost():
+def vgg16_cost() -> Counts:
     table = [(3, 64, 32), (64, 64, 32), (64, 128, 16), (128, 128, 16), (128, 256, 8), *[(256, 256, 8)] * 2]
     table += [(256, 512, 4), *[(512, 512, 4)] * 2, *[(512, 512, 2)] * 3]
     biases = np.array([sum(channels for _, channels, _ in table), 0])
     return sum(convolution(3, a, b, side**2) for a, b, side in table) + biases + classifier(512, 10)
 
 
-def mobilenet_v2_cost():
+def mobilenet_v2_cost() -> Counts:
     table = [(32, 16, 1, 32, 32), (16, 24, 6, 32, 32), (24, 24, 6, 32, 32), (24, 32, 6, 32, 16)]
     table += [*[(32, 32, 6, 16, 16)] * 2, (32, 64, 6, 16, 8), *[(64, 64, 6, 8, 8)] * 3, (64, 96, 6, 8, 8)]
     table += [*[(96, 96, 6, 8, 8)] * 2, (96, 160, 6, 8, 4), *[(160, 160, 6, 4, 4)] * 2, (160, 320, 6, 4, 4)]
@@ -202,7 +208,7 @@ def mobilenet_v2_cost():
     return cost
 
 
-def resnet50_cost():
+def resnet50_cost() -> Counts:
     """On 32 pixels: the stem and the pooling halve the side, and so does the first block of stages 2 to 4."""
     cost = convolution(7, 3, 64, 16**2) + classifier(2048, 10)
     channels, side = 64, 8
@@ -226,7 +232,7 @@ def resnet50_cost():
         ("resnet50", resnet50_cost()),
     ],
 )
-def test_size_equals_the_one_computed_by_hand(architecture, cost):
+def test_size_equals_the_one_computed_by_hand(architecture: str, cost: Counts) -> None:
     network = fresh(architecture)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     assert (parameters(network), flops(network)) == tuple(cost)
@@ -234,7 +240,7 @@ def test_size_equals_the_one_computed_by_hand(architecture, cost):
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
-def test_published_sizes():
+def test_published_sizes() -> None:
     """He et al. (2016), table 6: 0.27 M and 0.85 M; Kuang Liu's VGG16: 14,728,266; ResNet-50 of torchvision: 25,557,032
     parameters and 4.089 G multiply-adds.
     """
@@ -250,7 +256,7 @@ def test_published_sizes():
 
 
 @pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16", "resnet50"])
-def test_new_networks_depend_on_the_generator_alone(architecture):
+def test_new_networks_depend_on_the_generator_alone(architecture: str) -> None:
     torch.manual_seed(1)
     state = torch.get_rng_state()
     first = fresh(architecture)
@@ -262,14 +268,14 @@ def test_new_networks_depend_on_the_generator_alone(architecture):
     assert first.training
 
 
-def test_initial_weights_are_he_normal():
+def test_initial_weights_are_he_normal() -> None:
     body = fresh("vgg16").body
-    assert body.features[10].weight.std().item() == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.01)
-    assert body.classifier.weight.std().item() == pytest.approx((1 / 512) ** 0.5, rel=0.05)
-    assert not body.features[10].bias.any() and not body.classifier.bias.any()
+    assert body.get_parameter("features.10.weight").std().item() == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.01)
+    assert body.get_parameter("classifier.weight").std().item() == pytest.approx((1 / 512) ** 0.5, rel=0.05)
+    assert not body.get_parameter("features.10.bias").any() and not body.get_parameter("classifier.bias").any()
 
 
-def test_reinitialise_keeps_the_shape_and_nothing_else(random_network):
+def test_reinitialise_keeps_the_shape_and_nothing_else(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     again = reinitialise(network, torch.Generator().manual_seed(3))
@@ -278,7 +284,7 @@ def test_reinitialise_keeps_the_shape_and_nothing_else(random_network):
     for name, tensor in again.state_dict().items():
         assert tensor.shape == before[name].shape
         assert "num_batches_tracked" in name or not torch.equal(tensor, before[name])
-    assert torch.equal(again.body.bn1.running_var, torch.ones(16))
+    assert torch.equal(again.body.get_buffer("bn1.running_var"), torch.ones(16))
     twin = reinitialise(network, torch.Generator().manual_seed(3))
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), twin.parameters(), strict=True))
 
@@ -286,7 +292,7 @@ def test_reinitialise_keeps_the_shape_and_nothing_else(random_network):
 # How a network is described and loaded
 
 
-def test_a_spec_survives_json():
+def test_a_spec_survives_json() -> None:
     spec = NetworkSpec("resnet20", 10, 32, *NORMALISATION, {"layer1.1.conv1": [0, 3, 15]}, ["layer1.2", "layer3.1"])
     stated = json.loads(json.dumps(spec.to_json()))
     assert stated["kept_blocks"] == {"layer1": [0, 1], "layer2": [0, 1, 2], "layer3": [0, 2]}
@@ -316,25 +322,25 @@ def test_a_spec_survives_json():
         ),
     ],
 )
-def test_a_description_that_makes_no_sense_is_refused(change, message):
+def test_a_description_that_makes_no_sense_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(NetworkError, match="(?s)" + message.replace("[", r"\[")):
         NetworkSpec.from_json(fresh("resnet20").spec.to_json() | change)
 
 
-def test_a_description_without_a_key_is_refused():
+def test_a_description_without_a_key_is_refused() -> None:
     stated = fresh("resnet20").spec.to_json()
     del stated["std"]
     with pytest.raises(NetworkError, match="key 'std' is missing"):
         NetworkSpec.from_json(stated)
 
 
-def test_an_unknown_block_is_refused():
+def test_an_unknown_block_is_refused() -> None:
     with pytest.raises(NetworkError, match=r"'layer1\.3' is not a residual block of resnet20"):
         NetworkSpec("resnet20", 10, 32, *NORMALISATION, removed_blocks=["layer1.3"])
 
 
 @pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16", "resnet50"])
-def test_a_stored_network_is_loaded_bit_for_bit(random_network, architecture, tmp_path):
+def test_a_stored_network_is_loaded_bit_for_bit(random_network: MakeNetwork, architecture: str, tmp_path: Path) -> None:
     network = random_network(architecture)
     loaded = load_network(store(network, tmp_path))
     assert loaded.spec == network.spec and not loaded.training
@@ -343,19 +349,19 @@ def test_a_stored_network_is_loaded_bit_for_bit(random_network, architecture, tm
     assert torch.equal(loaded(images), network(images))
 
 
-def lose_spec(folder):
+def lose_spec(folder: Path) -> None:
     (folder / "network.json").unlink()
 
 
-def damage_json(folder):
+def damage_json(folder: Path) -> None:
     (folder / "network.json").write_text("{")
 
 
-def damage_weights(folder):
+def damage_weights(folder: Path) -> None:
     (folder / "weights.safetensors").write_bytes(b"not safetensors at all")
 
 
-def damage_spec(folder):
+def damage_spec(folder: Path) -> None:
     stated = json.loads((folder / "network.json").read_text())
     (folder / "network.json").write_text(json.dumps(stated | {"classes": 4}))
 
@@ -369,7 +375,9 @@ def damage_spec(folder):
         (damage_spec, "body.linear.weight has 3 rows for 4 classes"),
     ],
 )
-def test_a_damaged_network_is_refused_in_one_line(random_network, tmp_path, damage, message):
+def test_a_damaged_network_is_refused_in_one_line(
+    random_network: MakeNetwork, tmp_path: Path, damage: Callable[[Path], None], message: str
+) -> None:
     folder = store(random_network("resnet20"), tmp_path)
     damage(folder)
     with pytest.raises(NetworkError, match=message) as caught:
@@ -388,7 +396,9 @@ def test_a_damaged_network_is_refused_in_one_line(random_network, tmp_path, dama
         ("body.other", (1,), "body.other is unexpected"),
     ],
 )
-def test_tensors_that_contradict_the_description_are_refused(random_network, name, shape, message):
+def test_tensors_that_contradict_the_description_are_refused(
+    random_network: MakeNetwork, name: str, shape: tuple[int, ...], message: str
+) -> None:
     network = random_network("resnet20")
     with pytest.raises(NetworkError, match=message):
         rebuild_network(network.spec, network.state_dict() | {name: torch.zeros(shape)})
@@ -398,7 +408,7 @@ def test_tensors_that_contradict_the_description_are_refused(random_network, nam
 
 
 @pytest.mark.parametrize("form", ["safetensors", "plain", "nested", "parallel", "whole network", "old"])
-def test_weights_files_of_every_form_load(random_network, tmp_path, form):
+def test_weights_files_of_every_form_load(random_network: MakeNetwork, tmp_path: Path, form: str) -> None:
     source, target = random_network("resnet20"), random_network("resnet20", seed=1)
     tensors = source.body.state_dict()
     path = tmp_path / ("weights.safetensors" if form == "safetensors" else "weights.th")
@@ -427,7 +437,9 @@ def test_weights_files_of_every_form_load(random_network, tmp_path, form):
         (("vgg16", 10), ("resnet20", 10), "body.conv1.weight is missing"),
     ],
 )
-def test_weights_of_another_network_are_refused_and_change_nothing(of, into, message):
+def test_weights_of_another_network_are_refused_and_change_nothing(
+    of: tuple[str, int], into: tuple[str, int], message: str
+) -> None:
     network = fresh(*into, seed=1)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with pytest.raises(WeightsError, match=message):
@@ -436,12 +448,12 @@ def test_weights_of_another_network_are_refused_and_change_nothing(of, into, mes
 
 
 class Malicious:
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return (pytest.fail, ("a weights file ran code",))
 
 
 @pytest.mark.parametrize("content", [{"state_dict": {"conv1.weight": 3}}, [1, 2], Malicious()])
-def test_files_that_hold_something_else_are_refused(tmp_path, content):
+def test_files_that_hold_something_else_are_refused(tmp_path: Path, content: Any) -> None:
     path = tmp_path / "weights.th"
     torch.save(content, path)
     with pytest.raises(WeightsError) as caught:
@@ -449,7 +461,7 @@ def test_files_that_hold_something_else_are_refused(tmp_path, content):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_files_that_are_missing_or_damaged_are_refused(tmp_path):
+def test_files_that_are_missing_or_damaged_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no such weights file"):
         read_weights_file(tmp_path / "absent.th")
     for name in ("damaged.th", "damaged.safetensors"):

@@ -1,58 +1,66 @@
 """Criteria: one contract that all keep, and each against its definition, computed another way."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from _pytest.mark.structures import ParameterSet
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
 from prunesweep.sweeps.catalogue import CRITERIA, resolve
+from prunesweep.workers.architectures.architecture import Block, FilterGroup
+from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria import expected_abs, hrank, kl_divergence, l1, pls, random
 from prunesweep.workers.pruning.criteria.sample import BATCH, Sample
 from prunesweep.workers.pruning.filters import remove_filters
+from tests.helpers.making import MakeNetwork, widths_of
 
+Floats = NDArray[np.floating[Any]]
 RESIDUAL = ["resnet20", "mobilenet_v2", "resnet50"]
 
 
-def cells(architectures):
+def cells(architectures: Sequence[str]) -> Iterator[ParameterSet]:
     """Every criterion with every architecture; those that take seconds on ResNet-50 in full alone."""
     for criterion, architecture in product(CRITERIA, architectures):
         is_slow = architecture == "resnet50" and criterion in ("kl_divergence", "pls")
         yield pytest.param(criterion, architecture, marks=[pytest.mark.full] if is_slow else [])
 
 
-def sample_of(images, size=16, seed=0):
+def sample_of(images: int, size: int = 16, seed: int = 0) -> Sample:
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8, generator=generator)
     return Sample(pixels, torch.arange(images) % 3, classes=3, seed=5)
 
 
 @pytest.fixture
-def thin_network(random_network):
+def thin_network(random_network: MakeNetwork) -> MakeNetwork:
     """Makes a network of which every convolution that may lose filters has four left."""
 
-    def make(architecture):
+    def make(architecture: str) -> Network:
         network = random_network(architecture)
-        groups = network.architecture.filter_groups(network.body)
-        widths = {g.convolution: network.body.get_submodule(g.convolution).out_channels for g in groups}
-        return remove_filters(network, {name: range(4, width) for name, width in widths.items()})
+        return remove_filters(network, {name: range(4, width) for name, width in widths_of(network).items()})
 
     return make
 
 
-def groups_of(network):
+def groups_of(network: Network) -> list[FilterGroup]:
     return network.architecture.filter_groups(network.body)
 
 
-def blocks_of(network):
+def blocks_of(network: Network) -> list[Block]:
     return network.architecture.removable_blocks(network.body)
 
 
-def module_output(network, path, images):
+def module_output(network: Network, path: str, images: Tensor) -> Tensor:
     """What the module at ``path`` puts out for the whole sample at once."""
-    caught = []
+    caught: list[Tensor] = []
     hook = network.body.get_submodule(path).register_forward_hook(lambda *call: caught.append(call[-1]))
     with torch.no_grad():
         network(images)
@@ -63,14 +71,14 @@ def module_output(network, path, images):
 # The contract
 
 
-def check_scores(scores, shapes):
+def check_scores(scores: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
     assert {name: tuple(score.shape) for name, score in scores.items()} == shapes
     for score in scores.values():
         assert score.dtype == torch.float64 and score.device.type == "cpu" and score.isfinite().all()
         assert not score.requires_grad and (score >= -1e-12).all()
 
 
-def check_untouched(network, score):
+def check_untouched(network: Network, score: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """Runs ``score`` twice on a network in mixed modes; returns its scores."""
     network.train()
     network.body.get_submodule(groups_of(network)[0].norms[0]).eval()
@@ -88,7 +96,7 @@ def check_untouched(network, score):
 
 
 @pytest.mark.parametrize(("criterion", "architecture"), list(cells([*RESIDUAL, "vgg16"])))
-def test_filters_are_scored(thin_network, criterion, architecture):
+def test_filters_are_scored(thin_network: MakeNetwork, criterion: str, architecture: str) -> None:
     network, sample = thin_network(architecture), sample_of(6)
     groups, code = groups_of(network), resolve(CRITERIA[criterion].code)
     scores = check_untouched(network, lambda: code.score_filters(network, groups, sample))
@@ -97,7 +105,7 @@ def test_filters_are_scored(thin_network, criterion, architecture):
 
 
 @pytest.mark.parametrize(("criterion", "architecture"), list(cells(RESIDUAL)))
-def test_blocks_are_scored(thin_network, criterion, architecture):
+def test_blocks_are_scored(thin_network: MakeNetwork, criterion: str, architecture: str) -> None:
     network, sample = thin_network(architecture), sample_of(6)
     blocks, code = blocks_of(network), resolve(CRITERIA[criterion].code)
     scores = check_untouched(network, lambda: code.score_blocks(network, blocks, sample))
@@ -106,7 +114,7 @@ def test_blocks_are_scored(thin_network, criterion, architecture):
 
 
 @pytest.mark.parametrize("criterion", ["expected_abs", "hrank", "kl_divergence", "pls"])
-def test_several_batches_are_one_sample(thin_network, criterion):
+def test_several_batches_are_one_sample(thin_network: MakeNetwork, criterion: str) -> None:
     """A sample of more than a batch scores as the mean, or the regression, of all its images."""
     network, code = thin_network("resnet20"), resolve(CRITERIA[criterion].code)
     once = sample_of(150)
@@ -118,7 +126,7 @@ def test_several_batches_are_one_sample(thin_network, criterion):
             assert torch.allclose(values, again[name], rtol=1e-4, atol=1e-7)
 
 
-def test_batches_are_floats_in_the_unit_interval():
+def test_batches_are_floats_in_the_unit_interval() -> None:
     sample = sample_of(BATCH + 1)
     sample.images[0, 0, 0, 0], sample.images[0, 0, 0, 1] = 0, 255
     batches = list(sample.batches())
@@ -130,18 +138,18 @@ def test_batches_are_floats_in_the_unit_interval():
 # Each against its definition
 
 
-def test_l1_by_hand(random_network):
+def test_l1_by_hand(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     with torch.no_grad():
-        network.body.layer1[1].conv1.weight.fill_(-0.5)
-        network.body.layer1[1].conv2.weight.fill_(0.25)
+        network.body.get_parameter("layer1.1.conv1.weight").fill_(-0.5)
+        network.body.get_parameter("layer1.1.conv2.weight").fill_(0.25)
     scores = l1.score_filters(network, groups_of(network), sample_of(1))
     assert torch.equal(scores["layer1.1.conv1"], torch.full((16,), 0.5 * 9 * 16, dtype=torch.float64))
     assert l1.score_blocks(network, blocks_of(network), sample_of(1))["layer1.1"] == 0.375 * 9 * 16
 
 
 @pytest.mark.parametrize("architecture", RESIDUAL)
-def test_expected_abs_is_the_mean_activation(thin_network, architecture):
+def test_expected_abs_is_the_mean_activation(thin_network: MakeNetwork, architecture: str) -> None:
     network, sample = thin_network(architecture), sample_of(6)
     groups, blocks = groups_of(network)[::5], blocks_of(network)
     filters = expected_abs.score_filters(network, groups, sample)
@@ -154,7 +162,7 @@ def test_expected_abs_is_the_mean_activation(thin_network, architecture):
 
 
 @pytest.mark.parametrize("architecture", RESIDUAL)
-def test_hrank_is_the_rank_that_numpy_finds(thin_network, architecture):
+def test_hrank_is_the_rank_that_numpy_finds(thin_network: MakeNetwork, architecture: str) -> None:
     network, sample = thin_network(architecture), sample_of(4)
     groups, blocks = groups_of(network), blocks_of(network)
     filters = hrank.score_filters(network, groups, sample)
@@ -168,50 +176,51 @@ def test_hrank_is_the_rank_that_numpy_finds(thin_network, architecture):
     assert len(torch.cat(list(filters.values())).unique()) > 3
 
 
-def divergence_without(network, original, images, silence):
+def divergence_without(network: Network, original: Tensor, images: Tensor, silence: Callable[[], None]) -> float:
     """KL(masked ‖ original) by PyTorch's function, after a full forward pass of a network that is masked."""
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with torch.no_grad():
         silence()
         masked = network(images).double()
         network.load_state_dict(before)
-    return functional.kl_div(original.log_softmax(1), masked.log_softmax(1), reduction="batchmean", log_target=True)
+    logarithms = original.log_softmax(1), masked.log_softmax(1)
+    return functional.kl_div(*logarithms, reduction="batchmean", log_target=True).item()
 
 
 @pytest.mark.parametrize(
     "architecture", ["resnet20", "mobilenet_v2", "vgg16", pytest.param("resnet50", marks=pytest.mark.full)]
 )
-def test_kl_divergence_is_that_of_full_passes(thin_network, architecture):
+def test_kl_divergence_is_that_of_full_passes(thin_network: MakeNetwork, architecture: str) -> None:
     network, sample = thin_network(architecture), sample_of(4)
     images = sample.images / 255
     original = network(images).double().detach()
     groups, blocks = groups_of(network), blocks_of(network)
 
-    def silence_filter(group, i):
-        network.body.get_submodule(group.convolution).weight[i] = 0
-        for norm in map(network.body.get_submodule, group.norms):
-            norm.weight[i] = norm.bias[i] = 0
+    def silence_filter(group: FilterGroup, i: int) -> None:
+        for name in (group.convolution, *group.norms):
+            for parameter in network.body.get_submodule(name).parameters():
+                parameter[i] = 0
 
-    def silence_block(block):
-        norm = network.body.get_submodule(block.last_norm)
-        norm.weight[:] = norm.bias[:] = 0
+    def silence_block(block: Block) -> None:
+        for parameter in network.body.get_submodule(block.last_norm).parameters():
+            parameter[:] = 0
 
     filters = kl_divergence.score_filters(network, groups, sample)
     for group in groups[::4]:
         for i in range(4):
-            expected = divergence_without(network, original, images, lambda g=group, i=i: silence_filter(g, i))
-            assert filters[group.convolution][i].item() == pytest.approx(expected.item(), rel=1e-3, abs=1e-9)
+            expected = divergence_without(network, original, images, partial(silence_filter, group, i))
+            assert filters[group.convolution][i].item() == pytest.approx(expected, rel=1e-3, abs=1e-9)
     layers = kl_divergence.score_blocks(network, blocks, sample)
     for block in blocks:
-        expected = divergence_without(network, original, images, lambda b=block: silence_block(b))
-        assert layers[block.name].item() == pytest.approx(expected.item(), rel=1e-3, abs=1e-9)
+        expected = divergence_without(network, original, images, partial(silence_block, block))
+        assert layers[block.name].item() == pytest.approx(expected, rel=1e-3, abs=1e-9)
 
 
-def vip_by_svd(features, labels):
+def vip_by_svd(features: Floats, labels: Floats) -> Floats:
     """VIP of two components whose weights are singular vectors, deflated by hand; see Wold et al. (2001)."""
     x = (features - features.mean(0)) / np.where(features.std(0) > 0, features.std(0), 1)
     y = (labels - labels.mean(0)) / labels.std(0)
-    weighted, total = 0.0, 0.0
+    weighted, total = np.zeros(x.shape[1]), 0.0
     for _ in range(2):
         w = np.linalg.svd(x.T @ y, full_matrices=False)[0][:, 0]
         t = x @ w
@@ -220,10 +229,11 @@ def vip_by_svd(features, labels):
         y = y - np.outer(t, q)
         explained = (t @ t) * (q @ q)
         weighted, total = weighted + explained * w**2, total + explained
-    return np.sqrt(x.shape[1] * weighted / total)
+    importance: Floats = np.sqrt(x.shape[1] * weighted / total)
+    return importance
 
 
-def test_vip_is_its_formula():
+def test_vip_is_its_formula() -> None:
     rng = np.random.default_rng(0)
     labels = np.eye(4)[rng.integers(0, 4, 80)]
     features = labels @ rng.normal(size=(4, 30)) * rng.uniform(0, 2, 30) + rng.normal(size=(80, 30))
@@ -233,7 +243,7 @@ def test_vip_is_its_formula():
     assert scores[7] == pytest.approx(0) and (scores**2).mean() == pytest.approx(1)
 
 
-def test_pls_looks_at_every_convolution_of_the_network(thin_network):
+def test_pls_looks_at_every_convolution_of_the_network(thin_network: MakeNetwork) -> None:
     network, sample = thin_network("resnet20"), sample_of(30)
     paths = [name for name, module in network.body.named_modules() if isinstance(module, torch.nn.Conv2d)]
     maxima = [module_output(network, path, sample.images / 255).amax(dim=(2, 3)) for path in paths]
@@ -246,7 +256,7 @@ def test_pls_looks_at_every_convolution_of_the_network(thin_network):
             assert np.allclose(score, by_path[name], rtol=1e-3, atol=1e-6)
 
 
-def test_pls_of_blocks_is_the_mean_of_their_channels(thin_network):
+def test_pls_of_blocks_is_the_mean_of_their_channels(thin_network: MakeNetwork) -> None:
     network, sample = thin_network("resnet20"), sample_of(30)
     blocks = blocks_of(network)
     maxima = [module_output(network, block.name, sample.images / 255).amax(dim=(2, 3)) for block in blocks]
@@ -256,7 +266,7 @@ def test_pls_of_blocks_is_the_mean_of_their_channels(thin_network):
     assert np.allclose([scores[block.name] for block in blocks], means, rtol=1e-3)
 
 
-def test_random_depends_on_the_seed_and_the_names_alone(thin_network):
+def test_random_depends_on_the_seed_and_the_names_alone(thin_network: MakeNetwork) -> None:
     network, other = thin_network("resnet20"), thin_network("resnet20")
     groups, blocks = groups_of(network), blocks_of(network)
     scores = random.score_filters(network, groups, sample_of(2))

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
+from torch import Tensor
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from prunesweep.results_store.halves import selection_half
@@ -23,7 +24,7 @@ from prunesweep.sweeps.catalogue import DATASETS
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.language import Training
-from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.data.dataset import Dataset, Split
 from prunesweep.workers.data.load import load_dataset
 from prunesweep.workers.data.split import LabelledImages
 from prunesweep.workers.streams import stream
@@ -97,13 +98,19 @@ def imagenet(folder: Path, **limits: int) -> Imagenet:
 def cifar10(folder: Path, **limits: int) -> Cifar10:
     """A few images in the files that torchvision expects, which are pickles; its checksums are those of these files."""
     write_cifar(folder, CIFAR10, ("data_batch_1", "test_batch", "batches.meta"), ("labels", "label_names"))
-    return Cifar10(name="cifar10", root=str(folder), **limits)
+    return Cifar10(name="cifar10", root=str(folder)).model_copy(update=limits)
 
 
 def cifar100(folder: Path, **limits: int) -> Cifar100:
     """The same as CIFAR-100 lays it out: other names, and coarse labels beside the fine ones."""
     write_cifar(folder, CIFAR100, ("train", "test", "meta"), ("fine_labels", "fine_label_names"))
-    return Cifar100(name="cifar100", root=str(folder), **limits)
+    return Cifar100(name="cifar100", root=str(folder)).model_copy(update=limits)
+
+
+def pixels_of(split: LabelledImages) -> Tensor:
+    """The pixels that a split holds in memory, themselves and no copy."""
+    assert isinstance(split, Split)
+    return split.images
 
 
 def write_cifar(folder: Path, published: type[CIFAR10], names: tuple[str, str, str], words: tuple[str, str]) -> None:
@@ -240,7 +247,7 @@ def test_arrays_give_the_data_set_back_without_a_copy(make: Any, tmp_path: Path)
         warnings.simplefilter("error")
         again = Dataset.from_arrays(arrays)
     assert_same(again, data)
-    assert again.train.images.data_ptr() == data.train.images.data_ptr()
+    assert pixels_of(again.train).data_ptr() == pixels_of(data.train).data_ptr()
 
 
 @each_in_memory
@@ -254,7 +261,7 @@ def test_channel_statistics_are_those_of_numpy(make: Any, tmp_path: Path) -> Non
 
 def test_a_channel_without_any_contrast_has_a_deviation_to_divide_by(tmp_path: Path) -> None:
     data = load_dataset(image_folder(tmp_path))
-    data.train.images[:, 1] = 51
+    pixels_of(data.train)[:, 1] = 51
     means, deviations = data.channel_statistics()
     assert (means[1], deviations[1]) == (0.2, 1e-4)
 
@@ -291,7 +298,7 @@ def test_digits_are_split_once_and_for_all_a_fifth_of_each_class() -> None:
 
 
 def test_digits_are_enlarged_and_grey() -> None:
-    images = load_dataset(Digits(name="digits", size=24)).train.images
+    images = load_dataset(Digits(name="digits", size=24)).train.read(slice(None))
     assert images.shape[1:] == (3, 24, 24)
     assert torch.equal(images[:, 0], images[:, 1])
     assert torch.equal(images[:, 0], images[:, 2])
@@ -316,7 +323,7 @@ def test_grey_and_transparent_images_become_three_channels(tmp_path: Path) -> No
         Image.fromarray(TRAIN_IMAGES[0]).convert(mode).save(buffer, "PNG")
         file = write_parquet(tmp_path / f"{mode}.parquet", [buffer.getvalue()] * 2, [0, 1])
         data = load_dataset(ImageParquet(name="image_parquet", train=(file,), test=(file,)))
-        assert data.train.images.shape == (2, 3, SIDE, SIDE)
+        assert pixels_of(data.train).shape == (2, 3, SIDE, SIDE)
 
 
 def test_the_real_cifar10_is_read(shared_data: Path) -> None:
@@ -332,7 +339,7 @@ def test_the_real_cifar10_is_read(shared_data: Path) -> None:
 @pytest.mark.parametrize("images", [2, 3, 11, 360, 10_000])
 def test_halves_are_of_one_size_and_depend_on_the_number_of_images_alone(images: int) -> None:
     half = selection_half(images)
-    assert (half.dtype, half.shape) == (np.bool_, (images,))
+    assert (half.dtype, half.shape) == (np.dtype(bool), (images,))
     assert int(half.sum()) == images // 2
     np.testing.assert_array_equal(half, selection_half(images))
 

@@ -98,7 +98,8 @@ def test_gradient_confusion_agrees_with_whole_gradients_and_leaves_no_trace(
     for images, labels in batches:
         network.zero_grad()
         cross_entropy(network.train()(images), labels, label_smoothing=0.1).backward()
-        rows.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))  # type: ignore[union-attr]
+        gradients = [parameter.grad for parameter in network.parameters()]
+        rows.append(torch.cat([gradient.flatten() for gradient in gradients if gradient is not None]))
     pairs = [cosine_similarity(rows[a], rows[b], dim=0).item() for a in range(4) for b in range(a)]
     assert found == pytest.approx(min(pairs), abs=1e-5)
 
@@ -115,7 +116,8 @@ def test_the_last_convolution_is_the_one_before_the_classifier(
 
 
 def history(store: Store, trial: Trial) -> list[dict[str, float]]:
-    return store.result(trial.key)["history"]
+    epochs: list[dict[str, float]] = store.result(trial.key)["history"]
+    return epochs
 
 
 def same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
@@ -148,8 +150,8 @@ def test_the_history_table_has_them_null_where_they_were_not_asked_for(data: Dat
     for trial in (silent, watched):
         run_trial(trial, store, data)
     table = store.table("history").set_index("trial_key")[["gradient_confusion", "layer_rotation"]]
-    assert table.loc[watched.key].notna().all(axis=None)
-    assert table.loc[silent.key].isna().all(axis=None)
+    assert table.loc[watched.key].notna().to_numpy().all()
+    assert table.loc[silent.key].isna().to_numpy().all()
 
 
 def test_rounds_that_train_have_dynamics_and_others_have_none(data: Dataset) -> None:

@@ -1,71 +1,86 @@
 """Single elements: counts are those of full passes without the element, and what is stored is not made again."""
 
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
 from prunesweep.results_store import NotStored, Store
-from prunesweep.sweeps.attacks import Corruptions, Fgsm, Occlusion
-from prunesweep.sweeps.events import ImagesShown, ModuleMeasured
+from prunesweep.results_store.documents import ElementsResult
+from prunesweep.sweeps.attacks import Clean, Corruptions, Fgsm, Occlusion
+from prunesweep.sweeps.events import ElementsEvent, ImagesShown, ModuleMeasured
 from prunesweep.workers import elements
+from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks import subject as subjects
 from prunesweep.workers.attacks.clean import clean
 from prunesweep.workers.attacks.corruptions.attack import corruptions
 from prunesweep.workers.attacks.fgsm import fgsm
 from prunesweep.workers.attacks.occlusion import occlusion
-from prunesweep.workers.attacks.subject import Subject
-from prunesweep.workers.data.dataset import Dataset, Split
+from prunesweep.workers.attacks.subject import Evaluation, Subject
+from prunesweep.workers.data.dataset import Dataset, LabelledImages, Split
 from prunesweep.workers.elements import NoElements, count_each, measure_elements, removable_modules
+from prunesweep.workers.pruning.alone import Silencing
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
 from prunesweep.workers.pruning.masking import silenced_filters
+from prunesweep.workers.stored import load_stored
 from prunesweep.workers.tensors import state_arrays
 from prunesweep.workers.work import Stopped
+from tests.helpers.making import MakeNetwork, widths_of
 
+Attacks = Mapping[str, Any]
+Stored = tuple[Store, Dataset]
 EPSILON = 1 / 255
 ATTACKS = {"fgsm": Fgsm(epsilons=(EPSILON,), headline=EPSILON), "occlusion": Occlusion()}
 CORRUPTED = {"corruptions": Corruptions(kinds=("fog", "contrast"), severities=(5,)).settled()}
 
 
 @pytest.fixture
-def thin_network(random_network):
+def thin_network(random_network: MakeNetwork) -> MakeNetwork:
     """Makes a network of which every convolution that may lose filters has three left."""
 
-    def make(architecture):
+    def make(architecture: str) -> Network:
         network = random_network(architecture)
-        groups = network.architecture.filter_groups(network.body)
-        widths = {g.convolution: network.body.get_submodule(g.convolution).out_channels for g in groups}
-        return remove_filters(network, {name: range(3, width) for name, width in widths.items()}).eval()
+        return remove_filters(network, {name: range(3, width) for name, width in widths_of(network).items()}).eval()
 
     return make
 
 
-def images_for(network, images=30):
+def images_for(network: Network, images: int = 30) -> Split:
     """Test images, most of which the network gets right. Its classifier is set so that it is sure of none of them."""
     generator = torch.Generator().manual_seed(1)
     coarse = torch.randint(0, 256, (images, 3, 4, 4), generator=generator, dtype=torch.uint8)
     pixels = coarse.repeat_interleave(4, 2).repeat_interleave(4, 3)
     (*_, classifier) = (module for module in network.modules() if isinstance(module, torch.nn.Linear))
     with torch.no_grad():
-        classifier.bias -= network(pixels.float() / 255).mean(0)
+        classifier.bias.sub_(network(pixels.float() / 255).mean(0))
         labels = network(pixels.float() / 255).argmax(1)
     labels[::4] = (labels[::4] + 1) % 3
     return Split(pixels, labels)
 
 
-def full_passes(network, test, attacks):
+def full_passes(network: Network, test: LabelledImages, attacks: Attacks) -> dict[str, int]:
     """How many images survive each attack, by the attacks' own code."""
     subject = Subject(network, test, "images")
-    codes = {"fgsm": fgsm, "occlusion": occlusion, "corruptions": corruptions}
+    codes: dict[str, Callable[[Subject, Any], Evaluation]] = {
+        "fgsm": fgsm,
+        "occlusion": occlusion,
+        "corruptions": corruptions,
+    }
     evaluations = {name: codes[name](subject, settings) for name, settings in attacks.items()}
     headlines = {
         name: sum(int(o.correct.sum()) for o in found.outcomes if o.severity == found.headline_severity)
         for name, found in evaluations.items()
     }
-    (unattacked,) = clean(subject, None).outcomes
+    (unattacked,) = clean(subject, Clean()).outcomes
     return {"clean": int(unattacked.correct.sum()), **headlines}
 
 
-def full_passes_without(network, structure, path, element, test, attacks):
+def full_passes_without(
+    network: Network, structure: str, path: str, element: int, test: LabelledImages, attacks: Attacks
+) -> dict[str, int]:
     """The same without the element: a block is really removed. A filter is silenced, because a convolution with fewer
     channels sums in another order, and the sign of a gradient near zero may hang on that.
     """
@@ -87,7 +102,9 @@ def full_passes_without(network, structure, path, element, test, attacks):
         pytest.param("resnet50", "layers", marks=pytest.mark.full),
     ],
 )
-def test_counts_are_those_of_the_network_without_the_element(random_network, monkeypatch, architecture, structure):
+def test_counts_are_those_of_the_network_without_the_element(
+    random_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch, architecture: str, structure: str
+) -> None:
     monkeypatch.setattr(subjects, "BATCH", 8)
     network = random_network(architecture)
     test = images_for(network, 12)
@@ -107,7 +124,7 @@ def test_counts_are_those_of_the_network_without_the_element(random_network, mon
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
-def test_without_fgsm_the_clean_images_are_counted_all_the_same(thin_network):
+def test_without_fgsm_the_clean_images_are_counted_all_the_same(thin_network: MakeNetwork) -> None:
     network = thin_network("resnet20")
     subject = Subject(network, images_for(network), "images")
     silencings = removable_modules(network, "filters")[4].silencings
@@ -115,7 +132,7 @@ def test_without_fgsm_the_clean_images_are_counted_all_the_same(thin_network):
     assert alone == {"clean": count_each(subject, silencings, ATTACKS, 30)["clean"]}
 
 
-def test_only_the_first_images_are_shown(thin_network, monkeypatch):
+def test_only_the_first_images_are_shown(thin_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subjects, "BATCH", 8)
     network = thin_network("resnet20")
     test = images_for(network)
@@ -129,7 +146,7 @@ def test_only_the_first_images_are_shown(thin_network, monkeypatch):
 
 
 @pytest.fixture
-def stored(thin_network, tmp_path):
+def stored(thin_network: MakeNetwork, tmp_path: Path) -> Stored:
     """A store with a thin ResNet20 under the key ``thin``, and its data set."""
     network = thin_network("resnet20")
     test, store = images_for(network), Store(str(tmp_path))
@@ -137,18 +154,18 @@ def stored(thin_network, tmp_path):
     return store, Dataset("some", test, test, ("a", "b", "c"))
 
 
-def measure(stored, **given):
+def measure(stored: Stored, **given: Any) -> list[ElementsResult]:
     store, data = stored
     settings = {"test_fingerprint": "images", "structure": "filters", "attacks": ATTACKS, "images": 20}
     return measure_elements("thin", store, data, **{**settings, **given})
 
 
 @pytest.fixture
-def counted(monkeypatch):
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of silencings of each walk."""
     walks = []
 
-    def count(subject, silencings, *arguments):
+    def count(subject: Subject, silencings: Sequence[Silencing], *arguments: Any) -> Mapping[str, list[int]]:
         walks.append(len(silencings))
         return count_each(subject, silencings, *arguments)
 
@@ -156,13 +173,13 @@ def counted(monkeypatch):
     return walks
 
 
-def unlike_in_time(results):
+def unlike_in_time(results: list[ElementsResult]) -> list[dict[str, Any]]:
     return [{name: value for name, value in r.items() if name not in ("seconds", "finished_at")} for r in results]
 
 
-def test_a_result_says_what_was_counted_and_against_what(stored):
+def test_a_result_says_what_was_counted_and_against_what(stored: Stored) -> None:
     first, *_ = measure(stored, images=100, modules="layer2.1")
-    subject = Subject(elements.load_stored(stored[0], "thin", torch.device("cpu")).network, stored[1].test, "images")
+    subject = Subject(load_stored(stored[0], "thin", torch.device("cpu")).network, stored[1].test, "images")
     whole = full_passes(subject.network, stored[1].test, ATTACKS)
     assert (first["module"], first["elements"], first["images"]) == ("layer2.1.conv1", [0, 1, 2], 30)
     assert {attack["attack"]: attack["reference"] for attack in first["attacks"]} == whole
@@ -173,7 +190,7 @@ def test_a_result_says_what_was_counted_and_against_what(stored):
     ]
 
 
-def test_corruptions_count_an_image_once_a_kind(stored):
+def test_corruptions_count_an_image_once_a_kind(stored: Stored) -> None:
     (result,) = measure(stored, attacks=CORRUPTED, structure="layers", modules="layer3.1")
     _, attack = result["attacks"]
     assert (attack["severity"], attack["total"]) == (5.0, 2 * 20)
@@ -186,10 +203,10 @@ def test_corruptions_count_an_image_once_a_kind(stored):
     assert (every["attacks"][1]["severity"], every["attacks"][1]["total"]) == (None, 2 * 20)
 
 
-def test_an_interrupted_run_goes_on_where_it_was(stored, counted, tmp_path):
-    events = []
+def test_an_interrupted_run_goes_on_where_it_was(stored: Stored, counted: list[int], tmp_path: Path) -> None:
+    events: list[ModuleMeasured] = []
 
-    def note(event):
+    def note(event: ElementsEvent) -> None:
         if isinstance(event, ModuleMeasured):
             events.append(event)
 
@@ -210,15 +227,19 @@ def test_an_interrupted_run_goes_on_where_it_was(stored, counted, tmp_path):
     assert unlike_in_time(measure((other, stored[1]))) == unlike_in_time(resumed)
 
 
-def test_progress_is_told_after_every_batch(stored, monkeypatch):
+def test_progress_is_told_after_every_batch(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subjects, "BATCH", 8)
-    events = []
+    events: list[ElementsEvent] = []
     measure(stored, structure="layers", modules="layer3", progress=events.append)
     told = [(event.images, event.of) for event in events if isinstance(event, ImagesShown)]
-    assert told == [(8, 20), (16, 20), (20, 20)] and events[0].modules == ("layer3.1", "layer3.2")
+    assert (
+        told == [(8, 20), (16, 20), (20, 20)]
+        and isinstance(events[0], ImagesShown)
+        and events[0].modules == ("layer3.1", "layer3.2")
+    )
 
 
-def test_what_a_result_is_made_of_names_it(stored, counted):
+def test_what_a_result_is_made_of_names_it(stored: Stored, counted: list[int]) -> None:
     once = measure(stored, structure="layers", modules="layer1")
     assert [result["module"] for result in once] == ["layer1.1", "layer1.2"]
     others = [
@@ -239,7 +260,7 @@ def test_what_a_result_is_made_of_names_it(stored, counted):
 # Bad input
 
 
-def test_what_has_no_elements_is_said_in_one_line(stored, thin_network):
+def test_what_has_no_elements_is_said_in_one_line(stored: Stored, thin_network: MakeNetwork) -> None:
     with pytest.raises(NoElements, match="structure layers: this vgg16 has none that may go"):
         removable_modules(thin_network("vgg16"), "layers")
     with pytest.raises(NoElements, match=r"modules 'layer7': no module .* there are layer1.1, layer1.2, layer2.1"):
@@ -250,7 +271,7 @@ def test_what_has_no_elements_is_said_in_one_line(stored, thin_network):
         measure_elements("no", *stored, test_fingerprint="", structure="layers", attacks={}, images=1)
 
 
-def test_the_last_filter_of_a_convolution_stays(thin_network):
+def test_the_last_filter_of_a_convolution_stays(thin_network: MakeNetwork) -> None:
     network = remove_filters(thin_network("resnet20"), {"layer1.0.conv1": [0, 2], "layer1.1.conv1": [1]})
     sizes = {module.path: len(module.silencings) for module in removable_modules(network, "filters", "layer1")}
     assert sizes == {"layer1.1.conv1": 2, "layer1.2.conv1": 3}

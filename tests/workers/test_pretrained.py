@@ -6,6 +6,7 @@ import foolbox
 import numpy as np
 import pytest
 import torch
+from foolbox.models.pytorch import PyTorchModel
 
 from prunesweep.orchestrator.export import export_network
 from prunesweep.results_store import Store
@@ -44,8 +45,8 @@ def test_fgsm_agrees_with_foolbox_on_an_exported_network(shared_data: Path, tmp_
     store = Store(str(tmp_path / "store"))
     run_trial(trial, store, data)
     network = load_network(export_network(store, trial.key, str(tmp_path / "home")))
-    images, labels = data.test.images.float() / 255, data.test.labels
-    model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
+    images, labels = data.test.read(slice(None)).float() / 255, data.test.labels
+    model = PyTorchModel(network, bounds=(0, 1), device="cpu")
     epsilons = [2 / 255, 4 / 255, 8 / 255, 16 / 255]
     _, _, fooled = foolbox.attacks.FGSM()(model, images, labels, epsilons=epsilons)
     counts = store.result(trial.evaluation_key("fgsm"))["counts"]

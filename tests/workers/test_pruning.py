@@ -3,65 +3,68 @@
 import gc
 import json
 import math
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from prunesweep.workers.architectures.architecture import Block
-from prunesweep.workers.architectures.network import NetworkSpec, load_network
+from prunesweep.workers.architectures.network import Network, NetworkSpec, load_network
 from prunesweep.workers.architectures.size import flops, parameters
 from prunesweep.workers.pruning.errors import NothingToRemove
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
 from prunesweep.workers.pruning.masking import silenced_blocks, silenced_filters
-from prunesweep.workers.pruning.ranking import lowest_blocks, lowest_filters, share
+from prunesweep.workers.pruning.ranking import Quota, lowest_blocks, lowest_filters, share
+from tests.helpers.making import MakeNetwork, widths_of
 
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 RESIDUAL = ["resnet20", "mobilenet_v2", "resnet50"]
 ALL = [*RESIDUAL, "vgg16"]
 
 
-def tensors(**layers):
+def tensors(**layers: Any) -> dict[str, Tensor]:
     return {name: torch.tensor(scores, dtype=torch.float64) for name, scores in layers.items()}
 
 
-def agree(logits, expected):
+def agree(logits: Tensor, expected: Any) -> bool:
     """Equal but for rounding, which grows with the logits: they reach 50 in a random ResNet-50."""
     return torch.allclose(logits, expected, rtol=1e-5, atol=1e-5 * max(1, expected.abs().max().item()))
 
 
-def some_filters(network, ratio, seed):
+def some_filters(network: Network, ratio: float, seed: int) -> dict[str, list[int]]:
     """Random filters of every convolution, as indices into the network as it is now."""
     generator = torch.Generator().manual_seed(seed)
-    groups = network.architecture.filter_groups(network.body)
-    widths = {g.convolution: network.body.get_submodule(g.convolution).out_channels for g in groups}
+    widths = widths_of(network)
     return {
         name: torch.randperm(width, generator=generator)[: math.ceil(ratio * width)].tolist()
         for name, width in widths.items()
     }
 
 
-def one_block_a_stage(network):
+def one_block_a_stage(network: Network) -> list[str]:
     return list({block.stage: block.name for block in network.architecture.removable_blocks(network.body)}.values())
 
 
 # Ranking
 
 
-def test_global_quota_takes_the_lowest_of_all():
+def test_global_quota_takes_the_lowest_of_all() -> None:
     scores = tensors(a=[5, 1, 6, 7], b=[2, 9, 8, 3])
     assert lowest_filters(scores, 0.25, "global") == {"a": [1], "b": [0]}
     assert lowest_filters(scores, 0.3, "global") == {"a": [1], "b": [0, 3]}
 
 
-def test_per_layer_quota_takes_the_lowest_of_each():
+def test_per_layer_quota_takes_the_lowest_of_each() -> None:
     scores = tensors(a=[5, 1, 6, 7], b=[20, 90, 80, 30])
     assert lowest_filters(scores, 0.25, "per_layer") == {"a": [1], "b": [0]}
     assert lowest_filters(scores, 0.26, "per_layer") == {"a": [0, 1], "b": [0, 3]}
 
 
-def test_a_layer_never_vanishes():
+def test_a_layer_never_vanishes() -> None:
     scores = tensors(a=[1, 2], b=[10, 30, 20])
     assert lowest_filters(scores, 0.6, "global") == {"a": [0], "b": [0, 2]}
     assert lowest_filters(scores, 1.0, "global") == {"a": [0], "b": [0, 2]}
@@ -69,12 +72,12 @@ def test_a_layer_never_vanishes():
     assert lowest_filters(tensors(a=[1]), 0.5, "per_layer") == {}
 
 
-def test_equal_scores_go_in_order():
+def test_equal_scores_go_in_order() -> None:
     scores = tensors(b=[1, 1, 1], a=[1, 0, 1])
     assert lowest_filters(scores, 0.5, "global") == {"b": [0, 1], "a": [1]}
 
 
-def test_nothing_is_removed_at_ratio_zero():
+def test_nothing_is_removed_at_ratio_zero() -> None:
     assert lowest_filters(tensors(a=[1, 2]), 0, "global") == {}
 
 
@@ -90,26 +93,26 @@ def test_nothing_is_removed_at_ratio_zero():
         (1, 7, 7),
     ],
 )
-def test_share_rounds_up_the_ratio_as_written(ratio, total, expected):
+def test_share_rounds_up_the_ratio_as_written(ratio: float, total: int, expected: Any) -> None:
     assert share(ratio, total) == expected
 
 
 @pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
-def test_ratios_outside_the_unit_interval_are_refused(ratio):
+def test_ratios_outside_the_unit_interval_are_refused(ratio: float) -> None:
     with pytest.raises(ValueError, match="ratio"):
         lowest_filters(tensors(a=[1, 2]), ratio, "global")
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize("quota", ["global", "per_layer"])
-def test_scores_that_are_not_finite_are_refused(bad, quota):
+def test_scores_that_are_not_finite_are_refused(bad: float, quota: Quota) -> None:
     with pytest.raises(ValueError, match="scores of b are not all finite"):
         lowest_filters(tensors(a=[1, 2], b=[1, bad]), 0.5, quota)
 
 
-def test_an_unknown_quota_is_refused():
+def test_an_unknown_quota_is_refused() -> None:
     with pytest.raises(ValueError, match="'local'"):
-        lowest_filters(tensors(a=[1, 2]), 0.5, "local")
+        lowest_filters(tensors(a=[1, 2]), 0.5, cast(Quota, "local"))
 
 
 STAGES = [Block(f"{stage}.{i}", stage, f"{stage}.{i}.bn2", 4) for stage in "ab" for i in (1, 2, 3)]
@@ -127,11 +130,11 @@ BLOCK_SCORES = tensors(**{"a.1": 1, "a.2": 2, "a.3": 3, "b.1": 9, "b.2": 8, "b.3
         (0.1, 0, []),
     ],
 )
-def test_lowest_blocks_leave_each_stage_two(ratio, count, expected):
+def test_lowest_blocks_leave_each_stage_two(ratio: float, count: int | None, expected: Any) -> None:
     assert lowest_blocks(BLOCK_SCORES, STAGES, ratio, count) == expected
 
 
-def test_blocks_are_refused_as_filters_are():
+def test_blocks_are_refused_as_filters_are() -> None:
     with pytest.raises(ValueError, match=r"a\.1 are not all finite"):
         lowest_blocks(BLOCK_SCORES | tensors(**{"a.1": float("nan")}), STAGES, 0.1)
     with pytest.raises(ValueError, match="-1 blocks"):
@@ -142,7 +145,9 @@ def test_blocks_are_refused_as_filters_are():
 
 
 @pytest.mark.parametrize("architecture", ALL)
-def test_a_network_without_filters_equals_one_where_they_are_silent(random_network, architecture):
+def test_a_network_without_filters_equals_one_where_they_are_silent(
+    random_network: MakeNetwork, architecture: str
+) -> None:
     network = random_network(architecture)
     lost = some_filters(network, 0.3, seed=1)
     original = network(IMAGES)
@@ -155,7 +160,9 @@ def test_a_network_without_filters_equals_one_where_they_are_silent(random_netwo
 
 
 @pytest.mark.parametrize("architecture", RESIDUAL)
-def test_a_network_without_blocks_equals_one_where_they_are_silent(random_network, architecture):
+def test_a_network_without_blocks_equals_one_where_they_are_silent(
+    random_network: MakeNetwork, architecture: str
+) -> None:
     network = random_network(architecture)
     lost = one_block_a_stage(network)
     original = network(IMAGES)
@@ -168,21 +175,20 @@ def test_a_network_without_blocks_equals_one_where_they_are_silent(random_networ
 
 
 @pytest.mark.parametrize("architecture", RESIDUAL)
-def test_two_rounds_of_both_equal_silence_and_count_in_the_baseline(random_network, architecture, tmp_path):
+def test_two_rounds_of_both_equal_silence_and_count_in_the_baseline(
+    random_network: MakeNetwork, architecture: str, tmp_path: Path
+) -> None:
     """Rounds remove filters, blocks, filters; the spec must name them by the indices of the baseline."""
     network = random_network(architecture)
     first = remove_filters(network, some_filters(network, 0.3, seed=1))
     second = remove_blocks(first, one_block_a_stage(first))
     third = remove_filters(second, some_filters(second, 0.3, seed=2))
-    groups = network.architecture.filter_groups(network.body)
-    widths = {g.convolution: network.body.get_submodule(g.convolution).out_channels for g in groups}
+    widths = widths_of(network)
     gone = {name: [i for i in range(widths[name]) if i not in kept] for name, kept in third.spec.kept_filters.items()}
     with silenced_filters(network, gone), silenced_blocks(network, third.spec.removed_blocks):
         silent = network(IMAGES)
     assert agree(third(IMAGES), silent)
-    assert sum(map(len, third.spec.kept_filters.values())) == sum(
-        third.body.get_submodule(g.convolution).out_channels for g in third.architecture.filter_groups(third.body)
-    )
+    assert sum(map(len, third.spec.kept_filters.values())) == sum(widths_of(third).values())
 
     save_file(third.state_dict(), tmp_path / "weights.safetensors")
     (tmp_path / "network.json").write_text(json.dumps(third.spec.to_json()))
@@ -195,7 +201,7 @@ def test_two_rounds_of_both_equal_silence_and_count_in_the_baseline(random_netwo
 
 
 @pytest.mark.parametrize("architecture", ALL)
-def test_all_filters_but_one_may_go(random_network, architecture):
+def test_all_filters_but_one_may_go(random_network: MakeNetwork, architecture: str) -> None:
     network = random_network(architecture)
     lost = {name: sorted(indices)[1:] for name, indices in some_filters(network, 1.0, seed=1).items()}
     thinnest = remove_filters(network, lost)
@@ -204,7 +210,7 @@ def test_all_filters_but_one_may_go(random_network, architecture):
     assert set(map(tuple, thinnest.spec.kept_filters.values())) == {(0,)}
 
 
-def test_silence_ends_bit_for_bit_even_after_an_error(random_network):
+def test_silence_ends_bit_for_bit_even_after_an_error(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with pytest.raises(KeyboardInterrupt), silenced_filters(network, {"layer1.0.conv1": [0, 3]}):
@@ -228,8 +234,8 @@ def test_silence_ends_bit_for_bit_even_after_an_error(random_network):
     ],
 )
 def test_three_filters_less_cost_what_they_should(
-    random_network, architecture, convolution, lost_parameters, lost_multiplications
-):
+    random_network: MakeNetwork, architecture: str, convolution: str, lost_parameters: int, lost_multiplications: int
+) -> None:
     network = random_network(architecture)
     smaller = remove_filters(network, {convolution: [0, 5, 7]})
     assert parameters(network) - parameters(smaller) == 3 * lost_parameters
@@ -244,14 +250,16 @@ def test_three_filters_less_cost_what_they_should(
         ("resnet50", "layer2.2", 17 * 128 * 128 + 2 * (2 * 128 + 512), 17 * 128 * 128 * 2**2),
     ],
 )
-def test_a_block_less_costs_what_it_should(random_network, architecture, block, lost_parameters, lost_multiplications):
+def test_a_block_less_costs_what_it_should(
+    random_network: MakeNetwork, architecture: str, block: str, lost_parameters: int, lost_multiplications: int
+) -> None:
     network = random_network(architecture)
     smaller = remove_blocks(network, [block])
     assert parameters(network) - parameters(smaller) == lost_parameters
     assert flops(network) - flops(smaller) == 2 * lost_multiplications
 
 
-def test_indices_go_back_to_the_baseline(random_network):
+def test_indices_go_back_to_the_baseline(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     first = remove_filters(network, {"layer1.0.conv1": [0, 2, 4], "layer2.0.conv1": [31]})
     second = remove_filters(first, {"layer1.0.conv1": [1, 12], "layer1.1.conv1": [15]})
@@ -267,12 +275,12 @@ def test_indices_go_back_to_the_baseline(random_network):
     assert network.spec == NetworkSpec("resnet20", 3, 16, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
 
 
-def test_blocks_of_two_rounds_are_listed_in_the_order_they_ran(random_network):
+def test_blocks_of_two_rounds_are_listed_in_the_order_they_ran(random_network: MakeNetwork) -> None:
     network = remove_blocks(remove_blocks(random_network("resnet20"), ["layer3.1"]), ["layer1.2"])
     assert network.spec.removed_blocks == ["layer1.2", "layer3.1"]
 
 
-def test_a_stage_of_two_has_no_more_candidates(random_network):
+def test_a_stage_of_two_has_no_more_candidates(random_network: MakeNetwork) -> None:
     network = remove_blocks(random_network("resnet20"), ["layer1.1"])
     candidates = [block.name for block in network.architecture.removable_blocks(network.body)]
     assert candidates == ["layer2.1", "layer2.2", "layer3.1", "layer3.2"]
@@ -281,7 +289,7 @@ def test_a_stage_of_two_has_no_more_candidates(random_network):
 
 
 @pytest.mark.parametrize("architecture", ALL)
-def test_modes_and_frozen_parameters_are_kept(random_network, architecture):
+def test_modes_and_frozen_parameters_are_kept(random_network: MakeNetwork, architecture: str) -> None:
     network = random_network(architecture)
     next(module for module in network.body.modules() if isinstance(module, torch.nn.BatchNorm2d)).train()
     frozen = next(iter(dict(network.named_parameters())))
@@ -296,7 +304,7 @@ def test_modes_and_frozen_parameters_are_kept(random_network, architecture):
 
 
 @pytest.mark.parametrize("architecture", ALL)
-def test_a_frozen_network_can_be_pruned(random_network, architecture):
+def test_a_frozen_network_can_be_pruned(random_network: MakeNetwork, architecture: str) -> None:
     network = random_network(architecture)
     lost = some_filters(network, 0.1, seed=1)
     smaller = remove_filters(network.requires_grad_(False), lost)
@@ -306,13 +314,13 @@ def test_a_frozen_network_can_be_pruned(random_network, architecture):
 
 
 @pytest.mark.parametrize("architecture", ALL)
-def test_a_smaller_network_can_be_trained(random_network, architecture):
+def test_a_smaller_network_can_be_trained(random_network: MakeNetwork, architecture: str) -> None:
     network = remove_filters(random_network(architecture), some_filters(random_network(architecture), 0.5, seed=1))
     network.train()(IMAGES).square().mean().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-def test_removing_nothing_is_an_error(random_network):
+def test_removing_nothing_is_an_error(random_network: MakeNetwork) -> None:
     with pytest.raises(NothingToRemove):
         remove_filters(random_network("resnet20"), {"layer1.0.conv1": []})
     with pytest.raises(NothingToRemove):
@@ -328,7 +336,9 @@ def test_removing_nothing_is_an_error(random_network):
         ({"layer1.0.conv1": list(range(16))}, "would lose all its 16 filters"),
     ],
 )
-def test_filters_that_may_not_go_are_refused(random_network, filters, message):
+def test_filters_that_may_not_go_are_refused(
+    random_network: MakeNetwork, filters: dict[str, list[int]], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         remove_filters(random_network("resnet20"), filters)
 
@@ -345,17 +355,19 @@ def test_filters_that_may_not_go_are_refused(random_network, filters, message):
         ("resnet50", ["layer4.1", "layer4.2"], "layer4 has 3 blocks and keeps at least 2: it cannot lose 2"),
     ],
 )
-def test_blocks_that_may_not_go_are_refused(random_network, architecture, names, message):
+def test_blocks_that_may_not_go_are_refused(
+    random_network: MakeNetwork, architecture: str, names: list[str], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         remove_blocks(random_network(architecture), names)
 
 
-def test_nothing_is_left_of_a_removal_but_the_smaller_network(random_network):
+def test_nothing_is_left_of_a_removal_but_the_smaller_network(random_network: MakeNetwork) -> None:
     """The graph that filters are cut by is circular: without a collection it would stay, 200 MB of a ResNet50."""
     network = random_network("resnet20")
     chosen = some_filters(network, 0.2, seed=1)
 
-    def alive():
+    def alive() -> int:
         return sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
 
     gc.disable()

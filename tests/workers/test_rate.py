@@ -3,17 +3,24 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from prunesweep.sweeps.attacks import Fgsm
 from prunesweep.sweeps.language import Sweep, Training
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers import load_dataset, rate
+from prunesweep.workers.architectures.network import Network
+from prunesweep.workers.attacks.fgsm import fgsm
+from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.rate import STEPS, WorkSample
+from prunesweep.workers.training.loop import train
+from prunesweep.workers.work import Work
 
 SWEEP = """
 name: rate
@@ -29,15 +36,14 @@ Seen = list[tuple[str, int]]
 def passed(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """What was passed to training and to the attack, and how many images that were."""
     seen: Seen = []
-    train, fgsm = rate.train, rate.fgsm
 
-    def watched_train(network: object, training: object, work: rate.Work, **options: int) -> None:
+    def watched_train(network: Network, training: Training, work: Work, **options: Any) -> None:
         history = train(network, training, work, **options)
         assert len(history) == 1
         assert np.isfinite(history[0]["loss"])
         seen.append(("train", len(work.data.train)))
 
-    def watched_fgsm(subject: rate.Subject, settings: object) -> None:
+    def watched_fgsm(subject: Subject, settings: Fgsm) -> None:
         seen.append(("attack", len(fgsm(subject, settings).outcomes[0].correct)))
 
     monkeypatch.setattr(rate, "train", watched_train)

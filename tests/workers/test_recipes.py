@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,10 +79,12 @@ def prepared(
     network: Network,
     batch: tuple[Tensor, Tensor],
     generator: torch.Generator | None = None,
-    **settings: object,
+    **settings: Any,
 ) -> tuple[Tensor, Tensor]:
     function = resolve(RECIPES[recipe].code)
-    return function(network, *batch, Training(recipe=recipe, **settings), generator or stream("test", 0))
+    training = Training(recipe=recipe, **settings)
+    shown: tuple[Tensor, Tensor] = function(network, *batch, training, generator or stream("test", 0))
+    return shown
 
 
 # Of one batch
@@ -160,7 +163,7 @@ def test_cutmix_takes_a_patch_and_its_share_of_the_label(network: Network, batch
 
 @pytest.mark.parametrize("attack", [{"steps": 7}, {"steps": 1}, {"steps": 3, "step_size": 0.5}])
 def test_adversarial_images_stay_in_the_ball_and_raise_the_loss(
-    attack: dict[str, float], network: Network, batch: tuple[Tensor, Tensor]
+    attack: dict[str, Any], network: Network, batch: tuple[Tensor, Tensor]
 ) -> None:
     images, labels = batch
     settings = AdversarialTraining(epsilon=4 / 255, **attack)
@@ -192,7 +195,7 @@ def test_one_step_of_adversarial_training_is_fast_fgsm_from_the_same_start(
     ("settings", "length"),
     [({}, 2.5 / 7 * 8 / 255), ({"steps": 1}, 10 / 255), ({"steps": 10, "step_size": 0.01}, 0.01)],
 )
-def test_lengths_of_steps_by_hand(settings: dict[str, float], length: float) -> None:
+def test_lengths_of_steps_by_hand(settings: dict[str, Any], length: float) -> None:
     assert AdversarialTraining(**settings).length == pytest.approx(length)
 
 

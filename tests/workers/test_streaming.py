@@ -1,7 +1,7 @@
 """Streamed images: what torchvision shows of them, in an order that reads each row group once, in constant memory."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +138,9 @@ def test_without_flip_nothing_is_mirrored() -> None:
 
 
 def test_the_shorter_side_is_resized_to_eight_sevenths_of_the_size_unless_it_is_given() -> None:
-    paths = {"train": ("a",), "test": ("b",)}
-    assert Imagenet(name="imagenet", **paths).resized == 256
-    assert Imagenet(name="imagenet", resize=232, **paths).resized == 232
+    settings = Imagenet(name="imagenet", train=("a",), test=("b",))
+    assert settings.resized == 256
+    assert settings.model_copy(update={"resize": 232}).resized == 232
 
 
 @each_layout
@@ -148,7 +148,9 @@ def test_pixels_labels_and_classes_are_those_of_the_files(make: Callable[..., Im
     data = load_dataset(make(tmp_path))
     view = View(32, 36)
     for split, count, first in ((data.train, 40, 0), (data.test, 11, 1000)):
-        expected = [view.for_evaluation(Image.open(io.BytesIO(content))) for content in photographs(count, first)]
+        expected = [
+            np.asarray(view.for_evaluation(Image.open(io.BytesIO(content)))) for content in photographs(count, first)
+        ]
         np.testing.assert_array_equal(split.read(slice(None)).permute(0, 2, 3, 1), np.stack(expected))
         assert split.labels.tolist() == by_class(count)
     assert data.classes == (("n00000000", "n00000001", "n00000002") if make is folders else ("0", "1", "2"))
@@ -196,6 +198,7 @@ def test_batches_are_made_ahead_in_their_order_and_a_mistake_comes_out() -> None
     made.clear()
     coming = ahead(items(100))
     next(coming)
+    assert isinstance(coming, Generator)
     coming.close()  # as when training diverges
     assert len(made) <= 2
 
@@ -339,7 +342,7 @@ def test_a_whole_trial_gives_the_same_on_folders_and_on_shards(tmp_path: Path) -
         outcomes.append(([result.get("counts") for result in results], histories, weights, description))
     (counts, histories, weights, description), other = outcomes
     assert (counts, histories, description) == (other[0], other[1], other[3])
-    assert len(histories[0]) == 1 and sum(count["correct"][0] for count in counts[1]) <= 11
+    assert len(histories[0]) == 1 and counts[1] is not None and sum(count["correct"][0] for count in counts[1]) <= 11
     for name, tensor in weights.items():
         np.testing.assert_array_equal(tensor, other[2][name])
     assert description["mean"] == list(IMAGENET_MEAN)

@@ -1,7 +1,7 @@
 """Training: schedules by hand, the same numbers bit for bit however often it is interrupted, every scheme."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import TrialTree, grow_tree
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers import load_dataset, run_trial
-from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.streams import stream
 from prunesweep.workers.training.batch_norm import estimate_statistics
 from prunesweep.workers.training.checkpoint import Checkpoint
 from prunesweep.workers.training.schedule import learning_rate
 from prunesweep.workers.work import Stopped, TrialError
+from tests.helpers.making import MakeNetwork
 
 SWEEP = """
 name: training
@@ -200,7 +200,7 @@ def test_recalibrated_statistics_are_the_plain_average_over_clean_batches(data: 
     order = torch.randperm(66, generator=stream("recalibration", trial.seed, trial.iterations))
     means, variances = [], []
     for chosen in order.split(32):
-        images = data.train.images[chosen].double() / 255
+        images = data.train.read(chosen).double() / 255
         normalised = (images - torch.tensor(about["mean"])[:, None, None]) / torch.tensor(about["std"])[:, None, None]
         seen = conv2d(normalised, torch.from_numpy(arrays["body.conv1.weight"]).double(), padding=1)
         means.append(seen.mean((0, 2, 3)))
@@ -211,9 +211,9 @@ def test_recalibrated_statistics_are_the_plain_average_over_clean_batches(data: 
         torch.testing.assert_close(found, torch.stack(expected).mean(0), rtol=1e-4, atol=1e-5)
 
 
-def test_statistics_are_estimated_in_place_and_modes_stay(random_network: Callable[..., Network]) -> None:
+def test_statistics_are_estimated_in_place_and_modes_stay(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
-    network.body.bn1.train()
+    network.body.get_submodule("bn1").train()
     modes = [module.training for module in network.modules()]
     momenta = [module.momentum for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     batches = [torch.rand(4, 3, 16, 16, generator=stream("test", number)) for number in range(3)]

@@ -12,7 +12,7 @@ from prunesweep.sweeps.analyses import Effort
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.pgd import pgd_images
 from prunesweep.workers.verification import gather
-from prunesweep.workers.verification.alone import Alone, Crafted, Sample, show
+from prunesweep.workers.verification.alone import Alone, Crafted, Sample, attack_alone, show
 from prunesweep.workers.verification.gather import Verification, spread
 from prunesweep.workers.verification.smallest import GRID, NoEpsilon, graded_epsilons, smallest_epsilons
 
@@ -151,11 +151,10 @@ def test_images_crafted_on_another_count_where_they_were_crafted() -> None:
 
 def test_a_baseline_is_attacked_once_for_all_its_trials(bench: Verification, monkeypatch: pytest.MonkeyPatch) -> None:
     attacked: list[nn.Module] = []
-    original = gather.attack_alone
 
     def counted(network: nn.Module, *given: Any) -> Alone:
         attacked.append(network)
-        return original(network, *given)
+        return attack_alone(network, *given)
 
     monkeypatch.setattr(gather, "attack_alone", counted)
     trial, baseline = Linear(), Linear()

@@ -26,11 +26,11 @@ def trained() -> Trained:
             nn.Linear(512, 10),
         )
         optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
-        images, labels = data.train.images.float() / 255, data.train.labels
+        images, labels = data.train.read(slice(None)).float() / 255, data.train.labels
         for _ in range(12):
             for batch in torch.randperm(len(labels)).split(64):
                 optimizer.zero_grad()
                 cross_entropy(network(images[batch]), labels[batch]).backward()
                 optimizer.step()
     network.zero_grad()
-    return Trained(network.eval(), data.test.images[:200].float() / 255, data.test.labels[:200])
+    return Trained(network.eval(), data.test.read(slice(None))[:200].float() / 255, data.test.labels[:200])

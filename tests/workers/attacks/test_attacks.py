@@ -8,6 +8,7 @@ import foolbox
 import numpy as np
 import pytest
 import torch
+from foolbox.models.pytorch import PyTorchModel
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -63,7 +64,7 @@ def test_every_attack_keeps_the_contract(attack: str, random_network: MakeNetwor
 
 
 def test_fgsm_makes_the_pixels_that_foolbox_makes(subject: Subject) -> None:
-    model = foolbox.PyTorchModel(subject.network, bounds=(0, 1), device="cpu")
+    model = PyTorchModel(subject.network, bounds=(0, 1), device="cpu")
     images = subject.pixels(slice(0, 100))
     _, theirs, _ = foolbox.attacks.FGSM()(model, images, subject.labels[:100], epsilons=list(EPSILONS))
     for epsilon, expected in zip(EPSILONS, theirs, strict=True):
@@ -112,7 +113,8 @@ class Scaled(torch.nn.Module):
         self.network, self.factor = network, factor
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.factor * self.network(images)
+        logits: Tensor = self.factor * self.network(images)
+        return logits
 
 
 def test_scaled_logits_show_in_the_margin_and_in_vanishing_gradients(random_network: MakeNetwork) -> None:

@@ -50,7 +50,8 @@ def test_it_leaves_nothing_behind_and_prints_nothing(
             self.network = trained.network
 
         def forward(self, images: Tensor) -> Tensor:
-            return (50 * self.network(images)).softmax(1)
+            probabilities: Tensor = (50 * self.network(images)).softmax(1)
+            return probabilities
 
     def trace(*_: Any) -> None:
         return None
@@ -79,7 +80,8 @@ class Sliced(nn.Module):
         self.network, self.classes = network, classes
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.network(images)[:, : self.classes]
+        logits: Tensor = self.network(images)[:, : self.classes]
+        return logits
 
 
 @pytest.mark.parametrize("version", ["standard", "plus"])
@@ -103,7 +105,8 @@ def test_an_image_that_is_not_fooled_comes_back_as_it_was_after_all_possible_tar
 def test_a_step_that_cuts_the_gradient_does_not_stop_it(trained: Trained) -> None:
     class Cut(nn.Module):
         def forward(self, images: Tensor) -> Tensor:
-            return trained.network((images > 0.5).float())
+            logits: Tensor = trained.network((images > 0.5).float())
+            return logits
 
     with torch.no_grad():
         labels = Cut()(trained.images[:4]).argmax(1)

@@ -208,7 +208,10 @@ class Streamed(Split):
 
 def test_streamed_images_are_corrupted_as_those_in_memory(data: Dataset, subject: Subject) -> None:
     settings = Corruptions(kinds=("gaussian_noise", "fog"), severities=(2, 5)).settled()
-    both = [Subject(subject.network, split(data.test.images, data.test.labels), "40") for split in (Split, Streamed)]
+    both = [
+        Subject(subject.network, split(data.test.read(slice(None)), data.test.labels), "40")
+        for split in (Split, Streamed)
+    ]
     kept, streamed = (corrupted_source(each, settings) for each in both)
     for kind, severity in product(settings.kinds, settings.severities):
         batch = range(25, IMAGES)

@@ -8,6 +8,7 @@ import foolbox
 import numpy as np
 import pytest
 import torch
+from foolbox.models.pytorch import PyTorchModel
 from torch import Tensor, nn
 
 from prunesweep.sweeps.attacks import Pgd
@@ -31,10 +32,11 @@ def test_the_plain_algorithm_makes_the_pixels_that_foolbox_makes(random_network:
     network = random_network("resnet20")
     generator = torch.Generator().manual_seed(1)
     images, labels = torch.rand(50, 3, 16, 16, generator=generator), torch.arange(50) % 3
-    model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
+    model = PyTorchModel(network, bounds=(0, 1), device="cpu")
     theirs = foolbox.attacks.LinfPGD(steps=4, abs_stepsize=0.01, random_start=False)
     _, (expected,), (fooled,) = theirs(model, images, labels, epsilons=[0.03])
-    settings = {"epsilon": 0.03, "steps": 4, "step_size": 0.01, "random_start": False, "last_iterate": True}
+    settings: dict[str, Any] = {"epsilon": 0.03, "steps": 4, "step_size": 0.01}
+    settings |= {"random_start": False, "last_iterate": True}
     ours, ours_fooled = pgd_images(network, images, labels, torch.arange(50), **settings)
     assert torch.equal(ours, expected), "pixels differ"
     assert torch.equal(ours_fooled, fooled)
@@ -42,7 +44,8 @@ def test_the_plain_algorithm_makes_the_pixels_that_foolbox_makes(random_network:
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
 def test_one_whole_step_from_the_image_itself_is_fgsm(trained: Trained, loss: str) -> None:
-    one = {"epsilon": 0.05, "steps": 1, "step_size": 0.05, "random_start": False, "last_iterate": True, "loss": loss}
+    one: dict[str, Any] = {"epsilon": 0.05, "steps": 1, "step_size": 0.05, "random_start": False}
+    one |= {"last_iterate": True, "loss": loss}
     ours, _ = attack(trained, **one)
     expected = fgsm_images(trained.network, trained.images, trained.labels, epsilon=0.05, loss=loss)
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-7)
@@ -69,7 +72,7 @@ class Valley(nn.Module):
 def test_any_iterate_that_fools_counts() -> None:
     # From 0.45 by steps of 0.1 to 0.55, which fools, and on to 0.65, which does not.
     image, label = torch.full((1, 3, 1, 1), 0.45), torch.zeros(1, dtype=torch.int64)
-    steps = {"epsilon": 0.3, "steps": 2, "step_size": 0.1, "random_start": False}
+    steps: dict[str, Any] = {"epsilon": 0.3, "steps": 2, "step_size": 0.1, "random_start": False}
     adversarial, fooled = pgd_images(Valley(), image, label, torch.arange(1), **steps)
     assert fooled.tolist() == [True]
     assert adversarial[0, 0, 0, 0].item() == pytest.approx(0.55)
@@ -87,7 +90,8 @@ class Counting(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         self.images += len(images)
-        return self.network(images)
+        logits: Tensor = self.network(images)
+        return logits
 
 
 def test_fooled_images_leave_the_batch(trained: Trained) -> None:
@@ -102,7 +106,7 @@ def test_fooled_images_leave_the_batch(trained: Trained) -> None:
 
 
 def test_a_random_start_belongs_to_the_image_and_not_to_its_batch(trained: Trained) -> None:
-    still = {"step_size": 1e-9, "steps": 1, "last_iterate": True}
+    still: dict[str, Any] = {"step_size": 1e-9, "steps": 1, "last_iterate": True}
     whole, _ = attack(trained, **still)
     torch.testing.assert_close(attack(trained, slice(30, 40), **still)[0], whole[30:40], rtol=0, atol=1e-7)
     moved = (whole - trained.images)[trained.images.sub(0.5).abs() < 0.4]  # away from 0 and 1, where it is clipped
@@ -126,7 +130,7 @@ def test_nothing_beside_the_images_is_touched(trained: Trained) -> None:
 
 
 def test_an_end_can_be_asked_for_between_two_steps(trained: Trained) -> None:
-    asked = []
+    asked: list[None] = []
 
     def check_stop() -> None:
         asked.append(None)
@@ -145,7 +149,7 @@ def test_the_attack_is_run_on_every_test_image_at_each_epsilon(random_network: M
     evaluation = pgd(subject, Pgd(epsilons=(0.001, 0.01), headline=0.01, steps=2, restarts=2, loss="margin"))
     assert [outcome.severity for outcome in evaluation.outcomes] == [0.001, 0.01]
     assert evaluation.headline_severity == 0.01
-    settings = {"steps": 2, "restarts": 2, "loss": "margin"}
+    settings: dict[str, Any] = {"steps": 2, "restarts": 2, "loss": "margin"}
     for outcome in evaluation.outcomes:
         parts = [  # in the subject's batches, because the last bits of a gradient depend on them
             pgd_images(
@@ -154,7 +158,7 @@ def test_the_attack_is_run_on_every_test_image_at_each_epsilon(random_network: M
                 split.labels[part],
                 torch.arange(260)[part],
                 epsilon=outcome.severity,
-                **settings,  # type: ignore[arg-type]
+                **settings,
             )[1]
             for part in (slice(0, 250), slice(250, 260))
         ]
@@ -163,7 +167,7 @@ def test_the_attack_is_run_on_every_test_image_at_each_epsilon(random_network: M
 
 def left_by_both(network: Network, images: Tensor, labels: Tensor, epsilon: float, steps: int) -> tuple[int, int]:
     """How many images stay right under our PGD and under foolbox's, with the same step size."""
-    model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
+    model = PyTorchModel(network, bounds=(0, 1), device="cpu")
     theirs = foolbox.attacks.LinfPGD(steps=steps, rel_stepsize=2.5 / steps, random_start=True)
     torch.manual_seed(0)
     ours_left = theirs_left = 0

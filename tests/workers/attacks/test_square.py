@@ -1,5 +1,8 @@
 """The Square Attack: its parts by hand, and its strength against its authors' own code."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from pyautoattack.square import SquareAttack
@@ -18,10 +21,11 @@ class BlackBox(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         assert torch.is_inference_mode_enabled()
-        return self.network(images)
+        logits: Tensor = self.network(images)
+        return logits
 
 
-def attack(trained: Trained, images: slice = slice(None), **settings: float) -> tuple[Tensor, Tensor]:
+def attack(trained: Trained, images: slice = slice(None), **settings: Any) -> tuple[Tensor, Tensor]:
     of = (trained.images[images], trained.labels[images], trained.indices[images])
     return square_images(BlackBox(trained.network), *of, **{"epsilon": 0.1, "queries": 60, **settings})
 
@@ -108,13 +112,13 @@ def test_the_squares_shrink_as_the_authors_do(query: int, queries: int, side: in
 
 def test_an_images_numbers_do_not_depend_on_those_beside_it() -> None:
     grey = torch.linspace(0.2, 0.3, 9)[:, None, None, None].expand(9, 3, 8, 8)
-    settings = {"epsilon": 0.1, "queries": 300}  # more than are drawn at once
+    made = partial(square_images, Bright(), epsilon=0.1, queries=300)  # more than are drawn at once
     labels, indices = torch.zeros(9).long(), torch.arange(9)
-    whole, _ = square_images(Bright(), grey, labels, indices, **settings)  # type: ignore[arg-type]
+    whole, _ = made(grey, labels, indices)
     part = slice(4, 7)
-    alone, _ = square_images(Bright(), grey[part], labels[part], indices[part], **settings)  # type: ignore[arg-type]
+    alone, _ = made(grey[part], labels[part], indices[part])
     assert torch.equal(alone, whole[part])
-    other, _ = square_images(Bright(), grey[part], labels[part], indices[part] + 9, **settings)  # type: ignore[arg-type]
+    other, _ = made(grey[part], labels[part], indices[part] + 9)
     assert not torch.equal(other, alone)
 
 
