@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from prunesweep.orchestrator import compare_settings, pareto_front
+from prunesweep import compare_settings, pareto_front
 from prunesweep.orchestrator.cli import app
 from prunesweep.orchestrator.comparison.outcomes import ImageScores
 from prunesweep.orchestrator.front import trials_of
