@@ -50,7 +50,7 @@ class Objects:
         """The object's bytes. Raises: NotStored where there is none, StoreError where it cannot be read."""
         try:
             content: bytes = self._fs.cat_file(self._path(name))
-        except FileNotFoundError:
+        except (FileNotFoundError, KeyError):  # the latter of fsspec's archives, in some releases
             raise NotStored(f"{self._path(name)}: not in the store") from None
         except OSError as error:
             raise StoreError(f"{self._path(name)}: cannot be read: {error.strerror or error}") from error

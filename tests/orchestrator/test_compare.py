@@ -12,10 +12,10 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
+from prunesweep import compare_settings, pareto_front
 from prunesweep.orchestrator.cli import app
-from prunesweep.orchestrator.comparison.compare import compare_settings
 from prunesweep.orchestrator.comparison.outcomes import ImageScores
-from prunesweep.orchestrator.front import pareto_front, trials_of
+from prunesweep.orchestrator.front import trials_of
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.orchestrator.statistics import smallest_gain

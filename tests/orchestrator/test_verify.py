@@ -1,7 +1,7 @@
 """Is the gain real? Networks that only seem robust are caught, plain ones raise no alarm, and defended ones hold."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +187,11 @@ def test_plain_baselines_that_meet_conditions_are_passed_over(
 ) -> None:
     store, keys = defended
     cases: list[str] = []
-    monkeypatch.setattr(verify, "_make", lambda _, missing, *__: cases.extend(case.trial for case in missing))
+
+    def note(_: Store, missing: Sequence[Any], *__: object) -> None:
+        cases.extend(case.analysis.network for case in missing)
+
+    monkeypatch.setattr(verify, "_make", note)
     monkeypatch.setattr(Store, "result", lambda *_: {})
     verify_robustness(store, ["iterations == 0"], images=11)
     assert cases == [keys[DEFENDED]]
