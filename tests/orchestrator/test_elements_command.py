@@ -13,7 +13,7 @@ from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.workers import elements as of_workers
-from tests.helpers import documents as samples
+from tests.helpers import documents
 from tests.helpers.run_here import run_here
 
 SWEEP = """
@@ -196,6 +196,6 @@ def test_a_refusal_is_one_line_and_stores_nothing(store: Store, key: str, change
 def test_layers_of_a_network_without_residual_blocks_are_refused(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     store.save_network("abcd", {}, {"architecture": "vgg16"})
-    store.save_result(samples.network("abcd", settings=samples.settings(architecture="vgg16")))
+    store.save_result(documents.network("abcd", settings=documents.settings(architecture="vgg16")))
     said = refusal("--trial", "abcd", "--structure", "layers", "--store", store.url)
     assert "structure layers: vgg16 has no layers that may go; use filters" in said
