@@ -13,7 +13,6 @@ from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.reader import parse_sweep
 
 pytest.register_assert_rewrite("tests.helpers")
-BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,10 +45,11 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of CIFAR-10 and of trained weights that some tests check against."""
-    folder = Path(os.environ.get("PRUNESWEEP_TEST_DATA", BESIDE_THE_REPOSITORY))
-    if not folder.is_dir():
-        pytest.skip(f"needs CIFAR-10 and trained weights; there is no {folder} (PRUNESWEEP_TEST_DATA names it)")
-    return folder
+    folder = os.environ.get("PRUNESWEEP_TEST_DATA")
+    if folder is None:
+        pytest.skip("needs CIFAR-10 and trained weights: PRUNESWEEP_TEST_DATA names their folder")
+    assert Path(folder).is_dir(), f"PRUNESWEEP_TEST_DATA: {folder}: no such folder"
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")
