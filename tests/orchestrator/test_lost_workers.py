@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from prunesweep import run_sweep
+from prunesweep.orchestrator.running.cluster import driver
 from prunesweep.orchestrator.running.cluster.tune_scheduler import reason_in
 
 SWEEP = {
@@ -58,6 +59,7 @@ def test_the_reason_is_the_last_error_or_the_first_sentence(errors: str, reason:
 
 def test_a_sweep_whose_workers_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "torch.py").write_text("raise RuntimeError('this is not torch')\n")
+    monkeypatch.setattr(driver, "RETRIES", 1)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # of the workers alone: this process has imported torch
     store, shown = tmp_path / "store", io.StringIO()
     ran = run_sweep(SWEEP, store=store, console=Console(file=shown))

@@ -19,10 +19,11 @@ from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.workers import load_dataset, run_trial
-from tests.helpers.command import process
+from tests.helpers.command import command
 from tests.helpers.run_here import run_here
 
 ONE_GPU = '{"GPU": 1, "CPU": 4}'
+MEASURED_SECONDS = 0.5
 SWEEP = """
 name: packing
 dataset: {name: digits, size: 16, train_limit: 64, test_limit: 20}
@@ -99,11 +100,37 @@ def test_stored_networks_are_only_attacked(tmp_path: Path) -> None:
 # On a real Ray
 
 
+def test_a_sweep_settles_it_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store has a trial already, so that there is an estimate too; results are those of a run without a GPU."""
+    sweep, store = tmp_path / "packing.yaml", tmp_path / "store"
+    sweep.write_text(SWEEP)
+    run_here(parse_sweep(SWEEP), Store(str(tmp_path / "here")))
+    run_here(parse_sweep(SWEEP, ["seeds=0", "name=first"]), Store(str(store)))
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", ONE_GPU)
+    monkeypatch.setattr(packing, "MEASURED_SECONDS", MEASURED_SECONDS)
+    ran = command("run", str(sweep), "--store", str(store), "--set", "seeds=[0, 1, 2]")
+    assert ran.exit_code == 0, ran.output
+    assert "gpu: auto: trials run" in ran.stdout
+    about = json.loads((store / "sweeps" / "packing" / "run.json").read_text())
+    assert about["settings"]["resources"]["gpu"] == "auto", "provenance tells what was asked"
+    assert about["packing"]["trials"] in (1, 2)
+    assert about["packing"]["rates"].keys() == {"1", "2"}
+    (noted,) = json.loads((store / "sweeps" / "packing" / "runs.json").read_text())
+    assert noted["trials"] == 2
+    assert noted["workers"] == about["packing"]["trials"]
+    assert noted["estimated"] > 0
+    assert noted["took"] > 0
+    expected = pd.read_parquet(tmp_path / "here" / "trials").drop(columns="seconds")
+    found = pd.read_parquet(store / "trials").drop(columns="seconds")
+    found = found[found["seed"] < 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
 @pytest.fixture(scope="module")
 def one_gpu() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_OVERRIDE_RESOURCES", ONE_GPU)
-        patch.setattr(packing, "MEASURED_SECONDS", 0.5)
+        patch.setattr(packing, "MEASURED_SECONDS", MEASURED_SECONDS)
         with ray_session(None, parse_sweep(SWEEP).resources):
             yield
 
@@ -126,6 +153,7 @@ def test_packings_are_measured_as_far_as_they_fit(
             super().prepare(trials, data)
 
     monkeypatch.setattr(packing, "_Process", Small)
+    monkeypatch.setattr(packing, "PACKINGS", (1, 2, 3))
     made = plan(tmp_path / "store", "seeds=[0, 1, 2, 3]")
     found = find_packing(made, load_dataset(made.sweep.dataset).arrays())
     assert found.rates.keys() == {1, 2}
@@ -151,28 +179,3 @@ def test_what_cannot_be_measured_gives_each_trial_a_gpu(one_gpu: None, tmp_path:
     found = find_packing(plan(tmp_path), {"not": "a data set"})
     assert (found.trials, found.share) == (1, 1.0)
     assert "could not be measured: " in found.line()
-
-
-def test_a_sweep_settles_it_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store has a trial already, so that there is an estimate too; results are those of a run without a GPU."""
-    sweep, store = tmp_path / "packing.yaml", tmp_path / "store"
-    sweep.write_text(SWEEP)
-    run_here(parse_sweep(SWEEP), Store(str(tmp_path / "here")))
-    run_here(parse_sweep(SWEEP, ["seeds=0", "name=first"]), Store(str(store)))
-    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", ONE_GPU)
-    ran = process("run", str(sweep), "--store", str(store), "--set", "seeds=[0, 1, 2]")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "gpu: auto: trials run" in ran.stdout
-    about = json.loads((store / "sweeps" / "packing" / "run.json").read_text())
-    assert about["settings"]["resources"]["gpu"] == "auto", "provenance tells what was asked"
-    assert about["packing"]["trials"] in (1, 2)
-    assert about["packing"]["rates"].keys() == {"1", "2"}
-    (noted,) = json.loads((store / "sweeps" / "packing" / "runs.json").read_text())
-    assert noted["trials"] == 2
-    assert noted["workers"] == about["packing"]["trials"]
-    assert noted["estimated"] > 0
-    assert noted["took"] > 0
-    expected = pd.read_parquet(tmp_path / "here" / "trials").drop(columns="seconds")
-    found = pd.read_parquet(store / "trials").drop(columns="seconds")
-    found = found[found["seed"] < 2].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found, expected, check_exact=True)

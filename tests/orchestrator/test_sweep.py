@@ -51,8 +51,8 @@ def test_a_second_run_runs_nothing(two_workers: Path, sweep_file: Path) -> None:
 
 def test_one_worker_gives_the_same_numbers_bit_for_bit(two_workers: Path, sweep_file: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    ran = process("run", str(sweep_file), "--store", str(store), "--set", "resources.workers=1")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    ran = command("run", str(sweep_file), "--store", str(store), "--set", "resources.workers=1")
+    assert ran.exit_code == 0, ran.output
     pd.testing.assert_frame_equal(trials_of(store), trials_of(two_workers), check_exact=True)
 
 

@@ -29,6 +29,8 @@ def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
     _set_environment(address)
     if address is not None:
         _check_answers(address)
+    elif resources.cpu > own_cpus() and "RAY_OVERRIDE_RESOURCES" not in os.environ:
+        raise ClusterError(_too_small(resources, f"this machine has {own_cpus()} CPUs"))  # before Ray's start
     import ray
 
     if ray.is_initialized():
@@ -88,6 +90,9 @@ def _check_size(resources: Resources) -> None:
         return
     has = ray.cluster_resources()
     raise ClusterError(
-        f"resources: a trial asks for {resources.cpu} CPUs and {resources.gpus:g} GPUs on one node; the cluster has "
-        f"{has.get('CPU', 0):g} CPUs and {has.get('GPU', 0):g} GPUs in all"
+        _too_small(resources, f"the cluster has {has.get('CPU', 0):g} CPUs and {has.get('GPU', 0):g} GPUs in all")
     )
+
+
+def _too_small(resources: Resources, has: str) -> str:
+    return f"resources: a trial asks for {resources.cpu} CPUs and {resources.gpus:g} GPUs on one node; {has}"
