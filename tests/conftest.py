@@ -20,6 +20,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Corrupted images are cached in a folder of this session, and not in the developer's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRUNESWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        # Ray starts its workers with a niceness of 15, and beside other tests these get next to no time.
+        patch.setenv("RAY_worker_niceness", "0")
         yield
 
 

@@ -121,6 +121,7 @@ def test_each_restart_starts_elsewhere_and_fools_more(trained: Trained) -> None:
 
 
 def test_nothing_beside_the_images_is_touched(trained: Trained) -> None:
+    trained.network.zero_grad()  # of other tests
     torch.manual_seed(3)
     before = torch.get_rng_state()
     first, again = attack(trained), attack(trained)
