@@ -8,7 +8,6 @@ change, raise its version in ``sweeps/catalogue.py``; only then is a new key rig
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,24 +17,10 @@ from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, ATTACKS, CRI
 from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.reader import parse_sweep
-from prunesweep.sweeps.tree import TrialTree, grow_tree
-from prunesweep.sweeps.trial import Trial
+from tests.helpers.trees import SWEEP, only, pruned, tree_of
 
 GOLDEN: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("golden_keys.json").read_text())
 
-SWEEP = """
-name: golden
-dataset: {name: digits}
-baseline: {epochs: 4, batch_size: 64}
-adjustment: {epochs: 2, learning_rate: 0.02, batch_size: 64, rewind_epoch: 1}
-axes:
-  - {architecture: resnet20, structure: [filters, layers, both], criterion: l1}
-  - {architecture: resnet20, structure: filters, criterion: l1, adjustment: winning_ticket}
-attacks:
-  fgsm: {epsilons: [4/255, 8/255]}
-  occlusion:
-  corruptions: {severities: [5], frost_textures: package}
-"""
 ONE = """
 name: one
 dataset: {name: digits}
@@ -94,21 +79,6 @@ precision: bf16
 resources: {cpu: 2}
 attacks: {fgsm: }
 """
-
-
-def tree_of(text: str, *overrides: str) -> TrialTree:
-    return grow_tree(parse_sweep(text, overrides))
-
-
-def only(tree: TrialTree, **settings: Any) -> Trial:
-    """The one trial of a tree with these settings."""
-    (found,) = (trial for trial in tree if settings.items() <= trial.settings.items())
-    return found
-
-
-def pruned(text: str, *overrides: str) -> Trial:
-    """The pruned trial with the most iterations of a sweep that asks for one."""
-    return max(tree_of(text, *overrides), key=lambda trial: (trial.structure != "none", trial.iterations))
 
 
 def keys_of_trials(folder: Path) -> Iterator[tuple[str, str | None]]:

@@ -14,34 +14,8 @@ from prunesweep.sweeps.attacks import Fgsm
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, DATASETS, EVALUATIONS, RECIPES
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.language import Adjustment, AdversarialTraining, Baseline, Pruning, Training, TrainingSettings
-from prunesweep.sweeps.reader import parse_sweep
-from prunesweep.sweeps.tree import TrialTree, grow_tree
 from prunesweep.sweeps.trial import Round, Trial
-
-SWEEP = """
-name: golden
-dataset: {name: digits}
-baseline: {epochs: 4, batch_size: 64}
-adjustment: {epochs: 2, learning_rate: 0.02, batch_size: 64, rewind_epoch: 1}
-axes:
-  - {architecture: resnet20, structure: [filters, layers, both], criterion: l1}
-  - {architecture: resnet20, structure: filters, criterion: l1, adjustment: winning_ticket}
-attacks:
-  fgsm: {epsilons: [4/255, 8/255]}
-  occlusion:
-  corruptions: {severities: [5], frost_textures: package}
-"""
-
-
-def tree_of(*overrides: str, text: str = SWEEP) -> TrialTree:
-    return grow_tree(parse_sweep(text, overrides))
-
-
-def the(tree: TrialTree, **settings: Any) -> Trial:
-    """The one trial of a tree with these settings."""
-    (found,) = (trial for trial in tree if settings.items() <= trial.settings.items())
-    return found
-
+from tests.helpers.trees import SWEEP, only, pruned, tree_of
 
 # What changes a network's key
 
@@ -89,8 +63,7 @@ ONE = (
 
 def last_trial(*overrides: str) -> Trial:
     """The pruned trial with the most iterations of a sweep that asks for one."""
-    tree = tree_of(*overrides, text=ONE)
-    return max(tree, key=lambda trial: (trial.structure != "none", trial.iterations))
+    return pruned(ONE, *overrides)
 
 
 @pytest.mark.parametrize("override", [o for name, o in SETTINGS.items() if name != "blocks"])
@@ -113,9 +86,9 @@ def test_each_setting_of_training_changes_the_keys_from_there_on(block: str, set
 
 
 def test_the_rewind_epoch_changes_winning_tickets_alone() -> None:
-    rewound = [tree_of(f"adjustment.rewind_epoch={epoch}") for epoch in (1, 2)]
+    rewound = [tree_of(SWEEP, f"adjustment.rewind_epoch={epoch}") for epoch in (1, 2)]
     tickets, tuned, baselines = (
-        [the(tree, **settings).key for tree in rewound]
+        [only(tree, **settings).key for tree in rewound]
         for settings in (
             {"structure": "filters", "adjustment": "winning_ticket"},
             {"structure": "filters", "adjustment": "fine_tune"},
@@ -149,8 +122,8 @@ def test_recalibration_depends_on_the_batches_and_on_no_other_setting_of_trainin
 
 
 def test_no_two_recipes_or_adjustments_share_a_key() -> None:
-    trials = list(tree_of(f"axes.recipe=[{','.join(RECIPES)}]", "adjustment.rewind_epoch=1", text=ONE))
-    trials += list(tree_of(f"axes.adjustment=[{','.join(ADJUSTMENTS)}]", "adjustment.rewind_epoch=1", text=ONE))
+    trials = list(tree_of(ONE, f"axes.recipe=[{','.join(RECIPES)}]", "adjustment.rewind_epoch=1"))
+    trials += list(tree_of(ONE, f"axes.adjustment=[{','.join(ADJUSTMENTS)}]", "adjustment.rewind_epoch=1"))
     words = [tuple(trial.settings.values()) for trial in trials]
     assert len({trial.key for trial in trials}) == len(set(words))
 
@@ -170,7 +143,7 @@ def parquet_sweep(folder: Path, train: bytes = b"train", test: bytes = b"test") 
     for name, content in {"train": train, "test": test}.items():
         (folder / name).write_bytes(content)
     text = ONE.replace("{name: digits}", f"{{name: image_parquet, train: {folder}/train, test: {folder}/test}}")
-    return next(iter(tree_of(text=text)))
+    return next(iter(tree_of(text)))
 
 
 def test_the_training_images_change_the_network_and_the_test_images_its_evaluations(tmp_path: Path) -> None:
@@ -195,9 +168,7 @@ def test_the_name_of_a_published_network_changes_no_key(tmp_path: Path) -> None:
     files = f"weights: {tmp_path}/plain.th, defences: {{NAME: {tmp_path}/sin.pth}}"
     names = ["stylized", "other"]
     one, other = (
-        the(
-            tree_of(f"baseline={{{files.replace('NAME', name)}}}", f"axes.recipe={name}", text=ONE), structure="filters"
-        )
+        only(tree_of(ONE, f"baseline={{{files.replace('NAME', name)}}}", f"axes.recipe={name}"), structure="filters")
         for name in names
     )
     assert one.key == other.key
@@ -321,7 +292,7 @@ def test_every_version_of_the_catalogue_is_tried_above() -> None:
     ids=" ".join,
 )
 def test_a_networks_key_does_not_depend_on(overrides: Sequence[str]) -> None:
-    assert last_trial().key in tree_of(*overrides, text=ONE).trials
+    assert last_trial().key in tree_of(ONE, *overrides).trials
 
 
 class TrainingLater(Training):
@@ -364,7 +335,7 @@ def test_an_attacks_setting_that_is_added_later_leaves_keys_too() -> None:
 
 def test_an_attacks_settings_and_version_change_its_own_evaluation_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def keys(*overrides: str) -> dict[str, str]:
-        trial = the(tree_of(*overrides), iterations=0)
+        trial = only(tree_of(SWEEP, *overrides), iterations=0)
         return {"network": trial.key} | {attack: trial.evaluation_key(attack) for attack in trial.evaluations}
 
     def changed(after: dict[str, str]) -> set[str]:
@@ -389,7 +360,7 @@ def test_an_attacks_settings_and_version_change_its_own_evaluation_alone(monkeyp
     ],
 )
 def test_order_and_repetition_of_severities_leave_the_key(attack: str, again: str) -> None:
-    before, after = (the(tree_of(*o), iterations=0) for o in ([], [f"attacks.{attack}={again}"]))
+    before, after = (only(tree_of(SWEEP, *o), iterations=0) for o in ([], [f"attacks.{attack}={again}"]))
     assert after.evaluation_key(attack) == before.evaluation_key(attack)
 
 
@@ -498,5 +469,5 @@ def test_a_key_does_not_depend_on_the_order_of_a_mapping() -> None:
 
 
 def test_no_two_results_share_a_key() -> None:
-    keys = [key for seed in (0, 1) for trial in tree_of(f"seeds={seed}") for key in trial.result_keys]
+    keys = [key for seed in (0, 1) for trial in tree_of(SWEEP, f"seeds={seed}") for key in trial.result_keys]
     assert len(keys) == len(set(keys))
