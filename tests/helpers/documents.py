@@ -21,7 +21,7 @@ def settings(**given: Any) -> TrialSettings:
         "ratio": 0.1,
         "seed": 0,
     }
-    described.update(given)  # type: ignore[typeddict-item]
+    described.update(given)  # type: ignore[typeddict-item]  # any field, by name
     return described
 
 
@@ -48,7 +48,7 @@ def network(key: str = "pruned", **given: Any) -> NetworkResult:
         "versions": {"torch": "2"},
         "finished_at": 1.0,
     }
-    made.update(given)  # type: ignore[typeddict-item]
+    made.update(given)  # type: ignore[typeddict-item]  # any field, by name
     return made
 
 
@@ -84,7 +84,7 @@ def evaluation(trial_key: str, attack: str = "clean", *correct: list[int], **giv
         "seconds": 0.5,
         "finished_at": 2.0,
     }
-    made.update(given)  # type: ignore[typeddict-item]
+    made.update(given)  # type: ignore[typeddict-item]  # any field, by name
     return made
 
 
@@ -102,7 +102,7 @@ def failure(key: str = "pruned", error: str = "out of memory", **given: Any) -> 
         "details": "",
         "finished_at": 1.0,
     }
-    made.update(given)  # type: ignore[typeddict-item]
+    made.update(given)  # type: ignore[typeddict-item]  # any field, by name
     return made
 
 

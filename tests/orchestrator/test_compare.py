@@ -169,7 +169,7 @@ def forged(store: Store, key: str, right: np.ndarray, seed: int = 0, baseline: s
     network: dict[str, Any] = dict.fromkeys(NetworkResult.__required_keys__, 0)
     network |= {"kind": "network", "key": key, "settings": settings, "history": [], "versions": {}, "device": "cpu"}
     network |= {"parent_key": None if is_baseline else baseline, "baseline_key": baseline, "control_key": None}
-    store.save_result(network)  # type: ignore[arg-type]
+    store.save_result(network)  # type: ignore[arg-type]  # plain JSON, as it is read
     half = selection_half(len(right))
     counts = [int(right.sum()), int(right[half].sum()), int(right[~half].sum())]
     evaluation: dict[str, Any] = dict.fromkeys(EvaluationResult.__required_keys__, 0)
@@ -178,7 +178,7 @@ def forged(store: Store, key: str, right: np.ndarray, seed: int = 0, baseline: s
     evaluation |= {"total": [len(right), int(half.sum()), int((~half).sum())]}
     evaluation |= {"counts": [{"kind": "clean", "severity": 0, "correct": counts}], **given}
     store.save_outcomes(f"{key}-clean", {"clean": right})
-    store.save_result(evaluation)  # type: ignore[arg-type]
+    store.save_result(evaluation)  # type: ignore[arg-type]  # plain JSON, as it is read
 
 
 def right(correct: int, images: int = 200) -> np.ndarray:

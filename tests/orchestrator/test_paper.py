@@ -265,7 +265,8 @@ def test_a_sweep_is_shown_by_its_own_evaluations(store: Store) -> None:
     store.save_sweep("first", "", {"result_keys": results})
     later = store.result("base-fgsm")
     counts = [{"kind": "fgsm", "severity": 8 / 255, "correct": [20, 10, 10]}]
-    store.save_result(later | {"key": "later", "counts": counts, "finished_at": 9.0})  # type: ignore[arg-type]
+    changes = {"key": "later", "counts": counts, "finished_at": 9.0}
+    store.save_result(later | changes)  # type: ignore[arg-type]  # plain JSON, as it is read
 
     def of_baseline(sweep: str | None) -> float:
         (figure,) = reproduce(store, "figure3", sweep=sweep)

@@ -206,7 +206,9 @@ def test_a_defended_baseline_brings_the_plain_one_of_its_seed(grow: Grow, contro
     }
     assert all(tree.trials[key].recipe == "cutout" for key in tree.asked)
     for trial in tree:
-        assert trial.relations["plain_key"] == (None if trial.recipe == "plain" else trial.baseline.plain.key)  # type: ignore[union-attr]
+        plain = trial.baseline.plain
+        assert trial.relations["plain_key"] == (plain.key if plain is not None else None)
+        assert (plain is None) == (trial.recipe == "plain")
         if trial.plain is not None:
             assert trial.plain.key in tree.trials
             assert trial.plain.seed == trial.seed and trial.plain.recipe == "plain" and trial.plain.is_baseline

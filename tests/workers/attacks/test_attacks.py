@@ -123,7 +123,7 @@ def test_scaled_logits_show_in_the_margin_and_in_vanishing_gradients(random_netw
         labels = network(split.images.float() / 255).argmax(1)  # all right, so that the loss saturates
     split = Split(split.images, labels)
     plain = clean(Subject(network, split, "t"), Clean())
-    scaled = clean(Subject(Scaled(network, 1e4), split, "t"), Clean())  # type: ignore[arg-type]
+    scaled = clean(Subject(Scaled(network, 1e4), split, "t"), Clean())  # type: ignore[arg-type]  # no Network, but called as one
     np.testing.assert_array_equal(plain.outcomes[0].correct, scaled.outcomes[0].correct)
     assert scaled.measures["logit_margin"] == pytest.approx(1e4 * plain.measures["logit_margin"], rel=1e-4)
     assert plain.measures["vanishing_gradients"] < 0.05 < 0.9 < scaled.measures["vanishing_gradients"]

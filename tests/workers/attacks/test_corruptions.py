@@ -17,9 +17,9 @@ from prunesweep.workers.attacks.corruptions.draws import Draws
 for oracle in ("cv2", "scipy", "skimage", "imagecorruptions"):
     pytest.importorskip(oracle, reason=f"the published definition needs {oracle}, which is not installed")
 
-import imagecorruptions.corruptions as package  # noqa: E402
+import imagecorruptions.corruptions as package  # noqa: E402  # after importorskip
 
-from tests.helpers.published_corruptions import (  # noqa: E402
+from tests.helpers.published_corruptions import (  # noqa: E402  # after importorskip
     CIFAR10_C,
     IMAGENET_C,
     Constants,
@@ -298,4 +298,4 @@ def test_mistakes_are_one_clear_line(change: dict[str, object], message: str) ->
         "frost_textures": "generated",
     } | change
     with pytest.raises(ValueError, match=message):
-        corrupt(**arguments)  # type: ignore[arg-type]
+        corrupt(**arguments)  # type: ignore[arg-type]  # wrong ones are the point
