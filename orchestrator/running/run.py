@@ -15,7 +15,7 @@ from prunesweep.orchestrator.plan import Plan, make_plan
 from prunesweep.orchestrator.running.cluster.executor import ClusterExecutor
 from prunesweep.orchestrator.running.executor import Executor
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
-from prunesweep.orchestrator.running.reporter import Reporter, make_reporter
+from prunesweep.orchestrator.running.reporter import PlainReporter, Reporter, make_reporter
 from prunesweep.orchestrator.timings import Estimate, estimate_plan
 from prunesweep.results_store import Store, StoreError, StoreLike, open_store
 from prunesweep.results_store.runs import Run, note_run
@@ -99,7 +99,8 @@ def run_sweep(
         opened.prepare()
         opened.save_sweep(read.name, yaml_text, {**about, **found})
 
-    reporter = make_reporter(len(plan.to_run), console or Console())
+    # A live view would draw over a debugger's prompt.
+    reporter = (PlainReporter if in_process else make_reporter)(len(plan.to_run), console or Console())
     if not plan.to_run:
         begin({})
         opened.refresh_tables()

@@ -122,6 +122,17 @@ def test_options_that_do_not_fit_are_refused(memory: str) -> None:
     assert "or run --in-process" in refusal("run", "quickstart", "--store", memory)
 
 
+def test_no_live_view_draws_over_a_debugger(memory: str) -> None:
+    terminal = Console(file=io.StringIO(), force_terminal=True)
+    run_sweep(
+        {**SWEEP, "axes": {"architecture": "resnet20", "iterations": 0}},
+        store=memory,
+        in_process=True,
+        console=terminal,
+    )
+    assert isinstance(terminal.file, io.StringIO) and "\x1b" not in terminal.file.getvalue()
+
+
 def test_it_works_where_ray_cannot_be_imported(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ray", "ray.tune", "ray.tune.search"):
         monkeypatch.setitem(sys.modules, name, None)
