@@ -29,11 +29,10 @@ def elements(
     Interrupted, the same command goes on where it was.
     """
     from prunesweep.orchestrator.elements import loss_curves, loss_table, progress_line, single_elements
-    from prunesweep.results_store import Store
 
     names = [name.strip() for name in attacks.split(",") if name.strip()]
     measured = single_elements(
-        Store(store),
+        store,
         trial,
         structure=structure,
         images=images,

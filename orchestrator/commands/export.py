@@ -20,7 +20,6 @@ def export(
 ) -> None:
     """Write a network to a folder that prunesweep.load_network reads."""
     from prunesweep.orchestrator.export import export_network
-    from prunesweep.results_store import Store
 
-    folder = export_network(Store(store), trial, to, format=format)
+    folder = export_network(store, trial, to, format=format)
     print(f"{folder}: from prunesweep import load_network; network = load_network({str(folder)!r})")

@@ -24,10 +24,9 @@ def transfer(
     """Show the images that fool some networks to others, as in the paper's Table 4."""
     from prunesweep.orchestrator.transfer import read_epsilon, transfer_records, transfer_table
     from prunesweep.orchestrator.transfer import transfer as between
-    from prunesweep.results_store import Store
 
     found = between(
-        Store(store),
+        store,
         sources,
         targets,
         attack=attack,

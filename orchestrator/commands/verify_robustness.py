@@ -31,10 +31,9 @@ def verify_robustness(
     """
     from prunesweep.orchestrator.verification.table import verdict_table
     from prunesweep.orchestrator.verification.verify import verify_robustness as verify
-    from prunesweep.results_store import Store
 
     found = verify(
-        Store(store), trials, images=images, autoattack=autoattack, progress=lambda line: typer.echo(line, err=True)
+        store, trials, images=images, autoattack=autoattack, progress=lambda line: typer.echo(line, err=True)
     )
     if as_json:
         print(json.dumps(found, indent=1))

@@ -7,8 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from prunesweep.orchestrator.cli import app
-
-HANGS = 300  # seconds, after which a command is taken to hang
+from tests.helpers.waiting import HANGS
 
 
 def command(*arguments: str) -> Result:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
 
 MakeNetwork = Callable[..., Network]
@@ -11,9 +12,7 @@ MakeNetwork = Callable[..., Network]
 
 def width_of(network: Network, convolution: str) -> int:
     """How many filters the convolution at this path has."""
-    module = network.body.get_submodule(convolution)
-    assert isinstance(module, nn.Conv2d)
-    return module.out_channels
+    return module_at(network.body, convolution, nn.Conv2d).out_channels
 
 
 def widths_of(network: Network) -> dict[str, int]:

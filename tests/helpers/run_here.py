@@ -1,18 +1,25 @@
 """Runs a sweep in this process, without a cluster, and leaves in the store what a run by the command leaves."""
 
+import io
+
+from rich.console import Console
+
+from prunesweep.orchestrator.plan import make_plan
+from prunesweep.orchestrator.running.in_process import InProcessExecutor
+from prunesweep.orchestrator.running.reporter import PlainReporter
+from prunesweep.orchestrator.running.schedule import epochs_of
 from prunesweep.results_store import Store
 from prunesweep.sweeps.language import Sweep
-from prunesweep.sweeps.tree import grow_tree
-from prunesweep.workers import load_dataset, run_trial
+from prunesweep.workers import load_dataset
 
 
 def run_here(sweep: Sweep, store: Store) -> dict[str, str]:
     """The keys of the sweep's trials by their labels without the seed, parents before children."""
-    trials = list(grow_tree(sweep))
-    results = {trial.key: list(trial.result_keys) for trial in trials}
+    plan = make_plan(sweep, store)
+    results = {trial.key: list(trial.result_keys) for trial in plan.tree}
     store.save_sweep(sweep.name, "", {"result_keys": results, "settings": sweep.model_dump(mode="json")})
-    data = load_dataset(sweep.dataset)
-    for trial in trials:
-        run_trial(trial, store, data)
+    reporter = PlainReporter(len(plan.to_run), Console(file=io.StringIO()))
+    failures = InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), reporter, cost=epochs_of)
+    assert not failures
     store.refresh_tables()
-    return {trial.label().removesuffix(" seed 0"): trial.key for trial in trials}
+    return {trial.label().removesuffix(" seed 0"): trial.key for trial in plan.tree}

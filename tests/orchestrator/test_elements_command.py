@@ -14,6 +14,7 @@ from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.workers import elements as of_workers
 from tests.helpers import documents
+from tests.helpers.command import refusal
 from tests.helpers.run_here import run_here
 
 SWEEP = """
@@ -167,13 +168,6 @@ def test_gains_are_over_the_network_that_lost_nothing(store: Store, key: str) ->
 # Bad input
 
 
-def refusal(*arguments: str) -> str:
-    ran = CliRunner().invoke(app, ["elements", *arguments])
-    assert ran.exit_code == 2, ran.output
-    assert ran.stderr.count("\n") == 1, ran.stderr
-    return ran.stderr
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -189,7 +183,7 @@ def refusal(*arguments: str) -> str:
 )
 def test_a_refusal_is_one_line_and_stores_nothing(store: Store, key: str, change: list[str], said: str) -> None:
     before = store.result_keys()
-    assert said in refusal("--trial", key, "--structure", "layers", "--store", store.url, *change)
+    assert said in refusal("elements", "--trial", key, "--structure", "layers", "--store", store.url, *change)
     assert store.result_keys() == before
 
 
@@ -197,5 +191,5 @@ def test_layers_of_a_network_without_residual_blocks_are_refused(tmp_path: Path)
     store = Store(str(tmp_path))
     store.save_network("abcd", {}, {"architecture": "vgg16"})
     store.save_result(documents.network("abcd", settings=documents.settings(architecture="vgg16")))
-    said = refusal("--trial", "abcd", "--structure", "layers", "--store", store.url)
+    said = refusal("elements", "--trial", "abcd", "--structure", "layers", "--store", store.url)
     assert "structure layers: vgg16 has no layers that may go; use filters" in said

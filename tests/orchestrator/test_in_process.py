@@ -9,14 +9,13 @@ from uuid import uuid4
 
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner
 
 from prunesweep import Store, run_sweep
-from prunesweep.orchestrator.cli import app
 from prunesweep.orchestrator.running import attempt
 from prunesweep.orchestrator.running.run import SweepRun
 from prunesweep.sweeps.events import WorkCounts
 from prunesweep.workers.attacks import fgsm
+from tests.helpers.command import refusal
 
 SWEEP: dict[str, Any] = {
     "name": "here",
@@ -106,13 +105,6 @@ def test_a_lasting_storage_fault_leaves_no_row(
     (error,) = ran.failures.values()  # its child goes on: the network was stored
     assert error == "not done: OSError: [Errno 28] No space left on device; run the sweep again"
     assert ran.store.table("trials")["error"].isna().all()
-
-
-def refusal(*arguments: str) -> str:
-    """The one line that a refused command prints."""
-    ran = CliRunner().invoke(app, list(arguments))
-    assert ran.exit_code == 2 and ran.stderr.count("\n") == 1, ran.output
-    return ran.stderr
 
 
 def test_options_that_do_not_fit_are_refused(memory: str) -> None:

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from prunesweep.results_store import Store
-from tests.helpers.command import HANGS, command, process, start
+from tests.helpers.command import command, process, start
 from tests.helpers.small_sweep import TRIALS, trials_of, write_sweep
-from tests.helpers.waiting import wait_for
+from tests.helpers.waiting import HANGS, wait_for
 
 
 @pytest.fixture(scope="module")
