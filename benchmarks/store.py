@@ -23,6 +23,7 @@ from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, N
 from prunesweep.results_store.schema import TABLES
 from prunesweep.sweeps.attacks import CORRUPTION_KINDS
 from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.setting import setting_of
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.sweeps.trial import Trial
 
@@ -184,12 +185,14 @@ def _network(trial: Trial, left: float, draw: random.Random) -> NetworkResult:
         "key": trial.key,
         **trial.relations,
         "settings": trial.settings,
+        "setting": setting_of(trial),
         "parameters": round(800_000 * left),
         "flops": round(80_000_000 * left * draw.uniform(0.8, 1.0)),
         "filters_asked": 100,
         "filters_removed": 100,
         "blocks_asked": 0,
         "blocks_removed": 0,
+        "single_filter_layers": 0,
         "epochs": 10,
         "epochs_total": trial.epochs_total,
         "history": [_epoch(number, draw) for number in range(1, 11)],

@@ -10,11 +10,12 @@ from rich.table import Table
 
 from prunesweep.orchestrator.plan import Plan
 from prunesweep.orchestrator.selection import Front
-from prunesweep.orchestrator.selection.columns import ON_FRONT
+from prunesweep.orchestrator.selection.columns import DETAILS, ON_FRONT, REMOVED
 from prunesweep.orchestrator.status import SweepState
 from prunesweep.orchestrator.timings import Estimate, at_once
 from prunesweep.results_store.runs import Run
-from prunesweep.sweeps.catalogue import NONE, PLAIN
+from prunesweep.sweeps.keys import KEY_LENGTH
+from prunesweep.sweeps.labels import removal_notes, setting_label
 from prunesweep.sweeps.language import AUTO
 
 KEY_DIGITS = 10  # of a key, where people read it; commands take the beginning of a key
@@ -94,17 +95,18 @@ def front_table(front: Front, *, only_knee: bool = False) -> Table:
         table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     if ON_FRONT in front.table:
         table.add_column("on front", justify="right", no_wrap=True)
-    for index, row in front.table.iterrows():
+    for (index, row), label in zip(front.table.iterrows(), network_labels(front.table), strict=True):
         if only_knee and index != front.knee:
             continue
         mark = "◆" if index == front.knee else ""
-        table.add_row(mark, short_keys(row), network_label(row), *(_figure(row, name) for name in names), *_shares(row))
+        table.add_row(mark, short_keys(row), label, *(_figure(row, name) for name in names), *_shares(row))
     return table
 
 
 def front_records(front: Front, *, only_knee: bool = False) -> dict[str, object]:
     """The front as JSON values: what it was chosen by, and one record a network."""
     chosen = front.table.iloc[[front.knee]] if only_knee else front.table
+    chosen = chosen.drop(columns=[name for name in (*DETAILS, *REMOVED) if name in chosen])
     records = json.loads(chosen.assign(knee=chosen.index == front.knee).to_json(orient="records", double_precision=15))
     return {
         "objectives": {objective.name: objective.kind.direction for objective in front.objectives},
@@ -155,12 +157,33 @@ def short_keys(row: Mapping[Hashable, Any] | pd.Series) -> str:
 
 
 def network_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
-    """A setting in words."""
-    network = row["architecture"] if row["recipe"] == PLAIN else f"{row['architecture']} {row['recipe']}"
-    if row["iterations"] == 0:
-        return f"{network} baseline"
-    what = "control" if row["structure"] == NONE else f"{row['structure']} {row['criterion']} {row['ratio']:g}"
-    return f"{network} {what} ×{row['iterations']} {row['adjustment']}"
+    """A network in words: its setting, and what is worth a word about what pruning left of it."""
+    words = {str(name): value for name, value in row.items()}
+    notes = removal_notes(words) if "blocks_removed" in words and pd.notna(words["blocks_removed"]) else []
+    return f"{setting_label(words)} ({', '.join(notes)})" if notes else setting_label(words)
+
+
+def network_labels(rows: pd.DataFrame) -> list[str]:
+    """Networks in words, each with what tells it from those among them that read the same."""
+    labels = [network_label(row) for _, row in rows.iterrows()]
+    details = rows[[name for name in DETAILS if name in rows]].reset_index(drop=True)
+    differing: dict[str, list[str]] = {
+        str(label): [str(name) for name in details if alike[name].nunique(dropna=False) > 1]
+        for label, alike in details.groupby(pd.Series(labels, dtype=str))
+    }
+    return [
+        ", ".join([label, *(f"{name} {_detail(row[name])}" for name in differing[label])])
+        for label, row in zip(labels, details.to_dict("records"), strict=True)
+    ]
+
+
+def _detail(value: Any) -> str:
+    """A detail of a setting; a hash in short, a question mark where it is not known or not used."""
+    if pd.isna(value):
+        return "?"
+    if isinstance(value, str):
+        return value[:KEY_DIGITS] if len(value) >= KEY_LENGTH else value
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _figure(row: pd.Series, name: str) -> str:

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
-from prunesweep.orchestrator.tables import KEY_DIGITS, network_label
+from prunesweep.orchestrator.tables import KEY_DIGITS, network_labels
 from prunesweep.results_store import Store, StoreLike, open_store
 from prunesweep.sweeps.analyses import TransferAnalysis
 from prunesweep.sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon
@@ -83,7 +83,7 @@ def transfer(
     settings = _settings(attack, epsilon)
     source_keys, target_keys = choose_trials(store, sources), choose_trials(store, targets)
     rows = trial_rows(store, [*source_keys, *target_keys])
-    labels = {key: network_label(pd.Series(row)) for key, row in rows.items()}
+    labels = dict(zip(rows, network_labels(pd.DataFrame(list(rows.values()))), strict=True))
     dataset, fingerprint = _common_dataset(store, [*source_keys, *target_keys], labels)
     store.check_writable()
 

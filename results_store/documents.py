@@ -7,6 +7,7 @@ the tables are views.
 import time
 from typing import Any, Literal, NotRequired, TypedDict
 
+from prunesweep.sweeps.setting import Setting, setting_of
 from prunesweep.sweeps.trial import Trial, TrialSettings
 
 
@@ -40,12 +41,14 @@ class NetworkResult(TypedDict):
     control_key: str | None
     plain_key: NotRequired[str | None]  # documents of older stores lack it
     settings: TrialSettings
+    setting: NotRequired[Setting]  # documents of older stores lack it
     parameters: int
     flops: int
     filters_asked: int
     filters_removed: int
     blocks_asked: int
     blocks_removed: int
+    single_filter_layers: NotRequired[int]  # likewise
     epochs: int
     epochs_total: int
     history: list[Epoch]
@@ -92,6 +95,7 @@ class FailureResult(TypedDict):
     control_key: str | None
     plain_key: NotRequired[str | None]  # documents of older stores lack it
     settings: TrialSettings
+    setting: NotRequired[Setting]  # documents of older stores lack it
     failed: str
     error: str
     details: str
@@ -182,6 +186,7 @@ def failure_of(trial: Trial, failed: str, error: str, details: str = "") -> Fail
         "key": trial.key,
         **trial.relations,
         "settings": trial.settings,
+        "setting": setting_of(trial),
         "failed": failed,
         "error": error,
         "details": details,

@@ -54,6 +54,15 @@ class Index:
         """The keys of the trials that any result tells of."""
         return frozenset(self._of_trial)
 
+    @property
+    def without_setting(self) -> frozenset[str]:
+        """The keys of the trials that older versions stored, whose documents do not hold their setting."""
+        described = ((entry.trial_key, entry.text) for entry in self._entries.values() if '"settings"' in entry.text)
+        holds: dict[str, bool] = {}
+        for key, text in described:
+            holds[key] = holds.get(key, False) or '"setting_key"' in text
+        return frozenset(key for key, held in holds.items() if not held)
+
     def documents(self, trial_keys: Collection[str]) -> list[Plain]:
         """All that is known of these trials."""
         return [json.loads(text) for key in sorted(set(trial_keys)) for text in self._of_trial.get(key, ())]

@@ -35,6 +35,10 @@ def _text(name: str, meaning: str) -> Column:
     return Column(name, pa.string(), "", meaning)
 
 
+def _flag(name: str, meaning: str) -> Column:
+    return Column(name, pa.bool_(), "", meaning)
+
+
 def _count(name: str, unit: str, meaning: str) -> Column:
     return Column(name, pa.int64(), unit, meaning)
 
@@ -54,11 +58,58 @@ _SETTINGS = (
     _real("ratio", "share", "share of the structures removed in each round"),
     _count("seed", "", "seed of the trial"),
 )
+SWEEPS = "sweeps"  # the one column of ``trials`` that no result tells
+
+
+def _training(whose: str, prefix: str = "") -> tuple[Column, ...]:
+    """The settings of one training."""
+    return (
+        _count(f"{prefix}batch_size", "images", f"in a batch of {whose} training; null where nothing was trained"),
+        _real(f"{prefix}learning_rate", "", f"of {whose} training, at its start or after the warm-up"),
+        _real(f"{prefix}momentum", "", f"of SGD in {whose} training"),
+        _flag(f"{prefix}nesterov", f"whether the momentum of {whose} training is Nesterov's"),
+        _real(f"{prefix}weight_decay", "", f"in {whose} training"),
+        _text(f"{prefix}schedule", f"of the learning rate in {whose} training: cosine, step or constant"),
+        _count(f"{prefix}warmup_epochs", "epochs", f"over which the learning rate rises in {whose} training"),
+        _text(f"{prefix}step_at", f"where a step schedule steps, as shares of the epochs of {whose} training"),
+        _real(f"{prefix}step_factor", "", f"by which a step multiplies the learning rate of {whose} training"),
+        _real(f"{prefix}label_smoothing", "share", f"of the label that {whose} training spreads over all classes"),
+        _count(
+            f"{prefix}crop_padding", "pixels", f"around an image in {whose} training; null for an eighth of its side"
+        ),
+        _flag(f"{prefix}flip", f"whether {whose} training mirrors images at random"),
+    )
+
+
+_SETTING = (
+    _text("setting_key", "names all that is in the trial's key but the seed; only trials that share it are averaged"),
+    _text(SWEEPS, "the sweeps that asked for the trial, with commas between; null where none tells"),
+    _text("train_fingerprint", "the training images"),
+    _text("precision", "of training: fp32 or bf16"),
+    _count("threads", "", "that the trial computes with"),
+    _text("quota", "whether filters are ranked over all layers (global) or within each (per_layer)"),
+    _count("blocks", "blocks", "that go in one round; null where the ratio says how many"),
+    _count("scoring_images", "images", "that the criterion looked at"),
+    _count("rewind_epoch", "epochs", "of the baseline's training that the winning ticket went back to"),
+    _text("adjustment_recipe", "by which the parameters were adjusted; null where nothing was trained"),
+    *_training("this round's"),
+    _flag("dynamics", "whether the dynamics of training were recorded"),
+    _text("baseline_weights", "SHA-256 of the weights file that the baseline is; null where it was trained"),
+    _text("baseline_mean", "by which images are normalised, where the sweep or the weights say so"),
+    _text("baseline_std", "likewise"),
+    _text("baseline_adversarial", "the attack that the baseline was trained with; null without the recipe adversarial"),
+    _count("baseline_epochs", "epochs", "that the baseline was trained"),
+    *_training("the baseline's", "baseline_"),
+)
 _KEYS = (
     _text("trial_key", "names the trial and its network"),
     _text("parent_key", "the trial one iteration earlier; null for a baseline"),
     _text("baseline_key", "the unpruned network that the trial descends from"),
-    _text("control_key", "the unpruned network adjusted as this one was; null for baselines and controls"),
+    _text(
+        "control_key",
+        "the unpruned network adjusted as this one was, with adjustment none the baseline; null for baselines and "
+        "controls",
+    ),
     _text("plain_key", "the plain baseline that this one's is a defence beside; null where that is plain"),
 )
 _COST = (
@@ -75,6 +126,7 @@ _COST = (
     _count("filters_removed", "filters", "that are gone since the baseline, without those of removed blocks"),
     _count("blocks_asked", "blocks", "that were to go since the baseline"),
     _count("blocks_removed", "blocks", "that are gone since the baseline"),
+    _count("single_filter_layers", "layers", "convolutions that pruning left with a single filter"),
     _count("epochs", "epochs", "trained in this round"),
     _count("epochs_total", "epochs", "trained in this round and all before it"),
     _real("seconds", "s", "this round and its evaluations took"),
@@ -103,7 +155,7 @@ def _gains() -> Iterator[Column]:
                 yield _real(f"{name}_{gain}{half}", "p.p.", f"{name}{half} minus that of {over[gain]}")
 
 
-TRIALS = (*_KEYS, *_SETTINGS, *_accuracies(), *_gains(), *_COST)
+TRIALS = (*_KEYS, *_SETTINGS, *_accuracies(), *_gains(), *_COST, *_SETTING)
 ATTACK_ROWS = (
     _text("trial_key", "the attacked network"),
     _text("attack", "name of the attack; clean for none"),

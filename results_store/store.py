@@ -230,7 +230,7 @@ class Store:
             table = tables.read(self.objects, name)
         except StoreError:
             index = self._index()
-            table = tables.make(name, index.documents(index.trials))
+            table = tables.make(name, index.documents(index.trials), self.objects)
         frame: pd.DataFrame = table.to_pandas()
         return frame
 
@@ -240,7 +240,7 @@ class Store:
         Raises:
             NotStored: no sweep of that name has run on the store.
         """
-        frame: pd.DataFrame = tables.make(name, self._documents_of_sweep(sweep)).to_pandas()
+        frame: pd.DataFrame = tables.make(name, self._documents_of_sweep(sweep), self.objects).to_pandas()
         return frame
 
     def _documents_of_sweep(self, sweep: str) -> list[Plain]:
@@ -265,10 +265,9 @@ class Store:
         found = (evaluation for key in evaluations.keys() & trial_keys for evaluation in evaluations[key])
         return sorted(found, key=lambda evaluation: (evaluation["finished_at"], evaluation["key"]))
 
-    @staticmethod
-    def table_of(name: str, documents: Mapping[str, Plain]) -> pd.DataFrame:
+    def table_of(self, name: str, documents: Mapping[str, Plain]) -> pd.DataFrame:
         """A table of some documents."""
-        frame: pd.DataFrame = tables.make(name, documents.values()).to_pandas()
+        frame: pd.DataFrame = tables.make(name, documents.values(), self.objects).to_pandas()
         return frame
 
     def _index(self) -> Index:

@@ -15,12 +15,14 @@ from prunesweep.results_store.documents import Plain
 from prunesweep.results_store.errors import NotStored
 from prunesweep.results_store.index import Index
 from prunesweep.results_store.objects import Objects
-from prunesweep.results_store.schema import TABLES, arrow_schema
+from prunesweep.results_store.origins import Origins
+from prunesweep.results_store.schema import SWEEPS, TABLES, arrow_schema
 from prunesweep.results_store.views import Known, rows_of
 from prunesweep.sweeps.keys import key_of
+from prunesweep.sweeps.setting import NAMES
 
 _BATCH = 500  # trials whose documents are in memory at once
-_CONTENTS = b"results"  # in a table's metadata
+_CONTENTS, _RUNS = b"results", b"runs"  # in a table's metadata
 # The columns of ``trials``, and the fields of its documents, that name what a trial is compared with.
 _COMPARED = ("baseline_key", "control_key", "plain_key")
 
@@ -31,9 +33,10 @@ def refresh(objects: Objects, listed: Sequence[str]) -> bool:
     Returns:
         Whether that was so.
     """
-    contents = key_of("results", listed)
+    contents, origins = key_of("results", listed), Origins(objects)
+    schemas = {table: _schema(table, contents, origins) for table in TABLES}
     stored = {table: _open(objects, table) for table in TABLES}
-    if all(_is_made_of(file, table, contents) for table, file in stored.items()):
+    if all(_has(file, schemas[table]) for table, file in stored.items()):
         return False
     index = Index(objects, listed)
     if index.changed:
@@ -43,8 +46,10 @@ def refresh(objects: Objects, listed: Sequence[str]) -> bool:
     made = _make(index, trials)
     for table in TABLES:
         rows = made[table] if kept is None else _merged(kept[table], made[table], trials)
+        if table == "trials":
+            rows = _with_origins(rows, origins, index.without_setting)
         buffer = io.BytesIO()
-        pq.write_table(rows.replace_schema_metadata(_schema(table, contents).metadata), buffer, compression="zstd")
+        pq.write_table(rows.replace_schema_metadata(schemas[table].metadata), buffer, compression="zstd")
         objects.put(_object(table), buffer.getvalue())
     return True
 
@@ -54,9 +59,29 @@ def read(objects: Objects, table: str) -> pa.Table:
     return pq.ParquetFile(io.BytesIO(objects.get(_object(table)))).read()
 
 
-def make(table: str, documents: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """A table of some documents."""
-    return pa.Table.from_pylist(rows_of(table, Known(documents)), schema=arrow_schema(table))
+def make(table: str, documents: Iterable[Mapping[str, Any]], objects: Objects) -> pa.Table:
+    """A table of some documents of a store."""
+    rows = pa.Table.from_pylist(rows_of(table, Known(documents)), schema=arrow_schema(table))
+    if table != "trials":
+        return rows
+    return _with_origins(rows, Origins(objects), rows.filter(rows["setting_key"].is_null())["trial_key"].to_pylist())
+
+
+def _with_origins(trials: pa.Table, origins: Origins, without_setting: Collection[str]) -> pa.Table:
+    """The rows of ``trials`` with the sweeps that asked for them, and the settings of those that lack them.
+
+    Args:
+        without_setting: the trials whose documents do not hold their setting.
+    """
+    keys = pa.array(sorted(without_setting), pa.string())
+    lacking = trials.filter(pc.is_in(trials["trial_key"], value_set=keys)).to_pylist()
+    settings = origins.settings_of(lacking)
+    empty = dict.fromkeys(NAMES)
+    filled = [{**row, **empty, **settings.get(row["trial_key"], {})} for row in lacking]
+    rows = _merged(trials, pa.Table.from_pylist(filled, schema=arrow_schema("trials")), without_setting)
+    place = rows.column_names.index(SWEEPS)
+    asked = pa.array(origins.sweeps_of(rows["trial_key"].to_pylist()), pa.string())
+    return rows.set_column(place, rows.schema.field(place), asked)
 
 
 def _open(objects: Objects, table: str) -> pq.ParquetFile | None:
@@ -66,9 +91,16 @@ def _open(objects: Objects, table: str) -> pq.ParquetFile | None:
         return None
 
 
-def _is_made_of(file: pq.ParquetFile | None, table: str, contents: str) -> bool:
-    """Whether a table is there with today's columns, made of these results."""
-    return file is not None and bool(file.schema_arrow.equals(_schema(table, contents), check_metadata=True))
+def _has(file: pq.ParquetFile | None, schema: pa.Schema) -> bool:
+    """Whether a table is there with these columns and these metadata, which say what it was made of."""
+    return file is not None and bool(file.schema_arrow.equals(schema, check_metadata=True))
+
+
+def _is_made_of(file: pq.ParquetFile, table: str, contents: str) -> bool:
+    """Whether a table has today's columns and was made of these results, whatever sweeps have run since."""
+    stored = file.schema_arrow
+    noted = {name: value for name, value in (stored.metadata or {}).items() if name != _RUNS}
+    return bool(stored.with_metadata(noted).equals(_schema(table, contents), check_metadata=True))
 
 
 def _read(stored: Mapping[str, pq.ParquetFile | None], contents: str) -> dict[str, pa.Table] | None:
@@ -121,9 +153,11 @@ def _merged(kept: pa.Table, made: pa.Table, trials: Collection[str]) -> pa.Table
     return rows.take(pc.sort_indices(rows, [(subject, "ascending")]))  # stable: a trial's rows stay in their order
 
 
-def _schema(table: str, contents: str) -> pa.Schema:
+def _schema(table: str, contents: str, origins: Origins | None = None) -> pa.Schema:
+    """The columns of a table, with what it is made of: results, and for ``trials`` the runs of sweeps."""
     schema = arrow_schema(table)
-    return schema.with_metadata({**(schema.metadata or {}), _CONTENTS: contents})
+    runs = {_RUNS: origins.digest} if origins is not None and table == "trials" else {}
+    return schema.with_metadata({**(schema.metadata or {}), _CONTENTS: contents, **runs})
 
 
 def _object(table: str) -> str:

@@ -15,6 +15,7 @@ from prunesweep.results_store.documents import (
 )
 from prunesweep.results_store.schema import ELEMENTS, GAINS, HALVES, TRANSFER, TRIALS, VERDICTS, Column
 from prunesweep.sweeps.catalogue import ATTACKS, CLEAN, PLAIN
+from prunesweep.sweeps.setting import Setting
 
 Row = dict[str, Any]
 
@@ -96,6 +97,7 @@ def _trial_row(known: Known, key: str) -> Row:
         "plain_key": described.get("plain_key"),  # neither is in documents older than recipes
         "recipe": PLAIN,
         **described["settings"],
+        **_setting(network, failure),
     }
     if network is not None:
         row |= {name: value for name, value in network.items() if name in _NETWORK_COLUMNS}
@@ -107,6 +109,12 @@ def _trial_row(known: Known, key: str) -> Row:
         if other is not None:
             _add_gains(row, gain, shown, known.evaluations.get(other, []))
     return row
+
+
+def _setting(network: NetworkResult | None, failure: FailureResult | None) -> Setting:
+    """What the documents of a trial hold of its setting: those of older versions have none."""
+    held = (document["setting"] for document in (network, failure) if document is not None and "setting" in document)
+    return next(held, {})
 
 
 def compared_with(row: Row) -> tuple[str | None, str | None]:
@@ -124,6 +132,7 @@ _NETWORK_COLUMNS = frozenset(
         "filters_removed",
         "blocks_asked",
         "blocks_removed",
+        "single_filter_layers",
         "epochs",
         "epochs_total",
         "seconds",

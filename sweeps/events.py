@@ -38,7 +38,13 @@ class EpochTrained:
 
 @dataclass(frozen=True)
 class NetworkStored:
-    """The trial's network is stored, and its children can start."""
+    """The trial's network is stored, and its children can start.
+
+    Attributes:
+        notes: what is worth a word about what pruning left of it.
+    """
+
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

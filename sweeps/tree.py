@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE, PLAIN, RECIPES
 from prunesweep.sweeps.errors import SweepError
@@ -58,6 +58,22 @@ def grow_tree(sweep: Sweep) -> TrialTree:
         SweepError: no combination is possible, or two names stand for one weights file.
     """
     return _Grower(sweep, data_fingerprints(sweep.dataset), _weights_sha256(sweep)).grow()
+
+
+def regrow_tree(settings: Mapping[str, Any], train_fingerprint: str, weights_sha256: Mapping[str, str]) -> TrialTree:
+    """Return the tree of a sweep that has run before, without a look at its files and without its attacks.
+
+    Args:
+        settings: of the sweep, as plain JSON values.
+        train_fingerprint: of its training images.
+        weights_sha256: of its baselines that come from files, by recipe.
+
+    Raises:
+        ValidationError: the settings are not those of a sweep of this version.
+        SweepError: no combination is possible.
+    """
+    sweep = Sweep.model_validate({**settings, "attacks": {}})
+    return _Grower(sweep, Fingerprints(train_fingerprint, ""), weights_sha256).grow()
 
 
 def _weights_sha256(sweep: Sweep) -> dict[str, str]:
@@ -222,9 +238,14 @@ class _Grower:
         return self._made[place]
 
     def _control(self, place: _Place) -> Trial | None:
-        """Named also where the sweep runs no controls: it may be in the store, or come later."""
+        """Named also where the sweep runs no controls: it may be in the store, or come later.
+
+        An unpruned network that is left as it is, is its baseline.
+        """
         if place.structure == NONE:
             return None
+        if place.adjustment == NONE:
+            return self._baseline(place.architecture, place.recipe, place.seed)
         return self._pruned(place._replace(structure=NONE, criterion=NONE, ratio=0.0))
 
     def _round(self, place: _Place) -> Round:

@@ -24,6 +24,7 @@ from prunesweep.sweeps.catalogue import (
     TRAINING_VERSION,
 )
 from prunesweep.sweeps.keys import key_of
+from prunesweep.sweeps.labels import setting_label
 from prunesweep.sweeps.language import Channels, Training
 
 
@@ -156,19 +157,25 @@ class Trial:
     @cached_property
     def key(self) -> str:
         """The network key, which names the trial."""
-        return key_of(
-            "network",
-            {
-                "architecture": [self.architecture, ARCHITECTURES[self.architecture].version],
-                "parent": self.parent.key if self.parent else None,
-                "round": self.round.non_default(),
-                "seed": self.seed,
-                "data": self.conditions.train_fingerprint,
-                "precision": self.conditions.precision,
-                "threads": self.conditions.threads,
-                "stages": self._stage_versions(),
-            },
-        )
+        parent = self.parent.key if self.parent else None
+        return key_of("network", {**self._own_settings(), "parent": parent, "seed": self.seed})
+
+    @cached_property
+    def setting_key(self) -> str:
+        """The key of the trial's setting: of all that is in its own key but the seed."""
+        parent = self.parent.setting_key if self.parent else None
+        return key_of("setting", {**self._own_settings(), "parent": parent})
+
+    def _own_settings(self) -> dict[str, Any]:
+        """What enters the trial's key beside its parent and its seed."""
+        return {
+            "architecture": [self.architecture, ARCHITECTURES[self.architecture].version],
+            "round": self.round.non_default(),
+            "data": self.conditions.train_fingerprint,
+            "precision": self.conditions.precision,
+            "threads": self.conditions.threads,
+            "stages": self._stage_versions(),
+        }
 
     def _stage_versions(self) -> dict[str, int]:
         versions = {"training": TRAINING_VERSION} if self.round.training else {}
@@ -260,11 +267,7 @@ class Trial:
 
     def label(self) -> str:
         """The settings on one line, for people."""
-        network = self.architecture if self.recipe == PLAIN else f"{self.architecture} {self.recipe}"
-        if self.is_baseline:
-            return f"{network} baseline seed {self.seed}"
-        what = "control" if self.is_control else f"{self.structure} {self.criterion} {self.ratio:g}"
-        return f"{network} {what} {self.adjustment} ×{self.iterations} seed {self.seed}"
+        return f"{setting_label({**self.settings, 'blocks': self.round.blocks})} seed {self.seed}"
 
 
 def snapshot_key(baseline: Trial, epoch: int) -> str:

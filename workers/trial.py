@@ -20,6 +20,8 @@ from prunesweep.sweeps.events import (
     TrialEvent,
     WorkCounts,
 )
+from prunesweep.sweeps.labels import removal_notes
+from prunesweep.sweeps.setting import setting_of
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.architectures.size import flops, parameters
@@ -143,12 +145,14 @@ def _store_network(network: Network, history: list[Epoch], removal: Removal, sec
         "key": trial.key,
         **trial.relations,
         "settings": trial.settings,
+        "setting": setting_of(trial),
         "parameters": parameters(network),
         "flops": flops(network),
         "filters_asked": removal.filters_asked,
         "filters_removed": removal.filters_removed,
         "blocks_asked": removal.blocks_asked,
         "blocks_removed": removal.blocks_removed,
+        "single_filter_layers": len(network.spec.single_filter_layers),
         "epochs": len(history),
         "epochs_total": trial.epochs_total,
         "history": history,
@@ -159,7 +163,7 @@ def _store_network(network: Network, history: list[Epoch], removal: Removal, sec
     }
     store.save_result(result)
     store.delete_checkpoint(trial.key)
-    work.progress(NetworkStored())
+    work.progress(NetworkStored(tuple(removal_notes(result))))
 
 
 def _evaluate(subject: Subject, work: Work, attack: str) -> None:

@@ -12,7 +12,7 @@ from prunesweep.orchestrator.comparison.outcomes import ImageScores
 from prunesweep.orchestrator.front import trials_of
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.selection.candidates import as_candidates, eligible_trials
-from prunesweep.orchestrator.selection.columns import SETTINGS
+from prunesweep.orchestrator.selection.columns import DETAILS, REMOVED, SETTING_KEY, SETTINGS
 from prunesweep.orchestrator.selection.conditions import parse_filters
 from prunesweep.orchestrator.statistics import (
     estimate,
@@ -57,6 +57,9 @@ COLUMNS = (
     "trial_keys",
 )
 """The columns of a comparison, after the settings."""
+
+BESIDE = (SETTING_KEY, *DETAILS, *REMOVED)
+"""What is set beside the axes and what pruning left: the last columns, which tell apart what reads the same."""
 
 
 def compare_settings(
@@ -120,7 +123,7 @@ def compare_settings(
             alike = not math.isnan(setting[column])
             pairs = [_on(images, scores.pair_of_gain(key, figure, gain)) for key in keys] if alike else []
             rows.append(
-                {name: setting[name] for name in SETTINGS}
+                {name: setting[name] for name in (*SETTINGS, *BESIDE)}
                 | {"figure": figure, "over": over, "seeds": len(keys), "baselines": seeds["baseline_key"].nunique()}
                 | _over_seeds(seeds[column].tolist() if alike else [math.nan])
                 | _over_images(pairs, resamples, seed)
@@ -180,7 +183,7 @@ def _as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     table["p_holm"] = holm(table["p"].to_numpy())
     first = table["trial_keys"].str[0]
     ordered = table.assign(first=first).sort_values([*SETTINGS, "first", "place"], ignore_index=True)
-    return ordered[[*SETTINGS, *COLUMNS]]
+    return ordered[[*SETTINGS, *COLUMNS, *BESIDE]]
 
 
 def _nothing(trials: pd.DataFrame, where: Sequence[str], over: str) -> str:

@@ -6,7 +6,8 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from prunesweep.orchestrator.tables import network_label, short_keys
+from prunesweep.orchestrator.selection.columns import DETAILS, REMOVED
+from prunesweep.orchestrator.tables import network_labels, short_keys
 
 _COLUMNS = ("seeds", "baselines", "mean ± sd", "over seeds", "over images", "p", "p Holm", "shows")
 
@@ -22,8 +23,8 @@ def comparison_table(compared: pd.DataFrame) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
 
     is_first = compared["trial_keys"].astype(str) != compared["trial_keys"].astype(str).shift()
-    for (_, row), first in zip(compared.iterrows(), is_first, strict=True):
-        setting = (short_keys(row), network_label(row)) if first else ("", "")
+    for (_, row), label, first in zip(compared.iterrows(), network_labels(compared), is_first, strict=True):
+        setting = (short_keys(row), label) if first else ("", "")
         table.add_row(
             *setting,
             str(row["figure"]).removeprefix("robustness_"),
@@ -41,7 +42,8 @@ def comparison_table(compared: pd.DataFrame) -> Table:
 
 def comparison_records(compared: pd.DataFrame) -> list[dict[str, object]]:
     """The same as JSON values, one record a row; what cannot be told is null."""
-    records: list[dict[str, object]] = json.loads(compared.to_json(orient="records", double_precision=15))
+    told = compared.drop(columns=[*DETAILS, *REMOVED])
+    records: list[dict[str, object]] = json.loads(told.to_json(orient="records", double_precision=15))
     return records
 
 

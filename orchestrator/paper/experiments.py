@@ -15,7 +15,7 @@ from prunesweep.orchestrator.comparison.outcomes import ImageScores
 from prunesweep.orchestrator.front import trials_of
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.selection.candidates import eligible_trials
-from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN
+from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN, SETTING_KEY
 from prunesweep.orchestrator.selection.conditions import parse_filters
 from prunesweep.orchestrator.statistics import estimate, paired_difference
 from prunesweep.results_store import Store
@@ -167,14 +167,15 @@ class Experiments:
 def measured_alike(trials: pd.DataFrame) -> pd.DataFrame:
     """Of trials of one setting, those that one figure can be made of, sorted by seed, a trial each.
 
-    Of several ratios the one nearest the paper's; then those that were tested and attacked in the same way after as
-    long a training: of the most seeds, then of the longest training.
+    Of several ratios the one nearest the paper's; then those that were tested and attacked in the same way in one
+    setting: of the most seeds, then of the longest training.
     """
     if not len(trials):
         return trials
     distance = (trials["ratio"] - RATIO).abs()
     found = trials[distance == distance.min()]
-    alike = [*COMPARABLE_WITHIN, "ratio", "epochs_total"]
+    setting = found[SETTING_KEY].fillna(found["trial_key"])  # one that is not known is like no other
+    alike = [*(found[name] for name in COMPARABLE_WITHIN), setting]
     groups = [group for _, group in found.groupby(alike, dropna=False)]
     chosen = max(groups, key=lambda group: (group["seed"].nunique(), group["epochs_total"].iloc[0]))
     a_seed_each: pd.DataFrame = chosen.sort_values(["seed", "trial_key"]).drop_duplicates("seed")

@@ -187,6 +187,13 @@ def _note_time(plan: Plan, store: Store, ran: _Ran) -> None:
         note_run(store.objects, plan.sweep.name, noted)
 
 
+def _fingerprints(plan: Plan) -> dict[str, object]:
+    """What the training images and the weights files hold: with the settings, the keys of all trials follow."""
+    baselines = [trial for trial in plan.tree if trial.is_baseline]
+    weights = {trial.recipe: trial.round.weights_sha256 for trial in baselines if trial.round.weights_sha256}
+    return {"train": baselines[0].conditions.train_fingerprint, "weights": weights}
+
+
 def _about_run(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:
     return {
         "overrides": list(overrides),
@@ -195,6 +202,7 @@ def _about_run(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:
         "asked": sorted(plan.tree.asked),
         "stored_before": sorted(plan.done),
         "result_keys": {trial.key: list(trial.result_keys) for trial in plan.tree},
+        "fingerprints": _fingerprints(plan),
         "started_at": time.time(),
         "prunesweep": version("prunesweep"),
         "python": platform.python_version(),

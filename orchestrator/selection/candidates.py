@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN, SEED, SETTINGS
+from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN, DETAILS, REMOVED, SEED, SETTING_KEY, SETTINGS
 from prunesweep.orchestrator.selection.conditions import Condition
 from prunesweep.orchestrator.selection.errors import SelectionError
 
@@ -56,32 +56,25 @@ def as_candidates(trials: pd.DataFrame, measured: Sequence[str], *, average_seed
         average_seeds: Whether the seeds of one setting are one candidate, or a candidate each.
 
     Returns:
-        Columns: the settings (with ``seed`` unless averaged), ``seeds`` (how many), ``trial_keys`` (a list,
-        by seed), and ``measured``.
+        Columns: the settings (with ``seed`` unless averaged), what is set beside them (``setting_key`` and
+        ``DETAILS``) and what pruning left (``REMOVED``), as far as the trials have them, ``seeds`` (how many),
+        ``trial_keys`` (a list, by seed), and ``measured``.
     """
-    settings = [*SETTINGS] if average_seeds else [*SETTINGS, SEED]
-    trials = trials.sort_values([*SETTINGS, SEED, "trial_key"], ignore_index=True)
-    # One number a group, in order of appearance: grouping by eight columns again and again is slow.
-    named = trials.assign(apart=_apart(trials))
-    group = named.groupby([*settings, "apart"], dropna=False, sort=False).ngroup()
+    words = [*SETTINGS] if average_seeds else [*SETTINGS, SEED]
+    details = [name for name in (SETTING_KEY, *DETAILS) if name in trials]
+    trials = trials.sort_values([*SETTINGS, SETTING_KEY, SEED, "trial_key"], ignore_index=True)
+    # A trial whose setting is not known is like no other.
+    named = trials[SETTING_KEY].fillna(trials["trial_key"]) if average_seeds else trials["trial_key"]
+    group = named.groupby(named, sort=False).ngroup()  # one number a candidate, in order of appearance
 
-    candidates = trials.loc[~group.duplicated(), settings].reset_index(drop=True)
+    candidates = trials.loc[~group.duplicated(), [*words, *details]].reset_index(drop=True)
+    for name in REMOVED.keys() & trials.columns:
+        candidates[name] = trials[name].groupby(group).agg(REMOVED[name])
     candidates["seeds"] = group.groupby(group).size()
     candidates["trial_keys"] = trials["trial_key"].groupby(group).agg(list)
     figures = _comparable_figures(trials, measured, group).groupby(group)
     # As mean(skipna=False), which groups of pandas 2 do not know.
     return candidates.join(figures.mean().where(figures.count().eq(candidates["seeds"], axis=0)))
-
-
-def _apart(trials: pd.DataFrame) -> "pd.Series[str]":
-    """A word that keeps apart trials of one setting where a seed occurs twice, and is empty elsewhere.
-
-    Such trials differ in something that is no column, perhaps the epochs of another sweep: their mean would
-    be of nothing in particular.
-    """
-    twice = trials.duplicated([*SETTINGS, SEED], keep=False)
-    ambiguous = twice.groupby([trials[setting] for setting in SETTINGS], dropna=False).transform("any")
-    return trials["trial_key"].where(ambiguous, "")
 
 
 def _comparable_figures(trials: pd.DataFrame, measured: Sequence[str], group: "pd.Series[int]") -> pd.DataFrame:

@@ -3,8 +3,13 @@
 from collections.abc import Callable, Collection, Iterable
 
 import pandas as pd
+import pyarrow as pa
 
 from prunesweep.orchestrator.selection.errors import SelectionError
+from prunesweep.results_store.schema import TRIALS
+from prunesweep.sweeps.setting import NAMES
+
+_TYPES: dict[pa.DataType, type] = {pa.string(): str, pa.bool_(): bool, pa.int64(): int, pa.float64(): float}
 
 SETTINGS: dict[str, type] = {
     "dataset": str,
@@ -16,7 +21,26 @@ SETTINGS: dict[str, type] = {
     "iterations": int,
     "ratio": float,
 }
-"""What a sweep sets, seed apart. Trials that agree in all of them are the seeds of one setting."""
+"""The axes of a sweep, seed apart: the words by which people know a trial."""
+
+SETTING_KEY = "setting_key"
+"""Trials that share it differ in the seed alone. A trial of an older version may have none, and is like no other."""
+
+DETAILS: dict[str, type] = {
+    column.name: _TYPES[column.type]
+    for column in TRIALS
+    if column.name in (*NAMES, "epochs") and column.name != SETTING_KEY
+}
+"""What is set beside the axes, and may tell apart trials whose words are the same."""
+
+REMOVED = {
+    "filters_asked": "max",
+    "filters_removed": "min",
+    "blocks_asked": "max",
+    "blocks_removed": "min",
+    "single_filter_layers": "max",
+}
+"""What pruning left, and what of it is told where seeds of one setting differ: the farthest from what was asked."""
 
 SEED = "seed"
 SELECTION, REPORT = "_selection", "_report"
@@ -43,7 +67,7 @@ COMPARABLE_WITHIN: dict[str, Callable[[str], bool]] = {
 DIAGNOSTICS = frozenset({"logit_margin", "vanishing_gradients"})
 """Figures of all test images alone: they tell of a network, and nothing is chosen by them."""
 
-REQUIRED = (*SETTINGS, SEED, *COMPARABLE_WITHIN, "trial_key", "error", "parameters", "flops")
+REQUIRED = (*SETTINGS, SETTING_KEY, SEED, *COMPARABLE_WITHIN, "trial_key", "error", "parameters", "flops")
 
 
 def check_table(trials: pd.DataFrame) -> None:

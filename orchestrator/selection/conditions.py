@@ -14,7 +14,9 @@ import pandas as pd
 
 from prunesweep.orchestrator.selection.columns import (
     COMPARABLE_WITHIN,
+    DETAILS,
     SEED,
+    SETTING_KEY,
     SETTINGS,
     figures,
     selection_column,
@@ -30,7 +32,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-FILTERS: dict[str, type] = SETTINGS | {SEED: int} | dict.fromkeys(COMPARABLE_WITHIN, str)
+FILTERS: dict[str, type] = SETTINGS | {SEED: int, SETTING_KEY: str} | DETAILS | dict.fromkeys(COMPARABLE_WITHIN, str)
 """The columns that trials can be filtered by, and the type of each."""
 
 _PIECES = re.compile(r"(?P<column>[^<>=!]*)(?P<operator>[<>=!]*)(?P<value>.*)", re.DOTALL)

@@ -163,7 +163,7 @@ def _case(
     assert baseline is not None, "a plain baseline is no case"
     if baseline not in networks:
         raise VerifyError(f"{key}: its baseline {baseline} is not in {store.url}; run its sweep on this store again")
-    control = control if control in networks else None
+    control = control if control in networks and control != baseline else None
     dataset = dataset_of(store, key)
     fingerprint = fingerprint_of(dataset)
     analysis = VerdictAnalysis(key, baseline, control, images, effort, fingerprint)

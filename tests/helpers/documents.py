@@ -3,6 +3,7 @@
 from typing import Any
 
 from prunesweep.results_store.documents import Count, EvaluationResult, FailureResult, NetworkResult, TransferResult
+from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.trial import TrialSettings
 
 TOTAL = [100, 50, 50]
@@ -49,7 +50,8 @@ def network(key: str = "pruned", **given: Any) -> NetworkResult:
         "finished_at": 1.0,
     }
     made.update(given)  # type: ignore[typeddict-item]  # any field, by name
-    return made
+    words = {name: value for name, value in made["settings"].items() if name != "seed"}
+    return {"setting": {"setting_key": key_of("setting", words)}, **made}
 
 
 def baseline(key: str = "base") -> NetworkResult:

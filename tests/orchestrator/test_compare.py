@@ -168,6 +168,7 @@ def forged(store: Store, key: str, right: np.ndarray, seed: int = 0, baseline: s
     settings |= {"structure": "filters", "adjustment": "fine_tune", "iterations": int(not is_baseline), "ratio": 0.1}
     network: dict[str, Any] = dict.fromkeys(NetworkResult.__required_keys__, 0)
     network |= {"kind": "network", "key": key, "settings": settings, "history": [], "versions": {}, "device": "cpu"}
+    network |= {"setting": {"setting_key": "baseline" if is_baseline else "pruned"}}
     network |= {"parent_key": None if is_baseline else baseline, "baseline_key": baseline, "control_key": None}
     store.save_result(network)  # type: ignore[arg-type]  # plain JSON, as it is read
     half = selection_half(len(right))

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -55,12 +56,14 @@ def objects_of(store: Path) -> dict[str, bytes]:
 
 def test_its_sweep_is_done_and_nothing_is_made_again(version: Path, store: Path) -> None:
     before = objects_of(store)
-    tables = {name: Store(str(version / "store")).table(name) for name in ("trials", "attacks", "history")}
+    files = {name: version / "store" / name / f"{name}.parquet" for name in ("trials", "attacks", "history")}
+    tables = {name: pd.read_parquet(file) for name, file in files.items()}
     printed = prunesweep("run", str(version / "sweep.yaml"), "--store", str(store))
     assert "0 trials run, 3 were stored already, 0 failed" in printed
     assert objects_of(store) == before
     for name, table in tables.items():
-        assert Store(str(store)).table(name).equals(table)
+        now = Store(str(store)).table(name)
+        assert now[table.columns].equals(table)  # columns that came later are beside them
 
 
 def test_its_single_elements_are_not_measured_again(store: Path) -> None:
@@ -76,8 +79,17 @@ def test_what_a_command_prints_as_json_stays_as_it_was(version: Path, store: Pat
     before = objects_of(store)
     found = json.loads(prunesweep(*COMMANDS[command], "--store", str(store), "--json"))
     expected = json.loads((version / "json" / f"{command}.json").read_text())
-    assert found == nearly(expected)
+    assert as_before(found, expected) == nearly(expected)
     assert objects_of(store) == before
+
+
+def as_before(found: Any, expected: Any) -> Any:
+    """JSON values without the fields that came later."""
+    if isinstance(found, dict):
+        return {name: as_before(found[name], value) for name, value in expected.items() if name in found}
+    if isinstance(found, list) and len(found) == len(expected):
+        return [as_before(*pair) for pair in zip(found, expected, strict=True)]
+    return found
 
 
 def nearly(value: Any) -> Any:

@@ -20,6 +20,7 @@ from prunesweep.results_store import Store
 from prunesweep.results_store.documents import Elements, ElementsResult, Epoch, EvaluationResult, NetworkResult
 from prunesweep.results_store.halves import selection_half
 from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.reader import parse_sweep, read_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.sweeps.trial import TrialSettings
@@ -65,6 +66,7 @@ def put_network(
         "control_key": control,
         "plain_key": None,
         "settings": described,
+        "setting": {"setting_key": key_of("setting", [{**described, "seed": None}, epochs])},
         "parameters": 10,
         "flops": 10,
         "filters_asked": 1,

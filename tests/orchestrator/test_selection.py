@@ -39,7 +39,9 @@ def trial(key: str, **given: Any) -> dict[str, Any]:
     for figure in [*FIGURES, *GAINS]:
         value = given.pop(figure, 0.5)
         row |= {figure: value, f"{figure}_selection": value, f"{figure}_report": value}
-    return row | given
+    row |= given
+    words = ("dataset", "architecture", "recipe", "structure", "criterion", "adjustment", "iterations", "ratio")
+    return {"setting_key": " ".join(str(row[word]) for word in words)} | row
 
 
 def table(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -363,14 +365,24 @@ def test_constraints_hold_for_the_mean_of_the_seeds() -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.1, np.nan])
-def test_two_networks_of_one_seed_are_never_averaged(ratio: float) -> None:
+@pytest.mark.parametrize("seed", [0, 1])
+def test_trials_that_read_the_same_are_averaged_in_one_setting_alone(seed: int, ratio: float) -> None:
     trials = table(
-        trial("short", generalization=0.8, robustness=0.4, seed=0),
-        trial("long", generalization=0.9, robustness=0.3, seed=0),
-        trial("other", generalization=0.7, robustness=0.5, seed=1),
+        trial("short", generalization=0.8, robustness=0.4, seed=0, setting_key="short"),
+        trial("long", generalization=0.9, robustness=0.3, seed=seed, setting_key="long"),
+        trial("other", generalization=0.7, robustness=0.4, seed=2, setting_key="long"),
     )
     trials["ratio"] = ratio
-    assert keys(select_front(trials)) == ["long", "short", "other"]
+    compared = select_front(trials).compared
+    assert sorted("+".join(found) for found in compared["trial_keys"]) == ["long+other", "short"]
+
+
+def test_trials_whose_setting_is_not_known_are_averaged_with_none() -> None:
+    trials = table(
+        trial("old", generalization=0.8, robustness=0.4, seed=0, setting_key=None),
+        trial("older", generalization=0.9, robustness=0.3, seed=1, setting_key=None),
+    )
+    assert keys(select_front(trials)) == ["older", "old"]
 
 
 # ------------------------------------------------------------------------------------- what can be compared

@@ -100,7 +100,7 @@ def defended(tmp_path_factory: pytest.TempPathFactory, sweep: Sweep) -> tuple[St
 
 
 PLAIN, DEFENDED = "resnet20 baseline", "resnet20 adversarial baseline"
-PRUNED = "resnet20 adversarial filters l1 0.1 none ×1"
+PRUNED = "resnet20 adversarial filters l1 0.1 ×1 none"
 
 
 def test_what_only_seems_robust_is_caught_and_what_is_holds(

@@ -93,7 +93,8 @@ def test_pandas_reads_every_column_with_its_type_whatever_is_stored(store: Store
         assert list(frame.columns) == [column.name for column in columns]
         for column in columns:
             whole = not frame[column.name].isna().any()  # to pandas, whole numbers with nulls are floats
-            kind = {"string": "O", "double": "f", "int64": "i" if whole else "f"}[str(column.type)]
+            kinds = {"string": "O", "double": "f", "int64": "i" if whole else "f", "bool": "b" if whole else "O"}
+            kind = kinds[str(column.type)]
             assert frame[column.name].dtype.kind == kind, column.name
 
 

@@ -50,8 +50,8 @@ def pruned(tree: TrialTree, **settings: Any) -> list[Trial]:
 def test_the_smallest_sweep_is_a_baseline_a_control_and_a_pruned_trial(grow: Grow) -> None:
     assert labels(grow()) == [
         "resnet20 baseline seed 0",
-        "resnet20 control fine_tune ×1 seed 0",
-        "resnet20 filters l1 0.1 fine_tune ×1 seed 0",
+        "resnet20 control ×1 fine_tune seed 0",
+        "resnet20 filters l1 0.1 ×1 fine_tune seed 0",
     ]
 
 
@@ -110,7 +110,7 @@ def test_a_trial_differs_from_its_parent_in_the_iteration_alone(grow: Grow) -> N
 
 
 def test_every_pruned_trial_has_a_control_with_the_same_adjustment_and_iterations(grow: Grow) -> None:
-    tree = grow("axes.adjustment=[fine_tune, scratch_b, none]", "axes.iterations=2", "axes.ratio=[0.1, 0.2]")
+    tree = grow("axes.adjustment=[fine_tune, scratch_b, bn_recalibrate]", "axes.iterations=2", "axes.ratio=[0.1, 0.2]")
     for trial in pruned(tree):
         control = trial.control
         assert control is not None
@@ -119,6 +119,15 @@ def test_every_pruned_trial_has_a_control_with_the_same_adjustment_and_iteration
         assert (control.adjustment, control.iterations, control.seed) == (trial.adjustment, trial.iterations, 0)
         assert control.round.training == trial.round.training
     assert sum(trial.is_control for trial in tree) == 3 * 2
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_the_control_of_a_network_that_is_left_as_it_is_is_its_baseline(grow: Grow, iterations: int) -> None:
+    tree = grow("axes.adjustment=none", f"axes.iterations={iterations}", "seeds=[0, 1]")
+    assert sum(trial.is_control for trial in tree) == 0
+    for trial in pruned(tree):
+        assert trial.control is trial.baseline
+        assert trial.relations["control_key"] == trial.baseline.key
 
 
 def test_without_controls_none_is_run_but_each_is_still_named(grow: Grow) -> None:
@@ -214,7 +223,7 @@ def test_a_defended_baseline_brings_the_plain_one_of_its_seed(grow: Grow, contro
             assert trial.plain.seed == trial.seed and trial.plain.recipe == "plain" and trial.plain.is_baseline
             assert trial.plain.round.epochs == trial.baseline.round.epochs
             assert trial.baseline.key != trial.plain.key and trial.baseline.recipe == "cutout"
-    assert "resnet20 cutout filters l1 0.1 fine_tune ×1 seed 1" in labels(tree)
+    assert "resnet20 cutout filters l1 0.1 ×1 fine_tune seed 1" in labels(tree)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,6 @@ def test_a_plural_may_be_more_than_an_s() -> None:
     assert counted(2, "set of scores", "sets of scores") == "2 sets of scores"
 
 
-@pytest.mark.parametrize(
-    ("names", "words"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
-)
+@pytest.mark.parametrize(("names", "words"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
 def test_names_are_listed_as_in_a_sentence(names: list[str], words: str) -> None:
     assert listed(names) == words

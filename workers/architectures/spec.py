@@ -63,6 +63,12 @@ class NetworkSpec:
             for stage, names in find_architecture(self.architecture).stages().items()
         }
 
+    @property
+    def single_filter_layers(self) -> list[str]:
+        """The convolutions that pruning left with a single filter."""
+        gone = tuple(f"{block}." for block in self.removed_blocks)
+        return [name for name, kept in self.kept_filters.items() if len(kept) == 1 and not name.startswith(gone)]
+
     def to_json(self) -> dict[str, Any]:
         """A dictionary that ``json`` can write. It states the blocks that remain, as it does the filters."""
         stated = asdict(self) | {
