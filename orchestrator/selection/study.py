@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prunesweep.orchestrator.selection.columns import SEED, SETTINGS
+from prunesweep.orchestrator.selection.columns import DETAILS, SEED, SETTINGS
 from prunesweep.orchestrator.selection.objectives import Objective
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def as_study(candidates: pd.DataFrame, objectives: Sequence[Objective]) -> Study:
     """An in-memory study: one direction an objective, one completed trial a candidate, in the same order.
 
-    A trial's parameters are the candidate's settings that are not null, its user attributes ``seeds`` and
-    ``trial_keys``.
+    A trial's parameters are the candidate's settings that are not null, those beside the axes only where candidates
+    differ in them; its user attributes are ``seeds`` and ``trial_keys``.
     """
     import optuna
 
@@ -49,11 +49,12 @@ def _distributions(candidates: pd.DataFrame) -> dict[str, BaseDistribution]:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     distributions: dict[str, BaseDistribution] = {}
-    for setting, kind in (SETTINGS | {SEED: int}).items():
+    differing = {name: kind for name, kind in DETAILS.items() if name in candidates and candidates[name].nunique() > 1}
+    for setting, kind in (SETTINGS | {SEED: int} | differing).items():
         values = candidates[setting].dropna() if setting in candidates else ()
         if not len(values):
             continue
-        if kind is str:
+        if kind in (str, bool):
             distributions[setting] = CategoricalDistribution(sorted(set(values)))
         elif kind is int:
             distributions[setting] = IntDistribution(int(min(values)), int(max(values)))

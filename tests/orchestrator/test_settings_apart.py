@@ -78,6 +78,12 @@ def test_they_are_not_averaged(two_sweeps: Path) -> None:
     assert compared["seeds"].max() == 1
 
 
+def test_the_study_knows_what_differs(two_sweeps: Path) -> None:
+    front = pareto_front(two_sweeps, where=["structure == layers"])
+    assert {trial.params["learning_rate"] for trial in front.study.trials} == {0.01, 0.05}
+    assert not any("momentum" in trial.params for trial in front.study.trials)
+
+
 def test_seeds_of_one_setting_are_averaged_whichever_sweep_asked_for_them(two_sweeps: Path, tmp_path: Path) -> None:
     store = Path(shutil.copytree(two_sweeps, tmp_path / "store"))
     run(store, tmp_path, "slow_again", 0.01, [1])
