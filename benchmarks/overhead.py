@@ -18,7 +18,7 @@ from prunesweep.orchestrator.plan import make_plan
 from prunesweep.orchestrator.running.cluster.capacity import own_cpus
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
-from prunesweep.orchestrator.running.reporter import PlainReporter
+from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.results_store import Store
 from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.language import Resources
@@ -109,7 +109,7 @@ def sweep(tree: Tree, store: Store, trials: int) -> None:
     seeds = list(range(trials // tree.trials))
     settings = parse_sweep(SWEEP, [f"seeds={seeds}", *tree.overrides])
     plan = make_plan(settings, store)
-    reporter = PlainReporter(trials, Console(file=io.StringIO()))
+    reporter = Reporter(trials, Console(file=io.StringIO()))
     data = load_dataset(settings.dataset).arrays()
     assert not run_plan(plan, store, data, reporter, code="benchmarks.overhead:write_result")
 

@@ -14,7 +14,7 @@ from prunesweep.orchestrator.running.cluster.capacity import own_cpus
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.packing import PACKINGS, find_packing
 from prunesweep.orchestrator.running.cluster.session import ray_session
-from prunesweep.orchestrator.running.reporter import PlainReporter
+from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.workers import load_dataset
@@ -74,7 +74,7 @@ def _trials_an_hour(changes: tuple[str, ...], data: dict[str, Any], count: int) 
         store = Store(folder)
         store.prepare()
         plan = make_plan(sweep, store)
-        failures = run_plan(plan, store, data, PlainReporter(len(plan.to_run), Console(file=StringIO())))
+        failures = run_plan(plan, store, data, Reporter(len(plan.to_run), Console(file=StringIO())))
         assert not failures, failures
         networks = [store.result(trial.key) for trial in plan.tree]
         evaluations = store.evaluations(plan.tree.trials)

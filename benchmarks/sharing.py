@@ -16,7 +16,7 @@ from prunesweep.orchestrator.plan import make_plan
 from prunesweep.orchestrator.running.cluster.capacity import own_cpus
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
-from prunesweep.orchestrator.running.reporter import PlainReporter
+from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.results_store import Store
 from prunesweep.sweeps.attacks import Clean, Fgsm
 from prunesweep.sweeps.language import Sweep
@@ -87,7 +87,7 @@ def prunesweep(sweep: Sweep) -> Side:
     with tempfile.TemporaryDirectory() as folder, ray_session(None, sweep.resources):
         store = Store(folder)
         plan = make_plan(sweep, store)
-        reporter = PlainReporter(len(plan.to_run), Console(file=io.StringIO()))
+        reporter = Reporter(len(plan.to_run), Console(file=io.StringIO()))
         assert not run_plan(plan, store, load_dataset(sweep.dataset).arrays(), reporter)
         trials = store.table("trials").query("iterations > 0")
         seconds = time.perf_counter() - start

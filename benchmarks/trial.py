@@ -13,7 +13,7 @@ from rich.console import Console
 
 from prunesweep.orchestrator.plan import make_plan
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
-from prunesweep.orchestrator.running.reporter import PlainReporter
+from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.orchestrator.running.schedule import epochs_of
 from prunesweep.results_store import Store
 from prunesweep.sweeps.events import (
@@ -38,7 +38,7 @@ STAGES: dict[type[TrialEvent], str] = {
 }
 
 
-class Profiler(PlainReporter):
+class Profiler(Reporter):
     """Sorts the seconds of each trial by stage, an attack being one of its own, and prints them at its end."""
 
     def started(self, trial: Trial) -> None:

@@ -1,5 +1,6 @@
 """The command line: the registry of commands, and the entry point."""
 
+import signal
 import sys
 from types import ModuleType
 from typing import Annotated
@@ -19,7 +20,9 @@ from prunesweep.orchestrator.commands import (
     transfer,
     verify_robustness,
 )
-from prunesweep.orchestrator.commands.shared import BAD_USAGE, INTERRUPTED, SUCCESS, one_line_errors
+from prunesweep.orchestrator.commands.shared import BAD_USAGE, ENDED_BY_SIGNAL, SUCCESS, one_line_errors
+from prunesweep.orchestrator.commands.streams import fill_closed, make_forgiving
+from prunesweep.orchestrator.running.interruption import Interrupted
 
 app = typer.Typer(
     name="prunesweep",
@@ -65,15 +68,29 @@ for name, module in COMMANDS.items():
 
 def main() -> None:
     """The entry point ``prunesweep``."""
+    fill_closed()
+    sys.stderr, _ = make_forgiving(sys.stderr, 2)
+    sys.stdout, output = make_forgiving(sys.stdout, 1)
+    status = _run_command()
+    sys.stdout.flush()
+    if output.lost is not None:
+        print(f"prunesweep: standard output: {output.lost}; what was printed is incomplete", file=sys.stderr)
+        # Of a sweep, what was stored counts.
+        status = status if sys.argv[1:2] == ["run"] else status or BAD_USAGE
+    sys.exit(status)
+
+
+def _run_command() -> int:
+    """The exit status of the command that the arguments name."""
     try:
-        exit_status = app(standalone_mode=False)
-    except typer.Abort:
-        sys.exit(INTERRUPTED)
+        return app(standalone_mode=False) or SUCCESS
+    except typer.Abort as error:
+        asked = error.__cause__
+        return ENDED_BY_SIGNAL + (asked.signal if isinstance(asked, Interrupted) else signal.SIGINT)
     except Exception as error:
         # What the parser of arguments refuses: one line, like every other refusal. The rest are our bugs.
         message = getattr(error, "format_message", None)
         if message is None:
             raise
         print(f"prunesweep: {message()} See --help." if sys.argv[1:] else message(), file=sys.stderr)
-        sys.exit(BAD_USAGE)
-    sys.exit(exit_status or SUCCESS)
+        return BAD_USAGE

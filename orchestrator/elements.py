@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from prunesweep.orchestrator.labels import KEY_DIGITS
 from prunesweep.orchestrator.stored import dataset_of, find_trial, threads_of, trial_rows
-from prunesweep.orchestrator.tables import KEY_DIGITS, frame_table
+from prunesweep.orchestrator.tables import frame_table
 from prunesweep.results_store import StoreLike, open_store
 from prunesweep.sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion
 from prunesweep.sweeps.catalogue import ARCHITECTURES, CLEAN

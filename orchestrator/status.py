@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.labels import fell_with_it, network_label
 from prunesweep.results_store import NotStored, Store, StoreError, StoreLike, open_store
 
 
@@ -15,6 +16,11 @@ class SweepState(NamedTuple):
     trials: int
     done: int
     failed: int
+
+    @property
+    def to_run(self) -> int:
+        """How many trials have neither been done nor failed. A failed one is tried again when the sweep is run."""
+        return self.trials - self.done - self.failed
 
 
 def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
@@ -48,8 +54,10 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
 
 
 def failures_of(store: Store) -> Iterator[str]:
-    """A line for every failed trial."""
+    """A line for every trial that failed itself, with the number of those that fell with it."""
     trials = store.table("trials")
-    for row in trials[trials["error"].notna()].to_dict("records"):
-        settings = f"{row['architecture']} {row['recipe']} {row['structure']} {row['criterion']} {row['adjustment']}"
-        yield f"failed: {row['trial_key']} {settings} ×{row['iterations']} seed {row['seed']}: {row['error']}"
+    failed = trials[trials["error"].notna()]
+    fallen = failed["failed_ancestor"].value_counts()
+    for row in failed[failed["failed_ancestor"].isna()].to_dict("records"):
+        also = fell_with_it(int(fallen.get(row["trial_key"], 0)))
+        yield f"failed: {row['trial_key']} {network_label(row)} seed {row['seed']}{also}: {row['error']}"

@@ -1,24 +1,21 @@
 """What commands print: plans, fronts and the state of sweeps as tables on a terminal."""
 
 import json
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from prunesweep.orchestrator.labels import network_labels, short_keys
 from prunesweep.orchestrator.plan import Plan
 from prunesweep.orchestrator.selection import Front
 from prunesweep.orchestrator.selection.columns import DETAILS, ON_FRONT, REMOVED
 from prunesweep.orchestrator.status import SweepState
 from prunesweep.orchestrator.timings import Estimate, at_once
 from prunesweep.results_store.runs import Run
-from prunesweep.sweeps.keys import KEY_LENGTH
-from prunesweep.sweeps.labels import removal_notes, setting_label
 from prunesweep.sweeps.language import AUTO
 
-KEY_DIGITS = 10  # of a key, where people read it; commands take the beginning of a key
 NEAR_FRONT = 0.05  # a candidate that is on the front in as many resamples cannot be told from it
 
 
@@ -150,42 +147,6 @@ def _shares(row: pd.Series) -> list[str]:
     return [f"{row[ON_FRONT]:.2f}"] if ON_FRONT in row else []
 
 
-def short_keys(row: Mapping[Hashable, Any] | pd.Series) -> str:
-    """The first of a setting's keys, and how many more there are."""
-    first, *others = row["trial_keys"]
-    return str(first)[:KEY_DIGITS] + (f" +{len(others)}" if others else "")
-
-
-def network_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
-    """A network in words: its setting, and what is worth a word about what pruning left of it."""
-    words = {str(name): value for name, value in row.items()}
-    notes = removal_notes(words) if "blocks_removed" in words and pd.notna(words["blocks_removed"]) else []
-    return f"{setting_label(words)} ({', '.join(notes)})" if notes else setting_label(words)
-
-
-def network_labels(rows: pd.DataFrame) -> list[str]:
-    """Networks in words, each with what tells it from those among them that read the same."""
-    labels = [network_label(row) for _, row in rows.iterrows()]
-    details = rows[[name for name in DETAILS if name in rows]].reset_index(drop=True)
-    differing: dict[str, list[str]] = {
-        str(label): [str(name) for name in details if alike[name].nunique(dropna=False) > 1]
-        for label, alike in details.groupby(pd.Series(labels, dtype=str))
-    }
-    return [
-        ", ".join([label, *(f"{name} {_detail(row[name])}" for name in differing[label])])
-        for label, row in zip(labels, details.to_dict("records"), strict=True)
-    ]
-
-
-def _detail(value: Any) -> str:
-    """A detail of a setting; a hash in short, a question mark where it is not known or not used."""
-    if pd.isna(value):
-        return "?"
-    if isinstance(value, str):
-        return value[:KEY_DIGITS] if len(value) >= KEY_LENGTH else value
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
-
-
 def _figure(row: pd.Series, name: str) -> str:
     halves = [row.get(f"{name}_selection"), row.get(f"{name}_report")]
     if None not in halves:
@@ -200,7 +161,7 @@ def status_table(states: Sequence[SweepState]) -> Table:
     """Return a row per sweep of a store."""
     table = Table("sweep", "trials", "done", "failed", "to run")
     for state in states:
-        counts = (state.trials, state.done, state.failed, state.trials - state.done)
+        counts = (state.trials, state.done, state.failed, state.to_run)
         table.add_row(state.name, *map(str, counts))
     return table
 

@@ -7,8 +7,8 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from prunesweep.orchestrator.labels import KEY_DIGITS, network_labels
 from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
-from prunesweep.orchestrator.tables import KEY_DIGITS, network_labels
 from prunesweep.results_store import Store, StoreLike, open_store
 from prunesweep.sweeps.analyses import TransferAnalysis
 from prunesweep.sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon

@@ -4,6 +4,7 @@ What is kept of networks, evaluations, transfers, single elements, verdicts and 
 the tables are views.
 """
 
+import re
 import time
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -98,6 +99,7 @@ class FailureResult(TypedDict):
     setting: NotRequired[Setting]  # documents of older stores lack it
     failed: str
     error: str
+    ancestor: NotRequired[str | None]  # the trial that this one fell with, where it did not fail itself
     details: str
     finished_at: float
 
@@ -173,13 +175,14 @@ Document = NetworkResult | EvaluationResult | FailureResult | TransferResult | E
 Plain = dict[str, Any]
 
 
-def failure_of(trial: Trial, failed: str, error: str, details: str = "") -> FailureResult:
+def failure_of(trial: Trial, failed: str, error: str, details: str = "", ancestor: str | None = None) -> FailureResult:
     """The failure of a trial.
 
     Args:
         failed: the key of the result that could not be made.
         error: one line.
         details: a traceback where the fault is ours.
+        ancestor: the key of the trial that it fell with, where it did not fail itself.
     """
     return {
         "kind": "failure",
@@ -189,9 +192,25 @@ def failure_of(trial: Trial, failed: str, error: str, details: str = "") -> Fail
         "setting": setting_of(trial),
         "failed": failed,
         "error": error,
+        "ancestor": ancestor,
         "details": details,
         "finished_at": time.time(),
     }
+
+
+def fallen_with(trial: Trial, ancestor: Trial, error: str) -> FailureResult:
+    """The failure of a trial that cannot be done because an ancestor of it failed with this error."""
+    why = f"its ancestor {ancestor.key} ({ancestor.label()}) failed: {error}"
+    return failure_of(trial, trial.key, why, ancestor=ancestor.key)
+
+
+def ancestor_of(failure: FailureResult) -> str | None:
+    """The key of the trial that a failed one fell with; None where it failed itself."""
+    told = _ANCESTOR.match(failure["error"])  # all that older versions noted
+    return failure.get("ancestor") or (told["key"] if told else None)
+
+
+_ANCESTOR = re.compile(r"its ancestor (?P<key>[0-9a-f]{32}) \(")
 
 
 def trial_of(document: Plain) -> str:

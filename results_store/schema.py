@@ -132,6 +132,7 @@ _COST = (
     _real("seconds", "s", "this round and its evaluations took"),
     _text("device", "kind of device that made the network"),
     _text("error", "why the trial failed; null where it did not"),
+    _text("failed_ancestor", "the trial that this one could not be done without; null where it failed itself"),
 )
 
 

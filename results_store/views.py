@@ -12,6 +12,7 @@ from prunesweep.results_store.documents import (
     NetworkResult,
     TransferResult,
     VerdictResult,
+    ancestor_of,
 )
 from prunesweep.results_store.schema import ELEMENTS, GAINS, HALVES, TRANSFER, TRIALS, VERDICTS, Column
 from prunesweep.sweeps.catalogue import ATTACKS, CLEAN, PLAIN
@@ -103,6 +104,7 @@ def _trial_row(known: Known, key: str) -> Row:
         row |= {name: value for name, value in network.items() if name in _NETWORK_COLUMNS}
     if failure is not None:
         row["error"] = failure["error"]
+        row["failed_ancestor"] = ancestor_of(failure)
     shown = latest_by_attack(known.evaluations.get(key, []))
     _add_accuracies(row, shown)
     for gain, other in zip(GAINS, compared_with(row), strict=True):

@@ -65,6 +65,15 @@ class WorkCounts:
     scores: int = 0
     evaluations: int = 0
 
+    @staticmethod
+    def of(event: TrialEvent) -> "WorkCounts":
+        """Count what one event tells of."""
+        return WorkCounts(
+            epochs=isinstance(event, EpochTrained),
+            scores=isinstance(event, ScoringStarted),
+            evaluations=isinstance(event, EvaluationStored),
+        )
+
     def __add__(self, other: "WorkCounts") -> "WorkCounts":
         return WorkCounts(self.epochs + other.epochs, self.scores + other.scores, self.evaluations + other.evaluations)
 
@@ -78,21 +87,35 @@ class TrialDone:
 
 @dataclass(frozen=True)
 class TrialFailed:
-    """The trial cannot be done; ``error`` is the one line that its row has."""
+    """The trial cannot be done.
+
+    Attributes:
+        error: the one line that its row has.
+        made: what this run of it made before it failed.
+    """
 
     error: str
+    made: WorkCounts = WorkCounts()
 
 
 @dataclass(frozen=True)
 class TrialLost:
-    """The trial was not done for a reason that lies outside it, such as a lost worker or a full disk."""
+    """The trial was not done for a reason that lies outside it, such as a lost worker or a full disk.
+
+    Attributes:
+        error: one line.
+        made: what this run of it made, as far as it is known: of a lost worker it is not.
+    """
 
     error: str
+    made: WorkCounts = WorkCounts()
 
 
 @dataclass(frozen=True)
 class TrialStopped:
-    """An end was asked for; what was made is stored, and the trial goes on from there."""
+    """An end was asked for; what was ``made`` is stored, and the trial goes on from there."""
+
+    made: WorkCounts = WorkCounts()
 
 
 TrialEnd = TrialDone | TrialFailed | TrialLost | TrialStopped

@@ -1,7 +1,6 @@
 """The life of a trial: parent → score → remove → adjust → store the network → attack it → store what came out."""
 
 import time
-from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -12,10 +11,8 @@ from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, N
 from prunesweep.results_store.halves import by_half
 from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
 from prunesweep.sweeps.events import (
-    EpochTrained,
     EvaluationStored,
     NetworkStored,
-    ScoringStarted,
     SharedStored,
     TrialEvent,
     WorkCounts,
@@ -66,25 +63,18 @@ def run_trial(
         Stopped: ``should_stop`` said so.
     """
     configure(trial.conditions.threads)
-    events: list[TrialEvent] = []
+    made = WorkCounts()
 
     def tell(event: TrialEvent) -> None:
-        events.append(event)
+        nonlocal made
+        made += WorkCounts.of(event)
         progress(event)
 
     try:
         _run(Work(trial, store, data, tell, should_stop))
     finally:
         release_memory()
-    return WorkCounts(
-        epochs=_count(events, EpochTrained),
-        scores=_count(events, ScoringStarted),
-        evaluations=_count(events, EvaluationStored),
-    )
-
-
-def _count(events: Sequence[TrialEvent], kind: type[TrialEvent]) -> int:
-    return sum(isinstance(event, kind) for event in events)
+    return made
 
 
 def _run(work: Work) -> None:

@@ -20,7 +20,7 @@ DONE = TrialDone(WorkCounts())
 def new_searcher(schedule: Schedule, gpus: int) -> TreeSearcher:
     """A searcher for trials that take one GPU each, which tells of them as ``prunesweep run`` does in a log."""
     reporter = make_reporter(len(schedule), Console(file=io.StringIO()))
-    dispatcher = Dispatcher(schedule, reporter, store_failure=lambda trial, error: None, after_trial=lambda: None)
+    dispatcher = Dispatcher(schedule, reporter, store_fallen=lambda *_: None, after_trial=lambda: None)
     return TreeSearcher(dispatcher, capacity=lambda: gpus, reason_of_loss=lambda name: "")
 
 

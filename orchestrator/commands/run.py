@@ -6,7 +6,15 @@ import typer
 from rich.console import Console
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import SOME_FAILED, SUCCESS, Overrides, StoreUrl, SweepName, console
+from prunesweep.orchestrator.commands.shared import (
+    ENDED_BY_SIGNAL,
+    SOME_FAILED,
+    SUCCESS,
+    Overrides,
+    StoreUrl,
+    SweepName,
+    console,
+)
 
 if TYPE_CHECKING:
     from prunesweep.results_store import Store
@@ -28,23 +36,29 @@ def run(
 ) -> None:
     """Run what a sweep still needs, then print the Pareto front.
 
-    Exit status: 0 all done, 1 some trials failed, 2 bad usage.
+    Exit status: 0 all done, 1 some trials failed, 2 bad usage, 130 interrupted by Ctrl-C, 143 by SIGTERM.
     """
+    from prunesweep.orchestrator.labels import fell_with_it
     from prunesweep.orchestrator.running.reporter import in_words
     from prunesweep.orchestrator.running.run import run_sweep
+    from prunesweep.sweeps.words import counted
 
     shown_on = console()
     ran = run_sweep(sweep, store=store, address=address, in_process=in_process, overrides=set_ or (), console=shown_on)
-    done = len(ran.plan.to_run) - len(ran.failures) - ran.unfinished
-    print(f"{done} trials run, {len(ran.plan.done)} were stored already, {len(ran.failures)} failed")
+    done, stored = len(ran.plan.to_run) - ran.failed - ran.unfinished, len(ran.plan.done)
+    were = "was" if stored == 1 else "were"
+    print(f"{counted(done, 'trial')} run, {stored:,} {were} stored already, {ran.failed:,} failed")
     print(f"made: {in_words(ran.made)}")
-    for key, error in ran.failures.items():
-        print(f"failed: {key} {ran.plan.tree.trials[key].label()}: {error}")
-    if ran.unfinished:
-        print(f"interrupted with {ran.unfinished} trials to go; run the same command again to go on")
+    for key, failure in ran.failures.items():
+        also = fell_with_it(len(failure.fallen))
+        print(f"failed: {key} {ran.plan.tree.trials[key].label()}{also}: {failure.error}")
+    if ran.interrupted_by is not None:
+        print(f"interrupted with {counted(ran.unfinished, 'trial')} to go; run the same command again to go on")
     _print_front_of(ran.plan.sweep.name, ran.store, shown_on)
     print(f"results: pandas.read_parquet({ran.store.objects.path('trials')!r})")
-    raise typer.Exit(SOME_FAILED if ran.failures or ran.unfinished else SUCCESS)
+    if ran.interrupted_by is not None:
+        raise typer.Exit(ENDED_BY_SIGNAL + ran.interrupted_by)
+    raise typer.Exit(SOME_FAILED if ran.failures else SUCCESS)
 
 
 def _print_front_of(sweep: str, store: "Store", shown_on: Console) -> None:

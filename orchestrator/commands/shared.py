@@ -10,7 +10,8 @@ from rich.console import Console
 
 from prunesweep.sweeps.errors import UserError
 
-SUCCESS, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+SUCCESS, SOME_FAILED, BAD_USAGE = 0, 1, 2
+ENDED_BY_SIGNAL = 128  # plus the signal's number, as shells have it
 LOG_WIDTH = 210
 
 SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="A built-in sweep's name, or the path of a YAML file.")]

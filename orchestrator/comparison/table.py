@@ -6,8 +6,8 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from prunesweep.orchestrator.labels import network_labels, short_keys
 from prunesweep.orchestrator.selection.columns import DETAILS, REMOVED
-from prunesweep.orchestrator.tables import network_labels, short_keys
 
 _COLUMNS = ("seeds", "baselines", "mean ± sd", "over seeds", "over images", "p", "p Holm", "shows")
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from prunesweep.orchestrator.labels import KEY_DIGITS, network_label
 from prunesweep.orchestrator.paper.experiments import Experiments, Trial, measured_alike
 from prunesweep.orchestrator.paper.published import FIGURE5, FIGURE5_ELEMENTS
 from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
 from prunesweep.orchestrator.paper.tables import ONE_SHOT, baseline_of, in_store, needs_sweep, needs_transfer
 from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN
 from prunesweep.orchestrator.statistics import pearson
-from prunesweep.orchestrator.tables import KEY_DIGITS, network_label
 from prunesweep.sweeps.attacks import epsilon_text
 
 if TYPE_CHECKING:

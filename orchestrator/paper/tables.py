@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from prunesweep.orchestrator.comparison.compare import OVER
+from prunesweep.orchestrator.labels import KEY_DIGITS
 from prunesweep.orchestrator.paper.experiments import RATIO, Experiments, Gain, Trial
 from prunesweep.orchestrator.paper.published import (
     FIGURES,
@@ -23,7 +24,6 @@ from prunesweep.orchestrator.paper.published import (
     Row,
 )
 from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
-from prunesweep.orchestrator.tables import KEY_DIGITS
 from prunesweep.sweeps.attacks import epsilon_text
 from prunesweep.sweeps.catalogue import NONE
 from prunesweep.sweeps.numbers import parse_number

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from prunesweep.orchestrator.plan import Plan
 from prunesweep.orchestrator.running.refreshing import now_and_then
 from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.orchestrator.running.schedule import Cost, Schedule
 from prunesweep.results_store import Store, StoreError
-from prunesweep.results_store.documents import failure_of
+from prunesweep.results_store.documents import fallen_with
 from prunesweep.sweeps.events import (
     EvaluationStored,
     NetworkStored,
@@ -18,17 +19,29 @@ from prunesweep.sweeps.events import (
     TrialEvent,
     TrialFailed,
     TrialLost,
+    WorkCounts,
 )
 from prunesweep.sweeps.trial import Trial
 
-STOPPED = "it was stopped"
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial was not done, and which trials cannot be done for want of its network.
+
+    Attributes:
+        error: one line.
+        fallen: the keys of these trials.
+    """
+
+    error: str
+    fallen: tuple[str, ...] = ()
 
 
 class Dispatcher:
     """The one place where events move the schedule and reach the reporter.
 
     Attributes:
-        failures: the errors of the trials that failed or were lost, by key.
+        failures: of the trials that failed or were lost, by key.
     """
 
     def __init__(
@@ -36,7 +49,7 @@ class Dispatcher:
         schedule: Schedule,
         reporter: Reporter,
         *,
-        store_failure: Callable[[Trial, str], None],
+        store_fallen: Callable[[Trial, Trial, str], None],
         after_trial: Callable[[], None],
     ) -> None:
         """Takes the trials of a schedule.
@@ -44,13 +57,13 @@ class Dispatcher:
         Args:
             schedule: which trial goes next.
             reporter: told of everything.
-            store_failure: stores (trial, error) of a trial that cannot be done for want of its parent.
+            store_fallen: stores that a trial cannot be done: (the trial, its ancestor that failed, the error).
             after_trial: called when a trial has ended.
         """
-        self.failures: dict[str, str] = {}
+        self.failures: dict[str, Failure] = {}
         self._schedule = schedule
         self._reporter = reporter
-        self._store_failure = store_failure
+        self._store_fallen = store_fallen
         self._after_trial = after_trial
 
     @classmethod
@@ -59,7 +72,7 @@ class Dispatcher:
         return cls(
             Schedule(plan.tree, done=plan.done, networks=plan.networks, shared=plan.shared, cost=cost),
             reporter,
-            store_failure=lambda trial, error: store.save_failure(failure_of(trial, trial.key, error)),
+            store_fallen=lambda trial, failed, error: store.save_failure(fallen_with(trial, failed, error)),
             after_trial=now_and_then(store.refresh_tables),
         )
 
@@ -89,25 +102,27 @@ class Dispatcher:
             self._schedule.finished(trial.key)
             self._reporter.finished(trial, end.made)
         elif isinstance(end, TrialFailed):
-            self._end_failed(trial, end.error)
+            self._end_failed(trial, end)
+        elif isinstance(end, TrialLost):
+            self._end_lost(trial, end)
         else:
-            self._end_lost(trial, end.error if isinstance(end, TrialLost) else STOPPED)
+            self._reporter.stopped(trial, end.made)
         self._after_trial()
 
-    def _end_failed(self, trial: Trial, error: str) -> None:
+    def _end_failed(self, trial: Trial, end: TrialFailed) -> None:
         """A trial that cannot be done is a row with its error, and its descendants are rows that name it."""
-        self._report_failure(trial, error)
-        for descendant in self._schedule.failed(trial.key):
-            why = f"its ancestor {trial.key} ({trial.label()}) failed: {error}"
-            self._report_failure(descendant, why)
+        fallen = self._fell(trial, end.error, end.made)
+        for descendant in fallen:
             with suppress(StoreError):  # the row comes when the sweep is run again
-                self._store_failure(descendant, why)
+                self._store_fallen(descendant, trial, end.error)
 
-    def _end_lost(self, trial: Trial, error: str) -> None:
+    def _end_lost(self, trial: Trial, end: TrialLost) -> None:
         """Lost nodes and storage faults leave no rows: the trials are run when the sweep is run again."""
-        for unfinished in (trial, *self._schedule.failed(trial.key)):
-            self._report_failure(unfinished, f"not done: {error}; run the sweep again")
+        self._fell(trial, f"not done: {end.error}; run the sweep again", end.made)
 
-    def _report_failure(self, trial: Trial, error: str) -> None:
-        self.failures[trial.key] = error
-        self._reporter.failed(trial, error)
+    def _fell(self, trial: Trial, error: str, made: WorkCounts) -> list[Trial]:
+        """Reports a failure once, with all that cannot be done for want of the trial, which is returned."""
+        fallen = self._schedule.failed(trial.key)
+        self.failures[trial.key] = Failure(error, tuple(descendant.key for descendant in fallen))
+        self._reporter.failed(trial, error, made, len(fallen))
+        return fallen

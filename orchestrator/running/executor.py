@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.running.dispatcher import Failure
 from prunesweep.orchestrator.running.packing import Packing
 from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.orchestrator.running.schedule import Cost
@@ -30,8 +31,8 @@ class Executor(Protocol):
     def capacity(self, resources: Resources) -> int:
         """Return how many trials can run at once."""
 
-    def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, str]:
-        """Run what a plan needs, and return the errors of the trials that failed or were lost, by key.
+    def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, Failure]:
+        """Run what a plan needs, and return the trials that failed or were lost, by key.
 
         Args:
             plan: the trials, and what of them is stored.

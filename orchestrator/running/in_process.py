@@ -7,13 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from prunesweep.orchestrator.plan import Plan
-from prunesweep.orchestrator.running.attempt import attempt_trial
-from prunesweep.orchestrator.running.dispatcher import Dispatcher
+from prunesweep.orchestrator.running.attempt import Progress, attempt_trial
+from prunesweep.orchestrator.running.dispatcher import Dispatcher, Failure
 from prunesweep.orchestrator.running.packing import Packing
 from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.orchestrator.running.schedule import Cost
 from prunesweep.results_store import Store
+from prunesweep.sweeps.events import TrialEnd
 from prunesweep.sweeps.language import Resources
+from prunesweep.sweeps.trial import Trial
 
 if TYPE_CHECKING:
     from prunesweep.workers.data.dataset import Dataset
@@ -41,17 +43,25 @@ class InProcessExecutor:
         """Return 1."""
         return 1
 
-    def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, str]:
+    def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, Failure]:
         """Run what a plan needs; see ``Executor.run``. Ctrl-C leaves the rest for the next run."""
         from prunesweep.workers.runtime import default_device
-        from prunesweep.workers.trial import run_trial
 
         dispatcher = Dispatcher.of(plan, store, reporter, cost)
         placed = data.to(default_device())
         try:
             while (trial := dispatcher.take()) is not None:
-                run = partial(run_trial, trial, store, placed, progress=partial(dispatcher.note, trial))
-                dispatcher.end(trial, attempt_trial(run, trial, store, wait=time.sleep, raise_bugs=True))
+                dispatcher.end(trial, self._attempt(trial, store, placed, dispatcher))
         except KeyboardInterrupt:
             reporter.say("interrupted")
         return dispatcher.failures
+
+    def _attempt(self, trial: Trial, store: Store, data: "Dataset", dispatcher: Dispatcher) -> TrialEnd:
+        from prunesweep.workers.trial import run_trial
+
+        def run(progress: Progress) -> None:
+            run_trial(trial, store, data, progress=progress)
+
+        return attempt_trial(
+            run, trial, store, progress=partial(dispatcher.note, trial), wait=time.sleep, raise_bugs=True
+        )

@@ -1,14 +1,15 @@
 """Tells the user how a sweep goes: a live view on a terminal, plain lines elsewhere."""
 
 import time
-from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from prunesweep.orchestrator.labels import fell_with_it
 from prunesweep.sweeps.events import (
     EpochTrained,
     EvaluationStored,
@@ -18,128 +19,150 @@ from prunesweep.sweeps.events import (
     WorkCounts,
 )
 from prunesweep.sweeps.trial import Trial
+from prunesweep.sweeps.words import counted
 
 
-class Reporter(ABC):
-    """Hears what happens to each trial.
+class Reporter:
+    """Hears what happens to each trial, and prints a line per trial, for logs.
+
+    Nothing that it does ends a sweep: after the first error in showing it shows nothing more, and ``fault`` tells it.
 
     Attributes:
-        total: how many trials there are to run.
-        ended: how many of them have ended.
+        total: how many trials the sweep has.
+        ended: how many of them have ended, those included that were stored before.
         made: what was made so far.
+        fault: the first error in showing; None where there was none.
     """
 
-    def __init__(self, total: int) -> None:
-        """Begin with nothing ended."""
+    def __init__(self, total: int, console: Console, stored: int = 0) -> None:
+        """Begin with what is stored already, and print to a console's file."""
         self.total = total
-        self.ended = 0
+        self.ended = stored
         self.made = WorkCounts()
+        self.fault: Exception | None = None
+        self._console = console
         self._since: dict[str, float] = {}
 
     def started(self, trial: Trial) -> None:
         """Take note that a trial starts."""
         self._since[trial.key] = time.monotonic()
+        self._safely(self._show_progress, trial, "starting")
 
-    @abstractmethod
     def progressed(self, trial: Trial, event: TrialEvent) -> None:
         """Take note of an event of a trial in progress."""
+        self._safely(self._show_progress, trial, _stage_in_words(event))
+        for note in event.notes if isinstance(event, NetworkStored) else ():
+            self.say(f"{trial.label()}: {note}")
 
     def finished(self, trial: Trial, made: WorkCounts) -> None:
         """Report a trial that is done, with what this run of it made."""
         self.ended += 1
         self.made += made
+        self._safely(self._show_end, trial)
         self.say(f"[{self.ended}/{self.total}] {trial.label()}: {in_words(made)}, {self._seconds(trial):.1f} s")
 
-    def failed(self, trial: Trial, error: str) -> None:
-        """Report a trial that failed or was lost."""
-        self.ended += 1
-        self.say(f"[{self.ended}/{self.total}] {trial.label()}: FAILED: {error}")
+    def failed(self, trial: Trial, error: str, made: WorkCounts, fallen: int) -> None:
+        """Report a trial that failed or was lost.
 
-    @abstractmethod
-    def showing(self) -> AbstractContextManager[object]:
-        """Return the context within which the sweep runs."""
+        Args:
+            trial: the one.
+            error: why, on one line.
+            made: what this run of it made.
+            fallen: how many trials cannot be done for want of its network.
+        """
+        self.ended += 1 + fallen
+        self.made += made
+        self._safely(self._show_end, trial)
+        self.say(f"[{self.ended}/{self.total}] {trial.label()}{fell_with_it(fallen)}: FAILED: {error}")
 
-    @abstractmethod
+    def stopped(self, trial: Trial, made: WorkCounts) -> None:
+        """Take note of a trial that is left for the next run."""
+        self.made += made
+        self._safely(self._show_end, trial)
+
     def say(self, line: str) -> None:
-        """Print one line."""
+        """Show one line."""
+        self._safely(self._print, line)
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """Show what goes on, within the context in which the sweep runs."""
+        self._safely(self._begin)
+        try:
+            yield
+        finally:
+            self._safely(self._end)
+
+    def _begin(self) -> None:
+        """Begin to show."""
+
+    def _end(self) -> None:
+        """Show no more."""
+
+    def _show_progress(self, trial: Trial, stage: str) -> None:
+        """Show what a trial is at."""
+
+    def _show_end(self, trial: Trial) -> None:
+        """Show a trial no longer among those in progress."""
+
+    def _print(self, line: str) -> None:
+        """Show one line; may raise."""
+        print(line, file=self._console.file, flush=True)  # at once, and unwrapped
+
+    def _safely(self, show: Callable[..., object], *arguments: object) -> None:
+        if self.fault is not None:
+            return
+        try:
+            show(*arguments)
+        except Exception as error:  # a reader that is gone, a full disk, a notebook's console: whatever it is
+            self.fault = error
 
     def _seconds(self, trial: Trial) -> float:
         return time.monotonic() - self._since.pop(trial.key, time.monotonic())
 
 
-class PlainReporter(Reporter):
-    """Prints one line per trial, for logs."""
-
-    def __init__(self, total: int, console: Console) -> None:
-        """Print to a console's file."""
-        super().__init__(total)
-        self._console = console
-
-    def showing(self) -> AbstractContextManager[object]:
-        """Return a context that does nothing."""
-        return nullcontext()
-
-    def progressed(self, trial: Trial, event: TrialEvent) -> None:
-        """Print nothing: a trial has its line when it ends."""
-
-    def say(self, line: str) -> None:
-        """Print one line at once, unwrapped."""
-        print(line, file=self._console.file, flush=True)
-
-
 class LiveReporter(Reporter):
     """Shows a progress bar and the trials in progress, while those that ended scroll by above."""
 
-    def __init__(self, total: int, console: Console) -> None:
+    def __init__(self, total: int, console: Console, stored: int = 0) -> None:
         """Draw on a terminal."""
-        super().__init__(total)
+        super().__init__(total, console, stored)
         self._running: dict[str, str] = {}
         self._bar = Progress(
             TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
-        self._task = self._bar.add_task("trials", total=total)
+        self._task = self._bar.add_task("trials", total=total, completed=stored)
         self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=4)
 
-    def showing(self) -> AbstractContextManager[object]:
-        """Return the context in which the view is drawn."""
-        return self._live
+    def _begin(self) -> None:
+        self._live.start(refresh=True)
 
-    def started(self, trial: Trial) -> None:
-        """Show a trial that starts."""
-        super().started(trial)
-        self._running[trial.key] = f"{trial.label()}: starting"
+    def _end(self) -> None:
+        self._live.stop()
 
-    def progressed(self, trial: Trial, event: TrialEvent) -> None:
-        """Show what a trial is at."""
-        self._running[trial.key] = f"{trial.label()}: {_stage_in_words(event)}"
+    def _show_progress(self, trial: Trial, stage: str) -> None:
+        self._running[trial.key] = f"{trial.label()}: {stage}"
 
-    def finished(self, trial: Trial, made: WorkCounts) -> None:
-        """Move a trial that is done to the lines above."""
+    def _show_end(self, trial: Trial) -> None:
         self._running.pop(trial.key, None)
-        super().finished(trial, made)
 
-    def failed(self, trial: Trial, error: str) -> None:
-        """Move a trial that failed to the lines above."""
-        self._running.pop(trial.key, None)
-        super().failed(trial, error)
-
-    def say(self, line: str) -> None:
-        """Print one line above the view."""
+    def _print(self, line: str) -> None:
         self._bar.update(self._task, completed=self.ended)
-        self._live.console.print(Text(line))
+        self._live.console.print(Text(line))  # above the view
 
     def _picture(self) -> Group:
         return Group(*(Text(f"  {line}") for line in list(self._running.values())), self._bar)
 
 
-def make_reporter(total: int, console: Console) -> Reporter:
+def make_reporter(total: int, console: Console, stored: int = 0) -> Reporter:
     """Return a live view where ``console`` is a terminal, and plain lines elsewhere."""
-    return LiveReporter(total, console) if console.is_terminal else PlainReporter(total, console)
+    return (LiveReporter if console.is_terminal else Reporter)(total, console, stored)
 
 
 def in_words(made: WorkCounts) -> str:
     """Return what was made, on one line."""
-    return f"{made.epochs} epochs trained, {made.scores} sets of scores, {made.evaluations} evaluations"
+    epochs, evaluations = counted(made.epochs, "epoch"), counted(made.evaluations, "evaluation")
+    return f"{epochs} trained, {counted(made.scores, 'set of scores', 'sets of scores')}, {evaluations}"
 
 
 def _stage_in_words(event: TrialEvent) -> str:

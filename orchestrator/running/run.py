@@ -1,6 +1,8 @@
 """Runs a sweep: plan, check, run, collect."""
 
+import logging
 import platform
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,9 +15,11 @@ from rich.console import Console
 from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.plan import Plan, make_plan
 from prunesweep.orchestrator.running.cluster.executor import ClusterExecutor
+from prunesweep.orchestrator.running.dispatcher import Failure
 from prunesweep.orchestrator.running.executor import Executor
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
-from prunesweep.orchestrator.running.reporter import PlainReporter, Reporter, make_reporter
+from prunesweep.orchestrator.running.interruption import interruptible
+from prunesweep.orchestrator.running.reporter import Reporter, make_reporter
 from prunesweep.orchestrator.timings import Estimate, estimate_plan
 from prunesweep.results_store import Store, StoreError, StoreLike, open_store
 from prunesweep.results_store.runs import Run, note_run
@@ -27,6 +31,8 @@ from prunesweep.sweeps.reader import SweepSource, read_sweep, sweep_text
 if TYPE_CHECKING:
     from prunesweep.workers.data.dataset import Dataset
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class SweepRun:
@@ -35,16 +41,23 @@ class SweepRun:
     Attributes:
         plan: what there was to do.
         store: where the results are.
-        failures: the errors of the trials that failed, by key.
+        failures: of the trials that failed, by key: the error, and the keys of those that fell with it.
         made: what this run made.
         unfinished: how many trials an interruption left for the next run.
+        interrupted_by: the signal that asked for an end before all was done; None where none did.
     """
 
     plan: Plan
     store: Store
-    failures: dict[str, str]
+    failures: dict[str, Failure]
     made: WorkCounts
     unfinished: int
+    interrupted_by: int | None = None
+
+    @property
+    def failed(self) -> int:
+        """How many trials failed, and fell with those that did."""
+        return sum(1 + len(failure.fallen) for failure in self.failures.values())
 
 
 def run_sweep(
@@ -72,6 +85,7 @@ def run_sweep(
 
     Raises:
         UserError: something to put right, in one line; nothing was started and nothing written.
+        Interrupted: SIGINT, SIGTERM or SIGHUP asked for an end before anything ran.
 
     Example:
         >>> from prunesweep import run_sweep
@@ -83,10 +97,25 @@ def run_sweep(
         ...     "attacks": {"fgsm": {"epsilons": ["8/255"]}},
         ... }
         >>> ran = run_sweep(sweep, store="memory://smallest", in_process=True)
-        [1/1] resnet20 baseline seed 0: 1 epochs trained, 0 sets of scores, 2 evaluations, ... s
+        [1/1] resnet20 baseline seed 0: 1 epoch trained, 0 sets of scores, 2 evaluations, ... s
         >>> ran.made.epochs, ran.failures
         (1, {})
     """
+    with interruptible() as interruption:
+        ran = _run_sweep(sweep, store, address, in_process, overrides, console or Console())
+    if not ran.unfinished:
+        return ran
+    return replace(ran, interrupted_by=interruption.signal or signal.SIGINT)
+
+
+def _run_sweep(
+    sweep: SweepSource,
+    store: StoreLike,
+    address: str | None,
+    in_process: bool,
+    overrides: Sequence[str],
+    console: Console,
+) -> SweepRun:
     opened = open_store(store)
     read = read_sweep(sweep, overrides)
     opened.check_writable()
@@ -100,15 +129,18 @@ def run_sweep(
         opened.save_sweep(read.name, yaml_text, {**about, **found})
 
     # A live view would draw over a debugger's prompt.
-    reporter = (PlainReporter if in_process else make_reporter)(len(plan.to_run), console or Console())
+    reporter = (Reporter if in_process else make_reporter)(len(plan.tree), console, len(plan.done))
     if not plan.to_run:
         begin({})
         opened.refresh_tables()
         return SweepRun(plan, opened, {}, reporter.made, 0)
     ran = _run(plan, opened, reporter, executor, begin)
     opened.refresh_tables()
-    left = [trial for trial in plan.again(opened).to_run if trial.key not in ran.failures]
-    if not ran.failures and not left:
+    if reporter.fault is not None:
+        _log.warning("the sweep went on, but could not be shown: %s", reporter.fault)
+    told = {key for failed, failure in ran.failures.items() for key in (failed, *failure.fallen)}
+    left = [trial for trial in plan.again(opened).to_run if trial.key not in told]
+    if not told and not left:
         _note_time(plan, opened, ran)
     return SweepRun(plan, opened, ran.failures, reporter.made, len(left))
 
@@ -130,7 +162,7 @@ def _executor(store: Store, address: str | None, in_process: bool) -> Executor:
 class _Ran:
     """``workers``: how many trials could run at once; ``seconds``: of wall time."""
 
-    failures: dict[str, str]
+    failures: dict[str, Failure]
     estimate: Estimate
     workers: int
     seconds: float

@@ -5,7 +5,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from prunesweep.orchestrator.tables import KEY_DIGITS
+from prunesweep.orchestrator.labels import KEY_DIGITS
 from prunesweep.orchestrator.verification.rules import in_levels
 from prunesweep.orchestrator.verification.verdict import CONFIDENCE
 from prunesweep.results_store.documents import VerdictResult

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from prunesweep.orchestrator.plan import make_plan
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
-from prunesweep.orchestrator.running.reporter import PlainReporter
+from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.orchestrator.running.schedule import epochs_of
 from prunesweep.results_store import Store
 from prunesweep.sweeps.language import Sweep
@@ -18,7 +18,7 @@ def run_here(sweep: Sweep, store: Store) -> dict[str, str]:
     plan = make_plan(sweep, store)
     results = {trial.key: list(trial.result_keys) for trial in plan.tree}
     store.save_sweep(sweep.name, "", {"result_keys": results, "settings": sweep.model_dump(mode="json")})
-    reporter = PlainReporter(len(plan.to_run), Console(file=io.StringIO()))
+    reporter = Reporter(len(plan.to_run), Console(file=io.StringIO()))
     failures = InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), reporter, cost=epochs_of)
     assert not failures
     store.refresh_tables()

@@ -13,7 +13,7 @@ from prunesweep.orchestrator.plan import make_plan
 from prunesweep.orchestrator.running.cluster.capacity import own_cpus
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
-from prunesweep.orchestrator.running.reporter import PlainReporter
+from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.results_store import Store
 from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.reader import parse_sweep
@@ -51,7 +51,7 @@ def test_a_worker_that_starts_is_used_though_trials_are_shorter_than_its_start(
     sweep = parse_sweep(SWEEP, [f"axes.ratio={ratios}", "resources.workers=2"])
     store = Store(str(tmp_path))
     plan = make_plan(sweep, store)
-    reporter = PlainReporter(TRIALS, Console(file=io.StringIO()))
+    reporter = Reporter(TRIALS, Console(file=io.StringIO()))
     with ray_session(None, sweep.resources):
         failures = run_plan(plan, store, load_dataset(sweep.dataset).arrays(), reporter, code=f"{__name__}:short_trial")
     assert not failures

@@ -84,7 +84,8 @@ def test_a_trial_that_cannot_be_done_is_a_row_and_its_descendants_name_it(memory
     errors, keys = trials["error"], trials["trial_key"]
     assert "training diverged" in errors[1]
     assert keys[1] in errors[2]
-    assert ran.failures.keys() == {*keys[[1, 2]]}
+    assert {key: failure.fallen for key, failure in ran.failures.items()} == {keys[1]: (keys[2],)}
+    assert trials["failed_ancestor"].to_dict() == {0: None, 1: None, 2: keys[1]}
 
 
 def test_ctrl_c_leaves_the_rest_for_the_next_run(
@@ -102,8 +103,9 @@ def test_a_lasting_storage_fault_leaves_no_row(
     monkeypatch.setattr(attempt, "PAUSES", ())
     broken_attack(OSError(28, "No space left on device"), 2)
     ran = run_here(tmp_path / "store")
-    (error,) = ran.failures.values()  # its child goes on: the network was stored
-    assert error == "not done: OSError: [Errno 28] No space left on device; run the sweep again"
+    (failure,) = ran.failures.values()
+    assert failure.fallen == (), "its child goes on: the network was stored"
+    assert failure.error == "not done: OSError: [Errno 28] No space left on device; run the sweep again"
     assert ran.store.table("trials")["error"].isna().all()
 
 

@@ -5,12 +5,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, get_args
 
 from ray import tune
 
-from prunesweep.orchestrator.running.attempt import attempt_trial
+from prunesweep.orchestrator.running.attempt import Progress, attempt_trial
 from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import resolve
 from prunesweep.sweeps.events import EpochTrained, TrialEnd, TrialEvent, WorkCounts
@@ -84,10 +83,10 @@ class TrialActor(tune.Trainable):
             self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
-        run = partial(
-            self._run_trial, self._trial, self._store, self._data, progress=self._tell, should_stop=self._stop.is_set
-        )
-        self._events.put(attempt_trial(run, self._trial, self._store, wait=self._stop.wait))
+        def run(progress: Progress) -> None:
+            self._run_trial(self._trial, self._store, self._data, progress=progress, should_stop=self._stop.is_set)
+
+        self._events.put(attempt_trial(run, self._trial, self._store, progress=self._tell, wait=self._stop.wait))
 
     def _tell(self, event: TrialEvent) -> None:
         if isinstance(event, EpochTrained):

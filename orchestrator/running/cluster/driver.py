@@ -8,7 +8,7 @@ from typing import Any
 from prunesweep.orchestrator.plan import Plan
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
 from prunesweep.orchestrator.running.cluster.session import ClusterError
-from prunesweep.orchestrator.running.dispatcher import Dispatcher
+from prunesweep.orchestrator.running.dispatcher import Dispatcher, Failure
 from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.orchestrator.running.schedule import Cost, epochs_of
 from prunesweep.results_store import Store
@@ -25,8 +25,8 @@ def run_plan(
     *,
     cost: Cost = epochs_of,
     code: str = RUN_TRIAL,
-) -> dict[str, str]:
-    """Run what a plan needs inside a ``ray_session``, and return the errors of the trials that failed, by key.
+) -> dict[str, Failure]:
+    """Run what a plan needs inside a ``ray_session``, and return the trials that failed, by key.
 
     Args:
         plan: the trials, and what of them is stored.

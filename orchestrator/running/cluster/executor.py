@@ -9,6 +9,7 @@ from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.packing import find_packing
 from prunesweep.orchestrator.running.cluster.session import ray_session
+from prunesweep.orchestrator.running.dispatcher import Failure
 from prunesweep.orchestrator.running.packing import Packing
 from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.orchestrator.running.schedule import Cost
@@ -41,6 +42,6 @@ class ClusterExecutor:
         """Return how many trials the cluster can run at once."""
         return cluster_capacity(resources)
 
-    def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, str]:
+    def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, Failure]:
         """Run what a plan needs; see ``run_plan``."""
         return run_plan(plan, store, data.arrays(), reporter, cost=cost)

@@ -50,7 +50,9 @@ class TreeSearcher(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Take in a trial's end; ``error`` says that its worker was lost more often than is retried."""
-        trial = self._live.pop(trial_id)
+        trial = self._live.pop(trial_id, None)
+        if trial is None:  # Tune tells it twice where something else went wrong at a trial's end
+            return
         if error or result is None:
             self._dispatcher.end(trial, TrialLost(self._reason_of_loss(trial_id)))
         else:

@@ -1,0 +1,54 @@
+"""Networks of a store in words, as tables and lines name them."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from prunesweep.orchestrator.selection.columns import DETAILS
+from prunesweep.sweeps.keys import KEY_LENGTH
+from prunesweep.sweeps.labels import removal_notes, setting_label
+from prunesweep.sweeps.words import counted
+
+KEY_DIGITS = 10  # of a key, where people read it; commands take the beginning of a key
+
+
+def short_keys(row: Mapping[Hashable, Any] | pd.Series) -> str:
+    """The first of a setting's keys, and how many more there are."""
+    first, *others = row["trial_keys"]
+    return str(first)[:KEY_DIGITS] + (f" +{len(others)}" if others else "")
+
+
+def network_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
+    """A network in words: its setting, and what is worth a word about what pruning left of it."""
+    words = {str(name): value for name, value in row.items()}
+    notes = removal_notes(words) if "blocks_removed" in words and pd.notna(words["blocks_removed"]) else []
+    return f"{setting_label(words)} ({', '.join(notes)})" if notes else setting_label(words)
+
+
+def network_labels(rows: pd.DataFrame) -> list[str]:
+    """Networks in words, each with what tells it from those among them that read the same."""
+    labels = [network_label(row) for _, row in rows.iterrows()]
+    details = rows[[name for name in DETAILS if name in rows]].reset_index(drop=True)
+    differing: dict[str, list[str]] = {
+        str(label): [str(name) for name in details if alike[name].nunique(dropna=False) > 1]
+        for label, alike in details.groupby(pd.Series(labels, dtype=str))
+    }
+    return [
+        ", ".join([label, *(f"{name} {_detail(row[name])}" for name in differing[label])])
+        for label, row in zip(labels, details.to_dict("records"), strict=True)
+    ]
+
+
+def _detail(value: Any) -> str:
+    """A detail of a setting; a hash in short, a question mark where it is not known or not used."""
+    if pd.isna(value):
+        return "?"
+    if isinstance(value, str):
+        return value[:KEY_DIGITS] if len(value) >= KEY_LENGTH else value
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def fell_with_it(trials: int) -> str:
+    """How many trials cannot be done for want of one that failed, to stand behind its name; empty where none."""
+    return f" ({counted(trials, 'trial')} fell with it)" if trials else ""
