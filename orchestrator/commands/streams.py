@@ -45,7 +45,7 @@ def make_forgiving(stream: TextIO | None, number: int) -> tuple[TextIO, Forgivin
     file = ForgivingFile(number, "w", closefd=False)
     if stream is None:
         return io.TextIOWrapper(io.BufferedWriter(file), "utf-8"), file
-    errors = "replace" if stream.errors in (None, "strict") else stream.errors
+    errors = "replace" if stream.errors in (None, "strict", "surrogateescape") else stream.errors
     by_lines = bool(stream.line_buffering)
     return io.TextIOWrapper(io.BufferedWriter(file), stream.encoding, errors, line_buffering=by_lines), file
 
