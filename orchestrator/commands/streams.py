@@ -3,10 +3,7 @@
 import errno
 import io
 import os
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, TextIO
 
 
 class ForgivingFile(io.FileIO):
@@ -18,8 +15,8 @@ class ForgivingFile(io.FileIO):
 
     fault: OSError | None = None
 
-    def write(self, content: "ReadableBuffer") -> int:
-        """Return how many bytes were written, or dropped."""
+    def write(self, content: Any) -> int:
+        """Return how many bytes of a buffer were written, or dropped."""
         if self.fault is None:
             try:
                 return super().write(content)
