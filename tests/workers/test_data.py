@@ -69,11 +69,11 @@ def write_folder(root: Path, images: Pixels, labels: NDArray[np.int64]) -> str:
     return str(root)
 
 
-def digits(folder: Path, **limits: int) -> Digits:
+def digits(folder: Path, **limits: Any) -> Digits:
     return Digits(name="digits", size=SIDE, **limits)
 
 
-def image_parquet(folder: Path, **limits: int) -> ImageParquet:
+def image_parquet(folder: Path, **limits: Any) -> ImageParquet:
     halves = [slice(0, 10), slice(10, TRAIN)]
     for number, half in enumerate(halves):
         write_parquet(folder / f"train-{number}.parquet", [*map(png, TRAIN_IMAGES[half])], TRAIN_LABELS[half].tolist())
@@ -81,27 +81,26 @@ def image_parquet(folder: Path, **limits: int) -> ImageParquet:
     return ImageParquet(name="image_parquet", train=(f"{folder}/train-*.parquet",), test=(test,), **limits)
 
 
-def image_folder(folder: Path, **limits: int) -> ImageFolder:
+def image_folder(folder: Path, **limits: Any) -> ImageFolder:
     train = write_folder(folder / "train", TRAIN_IMAGES, TRAIN_LABELS)
     return ImageFolder(
         name="image_folder", train=train, test=write_folder(folder / "test", TEST_IMAGES, TEST_LABELS), **limits
     )
 
 
-def imagenet(folder: Path, **limits: int) -> Imagenet:
+def imagenet(folder: Path, **limits: Any) -> Imagenet:
     """The same class folders; at this size, the view is of the images as they are."""
     folders = image_folder(folder)
-    size = {"size": SIDE, "resize": SIDE}
-    return Imagenet(name="imagenet", train=(folders.train,), test=(folders.test,), **size, **limits)
+    return Imagenet(name="imagenet", train=(folders.train,), test=(folders.test,), size=SIDE, resize=SIDE, **limits)
 
 
-def cifar10(folder: Path, **limits: int) -> Cifar10:
+def cifar10(folder: Path, **limits: Any) -> Cifar10:
     """A few images in the files that torchvision expects, which are pickles; its checksums are those of these files."""
     write_cifar(folder, CIFAR10, ("data_batch_1", "test_batch", "batches.meta"), ("labels", "label_names"))
     return Cifar10(name="cifar10", root=str(folder)).model_copy(update=limits)
 
 
-def cifar100(folder: Path, **limits: int) -> Cifar100:
+def cifar100(folder: Path, **limits: Any) -> Cifar100:
     """The same as CIFAR-100 lays it out: other names, and coarse labels beside the fine ones."""
     write_cifar(folder, CIFAR100, ("train", "test", "meta"), ("fine_labels", "fine_label_names"))
     return Cifar100(name="cifar100", root=str(folder)).model_copy(update=limits)
