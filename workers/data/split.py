@@ -24,7 +24,7 @@ class LabelledImages(ABC):
     """
 
     labels: Tensor
-    chosen: Chosen | None
+    chosen: Chosen | None = None
     holds_pixels: ClassVar[bool]
 
     def __len__(self) -> int:
