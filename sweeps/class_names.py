@@ -33,22 +33,25 @@ def renumbering(file: str, names: Names, classes: Names) -> list[int] | None:
     """Which number each label of a file has among the classes: ``UNKNOWN`` where these lack its name.
 
     Returns:
-        None where the labels have these numbers already, or where names are known of one side alone.
+        None where names are known of one side alone, so that labels are what they are.
 
     Raises:
         DataError: they are numbered differently, and a name stands for two classes.
     """
-    if not names or not classes or names == classes[: len(names)]:
+    if not names or not classes:
         return None
+    if not differs(names, classes):
+        return [number if number < len(classes) else UNKNOWN for number in range(len(names))]
     _check_distinct(file, names)
     _check_distinct("the training images", classes)
-    number = {name: index for index, name in enumerate(classes)}
-    return [number.get(name, UNKNOWN) for name in names]
+    number_of = {name: number for number, name in enumerate(classes)}
+    return [number_of.get(name, UNKNOWN) for name in names]
 
 
-def renumberings(noted: Mapping[str, Names], classes: Names) -> list[list[int] | None]:
-    """The renumbering of each file."""
-    return [renumbering(file, names, classes) for file, names in noted.items()]
+def differs(names: Names, classes: Names) -> bool:
+    """Whether labels that these names are noted for have other numbers among the classes."""
+    both = min(len(names), len(classes))
+    return names[:both] != classes[:both]
 
 
 def _check_distinct(where: str, names: Sequence[str]) -> None:

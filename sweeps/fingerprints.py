@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from prunesweep.sweeps.catalogue import DATASETS, resolve
-from prunesweep.sweeps.class_names import merge_names, renumberings
+from prunesweep.sweeps.class_names import Names, differs, merge_names, renumbering
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.keys import key_of
@@ -172,11 +172,15 @@ def image_parquet_contents(settings: ImageParquet) -> tuple[Any, Any]:
 
 def _renumbered(train: Sequence[str], test: Sequence[str]) -> tuple[list[Any], list[Any]]:
     """What is noted of each split's labels: nothing where no file numbers its classes otherwise than the first one."""
-    of_train = {file: noted_names(file) for file in train}
-    classes = merge_names(of_train)
-    both = renumberings(of_train, classes), renumberings({file: noted_names(file) for file in test}, classes)
-    noted_train, noted_test = ([{"labels": found}] if any(found) else [] for found in both)
-    return noted_train, noted_test
+    noted = [{file: noted_names(file) for file in files} for files in (train, test)]
+    classes = merge_names(noted[0])
+    tables = [[_table(file, names, classes) for file, names in of_split.items()] for of_split in noted]
+    of_train, of_test = ([{"labels": found}] if any(found) else [] for found in tables)
+    return of_train, of_test
+
+
+def _table(file: str, names: Names, classes: Names) -> list[int] | None:
+    return renumbering(file, names, classes) if differs(names, classes) else None
 
 
 def image_folder_contents(settings: ImageFolder) -> tuple[Any, Any]:

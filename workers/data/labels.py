@@ -67,9 +67,10 @@ def file_labels(file: str, name: str, column: pa.ChunkedArray) -> FileLabels:
         row = int(np.flatnonzero(column.is_null().to_numpy())[0])
         raise DataError(f"{file}: has rows without a label; row {row} is the first one")
     if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
-        found = np.asarray(column.to_pylist(), dtype=object)
-        names, numbers = np.unique(found, return_inverse=True) if len(found) else (found, np.zeros(0, dtype=np.int64))
-        return FileLabels(file, numbers.astype(np.int64), tuple(map(str, names)), text=True)
+        text = column.cast(pa.large_string())
+        names = sorted(text.unique().to_pylist())
+        numbers = pc.index_in(text, value_set=pa.array(names, pa.large_string())).to_numpy()
+        return FileLabels(file, numbers.astype(np.int64), tuple(names), text=True)
     if not (pa.types.is_integer(type_) or pa.types.is_boolean(type_) or pa.types.is_floating(type_)):
         raise DataError(f"{file}: its column {name} is of type {type_}; labels are whole numbers or text")
     try:
