@@ -168,7 +168,7 @@ NO_PARQUET = {
 BAD = {
     "no image column": (
         table(image=["a.png", "b.png"], label=[0, 1]),
-        "has no column of images ({bytes, path}, or bytes alone): image is of type string; its columns are image, label",
+        "no column of images ({bytes, path}, or bytes alone): image is of type string; its columns are image, label",
     ),
     "images of another name": (table(pixels=[[1.0]], label=[0]), "or bytes alone); its columns are pixels, label"),
     "no label column": (
