@@ -21,6 +21,7 @@ from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.workers.attacks.corruptions.cifar10_c import Cifar10C
 from prunesweep.workers.attacks.corruptions.imagenet_c import ImagenetC
+from prunesweep.workers.attacks.corruptions.sources import corrupted_source
 from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset, Split
 from prunesweep.workers.data.limits import choose
@@ -304,6 +305,17 @@ def test_elements_see_a_sample_over_the_classes(
         outcomes = resolve({**EVALUATIONS, **ATTACKS}[found["attack"]].code)(subject, settings.settled()).outcomes
         at_headline = outcomes if found["attack"] == "corruptions" else [outcomes[0]]
         assert found["reference"] == sum(int(outcome.correct[chosen.places].sum()) for outcome in at_headline)
+
+
+@pytest.mark.parametrize("kind", [Split, Streamed])
+def test_corrupted_images_are_found_by_their_indices(kind: type[Split], store: tuple[Store, str]) -> None:
+    test = load_dataset(Digits(name="digits", size=16, test_limit=12)).test
+    network = load_stored(store[0], store[1], torch.device("cpu")).network
+    subject = Subject(network, kind(test.read(slice(None)), test.labels), f"twelve {kind.__name__}")
+    settings = Corruptions(severities=(5,), kinds=("gaussian_noise",), frost_textures="generated")
+    source = corrupted_source(subject, settings)
+    whole = source.read("gaussian_noise", 5, range(12))
+    assert torch.equal(source.read("gaussian_noise", 5, [7, 2, 11]), whole[torch.tensor([7, 2, 11])])
 
 
 @pytest.mark.parametrize("images", [40, 100])
