@@ -57,7 +57,7 @@ def single_elements(
         store: a folder, an fsspec URL or an open store.
         trial: its key, or enough of it to name one.
         structure: ``filters`` or ``layers``.
-        images: the first so many test images of the trial's data set, or all where there are fewer.
+        images: so many test images of the trial's data set, evenly over the classes, or all where there are fewer.
         attacks: names of ``ATTACKS``.
         modules: only modules whose path begins with this.
         progress: see ``prunesweep.workers.elements.measure_elements``.

@@ -85,6 +85,8 @@ class DatasetEntry:
         version: of its reader.
         settings: its block of the sweep file.
         flip: whether mirrored images keep their meaning.
+        images: names the function settings -> how many training and test images there are, where it can be known.
+        mixed: whether the images lie in a random order as they are published, so that the first ones are a sample.
     """
 
     code: str
@@ -92,6 +94,8 @@ class DatasetEntry:
     version: int
     settings: type[DatasetSettings]
     flip: bool
+    images: str = ""
+    mixed: bool = False
 
 
 ARCHITECTURES: Mapping[str, ArchitectureEntry] = {
@@ -170,17 +174,59 @@ EVALUATIONS: Mapping[str, AttackEntry] = {
 }
 
 _READERS, _FINGERPRINTS = "prunesweep.workers.data", "prunesweep.sweeps.fingerprints"
+_COUNTS = "prunesweep.sweeps.image_counts"
 DATASETS: Mapping[str, DatasetEntry] = {
-    "digits": DatasetEntry(f"{_READERS}.digits:load", f"{_FINGERPRINTS}:digits_contents", 1, Digits, flip=False),
-    "cifar10": DatasetEntry(f"{_READERS}.cifar10:load", f"{_FINGERPRINTS}:cifar10_contents", 1, Cifar10, flip=True),
-    "cifar100": DatasetEntry(f"{_READERS}.cifar100:load", f"{_FINGERPRINTS}:cifar100_contents", 1, Cifar100, flip=True),
+    "digits": DatasetEntry(
+        f"{_READERS}.digits:load",
+        f"{_FINGERPRINTS}:digits_contents",
+        1,
+        Digits,
+        flip=False,
+        images=f"{_COUNTS}:digits",
+        mixed=True,
+    ),
+    "cifar10": DatasetEntry(
+        f"{_READERS}.cifar10:load",
+        f"{_FINGERPRINTS}:cifar10_contents",
+        1,
+        Cifar10,
+        flip=True,
+        images=f"{_COUNTS}:cifar",
+        mixed=True,
+    ),
+    "cifar100": DatasetEntry(
+        f"{_READERS}.cifar100:load",
+        f"{_FINGERPRINTS}:cifar100_contents",
+        1,
+        Cifar100,
+        flip=True,
+        images=f"{_COUNTS}:cifar",
+        mixed=True,
+    ),
     "image_parquet": DatasetEntry(
-        f"{_READERS}.image_parquet:load", f"{_FINGERPRINTS}:image_parquet_contents", 1, ImageParquet, flip=True
+        f"{_READERS}.image_parquet:load",
+        f"{_FINGERPRINTS}:image_parquet_contents",
+        1,
+        ImageParquet,
+        flip=True,
+        images=f"{_COUNTS}:image_parquet",
     ),
     "image_folder": DatasetEntry(
-        f"{_READERS}.image_folder:load", f"{_FINGERPRINTS}:image_folder_contents", 1, ImageFolder, flip=True
+        f"{_READERS}.image_folder:load",
+        f"{_FINGERPRINTS}:image_folder_contents",
+        1,
+        ImageFolder,
+        flip=True,
+        images=f"{_COUNTS}:image_folder",
     ),
-    "imagenet": DatasetEntry(f"{_READERS}.imagenet:load", f"{_FINGERPRINTS}:imagenet_contents", 1, Imagenet, flip=True),
+    "imagenet": DatasetEntry(
+        f"{_READERS}.imagenet:load",
+        f"{_FINGERPRINTS}:imagenet_contents",
+        1,
+        Imagenet,
+        flip=True,
+        images=f"{_COUNTS}:imagenet",
+    ),
 }
 
 # Stages that are not plug-ins.

@@ -1,6 +1,6 @@
 """The settings of each data set."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -18,15 +18,24 @@ Limit = Annotated[Whole, Field(ge=2)]
 
 
 class DatasetSettings(Block):
-    """One data set's block; ``train_limit`` and ``test_limit`` keep the first so many images."""
+    """One data set's block.
+
+    ``train_limit`` and ``test_limit`` keep so many images, evenly over the classes in a fixed random order; those of a
+    smaller limit are among those of a larger one. ``allow_overlap``: test images may be among the training images.
+    """
+
+    published: ClassVar[bool] = False  # whether its images are as its authors split them, and no files of the user's
 
     name: str
     train_limit: Limit | None = None
     test_limit: Limit | None = None
+    allow_overlap: bool = False
 
 
 class Digits(DatasetSettings):
     """scikit-learn's 1,797 real 8 × 8 digits, enlarged to ``size`` pixels and three channels."""
+
+    published = True
 
     name: Literal["digits"]
     size: Whole = Field(default=16, ge=MINIMUM_SIDE, le=256)
@@ -34,6 +43,8 @@ class Digits(DatasetSettings):
 
 class Cifar10(DatasetSettings):
     """CIFAR-10 as torchvision stores it below ``root``; fetched only with ``download: true``."""
+
+    published = True
 
     name: Literal["cifar10"]
     root: str = "data"
@@ -43,13 +54,18 @@ class Cifar10(DatasetSettings):
 class Cifar100(DatasetSettings):
     """CIFAR-100 with its hundred fine labels, as torchvision stores it; fetched only with ``download: true``."""
 
+    published = True
+
     name: Literal["cifar100"]
     root: str = "data"
     download: bool = False
 
 
 class ImageParquet(DatasetSettings):
-    """Hugging Face's image layout: a column of ``{bytes, path}`` and one of integer labels; paths or globs."""
+    """Hugging Face's image layout: a column of ``{bytes, path}`` and one of labels; paths, globs or a folder.
+
+    Labels are whole numbers or text. Where the files of both splits name their classes, labels are matched by name.
+    """
 
     name: Literal["image_parquet"]
     train: Paths

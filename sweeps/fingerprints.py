@@ -6,7 +6,6 @@ of their footers, which hold the number of rows, the sizes and the statistics of
 folder that is overwritten by another of the same name and the same number of bytes is not noticed.
 """
 
-import glob
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from prunesweep.sweeps.catalogue import DATASETS, resolve
+from prunesweep.sweeps.class_names import Names, differs, merge_names, renumbering
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.keys import key_of
+from prunesweep.sweeps.parquet_files import noted_names, parquet_files, why_no_parquet
 from prunesweep.sweeps.pretrained import find_pretrained
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 # The MD5s of the archives, as their authors publish them; torchvision checks the unpacked files against theirs.
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"
 CIFAR100_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
+LIMIT_RULE = "evenly over the classes"
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,22 @@ def data_fingerprints(settings: DatasetSettings) -> Fingerprints:
     """
     entry = DATASETS[settings.name]
     train, test = resolve(entry.contents)(settings)
-    version = entry.version
+    limited = settings.train_limit is not None or settings.test_limit is not None
+    images = resolve(entry.images)(settings) if limited and entry.images else (None, None)
     return Fingerprints(
-        train=key_of("train", [settings.name, version, train, settings.train_limit]),
-        test=key_of("test", [settings.name, version, test, settings.test_limit]),
+        train=key_of("train", [settings.name, entry.version, train, *_limit(settings.train_limit, images[0])]),
+        test=key_of("test", [settings.name, entry.version, test, *_limit(settings.test_limit, images[1])]),
     )
+
+
+def _limit(limit: int | None, images: int | None) -> list[Any]:
+    """A limit, and how it chooses where there may be more ``images``; earlier versions took the first ones."""
+    return [limit] if limit is None or (images is not None and images <= limit) else [limit, LIMIT_RULE]
+
+
+def sample_fingerprint(test: str, images: int) -> str:
+    """The fingerprint of ``images`` of the test images with the fingerprint ``test``, chosen as a limit does."""
+    return key_of("sample", [test, images, LIMIT_RULE])
 
 
 def file_sha256(path: str, what: str) -> str:
@@ -68,17 +81,6 @@ def weights_fingerprint(weights: str, what: str = "baseline.weights") -> str:
     """
     pretrained = find_pretrained(weights)
     return file_sha256(weights, what) if pretrained is None else pretrained.sha256_prefix
-
-
-def parquet_files(patterns: Sequence[str], what: str) -> list[str]:
-    """The files behind paths and globs, sorted. Raises: DataError where a pattern finds none."""
-    found: list[str] = []
-    for pattern in patterns:
-        matches = sorted(glob.glob(pattern, recursive=True))
-        if not matches:
-            raise DataError(f"{what}: {pattern}: no such file")
-        found += matches
-    return found
 
 
 def image_files(folder: str, what: str) -> list[tuple[str, Path]]:
@@ -154,12 +156,31 @@ def cifar100_contents(settings: Cifar100) -> tuple[Any, Any]:
 
 
 def image_parquet_contents(settings: ImageParquet) -> tuple[Any, Any]:
-    """Return the SHA-256 of every file, in the order of their names. Raises: DataError where one is missing."""
+    """Return the SHA-256 of every file, in the order of their names, and how labels are renumbered where they are.
 
-    def contents(patterns: Sequence[str], what: str) -> Any:
-        return [settings.classes, [file_sha256(path, what) for path in parquet_files(patterns, what)]]
+    Raises:
+        DataError: a file is missing, or class names cannot be matched.
+    """
+    train, test = parquet_files(settings.train, "dataset.train"), parquet_files(settings.test, "dataset.test")
+    names = _renumbered(train, test)
 
-    return contents(settings.train, "dataset.train"), contents(settings.test, "dataset.test")
+    def contents(files: Sequence[str], what: str, renumbered: list[Any]) -> Any:
+        return [settings.classes, [file_sha256(path, what) for path in files], *renumbered]
+
+    return contents(train, "dataset.train", names[0]), contents(test, "dataset.test", names[1])
+
+
+def _renumbered(train: Sequence[str], test: Sequence[str]) -> tuple[list[Any], list[Any]]:
+    """What is noted of each split's labels: nothing where no file numbers its classes otherwise than the first one."""
+    noted = [{file: noted_names(file) for file in files} for files in (train, test)]
+    classes = merge_names(noted[0])
+    tables = [[_table(file, names, classes) for file, names in of_split.items()] for of_split in noted]
+    of_train, of_test = ([{"labels": found}] if any(found) else [] for found in tables)
+    return of_train, of_test
+
+
+def _table(file: str, names: Names, classes: Names) -> list[int] | None:
+    return renumbering(file, names, classes) if differs(names, classes) else None
 
 
 def image_folder_contents(settings: ImageFolder) -> tuple[Any, Any]:
@@ -181,7 +202,12 @@ def imagenet_contents(settings: Imagenet) -> tuple[Any, Any]:
     train, test = _outline(settings.train, "dataset.train"), _outline(settings.test, "dataset.test")
     if is_folder(settings.train):  # whose images are mixed as a whole, and whose number of classes is that of folders
         return [*view, train], [*view, test]
-    return [settings.classes, *view, settings.shuffle_window, train], [settings.classes, *view, test]
+    names: tuple[list[Any], list[Any]] = ([], [])
+    if not is_folder(settings.test):
+        files = ((settings.train, "dataset.train"), (settings.test, "dataset.test"))
+        names = _renumbered(*(parquet_files(paths, what) for paths, what in files))
+    train_contents = [settings.classes, *view, settings.shuffle_window, train, *names[0]]
+    return train_contents, [settings.classes, *view, test, *names[1]]
 
 
 def _outline(paths: Sequence[str], what: str) -> str:
@@ -205,7 +231,7 @@ def _shard_outline(path: str, what: str) -> list[Any]:
             file.seek(max(0, size - 8))
             length, magic = int.from_bytes(file.read(4), "little"), file.read(4)
             if magic != b"PAR1" or length + 12 > size:
-                raise DataError(f"{what}: {path}: is no Parquet file")
+                raise DataError(f"{what}: {path}: {why_no_parquet(path)}")
             file.seek(size - 8 - length)
             footer = file.read(length)
     except OSError as error:

@@ -19,9 +19,10 @@ from prunesweep.results_store import Store
 from prunesweep.results_store.documents import Elements, ElementsResult
 from prunesweep.sweeps.analyses import ElementsAnalysis
 from prunesweep.sweeps.attacks import MEAN, AttackSettings, Clean, Corruptions, Fgsm, Occlusion
-from prunesweep.sweeps.catalogue import CLEAN, EVALUATIONS
+from prunesweep.sweeps.catalogue import CLEAN, DATASETS, EVALUATIONS
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.events import ElementsEvent, ImagesShown, ModuleMeasured
+from prunesweep.sweeps.fingerprints import sample_fingerprint
 from prunesweep.workers.architectures.architecture import Segment
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.corruptions.sources import corrupted_source
@@ -29,6 +30,7 @@ from prunesweep.workers.attacks.fgsm import step
 from prunesweep.workers.attacks.occlusion import occlude
 from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.data.limits import choose
 from prunesweep.workers.pruning.alone import (
     Silencing,
     block_silencing,
@@ -49,8 +51,8 @@ ATTACKS = ("fgsm", "occlusion", "corruptions")
 
 Counts = Mapping[str, list[int]]
 """Correct images by attack, of each silencing."""
-Shown = Callable[[slice], Iterable[Tensor]]
-"""A batch's pixels, float32 in [0, 1]: once, or once a kind and severity."""
+Shown = Callable[[Tensor], Iterable[Tensor]]
+"""Of a batch, given by indices, the pixels, float32 in [0, 1]: once, or once a kind and severity."""
 AfterBatch = Callable[[int], None]
 """Called with the number of images shown so far."""
 
@@ -92,7 +94,8 @@ def measure_elements(
             may go).
         attacks: of ``ATTACKS``, with their settings as they are settled, of which the headline is run. Clean images are
             always shown.
-        images: the first so many test images, or all where there are fewer.
+        images: so many test images, evenly over the classes in a fixed random order, or all where there are fewer; of a
+            data set that lies in a random order, the first ones.
         modules: only modules whose path begins with this.
         progress: called with an event after every batch of images, and after every module.
         should_stop: asked between batches and between elements.
@@ -118,7 +121,7 @@ def measure_elements(
     network = load_stored(store, trial_key, data.device).network
     chosen = removable_modules(network, structure, modules)
     subject = Subject(network, data.test, test_fingerprint, check_stop)
-    run = _Run(trial_key, subject, structure, attacks, min(images, len(data.test)))
+    run = _Run(trial_key, subject, structure, attacks, *_sample(data, test_fingerprint, images))
     results: dict[str, ElementsResult] = {}
 
     def finish(module: Module, result: ElementsResult, seconds: float) -> None:
@@ -187,24 +190,38 @@ def _portions(modules: Sequence[Module]) -> Iterator[list[Module]]:
 
 @dataclass(frozen=True)
 class _Run:
-    """One network, its first ``images`` test images, and the attacks on them."""
+    """One network, the test images of the indices ``shown``, and the attacks on them.
+
+    ``fingerprint``: of these images.
+    """
 
     trial_key: str
     subject: Subject
     structure: str
     attacks: Mapping[str, AttackSettings]
-    images: int
+    shown: Tensor
+    fingerprint: str
+
+    @property
+    def images(self) -> int:
+        """How many test images are shown."""
+        return len(self.shown)
 
     def analysis(self, module: Module) -> ElementsAnalysis:
         """Return what is asked of one module."""
         return ElementsAnalysis(
-            self.trial_key, self.structure, module.path, self.attacks, self.images, self.subject.test_fingerprint
+            self.trial_key,
+            self.structure,
+            module.path,
+            self.attacks,
+            self.images,
+            self.fingerprint,
         )
 
     def reference(self) -> Counts:
         """The counts with every element in place."""
         first, _ = self.subject.network.architecture.segments(self.subject.network.body)[0]
-        return count_each(self.subject, [Silencing(first, {})], self.attacks, self.images)
+        return count_each(self.subject, [Silencing(first, {})], self.attacks, self.shown)
 
     def results(
         self, portion: Sequence[Module], reference: Counts, after_batch: AfterBatch
@@ -212,7 +229,7 @@ class _Run:
         """The results of some modules, from one walk along the network."""
         start = time.monotonic()
         silencings = [silencing for module in portion for silencing in module.silencings]
-        counts = count_each(self.subject, silencings, self.attacks, self.images, after_batch)
+        counts = count_each(self.subject, silencings, self.attacks, self.shown, after_batch)
         seconds = (time.monotonic() - start) / len(silencings)
         first = 0
         for module in portion:
@@ -232,7 +249,7 @@ class _Run:
                     for name, settings in analysis.evaluations.items()
                 ],
                 "images": self.images,
-                "test_fingerprint": self.subject.test_fingerprint,
+                "test_fingerprint": self.fingerprint,
                 "seconds": seconds * size,
                 "finished_at": time.time(),
             }
@@ -270,10 +287,12 @@ def count_each(
     subject: Subject,
     silencings: Sequence[Silencing],
     attacks: Mapping[str, AttackSettings],
-    images: int,
+    images: int | Tensor,
     after_batch: AfterBatch = lambda shown: None,
 ) -> Counts:
-    """How many of the first ``images`` test images each silencing leaves correctly classified.
+    """How many of some test images each silencing leaves correctly classified.
+
+    ``images``: their indices, int64 (n,), or how many of the first ones.
 
     As in any evaluation, clean images are classified by the network itself and attacked ones by its folded classifier.
     Counts are those of full passes: of the silenced network on clean images, and for each of ``attacks`` at its
@@ -286,7 +305,9 @@ def count_each(
         name: _shown(subject, settings[name]) for name in settings if name != "fgsm" and (name != CLEAN or not fgsm)
     }
     counts = {name: torch.zeros(len(silencings), dtype=torch.int64, device=subject.labels.device) for name in settings}
-    for batch in _first_batches(subject, images):
+    chosen = torch.arange(min(images, len(subject.labels))) if isinstance(images, int) else images
+    done = 0
+    for batch in _batches(subject, chosen):
         labels = subject.labels[batch]
         with torch.no_grad():
             for name, attacked in shown.items():
@@ -299,15 +320,24 @@ def count_each(
             clean, attacked_counts = _count_fgsm(subject, silencings, batch, fgsm.headline)
             counts[CLEAN] += clean
             counts["fgsm"] += attacked_counts
-        after_batch(batch.stop)
+        done += len(batch)
+        after_batch(done)
     return {name: of_all.tolist() for name, of_all in counts.items()}
 
 
-def _first_batches(subject: Subject, images: int) -> Iterator[slice]:
-    for batch in subject.batches():
-        if batch.start >= images:
-            return
-        yield slice(batch.start, min(batch.stop, images))
+def _batches(subject: Subject, images: Tensor) -> Iterator[Tensor]:
+    """Indices of test images on the device where they are wanted, as many at once as in any evaluation."""
+    for batch in images.to(subject.labels.device).split(subject.batch_size):
+        subject.check_stop()
+        yield batch
+
+
+def _sample(data: Dataset, test_fingerprint: str, images: int) -> tuple[Tensor, str]:
+    """The indices of the test images that are shown, and their fingerprint."""
+    chosen, entry = choose(data.test.labels.cpu().numpy(), images), DATASETS.get(data.name)
+    if chosen is None or (entry is not None and entry.mixed):  # then the first ones are a sample
+        return torch.arange(min(images, len(data.test))), test_fingerprint
+    return torch.from_numpy(chosen.places), sample_fingerprint(test_fingerprint, images)
 
 
 def _correct(logits: Tensor, labels: Tensor) -> Tensor:
@@ -325,16 +355,16 @@ def _shown(subject: Subject, settings: AttackSettings) -> Shown:
     return lambda batch: (subject.pixels(batch),)
 
 
-def _corrupted(subject: Subject, settings: Corruptions, batch: slice) -> Iterator[Tensor]:
+def _corrupted(subject: Subject, settings: Corruptions, batch: Tensor) -> Iterator[Tensor]:
     source = corrupted_source(subject, settings)
-    indices = range(*batch.indices(len(subject.labels)))
+    indices = batch.tolist()
     for kind in settings.kinds:
         for severity in _severities(settings):
             yield source.read(kind, severity, indices).to(subject.labels.device).float().div_(255)
 
 
 def _count_fgsm(
-    subject: Subject, silencings: Sequence[Silencing], batch: slice, epsilon: float
+    subject: Subject, silencings: Sequence[Silencing], batch: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor]:
     """Correct images of a batch with each silencing: of the clean ones, and of those attacked through it.
 

@@ -182,6 +182,8 @@ def _run(
 
     data = load_dataset(plan.sweep.dataset)
     check_trials(plan.to_run, data, here=executor.is_here)
+    for note in data.notes:
+        reporter.say(note)
     estimate = estimate_plan(plan, store)
     with executor.session(plan.sweep.resources):
         settled, found = _settle_gpu(plan, data, executor, reporter)

@@ -205,6 +205,8 @@ DATA_SETTINGS = {
     ],
 }
 LIMITS = ["train_limit: 10", "test_limit: 7", "train_limit: 10, test_limit: 7"]
+# Of four images in each split: where a limit keeps all, the key is the one of earlier versions.
+BITING = "{name: image_folder, train: FOLDER/train, test: FOLDER/test, train_limit: 2, test_limit: 3}"
 
 
 def keys_of_datasets(folder: Path) -> Iterator[tuple[str, str]]:
@@ -212,14 +214,20 @@ def keys_of_datasets(folder: Path) -> Iterator[tuple[str, str]]:
     for name, alternatives in DATA_SETTINGS.items():
         for chosen in alternatives:
             for limits in ("", *LIMITS):
-                settings = ", ".join(filter(None, [f"name: {name}", chosen, limits]))
-                found = data_fingerprints(dataset_settings(settings.replace("FOLDER", str(folder))))
-                yield f"{{{settings}}}, training images", found.train
-                yield f"{{{settings}}}, test images", found.test
+                yield from keys_of_dataset(
+                    "{" + ", ".join(filter(None, [f"name: {name}", chosen, limits])) + "}", folder
+                )
+    yield from keys_of_dataset(BITING, folder)
+
+
+def keys_of_dataset(settings: str, folder: Path) -> Iterator[tuple[str, str]]:
+    found = data_fingerprints(dataset_settings(settings.replace("FOLDER", str(folder))))
+    yield f"{settings}, training images", found.train
+    yield f"{settings}, test images", found.test
 
 
 def dataset_settings(settings: str) -> DatasetSettings:
-    return parse_sweep(ONE.replace("{name: digits}", f"{{{settings}}}")).dataset
+    return parse_sweep(ONE.replace("{name: digits}", settings)).dataset
 
 
 def keys_of_analyses(folder: Path) -> Iterator[tuple[str, str]]:

@@ -69,11 +69,11 @@ def write_folder(root: Path, images: Pixels, labels: NDArray[np.int64]) -> str:
     return str(root)
 
 
-def digits(folder: Path, **limits: int) -> Digits:
+def digits(folder: Path, **limits: Any) -> Digits:
     return Digits(name="digits", size=SIDE, **limits)
 
 
-def image_parquet(folder: Path, **limits: int) -> ImageParquet:
+def image_parquet(folder: Path, **limits: Any) -> ImageParquet:
     halves = [slice(0, 10), slice(10, TRAIN)]
     for number, half in enumerate(halves):
         write_parquet(folder / f"train-{number}.parquet", [*map(png, TRAIN_IMAGES[half])], TRAIN_LABELS[half].tolist())
@@ -81,27 +81,26 @@ def image_parquet(folder: Path, **limits: int) -> ImageParquet:
     return ImageParquet(name="image_parquet", train=(f"{folder}/train-*.parquet",), test=(test,), **limits)
 
 
-def image_folder(folder: Path, **limits: int) -> ImageFolder:
+def image_folder(folder: Path, **limits: Any) -> ImageFolder:
     train = write_folder(folder / "train", TRAIN_IMAGES, TRAIN_LABELS)
     return ImageFolder(
         name="image_folder", train=train, test=write_folder(folder / "test", TEST_IMAGES, TEST_LABELS), **limits
     )
 
 
-def imagenet(folder: Path, **limits: int) -> Imagenet:
+def imagenet(folder: Path, **limits: Any) -> Imagenet:
     """The same class folders; at this size, the view is of the images as they are."""
     folders = image_folder(folder)
-    size = {"size": SIDE, "resize": SIDE}
-    return Imagenet(name="imagenet", train=(folders.train,), test=(folders.test,), **size, **limits)
+    return Imagenet(name="imagenet", train=(folders.train,), test=(folders.test,), size=SIDE, resize=SIDE, **limits)
 
 
-def cifar10(folder: Path, **limits: int) -> Cifar10:
+def cifar10(folder: Path, **limits: Any) -> Cifar10:
     """A few images in the files that torchvision expects, which are pickles; its checksums are those of these files."""
     write_cifar(folder, CIFAR10, ("data_batch_1", "test_batch", "batches.meta"), ("labels", "label_names"))
     return Cifar10(name="cifar10", root=str(folder)).model_copy(update=limits)
 
 
-def cifar100(folder: Path, **limits: int) -> Cifar100:
+def cifar100(folder: Path, **limits: Any) -> Cifar100:
     """The same as CIFAR-100 lays it out: other names, and coarse labels beside the fine ones."""
     write_cifar(folder, CIFAR100, ("train", "test", "meta"), ("fine_labels", "fine_label_names"))
     return Cifar100(name="cifar100", root=str(folder)).model_copy(update=limits)
@@ -227,13 +226,14 @@ def test_the_same_is_loaded_every_time(make: Any, tmp_path: Path) -> None:
 
 
 @each_data_set
-def test_limits_keep_the_first_images(make: Any, tmp_path: Path) -> None:
+def test_limits_keep_images_of_all_classes_in_their_order(make: Any, tmp_path: Path) -> None:
     settings = make(tmp_path)
     whole = load_dataset(settings)
     some = load_dataset(settings.model_copy(update={"train_limit": 7, "test_limit": 3}))
     assert (len(some.train), len(some.test)) == (7, 3)
-    assert torch.equal(pixels(some.train), pixels(whole.train)[:7])
-    assert torch.equal(some.test.labels, whole.test.labels[:3])
+    assert some.train.chosen is not None
+    assert torch.equal(pixels(some.train), pixels(whole.train)[some.train.chosen.places])
+    assert len(some.train.labels.unique()) == 7 and len(some.test.labels.unique()) == 3
     assert some.classes == whole.classes
 
 
@@ -308,7 +308,7 @@ def test_digits_are_enlarged_and_grey() -> None:
 def test_class_names_are_read_from_hugging_faces_metadata(tmp_path: Path) -> None:
     names = b'{"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}'
     file = write_parquet(tmp_path / "a.parquet", [png(image) for image in TRAIN_IMAGES[:2]], [0, 1], huggingface=names)
-    settings = ImageParquet(name="image_parquet", train=(file,), test=(file,))
+    settings = ImageParquet(name="image_parquet", train=(file,), test=(file,), allow_overlap=True)
     assert load_dataset(settings).classes == ("cat", "dog")
     assert load_dataset(settings.model_copy(update={"classes": 3})).classes == ("0", "1", "2")
 
@@ -322,13 +322,15 @@ def test_grey_and_transparent_images_become_three_channels(tmp_path: Path) -> No
         buffer = io.BytesIO()
         Image.fromarray(TRAIN_IMAGES[0]).convert(mode).save(buffer, "PNG")
         file = write_parquet(tmp_path / f"{mode}.parquet", [buffer.getvalue()] * 2, [0, 1])
-        data = load_dataset(ImageParquet(name="image_parquet", train=(file,), test=(file,)))
+        data = load_dataset(ImageParquet(name="image_parquet", train=(file,), test=(file,), allow_overlap=True))
         assert pixels_of(data.train).shape == (2, 3, SIDE, SIDE)
 
 
 def test_the_real_cifar10_is_read(shared_data: Path) -> None:
     file = f"{shared_data}/cifar10/test.parquet"
-    data = load_dataset(ImageParquet(name="image_parquet", train=(file,), test=(file,), train_limit=100))
+    data = load_dataset(
+        ImageParquet(name="image_parquet", train=(file,), test=(file,), train_limit=100, allow_overlap=True)
+    )
     assert (len(data.train), len(data.test), data.side, len(data.classes)) == (100, 10_000, 32, 10)
     assert np.bincount(data.test.labels).tolist() == [1000] * 10
 
@@ -428,11 +430,17 @@ BAD: dict[str, tuple[Callable[[Path], DatasetSettings], str]] = {
     ),
     "no image column": (
         lambda f: table_of(f, label=[0, 1], image=["a.png", "b.png"]),
-        "bad.parquet: has no column of images ({bytes, path}) or none of integer labels (label, labels, fine_label); "
+        "bad.parquet: has no column of images ({bytes, path}, or bytes alone): image is of type string; "
         "its columns are label, image",
     ),
-    "no label column": (lambda f: table_of(f, img=PICTURES, target=[0, 1]), "its columns are img, target"),
-    "labels in words": (lambda f: table_of(f, img=PICTURES, label=["a", "b"]), "none of integer labels"),
+    "no label column": (
+        lambda f: table_of(f, img=PICTURES, target=[0, 1]),
+        "bad.parquet: has no column of labels, named label, labels or fine_label; its columns are img, target",
+    ),
+    "labels of another type": (
+        lambda f: table_of(f, img=PICTURES, label=[[0], [1]]),
+        "bad.parquet: its column label is of type list<element: int64>; labels are whole numbers or text",
+    ),
     "no Parquet": (no_parquet, "bad.parquet: is no Parquet file: "),
     "no such file": (
         lambda f: ImageParquet(name="image_parquet", train=(f"{f}/a-*.parquet",), test=("b",)),

@@ -28,6 +28,7 @@ def baseline(shared_data: Path, architecture: str, weights: str, *changes: str) 
         [
             f"dataset.train={folder / 'test.parquet'}",  # nothing is trained, so any images will do
             "dataset.train_limit=10",
+            "dataset.allow_overlap=true",
             f"dataset.test={folder / 'test.parquet'}",
             f"baseline.weights={shared_data / 'weights' / weights}",
             f"axes.architecture={architecture}",

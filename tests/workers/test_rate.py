@@ -94,7 +94,8 @@ def test_streamed_images_are_read_as_training_reads_them(
         for number in range(30):
             pixels = np.random.default_rng(number).integers(0, 256, (20, 20, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
-    streamed = f"dataset={{name: imagenet, train: {tmp_path}, test: {tmp_path}, size: 16, test_limit: 10}}"
+    settings = "name: imagenet, size: 16, test_limit: 10, allow_overlap: true"
+    streamed = f"dataset={{{settings}, train: {tmp_path}, test: {tmp_path}}}"
     sweep = parse(SWEEP, streamed, "axes.architecture=resnet20")
     sample(sweep, list(grow_tree(sweep)))
     assert passed == [("train", STEPS * 4), ("attack", 10)]
@@ -105,7 +106,7 @@ def test_the_first_of_a_streamed_split_are_its_first(parse: Callable[..., Sweep]
         (tmp_path / label).mkdir()
         for number in range(3):
             Image.new("RGB", (16, 16), (40 * number, 0, 0)).save(tmp_path / label / f"{number}.png")
-    streamed = f"dataset={{name: imagenet, train: {tmp_path}, test: {tmp_path}, size: 16}}"
+    streamed = f"dataset={{name: imagenet, train: {tmp_path}, test: {tmp_path}, size: 16, allow_overlap: true}}"
     split = load_dataset(parse(SWEEP, streamed).dataset).train
     first = rate._first(split, 4)
     assert torch.equal(first.labels, split.labels[:4])

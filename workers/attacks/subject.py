@@ -82,7 +82,7 @@ class Subject:
         self.labels = test.labels
         self.test_fingerprint = test_fingerprint
         self._check_stop = check_stop
-        self._last: tuple[slice, Tensor] | None = None
+        self._last: tuple[slice | Tensor, Tensor] | None = None
         if classifier is not None:
             self.classifier = classifier
 
@@ -100,20 +100,24 @@ class Subject:
         """Height and width of the images in pixels."""
         return self.test.side
 
+    @property
+    def batch_size(self) -> int:
+        """How many images are shown at once."""
+        return BATCH if self.side < LARGE_SIDE else BATCH_OF_LARGE
+
     def batches(self) -> Iterator[slice]:
         """The test images in order, as slices; an end that is asked for comes between two."""
-        size = BATCH if self.side < LARGE_SIDE else BATCH_OF_LARGE
-        for start in range(0, len(self.labels), size):
+        for start in range(0, len(self.labels), self.batch_size):
             self._check_stop()
-            yield slice(start, start + size)
+            yield slice(start, start + self.batch_size)
 
-    def pixels(self, batch: slice) -> Tensor:
-        """A batch of the clean images, float32 in [0, 1]."""
+    def pixels(self, batch: slice | Tensor) -> Tensor:
+        """A batch of the clean images, a slice or indices: float32 in [0, 1]."""
         return self.levels(batch).float().div_(255)
 
-    def levels(self, batch: slice) -> Tensor:
+    def levels(self, batch: slice | Tensor) -> Tensor:
         """A batch of the clean images, uint8, not to be changed. The last one is kept: streamed, reading takes long."""
-        if self._last is None or self._last[0] != batch:
+        if self._last is None or not _same(self._last[0], batch):
             self._last = (batch, self.test.read(batch))
         return self._last[1]
 
@@ -160,6 +164,12 @@ class Subject:
     def _gradient(self, batch: slice) -> tuple[Tensor, Tensor]:
         """Of the cross-entropy with respect to each pixel of a batch's clean images; and their logits."""
         return input_gradient(self.network, self.pixels(batch), self.labels[batch], "cross_entropy")
+
+
+def _same(one: slice | Tensor, other: slice | Tensor) -> bool:
+    if isinstance(one, slice) or isinstance(other, slice):
+        return type(one) is type(other) and one == other
+    return torch.equal(one.cpu(), other.cpu())
 
 
 def _signs(gradient: Tensor) -> Tensor:

@@ -1,43 +1,56 @@
-"""Images in Parquet as Hugging Face lays them out: a column of ``{bytes, path}`` and one of integer labels."""
+"""Images in Parquet as Hugging Face lays them out: a column of ``{bytes, path}`` and one of labels."""
 
-import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from prunesweep.sweeps.class_names import Names
 from prunesweep.sweeps.datasets import Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.fingerprints import parquet_files
+from prunesweep.sweeps.parquet_files import LABEL_COLUMNS, label_column, parquet_files, why_no_parquet
+from prunesweep.sweeps.words import listed
 from prunesweep.workers.data.dataset import Dataset, make_dataset
 from prunesweep.workers.data.decoding import decode_images
+from prunesweep.workers.data.labels import FileLabels, file_labels, match_labels
 
-LABEL_NAMES = ("label", "labels", "fine_label")
+IMAGE_COLUMNS = ("image", "img", "picture", "photo")  # of several columns of bytes, the one of images is called so
 
 
 def load(settings: ImageParquet) -> Dataset:
     """The images of all files of each split, in the order of the files.
 
     Raises:
-        DataError: a file is missing, is no Parquet, or does not have the two columns; an image does not decode.
+        DataError: a file is missing, is no Parquet, is in both splits, or does not have the two columns; class names
+            cannot be matched; an image does not decode.
     """
-    train_files = parquet_files(settings.train, "dataset.train")
-    train = _read(train_files)
-    test = _read(parquet_files(settings.test, "dataset.test"))
-    return make_dataset(settings, train, test, name_classes(settings, train_files[0], train[1]))
+    train, of_train = _labelled(settings.train, "dataset.train")
+    test, of_test = _labelled(settings.test, "dataset.test")
+    labels = match_labels(of_train, of_test)
+    classes = name_classes(settings, labels.names, labels.train)
+    images = _images(train), _images(test)
+    return make_dataset(
+        settings, (images[0], labels.train), (images[1], labels.test), classes, labels.notes, (train, test)
+    )
 
 
-def name_classes(settings: ImageParquet | Imagenet, file: str, labels: NDArray[np.int64]) -> list[str]:
-    """The names of the classes that a training file notes; where it notes none, or not as many, their numbers.
+def _labelled(patterns: Sequence[str], what: str) -> tuple[list[str], list[FileLabels]]:
+    """The files of a split, and their labels."""
+    files = parquet_files(patterns, what)
+    return files, [read_labels(file) for file in files]
+
+
+def name_classes(settings: ImageParquet | Imagenet, names: Names, labels: NDArray[np.int64]) -> list[str]:
+    """The names of the classes; where none are known, or not as many as there are, their numbers.
 
     Raises:
-        DataError: neither the settings nor the file say how many there are, and the largest of ``labels`` cannot.
+        DataError: neither the settings nor names say how many there are, and the largest of ``labels`` cannot.
     """
-    names = _noted_names(file)
     count = settings.classes or len(names) or _count_classes(settings.name, labels)
-    return names if len(names) == count else [str(label) for label in range(count)]
+    return list(names) if len(names) == count else [str(label) for label in range(count)]
 
 
 def _count_classes(name: str, labels: NDArray[np.int64]) -> int:
@@ -48,84 +61,79 @@ def _count_classes(name: str, labels: NDArray[np.int64]) -> int:
     return largest + 1
 
 
-def _read(files: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    tables = [(file, *_columns(file)) for file in files]
-    images = decode_images(pair for file, pictures, _ in tables for pair in _encoded(file, pictures))
-    labels = np.concatenate([np.asarray(labels, dtype=np.int64) for _, _, labels in tables])
-    return images, labels
-
-
-def _columns(file: str) -> tuple[pa.ChunkedArray, NDArray[np.int64]]:
-    """The image column and the labels of one file."""
-    image, label = find_columns(file)
-    table = read_columns(file, [image, label])
-    return table.column(image), labels_of(file, table.column(label))
+def _images(files: Sequence[str]) -> NDArray[np.uint8]:
+    return decode_images(pair for file in files for pair in _encoded(file))
 
 
 def find_columns(file: str) -> tuple[str, str]:
-    """The names of a file's column of images and of its column of labels.
+    """The path of a file's column of encoded images, and the name of its column of labels.
 
     Raises:
         DataError: it is no Parquet file, or does not have both.
     """
     try:
         schema = pq.read_schema(file)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{file}: is no Parquet file: {error}") from None
-    image = next((field.name for field in schema if _holds_images(field.type)), None)
-    label = next((name for name in LABEL_NAMES if name in schema.names), None)
-    if image is None or label is None or not pa.types.is_integer(schema.field(label).type):
-        raise DataError(
-            f"{file}: has no column of images ({{bytes, path}}) or none of integer labels ({', '.join(LABEL_NAMES)}); "
-            f"its columns are {', '.join(schema.names)}"
-        )
+    except (pa.ArrowException, OSError):
+        raise DataError(f"{file}: {why_no_parquet(file)}") from None
+    image, label = _image_column(file, schema), label_column(schema)
+    columns = f"its columns are {', '.join(schema.names)}"
+    if image is None:
+        named = [f"{name} is of type {schema.field(name).type}" for name in IMAGE_COLUMNS if name in schema.names]
+        found = f": {listed(named)}" if named else ""
+        raise DataError(f"{file}: has no column of images ({{bytes, path}}, or bytes alone){found}; {columns}")
+    if label is None:
+        raise DataError(f"{file}: has no column of labels, named {listed(LABEL_COLUMNS, 'or')}; {columns}")
     return image, label
 
 
-def read_columns(file: str, names: Sequence[str]) -> pa.Table:
-    """These columns of a file, whole. Raises: DataError where it is damaged."""
+def _image_column(file: str, schema: pa.Schema) -> str | None:
+    """The path of the first ``{bytes, path}``; where there is none, of the column of bytes. Raises: DataError."""
+    structs = (field.name for field in schema if pa.types.is_struct(field.type) and _holds_bytes(field.type))
+    struct = next(structs, None)
+    if struct is not None:
+        return f"{struct}.bytes"
+    plain = [field.name for field in schema if _is_bytes(field.type)]
+    named = [name for name in IMAGE_COLUMNS if name in plain] or plain
+    if len(named) > 1:
+        raise DataError(f"{file}: has several columns of bytes, {listed(named)}; name that of the images image")
+    return next(iter(named), None)
+
+
+def _holds_bytes(type_: pa.StructType) -> bool:
+    return type_.get_field_index("bytes") >= 0 and _is_bytes(type_.field("bytes").type)
+
+
+def _is_bytes(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(type_)
+        or pa.types.is_large_binary(type_)
+        or pa.types.is_binary_view(type_)
+        or pa.types.is_fixed_size_binary(type_)
+    )
+
+
+def read_labels(file: str) -> FileLabels:
+    """The labels of one file. Raises: DataError where it is damaged, or holds none."""
+    _, label = find_columns(file)
+    return file_labels(file, label, _read_column(file, label))
+
+
+def _read_column(file: str, path: str) -> pa.ChunkedArray:
+    """One column of a file, whole. Raises: DataError where it is damaged."""
     try:
-        return pq.read_table(file, columns=list(names))
+        return pq.read_table(file, columns=[path]).column(0)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file}: is damaged: {error}") from None
+        raise DataError(f"{file}: is damaged: {' '.join(str(error).split())}") from None
 
 
-def labels_of(file: str, column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """A column of labels as numbers. Raises: DataError where one is missing."""
-    if column.null_count:
-        raise DataError(f"{file}: has rows without a label")
-    labels: NDArray[np.int64] = column.to_numpy().astype(np.int64)
-    return labels
+def contents_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The encoded images of a column, be they bytes or ``{bytes, path}``."""
+    return pc.struct_field(column, "bytes") if pa.types.is_struct(column.type) else column
 
 
-def _holds_images(type_: pa.DataType) -> bool:
-    if not pa.types.is_struct(type_) or type_.get_field_index("bytes") < 0:
-        return False
-    content = type_.field("bytes").type
-    return bool(pa.types.is_binary(content) or pa.types.is_large_binary(content))
-
-
-def _encoded(file: str, pictures: pa.ChunkedArray) -> Iterator[tuple[str, bytes]]:
-    row = 0
-    for chunk in pictures.chunks:
-        for content in chunk.field("bytes"):
-            if not content.is_valid:
-                raise DataError(f"{file}: row {row} holds no image bytes")
-            yield f"{file}, row {row}", content.as_py()
-            row += 1
-
-
-def _noted_names(file: str) -> list[str]:
-    """The class names that Hugging Face notes in a file's metadata, or none."""
-    metadata = pq.read_schema(file).metadata or {}
-    try:
-        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
-    except (ValueError, KeyError, TypeError):
-        return []
-    if not isinstance(features, dict):
-        return []
-    for name in LABEL_NAMES:
-        names = features.get(name, {}).get("names") if isinstance(features.get(name), dict) else None
-        if isinstance(names, list):
-            return [str(entry) for entry in names]
-    return []
+def _encoded(file: str) -> Iterator[tuple[str, bytes]]:
+    image, _ = find_columns(file)
+    for row, content in enumerate(contents_of(_read_column(file, image))):
+        if not content.is_valid:
+            raise DataError(f"{file}: row {row} holds no image bytes")
+        yield f"{file}, row {row}", content.as_py()

@@ -3,13 +3,19 @@
 import os
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from prunesweep.sweeps.datasets import Imagenet
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.fingerprints import is_folder, parquet_files
+from prunesweep.sweeps.fingerprints import is_folder
+from prunesweep.sweeps.parquet_files import parquet_files
 from prunesweep.sweeps.pretrained import IMAGENET_MEAN, IMAGENET_STD
 from prunesweep.workers.data.class_folders import ClassFolders
-from prunesweep.workers.data.dataset import Dataset, check_labels
-from prunesweep.workers.data.image_parquet import name_classes
+from prunesweep.workers.data.dataset import Dataset, check_classes, check_labels
+from prunesweep.workers.data.image_parquet import name_classes, read_labels
+from prunesweep.workers.data.labels import match_labels
+from prunesweep.workers.data.overlap import check_copies_apart, check_paths_apart
 from prunesweep.workers.data.shards import Shards
 from prunesweep.workers.data.streaming import Source, StreamedSplit
 from prunesweep.workers.data.views import View
@@ -27,8 +33,7 @@ def load(settings: Imagenet) -> Dataset:
     settings = _placed(settings)
     if is_folder(settings.train) != is_folder(settings.test):
         raise DataError("imagenet: dataset.train and dataset.test must both be folders, or both Parquet shards")
-    train, test, classes = _folders(settings) if is_folder(settings.train) else _shards(settings)
-    check_labels(settings.name, train.labels, test.labels, len(classes))
+    train, test, classes, notes = _folders(settings) if is_folder(settings.train) else _shards(settings)
     # As networks are published with; measured anew they would need all images read.
     view, statistics = View(settings.size, settings.resized), (IMAGENET_MEAN, IMAGENET_STD)
     return Dataset(
@@ -37,10 +42,15 @@ def load(settings: Imagenet) -> Dataset:
         StreamedSplit(test, view, statistics),
         tuple(classes),
         settings=settings,
+        notes=notes,
     )
 
 
-def _folders(settings: Imagenet) -> tuple[Source, Source, Sequence[str]]:
+Read = tuple[Source, Source, Sequence[str], tuple[str, ...]]
+"""The training and the test images, the names of the classes, and what to tell the user."""
+
+
+def _folders(settings: Imagenet) -> Read:
     train = ClassFolders(settings.train[0], "dataset.train", settings.train_limit)
     test = ClassFolders(settings.test[0], "dataset.test", settings.test_limit, train.classes)
     if settings.classes not in (None, len(train.classes)):
@@ -48,14 +58,28 @@ def _folders(settings: Imagenet) -> tuple[Source, Source, Sequence[str]]:
             f"imagenet: dataset.classes is {settings.classes}, but {settings.train[0]} holds {len(train.classes)} "
             "folders of images"
         )
-    return train, test, train.classes
+    notes = _checked(settings, train.all_labels, test.all_labels, train.classes)
+    check_paths_apart(settings, sorted(train.folders), sorted(test.folders))
+    return train, test, train.classes, notes
 
 
-def _shards(settings: Imagenet) -> tuple[Source, Source, Sequence[str]]:
-    files = parquet_files(settings.train, "dataset.train")
-    train = Shards(files, settings.train_limit, settings.shuffle_window)
-    test = Shards(parquet_files(settings.test, "dataset.test"), settings.test_limit, settings.shuffle_window)
-    return train, test, name_classes(settings, files[0], train.all_labels)
+def _shards(settings: Imagenet) -> Read:
+    files = parquet_files(settings.train, "dataset.train"), parquet_files(settings.test, "dataset.test")
+    labels = match_labels(*([read_labels(file) for file in of_split] for of_split in files))
+    classes = name_classes(settings, labels.names, labels.train)
+    notes = _checked(settings, labels.train, labels.test, classes)
+    check_paths_apart(settings, *files)
+    check_copies_apart(settings, *files)
+    train = Shards(files[0], settings.train_limit, settings.shuffle_window, labels.train)
+    test = Shards(files[1], settings.test_limit, settings.shuffle_window, labels.test)
+    return train, test, classes, (*labels.notes, *notes)
+
+
+def _checked(
+    settings: Imagenet, train: NDArray[np.int64], test: NDArray[np.int64], classes: Sequence[str]
+) -> tuple[str, ...]:
+    check_labels(settings.name, train, test, len(classes))
+    return tuple(check_classes(settings, train, test, classes))
 
 
 def _placed(settings: Imagenet) -> Imagenet:

@@ -9,10 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from prunesweep.sweeps.errors import DataError
-from prunesweep.workers.data.image_parquet import find_columns, labels_of, read_columns
+from prunesweep.workers.data.image_parquet import contents_of, find_columns, read_labels
+from prunesweep.workers.data.limits import choose
 from prunesweep.workers.data.streaming import Encoded
 
 MIB = 2**20
@@ -22,23 +24,25 @@ MIB = 2**20
 class RowGroup:
     """Some consecutive rows of a file, which are read at once.
 
-    ``number``: its place in the file; ``first``: the index of its first image in the data set, ``first_row`` that row
-    in the file; ``bytes``: what its images take, encoded, by the file's footer.
+    ``column``: of the image contents; ``number``: its place in the file; ``first_place``: which row of all files its
+    first one is, ``first_row`` which one of its file; ``first``: the index of its first image in the data set;
+    ``images``: how many of its rows are in the data set; ``bytes``: what its rows take, encoded, by the footer.
     """
 
     file: str
     column: str
     number: int
-    first: int
+    first_place: int
     first_row: int
-    rows: int
+    first: int
+    images: int
     bytes: int
 
     def read(self) -> pa.ChunkedArray:
         """The encoded images. Raises: DataError where the file is damaged."""
         try:
             with pq.ParquetFile(self.file, buffer_size=MIB) as file:  # and not a whole column at once
-                return file.read_row_group(self.number, columns=[f"{self.column}.bytes"], use_threads=False).column(0)
+                return contents_of(file.read_row_group(self.number, columns=[self.column], use_threads=False).column(0))
         except (pa.ArrowException, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # a fault of the storage, which may pass
                 raise
@@ -46,26 +50,25 @@ class RowGroup:
 
 
 class Shards:
-    """The images of ``files`` in their order; the first ``limit`` of them.
+    """The images of ``files`` in their order; ``limit`` of them, as ``choose`` takes them.
 
-    Only as many row groups are held as hold ``window`` MiB of encoded images, but always two. ``all_labels`` are also
-    those beyond the limit.
+    Only as many row groups are held as hold ``window`` MiB of encoded images, but always two. ``labels``: of all rows;
+    left out, those in the files.
 
     Raises:
         DataError: a file is no Parquet, is damaged, or lacks the two columns.
     """
 
-    def __init__(self, files: Sequence[str], limit: int | None, window: int) -> None:
-        self._groups: list[RowGroup] = []
-        labels = []
-        rows = 0
-        for file in files:
-            image, label = find_columns(file)
-            labels.append(labels_of(file, read_columns(file, [label]).column(0)))
-            self._groups += _row_groups(file, image, rows, limit)
-            rows += len(labels[-1])
-        self.all_labels = np.concatenate(labels)
-        self.labels = self.all_labels[:limit]
+    def __init__(
+        self, files: Sequence[str], limit: int | None, window: int, labels: NDArray[np.int64] | None = None
+    ) -> None:
+        if labels is None:
+            labels = np.concatenate([read_labels(file).numbers for file in files])
+        self.chosen = choose(labels, limit)
+        places = np.arange(len(labels)) if self.chosen is None else self.chosen.places
+        self.labels = labels[places]
+        self._places = places
+        self._groups = [group for group in _row_groups(files, places) if group.images]
         self._firsts = np.asarray([group.first for group in self._groups])
         self._window = window * MIB
         self._held = _Held(self._window)
@@ -79,7 +82,7 @@ class Shards:
             group = self._groups[number]
             images = self._held.get(group)
             for place in np.flatnonzero(group_of == number).tolist():
-                found[place] = _encoded(group, images, indices[place] - group.first)
+                found[place] = _encoded(group, images, int(self._places[indices[place]]) - group.first_place)
         return found
 
     def order(self, generator: torch.Generator) -> Tensor:
@@ -92,7 +95,7 @@ class Shards:
         groups = [self._groups[place] for place in torch.randperm(len(self._groups), generator=generator).tolist()]
         parts = []
         for window in _windows(groups, self._window):
-            rows = torch.cat([torch.arange(group.first, group.first + group.rows) for group in window])
+            rows = torch.cat([torch.arange(group.first, group.first + group.images) for group in window])
             parts.append(rows[torch.randperm(len(rows), generator=generator)])
         return torch.cat(parts)
 
@@ -115,16 +118,17 @@ class _Held:
             return self._held[group]
 
 
-def _row_groups(file: str, column: str, first: int, limit: int | None) -> Iterator[RowGroup]:
-    """The row groups of a file whose first image has the index ``first``, those of the first ``limit`` images."""
-    footer = pq.read_metadata(file)
-    row = 0
-    for number in range(footer.num_row_groups):
-        about = footer.row_group(number)
-        left = about.num_rows if limit is None else min(about.num_rows, limit - first - row)
-        if left > 0:
-            yield RowGroup(file, column, number, first + row, row, left, about.total_byte_size)
-        row += about.num_rows
+def _row_groups(files: Sequence[str], places: NDArray[np.int64]) -> Iterator[RowGroup]:
+    """The row groups of all files, of whose rows the ascending ``places`` are in the data set."""
+    start = 0
+    for file in files:
+        column, footer, row = find_columns(file)[0], pq.read_metadata(file), 0
+        for number in range(footer.num_row_groups):
+            about = footer.row_group(number)
+            first, end = np.searchsorted(places, (start + row, start + row + about.num_rows)).tolist()
+            yield RowGroup(file, column, number, start + row, row, first, end - first, about.total_byte_size)
+            row += about.num_rows
+        start += row
 
 
 def _windows(groups: Sequence[RowGroup], most: int) -> Iterator[list[RowGroup]]:
@@ -140,7 +144,7 @@ def _windows(groups: Sequence[RowGroup], most: int) -> Iterator[list[RowGroup]]:
 
 
 def _encoded(group: RowGroup, images: pa.ChunkedArray, row: int) -> Encoded:
-    content = images[row]["bytes"]
+    content = images[row]
     if not content.is_valid:
         raise DataError(f"{group.file}: row {group.first_row + row} holds no image bytes")
     return f"{group.file}, row {group.first_row + row}", content.as_py()

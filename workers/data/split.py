@@ -10,6 +10,7 @@ from torch import Tensor
 
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.data.augmentation import augment
+from prunesweep.workers.data.limits import Chosen
 
 Channels = tuple[float, float, float]
 
@@ -18,10 +19,12 @@ class LabelledImages(ABC):
     """Square images of one side with their labels, wherever the pixels come from.
 
     ``labels``: int64 (N,) in [0, classes), on the device where batches are wanted. ``holds_pixels``: whether all
-    pixels are in memory anyway, so that what is made of each image may be kept there too.
+    pixels are in memory anyway, so that what is made of each image may be kept there too. ``chosen``: which images of
+    the whole split these are, where a limit keeps some.
     """
 
     labels: Tensor
+    chosen: Chosen | None = None
     holds_pixels: ClassVar[bool]
 
     def __len__(self) -> int:
@@ -66,6 +69,7 @@ class Split(LabelledImages):
 
     images: Tensor
     labels: Tensor
+    chosen: Chosen | None = None
     holds_pixels = True
 
     @property
@@ -73,7 +77,7 @@ class Split(LabelledImages):
         return int(self.images.shape[-1])
 
     def to(self, device: torch.device) -> "Split":
-        return Split(self.images.to(device), self.labels.to(device))
+        return Split(self.images.to(device), self.labels.to(device), self.chosen)
 
     def read(self, chosen: Tensor | slice) -> Tensor:
         return self.images[chosen]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.data.decoding import decode_image
+from prunesweep.workers.data.limits import Chosen
 from prunesweep.workers.data.split import Channels, LabelledImages
 from prunesweep.workers.data.views import View
 
@@ -30,9 +31,13 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 
 class Source(Protocol):
-    """Where encoded images lie. Of each it holds in memory its label and, at most, its name."""
+    """Where encoded images lie. Of each it holds in memory its label and, at most, its name.
+
+    ``chosen``: which images of all that lie there these are, where a limit keeps some.
+    """
 
     labels: NDArray[np.int64]
+    chosen: Chosen | None
 
     def encoded(self, indices: Sequence[int]) -> list[Encoded]:
         """(name for messages, file content) of these images."""
@@ -51,6 +56,7 @@ class StreamedSplit(LabelledImages):
 
     def __init__(self, source: Source, view: View, statistics: tuple[Channels, Channels], labels: Tensor | None = None):
         self._source = source
+        self.chosen = source.chosen
         self._view = view
         self._statistics = statistics
         self.labels = torch.from_numpy(source.labels) if labels is None else labels

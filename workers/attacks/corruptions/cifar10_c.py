@@ -1,6 +1,5 @@
 """CIFAR-10-C's files (Hendrycks & Dietterich 2019): an array for each kind, the severities one after another."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,20 @@ SEVERITIES = 5
 class Cifar10C:
     """The corrupted images of ``kinds``, memory-mapped: of n test images, severity s lies in rows (s − 1) n … s n − 1.
 
+    Where ``test`` are some of n test images, their rows are read; where they are all that the files hold, all rows.
+
     Raises:
         DataError: a file is missing, is no array, or its shape does not fit the labels'.
     """
 
-    def __init__(self, root: str, kinds: Sequence[str]) -> None:
+    def __init__(self, root: str, kinds: Sequence[str], test: LabelledImages) -> None:
         labels_file = cifar10_c_file(root, "labels")
         self._root = root
         self._labels = _array(labels_file)
         self._images = {kind: _array(cifar10_c_file(root, kind)) for kind in kinds}
         rows = len(self._labels)
+        some = test.chosen if test.chosen is not None and rows != SEVERITIES * len(test) else None
+        self._places = np.arange(len(test)) if some is None else some.places
         if self._labels.ndim != 1 or rows == 0 or rows % SEVERITIES:
             raise DataError(
                 f"{WHERE}: {labels_file}: is {_shape(self._labels)}, not one label for each of 5 severities"
@@ -42,12 +45,10 @@ class Cifar10C:
                     f"rows, it should be uint8 ({rows}, H, H, 3)"
                 )
 
-    def read(self, kind: str, severity: int, indices: range) -> Tensor:
+    def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
         first = (severity - 1) * (len(self._labels) // SEVERITIES)
-        rows = self._images[kind][first + indices.start : first + indices.stop : indices.step]
-        with warnings.catch_warnings():  # the map is read-only, and nothing here writes to pixels
-            warnings.filterwarnings("ignore", message=".*not writable.*")
-            return torch.from_numpy(rows).permute(0, 3, 1, 2)
+        places = self._places[np.asarray(indices, dtype=np.int64)]
+        return torch.from_numpy(self._images[kind][first + places]).permute(0, 3, 1, 2)
 
     def check(self, test: LabelledImages) -> None:
         """Whether these are corruptions of the test images, in their order, by size and labels.
@@ -57,8 +58,9 @@ class Cifar10C:
         Raises:
             DataError: they are others; one line says what differs first.
         """
-        per_severity, count = len(self._labels) // SEVERITIES, len(test)
-        if per_severity < count:
+        per_severity, needed = len(self._labels) // SEVERITIES, 1 + int(self._places.max())
+        if per_severity < needed:
+            count = len(test) if per_severity < len(test) or test.chosen is None else test.chosen.whole
             raise DataError(
                 f"{WHERE}: {self._root}: holds {per_severity} images for each severity and the data set {count} "
                 "test images"
@@ -72,12 +74,13 @@ class Cifar10C:
         labels = test.labels.cpu().numpy()
         for severity in range(1, SEVERITIES + 1):
             first = (severity - 1) * per_severity
-            differing = np.flatnonzero(self._labels[first : first + count] != labels)
+            differing = np.flatnonzero(self._labels[first + self._places] != labels)
             if len(differing):
-                row = int(differing[0])
+                image = int(differing[0])
+                row = first + int(self._places[image])
                 raise DataError(
-                    f"{WHERE}: {cifar10_c_file(self._root, 'labels')}: row {first + row} is label "
-                    f"{int(self._labels[first + row])}, but test image {row} has {int(labels[row])}: "
+                    f"{WHERE}: {cifar10_c_file(self._root, 'labels')}: row {row} is label "
+                    f"{int(self._labels[row])}, but test image {image} has {int(labels[image])}: "
                     "these are other images, or in another order"
                 )
 

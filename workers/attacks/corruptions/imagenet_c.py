@@ -1,18 +1,19 @@
 """ImageNet-C's files (Hendrycks & Dietterich 2019): KIND/SEVERITY/CLASS/*.JPEG, read as they are needed."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from prunesweep.sweeps.corruption_files import WHERE, imagenet_c_classes, imagenet_c_folder, images_in
 from prunesweep.sweeps.errors import DataError
 from prunesweep.workers.data.decoding import decode_image
+from prunesweep.workers.data.limits import Chosen
 from prunesweep.workers.data.split import LabelledImages
 
 
@@ -20,8 +21,9 @@ class ImagenetC:
     """The corrupted images of ``test``, decoded by as many threads as torch may use.
 
     The n-th test image of a label is the n-th file of that class, classes and files sorted by name: so it is where
-    the test images come from ImageNet's own files, whose names the corrupted ones bear. All kinds and severities hold
-    the same names.
+    the test images come from ImageNet's own files, whose names the corrupted ones bear. Where a limit keeps some test
+    images, n counts those that it leaves out, unless a class has no more files than it keeps. All kinds and severities
+    hold the same names.
 
     Raises:
         DataError: a folder is missing, there are not as many as ``classes``, or a class has fewer files than images.
@@ -40,9 +42,9 @@ class ImagenetC:
                 f"{WHERE}: {self._first}: holds {len(self.classes)} class folders; the data set has {classes} classes"
             )
         # Arrow's strings take a quarter of the memory of Python's.
-        self._names = pa.array(self._names_of(test.labels.tolist()))
+        self._names = pa.array(self._names_of(test.labels.cpu().numpy(), test.chosen))
 
-    def read(self, kind: str, severity: int, indices: range) -> Tensor:
+    def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
         folder = imagenet_c_folder(self._root, kind, severity)
         paths = [folder / name for name in self._names.take(list(indices)).to_pylist()]
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
@@ -76,20 +78,26 @@ class ImagenetC:
         if missing is not None:
             raise DataError(f"{WHERE}: {folder / missing}: no such file; every kind and severity holds the same names")
 
-    def _names_of(self, labels: Sequence[int]) -> list[str]:
+    def _names_of(self, labels: NDArray[np.int64], chosen: Chosen | None) -> list[str]:
         """CLASS/FILE of each test image."""
-        files = {label: self._files_of(self.classes[label], count) for label, count in Counter(labels).items()}
-        return [next(files[label]) for label in labels]
+        names = [""] * len(labels)
+        for label in np.unique(labels).tolist():
+            there = np.flatnonzero(labels == label)
+            files = self._files_of(self.classes[label], len(there), None if chosen is None else chosen.ranks[there])
+            for place, file in zip(there.tolist(), files, strict=True):
+                names[place] = file
+        return names
 
-    def _files_of(self, name: str, count: int) -> Iterator[str]:
-        """CLASS/FILE of the first images of a class."""
+    def _files_of(self, name: str, count: int, ranks: NDArray[np.int64] | None) -> list[str]:
+        """CLASS/FILE of the images of a class: of ``ranks`` among all there are, or else the first ones."""
         images = images_in(self._first / name)
-        if len(images) < count:
+        which = range(count) if ranks is None or len(images) <= count else ranks.tolist()
+        if len(images) <= which[-1]:
             raise DataError(
-                f"{WHERE}: {self._first / name}: holds {len(images)} images; the data set has {count} test images of "
-                "that class"
+                f"{WHERE}: {self._first / name}: holds {len(images)} images; the data set has {which[-1] + 1} test "
+                "images of that class"
             )
-        return iter([f"{name}/{image}" for image in images[:count]])
+        return [f"{name}/{images[place]}" for place in which]
 
     def _decode(self, path: Path) -> np.ndarray:
         image = np.asarray(decode_image(str(path), path.read_bytes()))

@@ -1,5 +1,6 @@
 """Where corrupted images come from: made once and kept, made as they are needed, or read from the official files."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -22,7 +23,7 @@ LEAST_ALIKE = 0.75  # of fog at severity 5 with ImageNet-C's constants, 0.83 are
 class CorruptedImages(Protocol):
     """The test images under every kind and severity that is asked for."""
 
-    def read(self, kind: str, severity: int, indices: range) -> Tensor:
+    def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
         """Images, uint8 (n, 3, H, W), on any device and not to be changed."""
 
 
@@ -35,11 +36,13 @@ class Kept:
         self._frost_textures = frost_textures
         self._opened: dict[tuple[str, int], Tensor] = {}
 
-    def read(self, kind: str, severity: int, indices: range) -> Tensor:
+    def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
         if (kind, severity) not in self._opened:
             made = corrupted_images(self._images, self._fingerprint, kind, severity, self._frost_textures)
             self._opened[kind, severity] = made
-        return self._opened[kind, severity][indices.start : indices.stop : indices.step]
+        if isinstance(indices, range):  # a view
+            return self._opened[kind, severity][indices.start : indices.stop : indices.step]
+        return self._opened[kind, severity][torch.tensor(indices)]
 
 
 class MadeAsNeeded:
@@ -49,9 +52,15 @@ class MadeAsNeeded:
         self._subject = subject
         self._frost_textures = frost_textures
 
-    def read(self, kind: str, severity: int, indices: range) -> Tensor:
-        clean = self._subject.levels(slice(indices.start, indices.stop))
-        return corrupt(clean, kind, severity, frost_textures=self._frost_textures, first_index=indices.start)
+    def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
+        if isinstance(indices, range):
+            return self._made(self._subject.levels(slice(indices.start, indices.stop)), kind, severity, indices.start)
+        clean = self._subject.levels(torch.tensor(indices))
+        # What is drawn for an image hangs on its index.
+        return torch.cat([self._made(one[None], kind, severity, i) for i, one in zip(indices, clean, strict=True)])
+
+    def _made(self, clean: Tensor, kind: str, severity: int, first_index: int) -> Tensor:
+        return corrupt(clean, kind, severity, frost_textures=self._frost_textures, first_index=first_index)
 
 
 def corrupted_source(subject: Subject, settings: Corruptions) -> CorruptedImages:
@@ -61,7 +70,7 @@ def corrupted_source(subject: Subject, settings: Corruptions) -> CorruptedImages
         DataError: an official file is missing or not as it should be.
     """
     if settings.source == "cifar10_c":
-        return Cifar10C(settings.root or "", settings.kinds)
+        return Cifar10C(settings.root or "", settings.kinds, subject.test)
     if settings.source == "imagenet_c":
         return ImagenetC(
             settings.root or "", settings.kinds, settings.severities, subject.test, subject.network.spec.classes
@@ -78,7 +87,7 @@ def check_files(settings: Corruptions, data: Dataset) -> None:
         DataError: they do not; one line says what differs.
     """
     if settings.source == "cifar10_c":
-        cifar10_c = Cifar10C(settings.root or "", settings.kinds)
+        cifar10_c = Cifar10C(settings.root or "", settings.kinds, data.test)
         cifar10_c.check(data.test)
         _check_pixels(cifar10_c, settings, data)
     elif settings.source == "imagenet_c":
