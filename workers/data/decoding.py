@@ -99,7 +99,7 @@ def decode(name: str, content: bytes) -> Decoded:
             refused = why_refused(image)
             decoded = _decoded(image) if refused is None else None
     except Exception as error:  # on damaged files Pillow's readers raise whatever their parsing comes upon
-        raise DataError(f"{name}: {_why_undecodable(content, error)}") from None
+        raise DataError(f"{name}: cannot be decoded: {_why_undecodable(content, error)}") from None
     if decoded is None:
         raise DataError(f"{name}: {refused}")
     return decoded
@@ -128,9 +128,9 @@ def to_8_bits(levels: NDArray[np.int64], image: Image.Image) -> NDArray[np.uint8
 
 def _why_undecodable(content: bytes, error: Exception) -> str:
     if not content:
-        return "is empty: 0 bytes"
+        return "it is empty (0 bytes)"
     if content.startswith(_LFS_POINTER):
-        return "is a Git LFS pointer and not the file itself; `git lfs pull` fetches it"
+        return "it is a Git LFS pointer and not the file itself; `git lfs pull` fetches it"
     if isinstance(error, UnidentifiedImageError):  # its text is the address of a buffer
-        return "is no image of a format that can be read"
-    return f"cannot be decoded: {' '.join(str(error).split()) or type(error).__name__}"
+        return "it is no image of a format that can be read"
+    return " ".join(str(error).split()) or type(error).__name__
