@@ -1,14 +1,17 @@
 """Fingerprints: what a data set or a weights file holds, as a hash of its bytes, whatever its path is.
 
-They are taken without decoding an image, so that a plan can name its trials at once. Reading the 150 GB of ``imagenet``
-at every plan would take too long: there, a fingerprint is taken of the files' names and sizes and, of Parquet shards,
-of their footers, which hold the number of rows, the sizes and the statistics of every column. So an image in a class
-folder that is overwritten by another of the same name and the same number of bytes is not noticed.
+They are taken without decoding an image, so that a plan can name its trials at once; only images that earlier versions
+may have decoded otherwise are opened (``decoding_marks``). Reading the 150 GB of ``imagenet`` at every plan would take
+too long: there, a fingerprint is taken of the files' names and sizes and, of Parquet shards, of their footers, which
+hold the number of rows, the sizes and the statistics of every column. So an image in a class folder that is overwritten
+by another of the same name and the same number of bytes is not noticed. Nor are images that earlier versions decoded
+otherwise, where they are fewer than about one in three hundred of more than a thousand: that many are looked at.
 """
 
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +19,13 @@ from typing import Any
 from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.class_names import Names, differs, merge_names, renumbering
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.decoding_marks import marks, parquet_images, sampled, sampled_parquet_images
 from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.image_files import class_images, image_files, is_folder
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.parquet_files import noted_names, parquet_files, why_no_parquet
 from prunesweep.sweeps.pretrained import find_pretrained
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 # The MD5s of the archives, as their authors publish them; torchvision checks the unpacked files against theirs.
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"
 CIFAR100_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
@@ -83,63 +87,6 @@ def weights_fingerprint(weights: str, what: str = "baseline.weights") -> str:
     return file_sha256(weights, what) if pretrained is None else pretrained.sha256_prefix
 
 
-def image_files(folder: str, what: str) -> list[tuple[str, Path]]:
-    """(class, file) for every image below ``folder``/CLASS, sorted by class and path.
-
-    Raises:
-        DataError: there is no such folder, or no image in a class folder below it.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        raise DataError(f"{what}: {folder}: no such folder")
-    classes = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    found = [
-        (entry.name, path)
-        for entry in classes
-        for path in sorted(entry.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES
-    ]
-    if not found:
-        raise DataError(f"{what}: {folder}: no image in it; it should hold a folder of images for each class")
-    return found
-
-
-def is_folder(paths: Sequence[str]) -> bool:
-    """Whether the paths of one split of ``imagenet`` are a folder of class folders, and not Parquet shards."""
-    return len(paths) == 1 and Path(paths[0]).is_dir()
-
-
-def class_images(folder: str, what: str) -> Iterator[tuple[str, list[tuple[str, int]]]]:
-    """(class, its images as (file name, bytes)) for every folder ``folder``/CLASS with images, all sorted by name.
-
-    Raises:
-        DataError: a folder cannot be read, or there is no image in a class folder.
-    """
-    found = False
-    try:
-        for name in sorted(entry.name for entry in os.scandir(folder) if _is_class(entry)):
-            with os.scandir(os.path.join(folder, name)) as entries:
-                images = sorted((entry.name, entry.stat().st_size) for entry in entries if _is_image(entry.name))
-            if images:
-                found = True
-                yield name, images
-    except OSError as error:
-        raise DataError(f"{what}: {error.filename or folder}: {error.strerror or error}") from None
-    if not found:
-        raise DataError(
-            f"{what}: {folder}: no image in it; it should hold a folder of images for each class "
-            "(Parquet shards are named by a glob)"
-        )
-
-
-def _is_class(entry: "os.DirEntry[str]") -> bool:
-    return entry.is_dir() and not entry.name.startswith(".")
-
-
-def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
 def digits_contents(settings: Digits) -> tuple[Any, Any]:
     """Return the images' size: they come with scikit-learn and never change."""
     return settings.size, settings.size
@@ -165,7 +112,8 @@ def image_parquet_contents(settings: ImageParquet) -> tuple[Any, Any]:
     names = _renumbered(train, test)
 
     def contents(files: Sequence[str], what: str, renumbered: list[Any]) -> Any:
-        return [settings.classes, [file_sha256(path, what) for path in files], *renumbered]
+        hashes = [file_sha256(path, what) for path in files]
+        return [settings.classes, hashes, *renumbered, *marks(parquet_images(files))]
 
     return contents(train, "dataset.train", names[0]), contents(test, "dataset.test", names[1])
 
@@ -193,7 +141,16 @@ def image_folder_contents(settings: ImageFolder) -> tuple[Any, Any]:
 
 
 def _hash_images(images: Iterable[tuple[str, Path]], what: str) -> str:
-    return key_of("images", [[name, path.name, file_sha256(str(path), what)] for name, path in images])
+    return key_of("images", [[name, path.name, *_content(path, what)] for name, path in images])
+
+
+def _content(path: Path, what: str) -> list[Any]:
+    """SHA-256 of an image's bytes, and a mark where earlier versions decoded it otherwise."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{what}: {path}: {error.strerror or error}") from None
+    return [hashlib.sha256(content).hexdigest(), *marks([content])]
 
 
 def imagenet_contents(settings: Imagenet) -> tuple[Any, Any]:
@@ -201,26 +158,47 @@ def imagenet_contents(settings: Imagenet) -> tuple[Any, Any]:
     view = [settings.size, settings.resized]
     train, test = _outline(settings.train, "dataset.train"), _outline(settings.test, "dataset.test")
     if is_folder(settings.train):  # whose images are mixed as a whole, and whose number of classes is that of folders
-        return [*view, train], [*view, test]
+        return [*view, *train], [*view, *test]
     names: tuple[list[Any], list[Any]] = ([], [])
     if not is_folder(settings.test):
         files = ((settings.train, "dataset.train"), (settings.test, "dataset.test"))
         names = _renumbered(*(parquet_files(paths, what) for paths, what in files))
-    train_contents = [settings.classes, *view, settings.shuffle_window, train, *names[0]]
-    return train_contents, [settings.classes, *view, test, *names[1]]
+    train_contents = [settings.classes, *view, settings.shuffle_window, *train, *names[0]]
+    return train_contents, [settings.classes, *view, *test, *names[1]]
 
 
-def _outline(paths: Sequence[str], what: str) -> str:
-    """A hash of what can be known of the files without reading their images."""
-    files: Iterable[Sequence[Any]]
+def _outline(paths: Sequence[str], what: str) -> list[Any]:
+    """A hash of what can be known without reading the images; a mark where earlier versions decoded some otherwise."""
     if is_folder(paths):
-        files = class_images(paths[0], what)
-    else:
-        files = (_shard_outline(path, what) for path in parquet_files(paths, what))
+        return _folder_outline(paths[0], what)
+    files = parquet_files(paths, what)
+    return [_digest(_shard_outline(path, what) for path in files), *marks(sampled_parquet_images(files))]
+
+
+def _folder_outline(folder: str, what: str) -> list[Any]:
+    names: list[str] = []
+
+    def noted() -> Iterator[Sequence[Any]]:
+        for name, images in class_images(folder, what):
+            names[:] = sampled([*names, *(f"{name}/{image}" for image, _ in images)])
+            yield name, images
+
+    outline = _digest(noted())
+    return [outline, *marks(_contents(folder, names))]
+
+
+def _digest(parts: Iterable[Sequence[Any]]) -> str:
+    """A hash of many parts, a class or a shard at a time: there are over a million images."""
     digest = hashlib.sha256()
-    for file in files:  # a class or a shard at a time: there are over a million images
-        digest.update(key_of("files", file).encode())
+    for part in parts:
+        digest.update(key_of("files", part).encode())
     return digest.hexdigest()
+
+
+def _contents(folder: str, names: Iterable[str]) -> Iterator[bytes]:
+    for name in names:
+        with suppress(OSError):  # the reader says what is wrong with it
+            yield Path(folder, name).read_bytes()
 
 
 def _shard_outline(path: str, what: str) -> list[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from prunesweep.sweeps.datasets import DatasetSettings, ImageFolder, Imagenet, ImageParquet
-from prunesweep.sweeps.fingerprints import class_images, image_files, is_folder
+from prunesweep.sweeps.image_files import class_images, image_files, is_folder
 from prunesweep.sweeps.parquet_files import parquet_files, rows_of
 
 Counts = tuple[int | None, int | None]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LABEL_COLUMNS = ("label", "labels", "fine_label")
+IMAGE_COLUMNS = ("image", "img", "picture", "photo")  # of several columns of bytes, the one of images is called so
 # How files and folders of a split are called: by Hugging Face's own list of words.
 SPLITS = {
     "train": ("train", "training"),
@@ -133,6 +134,36 @@ def why_no_parquet(path: str) -> str:
 def label_column(schema: "pa.Schema") -> str | None:
     """The name of the column of labels, or None."""
     return next((name for name in LABEL_COLUMNS if name in schema.names), None)
+
+
+def image_column(file: str, schema: "pa.Schema") -> str | None:
+    """The path of the first ``{bytes, path}``; where there is none, of the column of bytes. Raises: DataError."""
+    import pyarrow as pa
+
+    structs = (field.name for field in schema if pa.types.is_struct(field.type) and _holds_bytes(field.type))
+    struct = next(structs, None)
+    if struct is not None:
+        return f"{struct}.bytes"
+    plain = [field.name for field in schema if _is_bytes(field.type)]
+    named = [name for name in IMAGE_COLUMNS if name in plain] or plain
+    if len(named) > 1:
+        raise DataError(f"{file}: has several columns of bytes, {listed(named)}; name that of the images image")
+    return next(iter(named), None)
+
+
+def _holds_bytes(type_: "pa.StructType") -> bool:
+    return type_.get_field_index("bytes") >= 0 and _is_bytes(type_.field("bytes").type)
+
+
+def _is_bytes(type_: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_binary(type_)
+        or pa.types.is_large_binary(type_)
+        or pa.types.is_binary_view(type_)
+        or pa.types.is_fixed_size_binary(type_)
+    )
 
 
 def rows_of(files: Sequence[str]) -> int | None:

@@ -5,7 +5,9 @@ empties everybody's store: what was stored is not found any more and is made aga
 change, raise its version in ``sweeps/catalogue.py``; only then is a new key right.
 """
 
+import base64
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -186,8 +188,23 @@ def write_images(folder: Path) -> None:
             (folder / split / name / "0.png").write_bytes(f"{split} {name}".encode())
             (folder / split / name / "deeper" / "1.JPEG").write_bytes(f"{split} {name} deeper".encode())
             (folder / split / name / "notes.txt").write_bytes(b"not an image")
+            # Earlier versions did not see what lies deeper in the folders of ``imagenet``.
+            shutil.copytree(
+                folder / split / name, folder / FLAT / split / name, ignore=shutil.ignore_patterns("deeper")
+            )
+            shutil.copytree(folder / split / name, folder / OTHERWISE / split / name)
+            (folder / OTHERWISE / split / name / "0.png").write_bytes(DEEP_GREY)
+        for number in range(2):
+            shutil.copy(folder / f"{split}-{number}.parquet", folder / FLAT)
 
 
+# Where each entry's files lie below the folder: images at one depth, as earlier versions of ``imagenet`` saw them; and
+# with some among them that earlier versions decoded otherwise.
+FLAT, OTHERWISE = "flat", "otherwise"
+# One pixel of 16 bits, which earlier versions cut off at 255.
+DEEP_GREY = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABEAAAAABq7kcWAAAAC0lEQVR4nGPQ0AAAAHsAUX+ny3gAAAAASUVORK5CYII="
+)
 DATA_SETTINGS = {
     "digits": ["", "size: 32"],
     "cifar10": ["", "root: elsewhere, download: true"],
@@ -207,17 +224,24 @@ DATA_SETTINGS = {
 LIMITS = ["train_limit: 10", "test_limit: 7", "train_limit: 10, test_limit: 7"]
 # Of four images in each split: where a limit keeps all, the key is the one of earlier versions.
 BITING = "{name: image_folder, train: FOLDER/train, test: FOLDER/test, train_limit: 2, test_limit: 3}"
+NESTED = "{name: imagenet, train: FOLDER/train, test: FOLDER/test, size: 32}"
+DECODED_OTHERWISE = [
+    "{name: image_folder, train: FOLDER/otherwise/train, test: FOLDER/otherwise/test}",
+    "{name: imagenet, train: FOLDER/otherwise/train, test: FOLDER/otherwise/test}",
+]
 
 
 def keys_of_datasets(folder: Path) -> Iterator[tuple[str, str]]:
     write_images(folder)
     for name, alternatives in DATA_SETTINGS.items():
+        below = folder / FLAT if name == "imagenet" else folder
         for chosen in alternatives:
             for limits in ("", *LIMITS):
                 yield from keys_of_dataset(
-                    "{" + ", ".join(filter(None, [f"name: {name}", chosen, limits])) + "}", folder
+                    "{" + ", ".join(filter(None, [f"name: {name}", chosen, limits])) + "}", below
                 )
-    yield from keys_of_dataset(BITING, folder)
+    for settings in (BITING, NESTED, *DECODED_OTHERWISE):
+        yield from keys_of_dataset(settings, folder)
 
 
 def keys_of_dataset(settings: str, folder: Path) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """Image files in class folders, read one by one."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.fingerprints import class_images
+from prunesweep.sweeps.image_files import class_images
 from prunesweep.workers.data.limits import choose
 from prunesweep.workers.data.streaming import Encoded
 
@@ -56,5 +55,5 @@ class ClassFolders:
 
 def _folders_of(folder: Path, images: pa.StringArray) -> set[str]:
     """The folder of a class, and those below it that some of its images lie in."""
-    deeper = images.filter(pc.match_substring(images, os.sep)).to_pylist()
+    deeper = images.filter(pc.match_substring(images, "/")).to_pylist()
     return {str(folder), *(str((folder / image).parent) for image in deeper)}

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from prunesweep.sweeps.datasets import ImageFolder
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.fingerprints import image_files
+from prunesweep.sweeps.image_files import image_files
 from prunesweep.workers.data.dataset import Dataset, make_dataset
 from prunesweep.workers.data.decoding import decode_images
 

@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 from prunesweep.sweeps.class_names import Names
 from prunesweep.sweeps.datasets import Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.parquet_files import LABEL_COLUMNS, label_column, parquet_files, why_no_parquet
+from prunesweep.sweeps.parquet_files import (
+    IMAGE_COLUMNS,
+    LABEL_COLUMNS,
+    image_column,
+    label_column,
+    parquet_files,
+    why_no_parquet,
+)
 from prunesweep.sweeps.words import listed
 from prunesweep.workers.data.dataset import Dataset, make_dataset
 from prunesweep.workers.data.decoding import decode_images
 from prunesweep.workers.data.labels import FileLabels, file_labels, match_labels
-
-IMAGE_COLUMNS = ("image", "img", "picture", "photo")  # of several columns of bytes, the one of images is called so
 
 
 def load(settings: ImageParquet) -> Dataset:
@@ -75,7 +80,7 @@ def find_columns(file: str) -> tuple[str, str]:
         schema = pq.read_schema(file)
     except (pa.ArrowException, OSError):
         raise DataError(f"{file}: {why_no_parquet(file)}") from None
-    image, label = _image_column(file, schema), label_column(schema)
+    image, label = image_column(file, schema), label_column(schema)
     columns = f"its columns are {', '.join(schema.names)}"
     if image is None:
         named = [f"{name} is of type {schema.field(name).type}" for name in IMAGE_COLUMNS if name in schema.names]
@@ -84,32 +89,6 @@ def find_columns(file: str) -> tuple[str, str]:
     if label is None:
         raise DataError(f"{file}: has no column of labels, named {listed(LABEL_COLUMNS, 'or')}; {columns}")
     return image, label
-
-
-def _image_column(file: str, schema: pa.Schema) -> str | None:
-    """The path of the first ``{bytes, path}``; where there is none, of the column of bytes. Raises: DataError."""
-    structs = (field.name for field in schema if pa.types.is_struct(field.type) and _holds_bytes(field.type))
-    struct = next(structs, None)
-    if struct is not None:
-        return f"{struct}.bytes"
-    plain = [field.name for field in schema if _is_bytes(field.type)]
-    named = [name for name in IMAGE_COLUMNS if name in plain] or plain
-    if len(named) > 1:
-        raise DataError(f"{file}: has several columns of bytes, {listed(named)}; name that of the images image")
-    return next(iter(named), None)
-
-
-def _holds_bytes(type_: pa.StructType) -> bool:
-    return type_.get_field_index("bytes") >= 0 and _is_bytes(type_.field("bytes").type)
-
-
-def _is_bytes(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_binary(type_)
-        or pa.types.is_large_binary(type_)
-        or pa.types.is_binary_view(type_)
-        or pa.types.is_fixed_size_binary(type_)
-    )
 
 
 def read_labels(file: str) -> FileLabels:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from prunesweep.sweeps.datasets import Imagenet
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.fingerprints import is_folder
+from prunesweep.sweeps.image_files import is_folder
 from prunesweep.sweeps.parquet_files import parquet_files
 from prunesweep.sweeps.pretrained import IMAGENET_MEAN, IMAGENET_STD
 from prunesweep.workers.data.class_folders import ClassFolders
