@@ -13,7 +13,7 @@ from rich.table import Table
 from prunesweep.orchestrator.labels import KEY_DIGITS
 from prunesweep.orchestrator.stored import dataset_of, find_trial, threads_of, trial_rows
 from prunesweep.orchestrator.tables import frame_table
-from prunesweep.results_store import StoreLike, open_store
+from prunesweep.results_store import StoreLike, existing_store
 from prunesweep.sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion
 from prunesweep.sweeps.catalogue import ARCHITECTURES, CLEAN
 from prunesweep.sweeps.errors import UserError
@@ -74,7 +74,7 @@ def single_elements(
         >>> rows.groupby("attack")["gain"].max().round(1).to_dict()
         {'clean': 2.0, 'fgsm': 0.0, 'occlusion': 6.0}
     """
-    store = open_store(store)
+    store = existing_store(store)
     settings = {name: ATTACKS[_known(name, "an attack on single elements", ATTACKS)].settled() for name in attacks}
     if not settings:
         raise ElementsError(f"attacks: name one or more of {', '.join(ATTACKS)}")

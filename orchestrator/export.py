@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prunesweep.orchestrator.stored import find_trial
-from prunesweep.results_store import Store, StoreError, StoreLike, open_store
+from prunesweep.results_store import Store, StoreError, StoreLike, existing_store
 from prunesweep.results_store.objects import Objects
 from prunesweep.sweeps.errors import UserError
 
@@ -44,7 +44,7 @@ def export_network(store: StoreLike, trial: str, folder: str | PathLike[str], *,
         raise ExportError(f"--to {folder!r}: name a folder of this machine")
     if format == "onnx" and not (find_spec("onnx") and find_spec("onnxscript")):
         raise ExportError("onnx needs an extra: pip install 'prunesweep[onnx]'")
-    store = open_store(store)
+    store = existing_store(store)
     files = _files_of(store, find_trial(store, trial), format)
     home = Objects(folder)
     try:

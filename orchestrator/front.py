@@ -6,7 +6,7 @@ import pandas as pd
 
 from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.selection import Front, select_front
-from prunesweep.results_store import NotStored, Store, StoreLike, open_store
+from prunesweep.results_store import NotStored, Store, StoreLike, existing_store
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.names import unknown_name
 
@@ -43,17 +43,17 @@ def pareto_front(
         >>> front.table[["structure", "robustness_report"]].round(3).to_dict("records")
         [{'structure': 'none', 'robustness_report': 0.395}, {'structure': 'filters', 'robustness_report': 0.231}]
     """
-    opened = open_store(store)
+    opened = existing_store(store)
     trials = trials_of(opened, sweep)
-    holding = _holding(opened) if verified else None
-    front = select_front(trials, objectives=objectives, constraints=constraints, where=where, verified=holding)
+    verdicts = _verdicts(opened) if verified else None
+    front = select_front(trials, objectives=objectives, constraints=constraints, where=where, verdicts=verdicts)
     return _with_membership(front, opened, trials, sweep) if membership else front
 
 
-def _holding(store: Store) -> frozenset[str]:
-    from prunesweep.orchestrator.verification.verify import verified_trials
+def _verdicts(store: Store) -> dict[str, str]:
+    from prunesweep.orchestrator.verification.verify import verdicts_of
 
-    return verified_trials(store)
+    return verdicts_of(store)
 
 
 def _with_membership(front: Front, store: Store, trials: pd.DataFrame, sweep: str | None) -> Front:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.labels import fell_with_it, network_label
-from prunesweep.results_store import NotStored, Store, StoreError, StoreLike, open_store
+from prunesweep.results_store import NotStored, Store, StoreError, StoreLike, existing_store
 
 
 class SweepState(NamedTuple):
@@ -37,7 +37,7 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
         >>> sweep_states("store")
         [SweepState(name='golden', trials=3, done=3, failed=0)]
     """
-    store = open_store(store)
+    store = existing_store(store)
     names = store.sweep_names()
     if not names:
         raise StoreError(f"{store.url}: no sweep has run on this store; start one with `prunesweep run`")

@@ -15,7 +15,9 @@ from prunesweep.orchestrator.status import SweepState
 from prunesweep.orchestrator.timings import Estimate, at_once
 from prunesweep.results_store.runs import Run
 from prunesweep.sweeps.language import AUTO
+from prunesweep.sweeps.words import counted, listed
 
+NAME_WIDTH = 12  # of the column that names a network, on however narrow a terminal
 NEAR_FRONT = 0.05  # a candidate that is on the front in as many resamples cannot be told from it
 
 
@@ -25,14 +27,16 @@ def plan_lines(plan: Plan) -> list[str]:
     saved = plan.epochs_without_sharing / plan.epochs_with_sharing if plan.epochs_with_sharing else 1.0
     sets, unshared_sets = plan.score_sets
     lines = [
-        f"{plan.sweep.name}: {len(tree)} trials: {plan.baselines} baselines, {plan.controls} controls, "
-        f"{len(tree) - plan.baselines - plan.controls} pruned ({len(tree.asked)} asked for by the axes)",
-        f"stored already: {len(plan.done)} trials, {len(plan.networks)} networks; to run: {len(plan.to_run)} trials",
+        f"{plan.sweep.name}: {counted(len(tree), 'trial')}: {counted(plan.baselines, 'baseline')}, "
+        f"{counted(plan.controls, 'control')}, {len(tree) - plan.baselines - plan.controls:,} pruned "
+        f"({len(tree.asked):,} asked for by the axes)",
+        f"stored already: {counted(len(plan.done), 'trial')}, {counted(len(plan.networks), 'network')}; "
+        f"to run: {counted(len(plan.to_run), 'trial')}",
         f"epochs to train now: {plan.epochs}",
-        f"the whole sweep: {plan.epochs_with_sharing} epochs; {plan.epochs_without_sharing} if each trial trained "
-        f"its own baseline and rounds ({saved:.1f} times as many)",
-        f"shared: {plan.baselines} baselines by {len(tree) - plan.baselines} trials; {sets} sets of scores where "
-        f"{unshared_sets} are asked for",
+        f"the whole sweep: {counted(plan.epochs_with_sharing, 'epoch')}; {plan.epochs_without_sharing:,} if each trial "
+        f"trained its own baseline and rounds ({saved:.1f} times as many)",
+        f"shared: {counted(plan.baselines, 'baseline')} by {counted(len(tree) - plan.baselines, 'trial')}; "
+        f"{counted(sets, 'set of scores', 'sets of scores')} where {unshared_sets:,} are asked for",
     ]
     return lines + [f"left out: {invalid.trials} × {invalid.what}: {invalid.reason}" for invalid in tree.invalid]
 
@@ -48,7 +52,7 @@ def time_lines(plan: Plan, estimate: Estimate, runs: Sequence[Run]) -> list[str]
     """How long a plan will take, in words; and how far such estimates are off, as past ``runs`` on the store tell."""
     if not plan.to_run:
         return ["time: nothing to run"]
-    unknown = ", ".join(f"{what} ({trials} trials)" for what, trials in estimate.unknown.items())
+    unknown = ", ".join(f"{what} ({counted(trials, 'trial')})" for what, trials in estimate.unknown.items())
     if not estimate.seconds:
         return [f"time: no estimate; on these test images the store has no timings yet of {unknown}"]
     lines = [f"time: about {duration(estimate.seconds)} one trial after another{_at_once(plan, estimate)}"]
@@ -56,12 +60,13 @@ def time_lines(plan: Plan, estimate: Estimate, runs: Sequence[Run]) -> list[str]
         lines.append(f"time: not counted, because on these test images the store has no timings of it yet: {unknown}")
     if estimate.error is not None:
         lines.append(
-            f"time: estimated in the same way, one half of the {estimate.stored} stored trials from the other, a trial "
-            f"is typically off by {estimate.error:.0%}"
+            f"time: estimated in the same way, one half of the {estimate.stored:,} stored trials from the other, "
+            f"a trial is typically off by {estimate.error:.0%}"
         )
     off = [run["took"] / run["estimated"] - 1 for run in runs]
     if off:
-        lines.append(f"time: past runs took {min(off):+.0%} to {max(off):+.0%} against the estimate ({len(off)} runs)")
+        of_runs = counted(len(off), "run")
+        lines.append(f"time: past runs took {min(off):+.0%} to {max(off):+.0%} against the estimate ({of_runs})")
     return lines
 
 
@@ -83,15 +88,17 @@ def duration(seconds: float) -> str:
 
 def front_table(front: Front, *, only_knee: bool = False) -> Table:
     """The Pareto-optimal networks, the knee marked; accuracies as selection half / report half."""
-    table = Table(title=_front_title(front), caption=_front_caption(front), box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=_front_title(front), caption=_front_caption(front), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     table.add_column("")
     table.add_column("trial", no_wrap=True)
-    table.add_column("network")
+    table.add_column("network", min_width=NAME_WIDTH, overflow="fold")
     names = list(dict.fromkeys([*(objective.name for objective in front.objectives), "flops"]))
     for name in names:
-        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
+        table.add_column(name.replace("_", " "), justify="right", overflow="fold")
     if ON_FRONT in front.table:
-        table.add_column("on front", justify="right", no_wrap=True)
+        table.add_column("on front", justify="right", overflow="fold")
     for (index, row), label in zip(front.table.iterrows(), network_labels(front.table), strict=True):
         if only_knee and index != front.knee:
             continue
@@ -123,8 +130,8 @@ def _membership_records(front: Front) -> dict[str, object]:
 
 
 def _front_title(front: Front) -> str:
-    names = " and ".join(objective.name for objective in front.objectives)
-    return f"Pareto-optimal in {names}: {len(front.table)} of {front.candidates} candidates"
+    names = listed(objective.name for objective in front.objectives)
+    return f"Pareto-optimal in {names}: {len(front.table)} of {counted(front.candidates, 'candidate')}"
 
 
 def _front_caption(front: Front) -> str:
@@ -139,7 +146,7 @@ def _membership_caption(front: Front) -> str:
     others = int((front.compared[ON_FRONT] >= NEAR_FRONT).sum() - (front.table[ON_FRONT] >= NEAR_FRONT).sum())
     return (
         " on front: probability when the selection half's images are drawn anew; "
-        f"{others} other candidates reach {NEAR_FRONT:g}."
+        f"{counted(others, 'other candidate')} {'reaches' if others == 1 else 'reach'} {NEAR_FRONT:g}."
     )
 
 
@@ -168,7 +175,7 @@ def status_table(states: Sequence[SweepState]) -> Table:
 
 def frame_table(frame: pd.DataFrame, *, title: str) -> Table:
     """A data frame as it is: a column a column, empty where there is no value."""
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name, values in frame.items():
         is_number = pd.api.types.is_numeric_dtype(values)
         table.add_column(str(name), justify="right" if is_number else "left")

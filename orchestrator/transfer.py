@@ -9,7 +9,7 @@ from rich.table import Table
 
 from prunesweep.orchestrator.labels import KEY_DIGITS, network_labels
 from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
-from prunesweep.results_store import Store, StoreLike, open_store
+from prunesweep.results_store import Store, StoreLike, existing_store
 from prunesweep.sweeps.analyses import TransferAnalysis
 from prunesweep.sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon
 from prunesweep.sweeps.datasets import DatasetSettings
@@ -79,7 +79,7 @@ def transfer(
         >>> found.accuracies.round(2).to_numpy()
         array([[0.58]])
     """
-    store = open_store(store)
+    store = existing_store(store)
     settings = _settings(attack, epsilon)
     source_keys, target_keys = choose_trials(store, sources), choose_trials(store, targets)
     rows = trial_rows(store, [*source_keys, *target_keys])

@@ -1,5 +1,7 @@
 """The words of a verdict's evidence: workers write it, the orchestrator judges it, and both name things alike."""
 
+HOLDS = "holds"  # the verdict that a gain is real
+
 NETWORK, BASELINE, CONTROL = "network", "baseline", "control"
 
 # "margin": on the margin loss, which does not change with the scale of the logits; else on cross-entropy.

@@ -62,6 +62,23 @@ class Store:
     def url(self) -> str:
         return self.objects.url
 
+    def check_exists(self) -> None:
+        """Check that a store is there. Raises: StoreError, with what is there instead."""
+        if self.objects.has(_ABOUT):
+            return
+        raise StoreError(
+            f"{self.url}: {self._what_is_there()}; name another store with --store, or start one with `prunesweep run`"
+        )
+
+    def _what_is_there(self) -> str:
+        if self.objects.is_local and not Path(self.url).exists():
+            return "no such folder"
+        if self.objects.is_local and not Path(self.url).is_dir():
+            return "a file, and no store"
+        if not self.objects.names(""):
+            return "an empty folder, and no store" if self.objects.is_local else "nothing is there"
+        return f"no store: it holds other things, and no {_ABOUT}"
+
     def check_writable(self) -> None:
         """Writes nothing. Raises: StoreError where a local store clearly cannot be written."""
         if not self.objects.is_local:
@@ -314,6 +331,17 @@ def open_store(store: StoreLike) -> Store:
         StoreError: the URL is none, or the store is of a newer schema.
     """
     return store if isinstance(store, Store) else Store(os.fspath(store))
+
+
+def existing_store(store: StoreLike) -> Store:
+    """Return the store at a folder or an fsspec URL, for what asks it and makes none.
+
+    Raises:
+        StoreError: there is none; one line says what is there instead.
+    """
+    opened = open_store(store)
+    opened.check_exists()
+    return opened
 
 
 def _pack(arrays: Arrays, about: Plain | None = None) -> bytes:

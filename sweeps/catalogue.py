@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from prunesweep.sweeps.attacks import AttackSettings, Autoattack, Clean, Corruptions, Fgsm, Occlusion, Pgd, Square
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.removable import Removable
 
 PRUNED_STRUCTURES = ("filters", "layers", "both")
 NONE = "none"
@@ -20,11 +21,19 @@ PLAIN = "plain"
 
 @dataclass(frozen=True)
 class ArchitectureEntry:
-    """An architecture: ``code`` names an ``Architecture`` of the workers, and ``structures`` what may be pruned."""
+    """An architecture.
+
+    Attributes:
+        code: names an ``Architecture`` of the workers.
+        version: of its meaning.
+        structures: what may be pruned.
+        removable: how much of it.
+    """
 
     code: str
     version: int
     structures: tuple[str, ...]
+    removable: Removable
 
 
 @dataclass(frozen=True)
@@ -98,17 +107,36 @@ class DatasetEntry:
     mixed: bool = False
 
 
+_ARCHITECTURES = "prunesweep.workers.architectures"
+
+
+def _resnet_cifar(name: str, blocks: int) -> ArchitectureEntry:
+    """A residual network for small images: three stages of so many blocks."""
+    removable = Removable(((blocks, 16), (blocks, 32), (blocks, 64)), (blocks,) * 3)
+    return ArchitectureEntry(f"{_ARCHITECTURES}.resnet_cifar:{name}", 1, PRUNED_STRUCTURES, removable)
+
+
 ARCHITECTURES: Mapping[str, ArchitectureEntry] = {
-    "resnet20": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet20", 1, PRUNED_STRUCTURES),
-    "resnet32": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet32", 1, PRUNED_STRUCTURES),
-    "resnet44": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet44", 1, PRUNED_STRUCTURES),
-    "resnet56": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet56", 1, PRUNED_STRUCTURES),
-    "resnet110": ArchitectureEntry("prunesweep.workers.architectures.resnet_cifar:resnet110", 1, PRUNED_STRUCTURES),
-    "vgg16": ArchitectureEntry("prunesweep.workers.architectures.vgg:vgg16", 1, ("filters",)),
-    "mobilenet_v2": ArchitectureEntry(
-        "prunesweep.workers.architectures.mobilenet_v2:mobilenet_v2", 1, PRUNED_STRUCTURES
+    "resnet20": _resnet_cifar("resnet20", 3),
+    "resnet32": _resnet_cifar("resnet32", 5),
+    "resnet44": _resnet_cifar("resnet44", 7),
+    "resnet56": _resnet_cifar("resnet56", 9),
+    "resnet110": _resnet_cifar("resnet110", 18),
+    "vgg16": ArchitectureEntry(
+        f"{_ARCHITECTURES}.vgg:vgg16", 1, ("filters",), Removable(((2, 64), (2, 128), (3, 256), (5, 512)))
     ),
-    "resnet50": ArchitectureEntry("prunesweep.workers.architectures.resnet50:resnet50", 1, PRUNED_STRUCTURES),
+    "mobilenet_v2": ArchitectureEntry(
+        f"{_ARCHITECTURES}.mobilenet_v2:mobilenet_v2",
+        1,
+        PRUNED_STRUCTURES,
+        Removable(((1, 96), (2, 144), (3, 192), (4, 384), (3, 576), (3, 960)), (1, 2, 3, 4, 3, 3, 1), spared=2),
+    ),
+    "resnet50": ArchitectureEntry(
+        f"{_ARCHITECTURES}.resnet50:resnet50",
+        1,
+        PRUNED_STRUCTURES,
+        Removable(((4, 64), (6, 128), (10, 256), (2, 512)), (3, 4, 6, 3)),
+    ),
 }
 
 CRITERIA: Mapping[str, CriterionEntry] = {

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE, PLAIN, RECIPES
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.fingerprints import Fingerprints, data_fingerprints, weights_fingerprint
-from prunesweep.sweeps.language import Axes, Sweep, Training, TrainingSettings
+from prunesweep.sweeps.language import MOST_ITERATIONS, Axes, Sweep, Training, TrainingSettings
 from prunesweep.sweeps.pretrained import find_pretrained, weights_place
+from prunesweep.sweeps.removable import most_rounds
 from prunesweep.sweeps.trial import Conditions, Round, Trial
+from prunesweep.sweeps.words import counted
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,24 @@ class _Grower:
         architecture, structure = place.architecture, place.structure
         if structure not in ARCHITECTURES[architecture].structures:
             return f"{structure} of {architecture}", f"{architecture} has no residual blocks to remove"
-        return self._not_in_a_file(place) if files else None
+        return self._not_left(place) or (self._not_in_a_file(place) if files else None)
+
+    def _not_left(self, place: _Place) -> tuple[str, str] | None:
+        """What later rounds would remove and earlier ones have removed, whatever the scores."""
+        pruning, structure = self._sweep.pruning, place.structure
+        rounds = most_rounds(
+            ARCHITECTURES[place.architecture].removable,
+            structure,
+            ratio=place.ratio,
+            quota=pruning.quota,
+            blocks=pruning.blocks,
+            limit=MOST_ITERATIONS,
+        )
+        if place.iterations <= rounds:
+            return None
+        how_much = f"{place.ratio:g}" if pruning.blocks is None or structure == "filters" else "by the block"
+        what = f"{structure} {how_much} of {place.architecture} beyond {counted(rounds, 'iteration')}"
+        return what, f"no {'filter' if structure == 'filters' else 'block'} that may go is left"
 
     def _not_in_a_file(self, place: _Place) -> tuple[str, str] | None:
         """What an adjustment needs and a weights file does not hold."""

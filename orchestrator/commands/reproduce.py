@@ -42,4 +42,5 @@ def reproduce(
             print(f"  {note}")
         for gap in made.missing:
             print(f"  missing: {gap}")
-        print(f"  written: {', '.join(str(path) for path in write_figure(made, to))}\n")
+        written = ", ".join(str(path) for path in write_figure(made, to))
+        print(f"  written: {written}\n" if written else "  nothing is written: the store holds nothing of it\n")

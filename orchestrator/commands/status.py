@@ -10,9 +10,9 @@ def status(store: StoreUrl = DEFAULT_STORE) -> None:
     """Show how far the sweeps of a store are, and which trials failed."""
     from prunesweep.orchestrator.status import failures_of, sweep_states
     from prunesweep.orchestrator.tables import status_table
-    from prunesweep.results_store import Store
+    from prunesweep.results_store import existing_store
 
-    opened = Store(store)
+    opened = existing_store(store)
     console().print(status_table(sweep_states(opened)))
     for line in failures_of(opened):
         print(line)

@@ -25,7 +25,7 @@ from prunesweep.orchestrator.statistics import (
 )
 from prunesweep.orchestrator.statistics.paired import Pair
 from prunesweep.orchestrator.statistics.resampling import RESAMPLES
-from prunesweep.results_store import StoreLike, open_store
+from prunesweep.results_store import StoreLike, existing_store
 from prunesweep.results_store.halves import selection_half
 from prunesweep.results_store.schema import ACCURACIES
 from prunesweep.sweeps.names import unknown_name
@@ -108,7 +108,7 @@ def compare_settings(
         {'mean': -15.0, 'images_low': -18.1, 'images_high': -11.8}
     """
     gain, half = _known(over, "what a gain can be over", OVER), _known(images, "a set of test images", IMAGES)
-    opened = open_store(store)
+    opened = existing_store(store)
     trials = trials_of(opened, sweep)
     filters = parse_filters(where, trials)
     scores = ImageScores(opened, trials, sweep)

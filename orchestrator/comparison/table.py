@@ -8,6 +8,7 @@ from rich.table import Table
 
 from prunesweep.orchestrator.labels import network_labels, short_keys
 from prunesweep.orchestrator.selection.columns import DETAILS, REMOVED
+from prunesweep.orchestrator.tables import NAME_WIDTH
 
 _COLUMNS = ("seeds", "baselines", "mean ± sd", "over seeds", "over images", "p", "p Holm", "shows")
 
@@ -15,12 +16,12 @@ _COLUMNS = ("seeds", "baselines", "mean ± sd", "over seeds", "over images", "p"
 def comparison_table(compared: pd.DataFrame) -> Table:
     """What ``compare_settings`` returns, for a terminal: a row a setting and figure."""
     title = f"Gains over the {compared['over'].iloc[0]}, percentage points"
-    table = Table(title=title, caption=_caption(compared), box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, caption=_caption(compared), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("trial", no_wrap=True)
-    table.add_column("network")
+    table.add_column("network", min_width=NAME_WIDTH, overflow="fold")
     table.add_column("figure", no_wrap=True)
     for name in _COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
 
     is_first = compared["trial_keys"].astype(str) != compared["trial_keys"].astype(str).shift()
     for (_, row), label, first in zip(compared.iterrows(), network_labels(compared), is_first, strict=True):

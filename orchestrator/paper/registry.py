@@ -7,7 +7,7 @@ from pathlib import Path
 from prunesweep.orchestrator.paper import figures, tables
 from prunesweep.orchestrator.paper.experiments import Experiments
 from prunesweep.orchestrator.paper.reproduction import Reproduction
-from prunesweep.results_store import StoreLike, open_store
+from prunesweep.results_store import StoreLike, existing_store
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.names import unknown_name
 
@@ -56,7 +56,7 @@ def reproduce(
     """
     if name not in REPRODUCTIONS and name != ALL:
         raise UserError(unknown_name(name, "a table or figure of the paper", [*REPRODUCTIONS, ALL]))
-    opened = open_store(store)
+    opened = existing_store(store)
     made = _make(name, Experiments(opened, sweep=sweep, where=where))
     fillings = [(gap, gap.fill) for each in made for gap in each.missing if gap.fill is not None] if fill else []
     for gap, make in fillings:
@@ -70,7 +70,16 @@ def _make(name: str, experiments: Experiments) -> list[Reproduction]:
 
 
 def write_figure(reproduction: Reproduction, folder: str | PathLike[str]) -> list[Path]:
-    """Writes ``NAME.csv``, and of a figure ``NAME.png``, to a folder. Raises: UserError where it cannot be written."""
+    """Write ``NAME.csv``, and of a figure ``NAME.png``, to a folder; nothing where the store has nothing of it.
+
+    Returns:
+        what was written.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    if not len(reproduction.data):
+        return []
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         written = [Path(folder) / f"{reproduction.name}.csv"]

@@ -1,6 +1,6 @@
 """From trials to candidates: who is left out and why, who can be compared, and seeds averaged."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN, DETAILS, REMOVED, SEED, SETTING_KEY, SETTINGS
 from prunesweep.orchestrator.selection.conditions import Condition
 from prunesweep.orchestrator.selection.errors import SelectionError
+from prunesweep.results_store.evidence import HOLDS
 
 
 def eligible_trials(
@@ -97,10 +98,20 @@ def meeting(candidates: pd.DataFrame, constraints: Iterable[Condition]) -> tuple
     return candidates.reset_index(drop=True), left_out
 
 
-def holding(candidates: pd.DataFrame, verified: Collection[str]) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The candidates all of whose trials are among ``verified``; and how many trials the others stand for."""
-    holds = pd.Series([set(keys) <= set(verified) for keys in candidates["trial_keys"]], dtype=bool)
-    if holds.all():
-        return candidates, {}
-    reason = "not verified to hold: run prunesweep verify-robustness on them"
-    return candidates[holds].reset_index(drop=True), {reason: int(candidates.loc[~holds, "seeds"].sum())}
+def holding(candidates: pd.DataFrame, verdicts: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The candidates whose every trial has the verdict *holds*; and how many trials the others stand for, by reason.
+
+    Args:
+        verdicts: by key; a trial that was not verified has none.
+    """
+    faults = pd.Series([_fault_of(keys, verdicts) for keys in candidates["trial_keys"]], dtype=object)
+    left_out = candidates["seeds"].groupby(faults).sum()
+    reasons = {str(reason): int(trials) for reason, trials in left_out.items()}
+    return candidates[faults.isna()].reset_index(drop=True), reasons
+
+
+def _fault_of(keys: Sequence[str], verdicts: Mapping[str, str]) -> str | None:
+    """Why not every one of these trials holds; None where each does."""
+    if not verdicts.keys() >= set(keys):
+        return "not verified: run `prunesweep verify-robustness` on them"
+    return next((f"verified, {verdict}" for verdict in map(verdicts.__getitem__, keys) if verdict != HOLDS), None)

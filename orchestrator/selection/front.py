@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -89,7 +89,7 @@ def select_front(
     constraints: str | Sequence[str] = (),
     where: str | Sequence[str] = (),
     average_seeds: bool = True,
-    verified: Collection[str] | None = None,
+    verdicts: Mapping[str, str] | None = None,
 ) -> Front:
     """The trials that no other beats in every objective, chosen on the selection half of the test images.
 
@@ -106,8 +106,8 @@ def select_front(
         where: Such as "architecture == resnet20" or "iterations <= 2", on settings; all must hold.
         average_seeds: Whether the seeds of one setting are averaged and compared as one candidate. A setting
             of which one seed has several networks (of sweeps with other epochs, say) is never averaged.
-        verified: Keys of trials whose gain in robustness was verified to hold; where given, a candidate any
-            of whose trials is not among them is left out.
+        verdicts: Key -> whether a trial's gain in robustness is real; where given, a candidate any of whose
+            trials is not verified to hold is left out.
 
     Raises:
         SelectionError: For an unknown objective, a condition that cannot be understood, a choice by the
@@ -127,9 +127,9 @@ def select_front(
     measured = _measured(names, trials.columns)
     candidates, unmet = meeting(as_candidates(eligible, measured, average_seeds=average_seeds), limits)
     left_out |= unmet
-    if verified is not None:
-        candidates, unverified = holding(candidates, verified)
-        left_out |= unverified
+    if verdicts is not None:
+        candidates, not_holding = holding(candidates, verdicts)
+        left_out |= not_holding
     _check_any(len(candidates), len(trials), left_out)
 
     losses = np.column_stack([goal.losses(candidates) for goal in goals])

@@ -34,7 +34,6 @@ OBJECTIVES: dict[str, Kind] = {
     "robustness_gain_over_control": GAIN,
     "flops": COST,
     "parameters": COST,
-    "seconds": COST,
 }
 """Objective -> kind. Accuracies lie in [0, 1], gains are percentage points. What is said of ``robustness``
 also holds for ``robustness_ATTACK`` of every attack in the table."""
@@ -77,6 +76,8 @@ def parse_objectives(names: Sequence[str], columns: Collection[str]) -> list[Obj
 def _parse(name: str, columns: Collection[str]) -> Objective:
     figure = without_half(name)
     allowed = {known: kind for known in figures(columns) if (kind := _kind(known))}
+    if figure == "seconds":
+        raise SelectionError('objective "seconds": it tells how long the trial took, and nothing of its network')
     if figure not in allowed:
         raise unknown("objective", name, allowed)
     return Objective(figure, selection_column(figure, columns), allowed[figure])

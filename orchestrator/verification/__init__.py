@@ -2,7 +2,6 @@
 
 from prunesweep.orchestrator.verification.rules import Check, check_rules
 from prunesweep.orchestrator.verification.verdict import (
-    HOLDS,
     LEAST_DIFFERENT,
     MASKING,
     ONLY_FGSM,
@@ -10,6 +9,7 @@ from prunesweep.orchestrator.verification.verdict import (
     Verdict,
     judge,
 )
+from prunesweep.results_store.evidence import HOLDS
 
 __all__ = [
     "HOLDS",

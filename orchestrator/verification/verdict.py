@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from prunesweep.orchestrator.statistics.paired import Difference, image_gains, paired_difference
 from prunesweep.orchestrator.verification.rules import broken, check_rules
-from prunesweep.results_store.evidence import BASELINE, CONTROL, FGSM, NETWORK
+from prunesweep.results_store.evidence import BASELINE, CONTROL, FGSM, HOLDS, NETWORK
 
 if TYPE_CHECKING:
     from prunesweep.workers.verification.evidence import Evidence
 
-HOLDS = "holds"
 MASKING = "gradient masking suspected"
 ONLY_FGSM = "only against FGSM"
 UNDECIDED = "undecided"

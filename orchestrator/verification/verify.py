@@ -7,8 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
-from prunesweep.orchestrator.verification import HOLDS, LEAST_DIFFERENT, judge
-from prunesweep.results_store import Store, StoreLike, open_store
+from prunesweep.orchestrator.verification import LEAST_DIFFERENT, judge
+from prunesweep.results_store import Store, StoreLike, existing_store
 from prunesweep.results_store.documents import VerdictResult
 from prunesweep.results_store.views import compared_with
 from prunesweep.sweeps.analyses import Effort, VerdictAnalysis
@@ -88,7 +88,7 @@ def verify_robustness(
         >>> verdict["verdict"], verdict["gain"]
         ('undecided', -32.5)
     """
-    store = open_store(store)
+    store = existing_store(store)
     autoattack = _checked(images, autoattack)
     effort = Effort(autoattack=autoattack)
     cases = _cases(store, trials, images, effort)
@@ -104,11 +104,11 @@ def verify_robustness(
     return found
 
 
-def verified_trials(store: Store) -> frozenset[str]:
-    """The keys of the trials whose verdict, by today's rules, is *holds*."""
+def verdicts_of(store: Store) -> dict[str, str]:
+    """The verdicts by today's rules on the trials of a store, by key."""
     verdicts = store.table("verdicts")
-    holding = verdicts[(verdicts["verdict"] == HOLDS) & (verdicts["version"] == VERDICT_VERSION)]
-    return frozenset(str(key) for key in holding["trial_key"])
+    current = verdicts[verdicts["version"] == VERDICT_VERSION]
+    return dict(zip(current["trial_key"].astype(str), current["verdict"].astype(str), strict=True))
 
 
 def _checked(images: int, autoattack: int | None) -> int:

@@ -16,7 +16,7 @@ from prunesweep.orchestrator.cli import app
 from prunesweep.orchestrator.front import pareto_front
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.verification import HOLDS, MASKING, Verdict, judge, verify
-from prunesweep.orchestrator.verification.verify import verified_trials, verify_robustness
+from prunesweep.orchestrator.verification.verify import verdicts_of, verify_robustness
 from prunesweep.results_store import Store
 from prunesweep.results_store.halves import selection_half
 from prunesweep.sweeps.analyses import Effort
@@ -127,7 +127,7 @@ def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
     defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, keys = defended
-    with pytest.raises(SelectionError, match="not verified to hold: run prunesweep verify-robustness"):
+    with pytest.raises(SelectionError, match="not verified: run `prunesweep verify-robustness`"):
         pareto_front(store, verified=True)
     asked = ["verify-robustness", keys[DEFENDED], "--store", store.url, "--images", "40", "--autoattack", "0"]
     ran = CliRunner().invoke(app, asked)
@@ -142,10 +142,10 @@ def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
 
     front = pareto_front(store, verified=True)
     assert [list(trials) for trials in front.compared["trial_keys"]] == [[keys[DEFENDED]]]
-    (count,) = (n for reason, n in front.left_out.items() if reason.startswith("not verified to hold"))
+    (count,) = (n for reason, n in front.left_out.items() if reason.startswith("not verified"))
     assert count == len(keys) - 1
     shown = CliRunner().invoke(app, ["pareto", "--verified", "--store", store.url])
-    assert "1 of 1 candidates" in shown.stdout and "not verified to hold" in shown.stdout
+    assert "1 of 1 candidate" in shown.stdout and "not verified: run" in shown.stdout
 
     monkeypatch.setattr(verify, "_make", lambda *_: pytest.fail("made again"))
     (found,) = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
@@ -204,9 +204,9 @@ def test_only_verdicts_by_todays_rules_count(
 ) -> None:
     store, keys = defended
     verify_robustness(store, [keys[DEFENDED]], images=40, autoattack=0)
-    assert verified_trials(store) == {keys[DEFENDED]}
+    assert verdicts_of(store) == {keys[DEFENDED]: HOLDS}
     monkeypatch.setattr(verify, "VERDICT_VERSION", 10**6)
-    assert verified_trials(store) == frozenset()
+    assert verdicts_of(store) == {}
 
 
 @pytest.mark.parametrize(

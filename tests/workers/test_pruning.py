@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from prunesweep.sweeps.removable import share
 from prunesweep.workers.architectures.architecture import Block
 from prunesweep.workers.architectures.network import Network, NetworkSpec, load_network
 from prunesweep.workers.architectures.size import flops, parameters
@@ -18,7 +19,7 @@ from prunesweep.workers.pruning.errors import NothingToRemove
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
 from prunesweep.workers.pruning.masking import silenced_blocks, silenced_filters
-from prunesweep.workers.pruning.ranking import Quota, lowest_blocks, lowest_filters, share
+from prunesweep.workers.pruning.ranking import Quota, lowest_blocks, lowest_filters
 from tests.helpers.making import MakeNetwork, widths_of
 
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))

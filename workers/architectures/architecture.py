@@ -14,9 +14,6 @@ from torch import Tensor, nn
 Segment = tuple[str, Callable[[Tensor], Tensor]]
 """A stretch of a body's forward pass, by the path of the module that it runs."""
 
-LEAST_BLOCKS = 2
-"""Blocks that every stage keeps (Jordao and Pedrini, 2021, in their public code)."""
-
 
 @dataclass(frozen=True)
 class FilterGroup:

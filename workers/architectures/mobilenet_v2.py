@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import MobileNetV2
 
-from prunesweep.workers.architectures.architecture import LEAST_BLOCKS, Architecture, Block, FilterGroup, Segment
+from prunesweep.sweeps.removable import LEAST_BLOCKS
+from prunesweep.workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
 from prunesweep.workers.architectures.modules import module_at
 
 STAGES = (

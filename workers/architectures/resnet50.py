@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from prunesweep.workers.architectures.architecture import LEAST_BLOCKS, Architecture, Block, FilterGroup, Segment
+from prunesweep.sweeps.removable import LEAST_BLOCKS
+from prunesweep.workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
 
 STAGE_SIZES = {"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3}
 

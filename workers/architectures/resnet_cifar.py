@@ -11,7 +11,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from prunesweep.workers.architectures.architecture import LEAST_BLOCKS, Architecture, Block, FilterGroup, Segment
+from prunesweep.sweeps.removable import LEAST_BLOCKS
+from prunesweep.workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
 
 STEM_WIDTH = 16
 STAGE_WIDTHS = {"layer1": 16, "layer2": 32, "layer3": 64}

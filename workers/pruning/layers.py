@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from prunesweep.workers.architectures.architecture import LEAST_BLOCKS
+from prunesweep.sweeps.removable import LEAST_BLOCKS
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.errors import NothingToRemove
 

@@ -1,13 +1,12 @@
 """Which structures go: the lowest-scored ones, how many of them, and what must stay."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from typing import Literal, TypeVar
 
 from torch import Tensor
 
-from prunesweep.workers.architectures.architecture import LEAST_BLOCKS, Block
+from prunesweep.sweeps.removable import LEAST_BLOCKS, share
+from prunesweep.workers.architectures.architecture import Block
 
 Quota = Literal["global", "per_layer"]
 Structure = TypeVar("Structure")
@@ -47,15 +46,6 @@ def lowest_blocks(
     ascending = sorted(candidates, key=lambda block: scores[block.name].item())
     may_lose = {block.stage: block.stage_size - LEAST_BLOCKS for block in candidates}
     return [name for _, name in _take(((block.stage, block.name) for block in ascending), may_lose, wanted)]
-
-
-def share(ratio: float, total: int) -> int:
-    """⌈ratio · total⌉ of the ratio as it is written: 0.1 of 1010 is 101, though 0.1 as a float is a little
-    more.
-    """
-    if not 0 <= ratio <= 1:
-        raise ValueError(f"ratio {ratio} is outside [0, 1]")
-    return math.ceil(Fraction(str(ratio)) * total)
 
 
 def _lowest_of_all(scores: Mapping[str, Tensor], ratio: float) -> dict[str, list[int]]:

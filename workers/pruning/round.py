@@ -7,12 +7,13 @@ from torch import Tensor
 
 from prunesweep.sweeps.catalogue import CRITERIA, resolve
 from prunesweep.sweeps.events import ScoringStarted
+from prunesweep.sweeps.removable import share
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria.criterion import Criterion
 from prunesweep.workers.pruning.criteria.sample import Sample
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
-from prunesweep.workers.pruning.ranking import lowest_blocks, lowest_filters, share
+from prunesweep.workers.pruning.ranking import lowest_blocks, lowest_filters
 from prunesweep.workers.streams import stream
 from prunesweep.workers.tensors import to_arrays, to_tensors
 from prunesweep.workers.work import Work
@@ -39,13 +40,17 @@ class Removal:
 def prune(network: Network, work: Work) -> tuple[Network, Removal]:
     """The network without the structures that score lowest; of a control, the network as it is.
 
-    ``both`` removes layers, then filters of what is left, in the same round.
+    ``both`` removes layers, then filters of what is left, in the same round. Where no layer that may go is left, it
+    goes on with filters alone.
 
     Raises:
         NothingToRemove: nothing that may go is left.
     """
     removal = Removal()
-    for scored in work.trial.score_keys:
+    steps = list(work.trial.score_keys)
+    if work.trial.structure == "both" and not network.architecture.removable_blocks(network.body):
+        steps.remove("layers")
+    for scored in steps:
         network, removed = _STEPS[scored](network, work)
         removal += removed
     return network, removal
