@@ -5,6 +5,7 @@ The index is a copy: what it lacks is read from ``results/`` and added, and it c
 
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from prunesweep.results_store.objects import Objects
 
 RESULTS = "results"
 INDEX = "index/results.parquet"
+_RESULT = re.compile(r"[0-9a-f]{32}(\.failure-[0-9a-f]{16})?\.json")
 _SCHEMA = pa.schema([("name", pa.string()), ("trial_key", pa.string()), ("document", pa.string())])
 
 
@@ -40,7 +42,8 @@ class Index:
         """Reads the index, and of the results that are ``listed`` those that it lacks. Raises: StoreError."""
         self._objects = objects
         stored = _read(objects)
-        self._entries = {name: stored[name] if name in stored else _read_result(objects, name) for name in listed}
+        read = ((name, stored[name] if name in stored else _read_result(objects, name)) for name in listed)
+        self._entries = {name: entry for name, entry in read if entry is not None}
         self.stored = sorted(stored)
         self.changed = frozenset(
             (stored.get(name) or self._entries[name]).trial_key for name in stored.keys() ^ self._entries.keys()
@@ -76,17 +79,19 @@ class Index:
         self._objects.put(INDEX, buffer.getvalue())
 
 
-def _read_result(objects: Objects, name: str) -> _Entry:
-    where = objects.path(f"{RESULTS}/{name}")
+def _read_result(objects: Objects, name: str) -> _Entry | None:
+    """A result; None of a file that is none and is not called like one. Raises: StoreError where one is damaged."""
+    text = objects.get(f"{RESULTS}/{name}").decode(errors="replace")
     try:
-        text = objects.get(f"{RESULTS}/{name}").decode()
         document: Plain = json.loads(text)
+        fault = fault_of(document)
     except ValueError as error:
-        raise StoreError(f"{where}: is not JSON: {error}") from None
-    fault = fault_of(document)
-    if fault is not None:
-        raise StoreError(f"{where}: {fault}; delete it to go on")
-    return _Entry(trial_of(document), text)
+        fault = f"is not JSON: {error}"
+    if fault is None:
+        return _Entry(trial_of(document), text)
+    if _RESULT.fullmatch(name):
+        raise StoreError(f"{objects.path(f'{RESULTS}/{name}')}: {fault}; delete it to go on")
+    return None
 
 
 def _read(objects: Objects) -> dict[str, _Entry]:

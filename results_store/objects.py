@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -18,14 +19,15 @@ class Objects:
 
     def __init__(self, url: str) -> None:
         """``url``: a local folder or any fsspec URL. Nothing is written. Raises: StoreError for an unknown scheme."""
-        if not url:
-            raise StoreError("the store's name is empty; name a folder or a URL")
+        _check_spelling(url)
         try:
             self._fs, self._root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError, OSError) as error:
             raise StoreError(f"{url}: {error}") from None
+        if self.is_local:
+            self._root = _one_spelling(str(self._root))
         # Absolute, because workers need not have the driver's working folder.
-        self.url = str(self._root) if self.is_local else url
+        self.url = str(self._root) if self.is_local else url.rstrip("/")
 
     def __reduce__(self) -> tuple[type["Objects"], tuple[str]]:
         return Objects, (self.url,)
@@ -67,15 +69,25 @@ class Objects:
         Raises:
             StoreError: it cannot be listed; a folder that is not there is empty.
         """
+        return sorted(_last(entry["name"]) for entry in self._listed(folder))
+
+    def _listed(self, folder: str) -> list[dict[str, Any]]:
         self._fs.invalidate_cache()
         try:
-            listed = self._fs.ls(self._path(folder), detail=False)
+            listed = self._fs.ls(self._path(folder), detail=True)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise StoreError(f"{self._path(folder)}: cannot be read: {error.strerror or error}") from error
-        names = (str(path).rstrip("/").rsplit("/", 1)[-1] for path in listed)
-        return sorted(name for name in names if name and not name.startswith("."))
+        return [entry for entry in listed if _last(entry["name"]) and not _last(entry["name"]).startswith(".")]
+
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders right below ``folder``, sorted; one listing. Hidden ones are left out.
+
+        Raises:
+            StoreError: it cannot be listed; a folder that is not there is empty.
+        """
+        return sorted(_last(entry["name"]) for entry in self._listed(folder) if entry["type"] == "directory")
 
     def delete(self, name: str) -> None:
         """Removes an object; one that is not there is as well. Raises: StoreError where that cannot be done."""
@@ -93,6 +105,31 @@ class Objects:
     def _path(self, name: str) -> str:
         root = str(self._root)
         return f"{root.rstrip('/')}/{name}" if root and name else root or name
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _check_spelling(url: str) -> None:
+    """Raises: StoreError where a name says nothing, or may be taken for another place than is meant."""
+    if not url:
+        raise StoreError("the store's name is empty; name a folder or a URL")
+    scheme, found, path = url.partition("://")
+    if not found:
+        return
+    if scheme in ("file", "local"):
+        if not path.startswith(("/", "~")):
+            raise StoreError(f"{url}: has too few slashes for a URL; write {scheme}:///{path}, or the path alone")
+        if unquote(path) != path:
+            raise StoreError(f"{url}: paths are taken as they are; write {unquote(path)}")
+    elif "//" in path.strip("/") or {".", ".."} & set(path.split("/")):
+        raise StoreError(f"{url}: has a part that is empty, '.' or '..'; leave it out")
+
+
+def _one_spelling(path: str) -> str:
+    """A local path without empty parts and dots; where it goes up, as the file system sees it."""
+    return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def _training_data(run: Plain) -> Plain:
 
 
 def _read(objects: Objects) -> Iterator[tuple[str, bytes]]:
-    for name in objects.names("sweeps"):
+    for name in objects.folders("sweeps"):
         try:
             yield name, objects.get(f"sweeps/{name}/run.json")
         except NotStored:  # a run that was ended before it had noted its trials

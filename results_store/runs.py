@@ -27,7 +27,7 @@ def note_run(objects: Objects, sweep: str, run: Run) -> None:
 
 def past_runs(objects: Objects) -> list[Run]:
     """The runs of all sweeps of a store, without the short ones. Raises: StoreError."""
-    runs = (run for sweep in objects.names("sweeps") for run in _runs_of(objects, sweep))
+    runs = (run for sweep in objects.folders("sweeps") for run in _runs_of(objects, sweep))
     return [run for run in runs if run["took"] >= SHORT]
 
 

@@ -40,6 +40,8 @@ Arrays = Mapping[str, NDArray[Any]]
 WEIGHTS = "weights.safetensors"
 NETWORK = "network.json"
 _ABOUT = "store.json"
+_START = "`prunesweep run`"
+_ARRAYS = ".safetensors"
 _HEADER = "about"  # the one entry of a safetensors header that is ours: JSON
 
 
@@ -53,6 +55,8 @@ class Store:
             StoreError: the URL is none, or the store is of a newer schema.
         """
         self.objects = Objects(url)
+        if self.objects.is_local and Path(self.url).is_file():
+            raise StoreError(f"{self.url}: a file, and no store; name another with --store, or start one with {_START}")
         self._check_schema()
 
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
@@ -64,17 +68,13 @@ class Store:
 
     def check_exists(self) -> None:
         """Check that a store is there. Raises: StoreError, with what is there instead."""
-        if self.objects.has(_ABOUT):
+        if self.objects.has(_ABOUT) or self._listed():  # workers alone leave results, and no account of the store
             return
-        raise StoreError(
-            f"{self.url}: {self._what_is_there()}; name another store with --store, or start one with `prunesweep run`"
-        )
+        raise StoreError(f"{self.url}: {self._what_is_there()}; name another with --store, or start one with {_START}")
 
     def _what_is_there(self) -> str:
         if self.objects.is_local and not Path(self.url).exists():
             return "no such folder"
-        if self.objects.is_local and not Path(self.url).is_dir():
-            return "a file, and no store"
         if not self.objects.names(""):
             return "an empty folder, and no store" if self.objects.is_local else "nothing is there"
         return f"no store: it holds other things, and no {_ABOUT}"
@@ -112,7 +112,7 @@ class Store:
 
     def result_keys(self) -> frozenset[str]:
         """The keys of all results; one listing."""
-        names = (name.removesuffix(".json") for name in self.objects.names(RESULTS))
+        names = (name.removesuffix(".json") for name in self._listed())
         return frozenset(name for name in names if "." not in name)
 
     def result(self, key: str) -> Plain:
@@ -145,7 +145,7 @@ class Store:
 
     def network_keys(self) -> list[str]:
         """The keys of all networks; one listing."""
-        return self.objects.names("networks")
+        return self.objects.folders("networks")
 
     def network_files(self, key: str) -> dict[str, bytes]:
         """The files of a stored network, as they are. Raises: NotStored."""
@@ -223,7 +223,7 @@ class Store:
 
     def sweep_names(self) -> list[str]:
         """The sweeps that ran on this store."""
-        return self.objects.names("sweeps")
+        return self.objects.folders("sweeps")
 
     # tables
 
@@ -297,7 +297,8 @@ class Store:
     # shared steps
 
     def _safetensors_keys(self, folder: str) -> frozenset[str]:
-        return frozenset(name.removesuffix(".safetensors") for name in self.objects.names(folder))
+        names = self.objects.names(folder)
+        return frozenset(name.removesuffix(_ARRAYS) for name in names if name.endswith(_ARRAYS))
 
     def _put_json(self, name: str, content: Any) -> None:
         # Without an indent, which would take six times as long: the C encoder knows none.

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from prunesweep.orchestrator.cli import COMMANDS
 from prunesweep.orchestrator.running.cluster import session
+from prunesweep.results_store import Store
 from tests.helpers.command import command, process, refusal
 
 SWEEP = """
@@ -114,12 +116,51 @@ def test_a_ray_address_that_does_not_answer_is_refused(
     assert not (tmp_path / "store").exists()
 
 
+ASKING = {
+    "status": [],
+    "pareto": [],
+    "compare": [],
+    "transfer": ["--sources", "abcd", "--targets", "abcd"],
+    "elements": ["--trial", "abcd", "--structure", "filters"],
+    "verify-robustness": ["abcd"],
+    "reproduce": ["table1"],
+    "export": ["abcd", "--to", "out"],
+}
+NO_STORES: dict[str, Callable[[Path], object]] = {
+    "no such folder": lambda place: None,
+    "an empty folder, and no store": Path.mkdir,
+    "a file, and no store": Path.touch,
+    "no store: it holds other things": lambda place: (place / "photos").mkdir(parents=True),
+}
+
+
+@pytest.mark.parametrize("said", NO_STORES)
+@pytest.mark.parametrize("name", ASKING)
+def test_where_no_store_is_every_command_says_so(name: str, said: str, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    NO_STORES[said](place)
+    before = sorted(tmp_path.rglob("*"))
+    refused = refusal(name, *ASKING[name], "--store", str(place))
+    assert f"{place}: {said}" in refused and "--store" in refused and "`prunesweep run`" in refused
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("url", ["memory://nosuch/store", "s4://bucket/store"])
+def test_a_url_without_a_store_is_one_line(url: str) -> None:
+    assert url in refusal("pareto", "--store", url)
+
+
 def test_commands_on_an_empty_store_say_so(tmp_path: Path) -> None:
     empty = str(tmp_path / "empty")
+    Store(empty).prepare()
     assert "no sweep has run" in refusal("status", "--store", empty)
     assert "no candidate" in refusal("pareto", "--store", empty)
     assert "no network" in refusal("export", "abc", "--to", str(tmp_path / "out"), "--store", empty)
-    assert not Path(empty).exists()
+
+
+def test_a_plan_needs_no_store_and_makes_none(sweep: Path, tmp_path: Path) -> None:
+    assert command("plan", str(sweep), "--store", str(tmp_path / "none")).exit_code == 0
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("arguments", [["runn"], ["plan"], ["plan", "quickstart", "--bogus"], ["pareto", "--store="]])

@@ -84,6 +84,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(store: Store, pruned: str, 
 
 def test_a_damaged_network_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
+    store.prepare()
     store.save_network("damaged", {"weight": np.zeros(1)}, {})
     with pytest.raises(StoreError, match="describes no network"):
         export_network(store, "damaged", str(tmp_path / "home"))

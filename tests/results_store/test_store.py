@@ -153,20 +153,25 @@ def test_a_result_must_be_plain_numbers(store: Store) -> None:
     assert not store.has_result("one")
 
 
+ONE, TWO = "1" * 32, "2" * 32
+
+
 def test_objects_that_are_damaged_are_one_line(store: Store) -> None:
-    store.objects.put("results/one.json", b'{"kind": ')
-    store.objects.put("results/two.json", b"[]")
+    store.objects.put(f"results/{ONE}.json", b'{"kind": ')
+    store.objects.put(f"results/{TWO}.json", b"[]")
     store.objects.put("scores/one.safetensors", b"not safetensors")
-    with pytest.raises(StoreError, match=r"results/one\.json: is not JSON: [^\n]*$"):
-        store.result("one")
-    with pytest.raises(StoreError, match=r"results/two\.json: is not a JSON object$"):
-        store.result("two")
+    with pytest.raises(StoreError, match=rf"results/{ONE}\.json: is not JSON: [^\n]*$"):
+        store.result(ONE)
+    with pytest.raises(StoreError, match=rf"results/{TWO}\.json: is not a JSON object$"):
+        store.result(TWO)
     with pytest.raises(StoreError, match=r"scores/one\.safetensors: is no safetensors file: [^\n]*$"):
         store.load_scores("one")
-    with pytest.raises(StoreError, match=r"results/one\.json: is not JSON: [^\n]*$"):
+    with pytest.raises(StoreError, match=rf"results/{ONE}\.json: is not JSON: [^\n]*$"):
         store.table("trials")
-    store.objects.put("results/one.json", b'{"kind": "network", "key": "one"}')
-    with pytest.raises(StoreError, match=r"results/one\.json: is no result of a network: it has no 'baseline_key'; "):
+    store.objects.put(f"results/{ONE}.json", b'{"kind": "network", "key": "one"}')
+    with pytest.raises(
+        StoreError, match=rf"results/{ONE}\.json: is no result of a network: it has no 'baseline_key'; "
+    ):
         store.table("trials")
 
 

@@ -1,0 +1,122 @@
+"""How many rounds can remove something: the plan's arithmetic against the workers' networks."""
+
+import random
+from collections import Counter
+from functools import cache
+
+import pytest
+import torch
+from torch import nn
+
+from prunesweep.sweeps.catalogue import ARCHITECTURES, resolve
+from prunesweep.sweeps.removable import most_rounds, share
+from prunesweep.workers.architectures.architecture import Architecture, Block
+from prunesweep.workers.architectures.modules import module_at
+from prunesweep.workers.pruning.ranking import Quota, lowest_blocks, lowest_filters
+from tests.helpers.trees import tree_of
+
+SWEEP = """
+name: removable
+dataset: {name: digits}
+baseline: {epochs: 1}
+adjustment: {epochs: 1}
+control: false
+axes: {architecture: resnet20, structure: layers, criterion: l1}
+"""
+
+
+@cache
+def built(name: str) -> tuple[Architecture, nn.Module]:
+    architecture: Architecture = resolve(ARCHITECTURES[name].code)
+    return architecture, architecture.build(10)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_catalogue_knows_what_the_networks_may_lose(name: str) -> None:
+    architecture, body = built(name)
+    removable = ARCHITECTURES[name].removable
+    widths = [module_at(body, group.convolution, nn.Conv2d).out_channels for group in architecture.filter_groups(body)]
+    assert Counter(widths) == Counter({width: count for count, width in removable.filters})
+    assert tuple(len(blocks) for blocks in architecture.stages().values()) == removable.stages
+    candidates = Counter(block.stage for block in architecture.removable_blocks(body))
+    sizes = {stage: len(blocks) for stage, blocks in architecture.stages().items()}
+    assert candidates == {s: size - removable.spared for s, size in sizes.items() if size > 2}
+
+
+def rounds_of_blocks(name: str, ratio: float, count: int | None, draw: random.Random) -> int:
+    """How many rounds the workers' ranking finds a block to remove, by scores that are drawn anew in each."""
+    architecture, _ = built(name)
+    spared = ARCHITECTURES[name].removable.spared
+    left = {stage: list(blocks) for stage, blocks in architecture.stages().items()}
+    rounds = 0
+    while True:
+        candidates = [
+            Block(block, stage, "", len(blocks))
+            for stage, blocks in left.items()
+            if len(blocks) > 2
+            for block in blocks[1 : len(blocks) + 1 - spared]
+        ]
+        scores = {block.name: torch.tensor(draw.random()) for block in candidates}
+        chosen = lowest_blocks(scores, candidates, ratio, count)
+        if not chosen:
+            return rounds
+        for stage in left:
+            left[stage] = [block for block in left[stage] if block not in chosen]
+        rounds += 1
+
+
+@pytest.mark.parametrize("name", [name for name, entry in ARCHITECTURES.items() if entry.removable.stages])
+@pytest.mark.parametrize(("ratio", "count"), [(0.1, None), (0.25, None), (0.6, None), (0.95, None), (0.1, 1), (0.1, 4)])
+def test_no_scores_allow_more_rounds_of_blocks_and_some_as_many(name: str, ratio: float, count: int | None) -> None:
+    removable, draw = ARCHITECTURES[name].removable, random.Random(name)
+    most = most_rounds(removable, "layers", ratio=ratio, quota="global", blocks=count, limit=200)
+    found = [rounds_of_blocks(name, ratio, count, draw) for _ in range(40)]
+    assert max(found) <= most
+    assert max(found) >= most - 1, "the bound is no idle one"
+    assert count is None or set(found) == {most}
+
+
+@pytest.mark.parametrize("quota", ["global", "per_layer"])
+@pytest.mark.parametrize("ratio", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("name", ["resnet20", "vgg16", "mobilenet_v2"])
+def test_rounds_of_filters_are_those_of_the_ranking(name: str, ratio: float, quota: Quota) -> None:
+    removable = ARCHITECTURES[name].removable
+    layers = [width for count, width in removable.filters for _ in range(count)]
+    widths, rounds = {str(number): width for number, width in enumerate(layers)}, 0
+    generator = torch.Generator().manual_seed(0)
+    while True:
+        scores = {layer: torch.rand(width, generator=generator) for layer, width in widths.items()}
+        chosen = lowest_filters(scores, ratio, quota)
+        if not chosen:
+            break
+        widths = {layer: width - len(chosen.get(layer, ())) for layer, width in widths.items()}
+        rounds += 1
+    assert rounds == most_rounds(removable, "filters", ratio=ratio, quota=quota, blocks=None, limit=200)
+
+
+def test_what_is_not_left_is_left_out_with_the_reason() -> None:
+    tree = tree_of(SWEEP, "axes.iterations=[1, 2, 3, 4, 5]", "axes.ratio=[0.1, 0.9]", "seeds=[0, 1]")
+    assert {(entry.what, entry.reason): entry.trials for entry in tree.invalid} == {
+        ("layers 0.1 of resnet20 beyond 3 iterations", "no block that may go is left"): 4,
+        ("layers 0.9 of resnet20 beyond 1 iteration", "no block that may go is left"): 8,
+    }
+    assert max(trial.iterations for trial in tree) == 3
+
+
+def test_a_number_of_blocks_runs_out_too() -> None:
+    tree = tree_of(SWEEP, "pruning.blocks=2", "axes.iterations=[2, 3]")
+    assert [(entry.what, entry.trials) for entry in tree.invalid] == [
+        ("layers by the block of resnet20 beyond 2 iterations", 1)
+    ]
+
+
+def test_filters_run_out_and_both_goes_on() -> None:
+    asked = ["axes.iterations=[3, 20]", "axes.ratio=0.8"]
+    (left_out,) = tree_of(SWEEP, "axes.structure=[filters, both]", *asked).invalid
+    assert left_out.what == "filters 0.8 of resnet20 beyond 3 iterations" and left_out.trials == 1
+
+
+def test_a_share_is_of_the_ratio_as_it_is_written() -> None:
+    assert (share(0.1, 1010), share(0.1, 6), share(0.9, 6), share(1, 3), share(0, 3)) == (101, 1, 6, 3, 0)
+    with pytest.raises(ValueError, match="outside"):
+        share(1.1, 3)
