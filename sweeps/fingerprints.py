@@ -19,12 +19,13 @@ from typing import Any
 from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.class_names import Names, differs, merge_names, renumbering
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
-from prunesweep.sweeps.decoding_marks import marks, parquet_images, sampled, sampled_parquet_images
+from prunesweep.sweeps.decoding_marks import SAMPLE, marks, parquet_images, sampled_parquet_images
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.image_files import class_images, image_files, is_folder
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.parquet_files import noted_names, parquet_files, why_no_parquet
 from prunesweep.sweeps.pretrained import find_pretrained
+from prunesweep.sweeps.samples import sampled
 
 # The MD5s of the archives, as their authors publish them; torchvision checks the unpacked files against theirs.
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"
@@ -180,7 +181,7 @@ def _folder_outline(folder: str, what: str) -> list[Any]:
 
     def noted() -> Iterator[Sequence[Any]]:
         for name, images in class_images(folder, what):
-            names[:] = sampled([*names, *(f"{name}/{image}" for image, _ in images)])
+            names[:] = sampled([*names, *(f"{name}/{image}" for image, _ in images)], SAMPLE)
             yield name, images
 
     outline = _digest(noted())
