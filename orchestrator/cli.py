@@ -1,6 +1,5 @@
 """The command line: the registry of commands, and the entry point."""
 
-import signal
 import sys
 from types import ModuleType
 from typing import Annotated
@@ -20,9 +19,8 @@ from prunesweep.orchestrator.commands import (
     transfer,
     verify_robustness,
 )
-from prunesweep.orchestrator.commands.shared import BAD_USAGE, ENDED_BY_SIGNAL, SUCCESS, one_line_errors
+from prunesweep.orchestrator.commands.shared import BAD_USAGE, SUCCESS, one_line_errors
 from prunesweep.orchestrator.commands.streams import fill_closed, make_forgiving
-from prunesweep.orchestrator.running.interruption import Interrupted
 
 app = typer.Typer(
     name="prunesweep",
@@ -84,9 +82,6 @@ def _run_command() -> int:
     """The exit status of the command that the arguments name."""
     try:
         return app(standalone_mode=False) or SUCCESS
-    except typer.Abort as error:
-        asked = error.__cause__
-        return ENDED_BY_SIGNAL + (asked.signal if isinstance(asked, Interrupted) else signal.SIGINT)
     except Exception as error:
         # What the parser of arguments refuses: one line, like every other refusal. The rest are our bugs.
         message = getattr(error, "format_message", None)

@@ -29,6 +29,10 @@ CorruptionKind = Literal[
     "jpeg_compression",
 ]
 CORRUPTION_KINDS: tuple[CorruptionKind, ...] = get_args(CorruptionKind)
+FROST_MISSING = (
+    "frost_textures: package needs imagecorruptions-imaug, which is not installed: pip install "
+    "'prunesweep[corruptions]', or set frost_textures: generated"
+)
 AUTOATTACK_MISSING = "needs the package pyautoattack, which is not installed: pip install 'prunesweep[autoattack]'"
 
 
@@ -240,6 +244,10 @@ class Corruptions(AttackSettings):
         if self.source != "generated" and self.root is None:
             raise ValueError(f"source {self.source} needs root: the folder that holds the files")
         return self
+
+    def missing(self) -> str | None:
+        wants_package = self.source == "generated" and self.frost_textures == "package" and "frost" in self.kinds
+        return FROST_MISSING if wants_package and find_spec("imagecorruptions") is None else None
 
     def settled(self) -> "Corruptions":
         if self.root is not None:

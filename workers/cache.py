@@ -5,6 +5,7 @@ time, and what is missing is made again.
 """
 
 import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,7 +78,22 @@ def _read(path: Path) -> Tensor | None:
 
 
 def cache_folder() -> Path:
-    """Where things are kept that can be made again."""
-    chosen = os.environ.get("PRUNESWEEP_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(chosen) if chosen else Path(base) / "prunesweep"
+    """Where things are kept that can be made again; a user without a home has them among the temporary files."""
+    chosen, base = os.environ.get("PRUNESWEEP_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    if chosen:
+        return Path(chosen).expanduser()
+    if base:
+        return Path(base).expanduser() / "prunesweep"
+    try:
+        return Path.home() / ".cache" / "prunesweep"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"prunesweep-cache-{os.getuid()}"
+
+
+def check_cache() -> None:
+    """Write nothing that stays. Raises: CacheError where the cache cannot be written."""
+    folder = cache_folder()
+    with _in_one_line(folder / "any"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".prunesweep-"):
+            pass

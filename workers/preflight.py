@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from prunesweep.sweeps.attacks import Corruptions, Occlusion
+from prunesweep.sweeps.attacks import AttackSettings, Corruptions, Occlusion
 from prunesweep.sweeps.catalogue import PLAIN
 from prunesweep.sweeps.errors import DataError, SweepError
 from prunesweep.sweeps.trial import Trial
@@ -10,18 +10,25 @@ from prunesweep.workers.architectures.network import new_network
 from prunesweep.workers.architectures.pretrained import read_weights
 from prunesweep.workers.architectures.weights_file import WeightsError, load_weights
 from prunesweep.workers.attacks.corruptions.sources import check_files
+from prunesweep.workers.cache import check_cache
 from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.streams import stream
 
 
-def check_trials(trials: Iterable[Trial], data: Dataset) -> None:
-    """Checks the attacks against the images, and weights files against their architectures.
+def check_trials(trials: Iterable[Trial], data: Dataset, *, here: bool = True) -> None:
+    """Checks the attacks against the images, weights files against their architectures, and this machine's cache.
+
+    Args:
+        here: whether the trials run on this machine; another one has a cache of its own.
 
     Raises:
-        SweepError, DataError: one line says what does not fit.
+        SweepError, DataError, CacheError: one line says what does not fit, or cannot be written.
     """
     trials = list(trials)
-    for settings in trials[0].conditions.attacks.values() if trials else ():
+    attacks = trials[0].conditions.attacks.values() if trials else ()
+    if here and data.test.holds_pixels and any(map(_is_cached, attacks)):
+        check_cache()
+    for settings in attacks:
         if isinstance(settings, Occlusion):
             try:
                 settings.sides_on(data.side)
@@ -32,6 +39,11 @@ def check_trials(trials: Iterable[Trial], data: Dataset) -> None:
     for baseline in {trial.baseline.key: trial.baseline for trial in trials}.values():
         if baseline.weights is not None:
             _check_weights(baseline, baseline.weights, data)
+
+
+def _is_cached(settings: AttackSettings) -> bool:
+    """Whether the attack's images are made once and kept."""
+    return isinstance(settings, Corruptions) and settings.source == "generated"
 
 
 def _check_weights(trial: Trial, weights: str, data: Dataset) -> None:

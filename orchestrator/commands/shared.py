@@ -1,5 +1,6 @@
 """What several commands share: options, the console, and errors as one line."""
 
+import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from prunesweep.orchestrator.running.interruption import Interrupted
 from prunesweep.sweeps.errors import UserError
 
 SUCCESS, SOME_FAILED, BAD_USAGE = 0, 1, 2
@@ -31,7 +33,10 @@ def console() -> Console:
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Turns what the user can put right into one line on standard error and exit status 2."""
+    """Turns what the user can put right into one line on standard error and exit status 2.
+
+    A command that a signal ends has that signal's status.
+    """
 
     @wraps(command)
     def guarded(*arguments: Any, **options: Any) -> None:
@@ -40,5 +45,8 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except UserError as error:
             print(f"prunesweep: {error}", file=sys.stderr)
             raise typer.Exit(BAD_USAGE) from None
+        except KeyboardInterrupt as error:
+            asked = error.signal if isinstance(error, Interrupted) else signal.SIGINT
+            raise typer.Exit(ENDED_BY_SIGNAL + asked) from None
 
     return guarded

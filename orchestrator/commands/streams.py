@@ -3,10 +3,7 @@
 import errno
 import io
 import os
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, TextIO
 
 
 class ForgivingFile(io.FileIO):
@@ -18,8 +15,8 @@ class ForgivingFile(io.FileIO):
 
     fault: OSError | None = None
 
-    def write(self, content: "ReadableBuffer") -> int:
-        """Return how many bytes were written, or dropped."""
+    def write(self, content: Any) -> int:
+        """Return how many bytes of a buffer were written, or dropped."""
         if self.fault is None:
             try:
                 return super().write(content)
@@ -45,7 +42,7 @@ def make_forgiving(stream: TextIO | None, number: int) -> tuple[TextIO, Forgivin
     file = ForgivingFile(number, "w", closefd=False)
     if stream is None:
         return io.TextIOWrapper(io.BufferedWriter(file), "utf-8"), file
-    errors = "replace" if stream.errors in (None, "strict") else stream.errors
+    errors = "replace" if stream.errors in (None, "strict", "surrogateescape") else stream.errors
     by_lines = bool(stream.line_buffering)
     return io.TextIOWrapper(io.BufferedWriter(file), stream.encoding, errors, line_buffering=by_lines), file
 

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 
 class Executor(Protocol):
-    """Runs trials, in whatever processes it has."""
+    """Runs trials, in whatever processes it has.
+
+    Attributes:
+        is_here: whether they run on this machine alone.
+    """
+
+    @property
+    def is_here(self) -> bool: ...
 
     def session(self, resources: Resources) -> AbstractContextManager[None]:
         """Connect, and disconnect at the end; the other methods are called in between.

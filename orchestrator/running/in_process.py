@@ -27,6 +27,8 @@ class InProcessExecutor:
     Breakpoints work, and an error that nobody expected ends the run with its traceback.
     """
 
+    is_here = True
+
     @contextmanager
     def session(self, resources: Resources) -> Iterator[None]:
         """Connect to nothing."""

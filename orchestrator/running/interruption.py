@@ -27,6 +27,8 @@ class Interruption:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.signal = signal.Signals(number)
+        if not callable(signal.getsignal(signal.SIGINT)):  # ignored, as it is behind `&` in a script
+            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)  # whoever listens to it: Ray Tune while trials run, else Python
 
 

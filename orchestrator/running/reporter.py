@@ -30,7 +30,6 @@ class Reporter:
     Attributes:
         total: how many trials the sweep has.
         ended: how many of them have ended, those included that were stored before.
-        made: what was made so far.
         fault: the first error in showing; None where there was none.
     """
 
@@ -38,10 +37,16 @@ class Reporter:
         """Begin with what is stored already, and print to a console's file."""
         self.total = total
         self.ended = stored
-        self.made = WorkCounts()
+        self._made = WorkCounts()  # by trials that ended
+        self._noted: dict[str, WorkCounts] = {}  # by those in progress, as far as they tell
         self.fault: Exception | None = None
         self._console = console
         self._since: dict[str, float] = {}
+
+    @property
+    def made(self) -> WorkCounts:
+        """What was made so far."""
+        return sum(self._noted.values(), self._made)
 
     def started(self, trial: Trial) -> None:
         """Take note that a trial starts."""
@@ -50,6 +55,7 @@ class Reporter:
 
     def progressed(self, trial: Trial, event: TrialEvent) -> None:
         """Take note of an event of a trial in progress."""
+        self._noted[trial.key] = self._noted.get(trial.key, WorkCounts()) + WorkCounts.of(event)
         self._safely(self._show_progress, trial, _stage_in_words(event))
         for note in event.notes if isinstance(event, NetworkStored) else ():
             self.say(f"{trial.label()}: {note}")
@@ -57,8 +63,7 @@ class Reporter:
     def finished(self, trial: Trial, made: WorkCounts) -> None:
         """Report a trial that is done, with what this run of it made."""
         self.ended += 1
-        self.made += made
-        self._safely(self._show_end, trial)
+        self._end_of(trial, made)
         self.say(f"[{self.ended}/{self.total}] {trial.label()}: {in_words(made)}, {self._seconds(trial):.1f} s")
 
     def failed(self, trial: Trial, error: str, made: WorkCounts, fallen: int) -> None:
@@ -71,14 +76,12 @@ class Reporter:
             fallen: how many trials cannot be done for want of its network.
         """
         self.ended += 1 + fallen
-        self.made += made
-        self._safely(self._show_end, trial)
+        self._end_of(trial, made)
         self.say(f"[{self.ended}/{self.total}] {trial.label()}{fell_with_it(fallen)}: FAILED: {error}")
 
     def stopped(self, trial: Trial, made: WorkCounts) -> None:
         """Take note of a trial that is left for the next run."""
-        self.made += made
-        self._safely(self._show_end, trial)
+        self._end_of(trial, made)
 
     def say(self, line: str) -> None:
         """Show one line."""
@@ -92,6 +95,11 @@ class Reporter:
             yield
         finally:
             self._safely(self._end)
+
+    def _end_of(self, trial: Trial, made: WorkCounts) -> None:
+        self._noted.pop(trial.key, None)
+        self._made += made
+        self._safely(self._show_end, trial)
 
     def _begin(self) -> None:
         """Begin to show."""

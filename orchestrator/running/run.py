@@ -181,7 +181,7 @@ def _run(
     from prunesweep.workers.preflight import check_trials
 
     data = load_dataset(plan.sweep.dataset)
-    check_trials(plan.to_run, data)
+    check_trials(plan.to_run, data, here=executor.is_here)
     for note in data.notes:
         reporter.say(note)
     estimate = estimate_plan(plan, store)

@@ -2,11 +2,11 @@
 
 import logging
 import os
-import tempfile
 from typing import Any
 
 from prunesweep.orchestrator.plan import Plan
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
+from prunesweep.orchestrator.running.cluster.scratch import scratch_folder
 from prunesweep.orchestrator.running.cluster.session import ClusterError
 from prunesweep.orchestrator.running.dispatcher import Dispatcher, Failure
 from prunesweep.orchestrator.running.reporter import Reporter
@@ -75,7 +75,7 @@ def _tune(dispatcher: Dispatcher, plan: Plan, store: Store, data: dict[str, Any]
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(len(trials))
     # What Tune logs of a retry is a traceback; a trial that fails for good is told by our own one line.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="prunesweep-tune-") as scratch:
+    with scratch_folder() as scratch:
         tuner = tune.Tuner(
             actor,
             tune_config=tune.TuneConfig(
@@ -83,7 +83,7 @@ def _tune(dispatcher: Dispatcher, plan: Plan, store: Store, data: dict[str, Any]
             ),
             run_config=tune.RunConfig(
                 name="sweep",
-                storage_path=scratch,
+                storage_path=str(scratch),
                 verbose=0,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=RETRIES),

@@ -30,6 +30,11 @@ class ClusterExecutor:
 
     address: str | None = None
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the cluster is one of this machine alone."""
+        return self.address is None
+
     def session(self, resources: Resources) -> AbstractContextManager[None]:
         """Connect to Ray; see ``ray_session``."""
         return ray_session(self.address, resources)

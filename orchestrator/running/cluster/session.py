@@ -1,17 +1,23 @@
 """A connection to Ray: to the cluster at an address, or to one that is started here and ended with the sweep."""
 
+import errno
 import os
+import resource
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity, own_cpus
+from prunesweep.orchestrator.running.cluster.scratch import scratch_folder
+from prunesweep.orchestrator.running.interruption import keeping_handlers
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.language import Resources
 
 ANSWER_SECONDS = 20
+FEWEST_FILES = 1024  # that Ray opens without trouble
 _PROBE = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 
 
@@ -24,7 +30,8 @@ def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
     """Connects to Ray and disconnects at the end.
 
     Raises:
-        ClusterError: the address does not answer in time, or no node can take one trial.
+        ClusterError: the address does not answer in time, Ray does not start, or no node can take one trial.
+        ScratchError: there is no folder for its temporary files.
     """
     _set_environment(address)
     if address is not None:
@@ -35,24 +42,65 @@ def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
 
     if ray.is_initialized():
         raise ClusterError("this process is connected to Ray already; call ray.shutdown() before running a sweep")
-    with tempfile.TemporaryDirectory(prefix="prunesweep-job-") as job_folder:
+    with scratch_folder() as folder, _some_home(folder):
         # Without a folder of its own, Ray puts the driver's folder first on its workers' path, and a user's torch.py
         # that lies there would be imported in place of torch.
-        options = {
-            "log_to_driver": False,
-            "logging_level": "ERROR",
-            "runtime_env": {"working_dir": job_folder},
-        }
+        job = folder / "job"
+        job.mkdir()
+        options = {"log_to_driver": False, "logging_level": "ERROR", "runtime_env": {"working_dir": str(job)}}
         if address is None:
             # "local" starts a cluster of our own even beside one that runs on this machine already.
-            ray.init(address="local", include_dashboard=False, num_cpus=own_cpus(), **options)
+            options |= {"address": "local", "include_dashboard": False, "num_cpus": own_cpus()}
+            options |= {"_temp_dir": str(folder)}
         else:
-            ray.init(address=address, **options)
+            options |= {"address": address}
+        _connect(options)
         try:
             _check_size(resources)
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _some_home(folder: Path) -> Iterator[None]:
+    """Tune wants a home folder, which a container's user may not have; it writes nothing there."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(folder)
+        try:
+            yield
+        finally:
+            del os.environ["HOME"]
+    else:
+        yield
+
+
+def _connect(options: Mapping[str, Any]) -> None:
+    """Raises: ClusterError with the first line of what Ray says, where it does not start."""
+    import ray
+
+    try:
+        with keeping_handlers():
+            ray.init(**options)
+    except Exception as error:  # it raises OSError, ValueError, RuntimeError, ConnectionError and exceptions of its own
+        ray.shutdown()
+        raise ClusterError(f"Ray does not start: {_first_line(error)}; {_advice(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+
+
+def _advice(error: Exception) -> str:
+    """What the user can do about it."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEWEST_FILES:
+        return "raise the number of files that may be open: ulimit -n 65536"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+        return "set TMPDIR to a folder that you may write to and that has room, and look at the room in /dev/shm"
+    return "`prunesweep run --in-process` runs without it"
 
 
 def _set_environment(address: str | None) -> None:

@@ -1,0 +1,217 @@
+"""Nothing that reports ends a sweep or a command: readers that go, full disks, poor encodings, closed streams."""
+
+import io
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from prunesweep import Store, run_sweep
+from prunesweep.orchestrator.running.cluster.searcher import TreeSearcher
+from prunesweep.orchestrator.running.dispatcher import Dispatcher
+from prunesweep.orchestrator.running.reporter import LiveReporter, Reporter
+from prunesweep.orchestrator.running.schedule import Schedule
+from prunesweep.sweeps.events import TrialDone, WorkCounts
+from tests.helpers.trees import tree_of
+from tests.helpers.waiting import HANGS
+
+SWEEP = """
+name: told
+dataset: {name: digits, train_limit: 64, test_limit: 20}
+baseline: {epochs: 1, batch_size: 32}
+adjustment: {epochs: 1, batch_size: 32}
+axes: {architecture: resnet20, structure: filters, criterion: random}
+attacks: {fgsm: {epsilons: [8/255]}}
+"""
+TRIALS = 3
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("sweep") / "told.yaml"
+    file.write_text(SWEEP)
+    return file
+
+
+@pytest.fixture(scope="module")
+def done(sweep: Path) -> Path:
+    """A store on which the sweep has run."""
+    store = sweep.parent / "store"
+    run_sweep(sweep, store=store, in_process=True, console=Console(file=io.StringIO()))
+    return store
+
+
+def shell(line: str, *arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a line of a shell, in which ``prunesweep`` stands for the command and $1, $2 … for the arguments."""
+    command = line.replace("prunesweep", f"{sys.executable} -m prunesweep")
+    variables = {**os.environ, **environment}
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}", "bash", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=HANGS,
+        check=False,
+        env=variables,
+    )
+
+
+def test_a_reader_that_goes_ends_no_sweep(sweep: Path, tmp_path: Path) -> None:
+    long = tmp_path / ("job_of_a_scheduler_" * 5)  # too long for the names of Ray's sockets
+    long.mkdir()
+    ran = shell("prunesweep run $1 --store $2 | head -1", sweep, tmp_path / "store", TMPDIR=str(long))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(f"[1/{TRIALS}] resnet20 baseline")
+    trials = Store(str(tmp_path / "store")).table("trials")
+    assert len(trials) == TRIALS and trials["robustness"].notna().all()
+
+
+def test_a_full_disk_ends_no_sweep_and_is_told(sweep: Path, tmp_path: Path) -> None:
+    ran = shell("prunesweep run $1 --store $2 --in-process > /dev/full", sweep, tmp_path)
+    assert (ran.returncode, len(Store(str(tmp_path)).table("trials"))) == (0, TRIALS)
+    assert ran.stderr == ("prunesweep: standard output: No space left on device; what was printed is incomplete\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_signs_that_an_encoding_lacks_are_replaced(done: Path, encoding: str) -> None:
+    ran = shell("prunesweep pareto --store $1", done, PYTHONIOENCODING=encoding)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "? the knee" in ran.stdout
+
+
+def test_the_c_locale_prints_a_plan_and_a_refusal(done: Path, sweep: Path) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ran = shell("prunesweep plan $1 --trials --store $2", sweep, done, **plain)
+    assert (ran.returncode, ran.stderr) == (0, "") and "resnet20 filters random 0.1" in ran.stdout
+    ran = shell("prunesweep plan $1 --store $2 --set axes.ratio=ε", sweep, done, **plain)
+    assert ran.returncode == 2 and ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["prunesweep pareto --store $1 | head -1", "prunesweep status --store $1 | true"])
+def test_a_command_ends_quietly_when_its_reader_goes(done: Path, line: str) -> None:
+    ran = shell(line, done)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_a_command_whose_output_is_lost_says_so(done: Path) -> None:
+    ran = shell("prunesweep pareto --store $1 > /dev/full", done)
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert "No space left on device" in ran.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_no_command(done: Path, closed: str) -> None:
+    assert shell(f"prunesweep pareto --store $1 {closed}", done).returncode == 0
+    refused = shell(f"prunesweep pareto --store $1 --sweep nosuch {closed}", done)
+    assert refused.returncode == 2 and refused.stdout == ""
+
+
+class Broken(io.StringIO):
+    """A notebook's console that has gone."""
+
+    def write(self, text: str) -> int:
+        raise RuntimeError("the kernel is gone")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_console_that_raises_ends_no_sweep(
+    sweep: Path, tmp_path: Path, terminal: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    console = Console(file=Broken(), force_terminal=terminal)
+    with caplog.at_level(logging.WARNING):
+        ran = run_sweep(sweep, store=tmp_path, in_process=True, console=console)
+    assert (ran.failures, ran.unfinished, ran.made.epochs) == ({}, 0, TRIALS)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the sweep went on, but could not be shown: the kernel is gone"
+    ]
+
+
+@pytest.mark.parametrize("kind", [Reporter, LiveReporter])
+def test_a_reporter_shows_no_more_after_its_first_error_and_counts_on(kind: type[Reporter]) -> None:
+    tree = tree_of(SWEEP)
+    reporter = kind(len(tree), Console(file=Broken(), force_terminal=True))
+    with reporter.showing():
+        for trial in tree:
+            reporter.started(trial)
+            reporter.finished(trial, WorkCounts(epochs=1))
+    assert (reporter.ended, reporter.made) == (TRIALS, WorkCounts(epochs=TRIALS))
+    assert str(reporter.fault) == "the kernel is gone"
+
+
+def test_tune_may_tell_the_end_of_a_trial_twice() -> None:
+    tree = tree_of(SWEEP)
+    reporter = Reporter(len(tree), Console(file=io.StringIO()))
+    dispatcher = Dispatcher(Schedule(tree), reporter, store_fallen=lambda *_: None, after_trial=lambda: None)
+    searcher = TreeSearcher(dispatcher, capacity=lambda: 1, reason_of_loss=lambda _: "")
+    assert isinstance(searcher.suggest("first"), dict)
+    end: dict[str, Any] = {"event": TrialDone(WorkCounts())}
+    searcher.on_trial_complete("first", end)
+    searcher.on_trial_complete("first", end)
+    searcher.on_trial_complete("unheard of", error=True)
+    assert (reporter.ended, dispatcher.failures) == (1, {})
+
+
+# ------------------------------------------------------------------------------------------------- signals
+
+
+ENDLESS = ["--set", "adjustment.epochs=100000"]
+
+
+def ended_by(number: int, sweep: Path, store: Path, *options: str) -> "tuple[int, str, str]":
+    """Exit status, output and errors of a run that gets a signal when its baseline is stored."""
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "prunesweep", "run", str(sweep), "--store", str(store), *ENDLESS, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert driver.stdout is not None
+    first = driver.stdout.readline()
+    assert first.startswith(f"[1/{TRIALS}] resnet20 baseline"), first
+    driver.send_signal(number)
+    output, errors = driver.communicate(timeout=HANGS)
+    return driver.returncode, output, errors
+
+
+SIGNALS = [
+    (signal.SIGTERM, 143, []),
+    (signal.SIGINT, 130, ["--in-process"]),
+    (signal.SIGHUP, 129, ["--in-process"]),
+]
+
+
+@pytest.mark.parametrize(("number", "status", "options"), SIGNALS)
+def test_a_signal_leaves_the_rest_for_the_next_run(
+    sweep: Path, tmp_path: Path, number: int, status: int, options: list[str]
+) -> None:
+    returned, output, errors = ended_by(number, sweep, tmp_path, *options)
+    assert (returned, errors) == (status, "")
+    assert "interrupted with 2 trials to go; run the same command again to go on" in output
+    assert "Pareto-optimal" in output
+    shown = io.StringIO()
+    again = run_sweep(sweep, store=tmp_path, overrides=["control=false"], in_process=True, console=Console(file=shown))
+    assert shown.getvalue().startswith("[2/2] ") and again.made.epochs == 1
+
+
+def test_a_signal_before_anything_ran_has_its_status(sweep: Path, tmp_path: Path) -> None:
+    line = "timeout --preserve-status -s TERM 0.7 prunesweep run $1 --store $2"
+    ran = shell(line, sweep, tmp_path)
+    assert ran.returncode == 143 and ran.stderr == "" and not list(tmp_path.iterdir())
+
+
+def test_listeners_are_as_before_after_a_run(sweep: Path, done: Path) -> None:
+    def mine(*_: object) -> None:
+        """Does nothing."""
+
+    before = signal.signal(signal.SIGTERM, mine)
+    try:
+        run_sweep(sweep, store=done, in_process=True, console=Console(file=io.StringIO()))
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, before)
