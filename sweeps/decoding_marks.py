@@ -19,8 +19,10 @@ SAMPLE = 1000  # images of a split whose files are too many to be read for a pla
 SHARDS, ROW_GROUPS = 16, 4  # that a sample of Parquet shards is taken from: files, and row groups of each
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TRANSPARENCY = (4, 6)  # PNG's colour types with an alpha channel
+_JPEG, _START_OF_SCAN = b"\xff\xd8\xff", 0xDA
 # What stands in a file that may have an orientation or a transparent colour.
-_SIGNS = {b"\xff\xd8\xff": (b"Exif\0\0", b"tiff:Orientation"), _PNG: (b"tRNS", b"eXIf", b"Raw profile", b"adobe.xmp")}
+_JPEG_SIGNS = (b"Exif\0\0", b"tiff:Orientation")
+_PNG_SIGNS = (b"tRNS", b"eXIf", b"Raw profile", b"adobe.xmp")
 
 
 def marks(contents: Iterable[bytes]) -> list[Any]:
@@ -47,12 +49,26 @@ def decoded_otherwise(content: bytes) -> bool:
 
 def is_plain(content: bytes) -> bool:
     """Return whether it is a JPEG or PNG that is decoded as ever, as far as its beginning and signs in it tell."""
-    if content.startswith(_PNG) and len(content) > 25:
-        depth, colours = content[24:26]
-        if colours in _TRANSPARENCY or (depth == 16 and colours == 0):
-            return False
-    signs = next((signs for start, signs in _SIGNS.items() if content.startswith(start)), None)
-    return signs is not None and not any(sign in content for sign in signs)
+    if content.startswith(_JPEG):
+        header = content[: _length_of_header(content)]
+        return not any(sign in header for sign in _JPEG_SIGNS)
+    if not content.startswith(_PNG) or len(content) < 26:
+        return False
+    depth, colours = content[24:26]
+    if colours in _TRANSPARENCY or (depth == 16 and colours == 0):
+        return False
+    return not any(sign in content for sign in _PNG_SIGNS)
+
+
+def _length_of_header(content: bytes) -> int:
+    """Return how many bytes of a JPEG lie before its pixels; where its segments do not join, all of them."""
+    place = 2
+    while content[place : place + 1] == b"\xff" and place + 4 <= len(content):
+        marker = content[place + 1]
+        if marker == _START_OF_SCAN:
+            return place
+        place += 1 if marker == 0xFF else 2 + int.from_bytes(content[place + 2 : place + 4])
+    return len(content)
 
 
 def parquet_images(files: Sequence[str]) -> Iterator[bytes]:

@@ -28,6 +28,6 @@ def check_variation(where: str, images: Iterable[NDArray[np.uint8]]) -> None:
     if colour is not None:
         level = tuple(colour.tolist())
         raise DataError(
-            f"{where}: every pixel of {counted(count, 'image')} is {level}, and nothing tells them apart; look at how they "
-            "were saved"
+            f"{where}: every pixel of {counted(count, 'image')} is {level}, and nothing tells them apart; look at how "
+            "they were saved"
         )
