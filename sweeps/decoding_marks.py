@@ -48,16 +48,23 @@ def decoded_otherwise(content: bytes) -> bool:
 
 
 def is_plain(content: bytes) -> bool:
-    """Return whether it is a JPEG or PNG that is decoded as ever, as far as its beginning and signs in it tell."""
+    """Return whether it is a JPEG, PNG or WebP that is decoded as ever, as far as its header and signs in it tell."""
     if content.startswith(_JPEG):
         header = content[: _length_of_header(content)]
         return not any(sign in header for sign in _JPEG_SIGNS)
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return content[12:16] == b"VP8 " or (content[12:16] == b"VP8L" and not _has_alpha(content))
     if not content.startswith(_PNG) or len(content) < 26:
         return False
     depth, colours = content[24:26]
     if colours in _TRANSPARENCY or (depth == 16 and colours == 0):
         return False
     return not any(sign in content for sign in _PNG_SIGNS)
+
+
+def _has_alpha(lossless_webp: bytes) -> bool:
+    """Return whether its header tells of an alpha channel: by the bit after twice fourteen of width and height."""
+    return len(lossless_webp) < 25 or bool(lossless_webp[24] & 0x10)
 
 
 def _length_of_header(content: bytes) -> int:

@@ -173,27 +173,22 @@ def _outline(paths: Sequence[str], what: str) -> list[Any]:
     if is_folder(paths):
         return _folder_outline(paths[0], what)
     files = parquet_files(paths, what)
-    return [_digest(_shard_outline(path, what) for path in files), *marks(sampled_parquet_images(files))]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(key_of("files", _shard_outline(path, what)).encode())
+    return [digest.hexdigest(), *marks(sampled_parquet_images(files))]
 
 
 def _folder_outline(folder: str, what: str) -> list[Any]:
-    names: list[str] = []
-
-    def noted() -> Iterator[Sequence[Any]]:
-        for name, images in class_images(folder, what):
-            names[:] = sampled([*names, *(f"{name}/{image}" for image, _ in images)], SAMPLE)
-            yield name, images
-
-    outline = _digest(noted())
-    return [outline, *marks(_contents(folder, names))]
-
-
-def _digest(parts: Iterable[Sequence[Any]]) -> str:
-    """A hash of many parts, a class or a shard at a time: there are over a million images."""
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(key_of("files", part).encode())
-    return digest.hexdigest()
+
+    def names() -> Iterator[str]:
+        for part in class_images(folder, what):  # a class at a time: there are over a million images
+            digest.update(key_of("files", part).encode())
+            yield from (f"{part[0]}/{image}" for image, _ in part[1])
+
+    looked_at = sampled(names(), SAMPLE)
+    return [digest.hexdigest(), *marks(_contents(folder, looked_at))]
 
 
 def _contents(folder: str, names: Iterable[str]) -> Iterator[bytes]:
