@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.image_files import is_hidden
 from prunesweep.sweeps.keys import key_of
 
 LABELS_NAME = "labels.npy"
@@ -33,7 +34,7 @@ def imagenet_c_classes(root: str, kind: str, severity: int) -> list[str]:
     if not folder.is_dir():
         raise DataError(f"{WHERE}: {folder}: no such folder; ImageNet-C has KIND/SEVERITY/CLASS/*.JPEG")
     with os.scandir(folder) as entries:
-        classes = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        classes = sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden(entry.name))
     if not classes:
         raise DataError(f"{WHERE}: {folder}: no class folder in it")
     return classes
@@ -47,7 +48,9 @@ def imagenet_c_folder(root: str, kind: str, severity: int) -> Path:
 def images_in(folder: Path) -> list[str]:
     """The names of the images in a class folder, sorted. Raises: DataError where there are none."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES))
+        names = sorted(
+            name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
+        )
     except OSError as error:
         raise _unreadable(folder, error) from None
     if not names:

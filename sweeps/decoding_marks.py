@@ -4,25 +4,25 @@ Up to version 0.1, 16-bit images were cut off above 255, orientations were ignor
 floating-point numbers became 0 and 1. Images that are decoded as ever get no mark, so that their keys stay.
 """
 
-import heapq
 import io
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.image_modes import MODES, Decoding, orientation_of, why_refused
 from prunesweep.sweeps.parquet_files import image_column
+from prunesweep.sweeps.samples import spread
 
 MARK = {"images": "upright, opaque, scaled from 16 bits"}
 SAMPLE = 1000  # images of a split whose files are too many to be read for a plan
 SHARDS, ROW_GROUPS = 16, 4  # that a sample of Parquet shards is taken from: files, and row groups of each
-Item = TypeVar("Item")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TRANSPARENCY = (4, 6)  # PNG's colour types with an alpha channel
+_JPEG, _START_OF_SCAN = b"\xff\xd8\xff", 0xDA
 # What stands in a file that may have an orientation or a transparent colour.
-_SIGNS = {b"\xff\xd8\xff": (b"Exif\0\0", b"tiff:Orientation"), _PNG: (b"tRNS", b"eXIf", b"Raw profile", b"adobe.xmp")}
+_JPEG_SIGNS = (b"Exif\0\0", b"tiff:Orientation")
+_PNG_SIGNS = (b"tRNS", b"eXIf", b"Raw profile", b"adobe.xmp")
 
 
 def marks(contents: Iterable[bytes]) -> list[Any]:
@@ -32,7 +32,7 @@ def marks(contents: Iterable[bytes]) -> list[Any]:
 
 def decoded_otherwise(content: bytes) -> bool:
     """Return whether earlier versions made other pixels of an image file, or made pixels of one that is refused now."""
-    if _is_plain(content):
+    if is_plain(content):
         return False
     from PIL import Image
 
@@ -47,19 +47,35 @@ def decoded_otherwise(content: bytes) -> bool:
         return False
 
 
-def _is_plain(content: bytes) -> bool:
-    """Return whether it is a JPEG or PNG of whose beginning and signs one can tell that nothing has changed."""
-    if content.startswith(_PNG) and len(content) > 25:
-        depth, colours = content[24:26]
-        if colours in _TRANSPARENCY or (depth == 16 and colours == 0):
-            return False
-    signs = next((signs for start, signs in _SIGNS.items() if content.startswith(start)), None)
-    return signs is not None and not any(sign in content for sign in signs)
+def is_plain(content: bytes) -> bool:
+    """Return whether it is a JPEG, PNG or WebP that is decoded as ever, as far as its header and signs in it tell."""
+    if content.startswith(_JPEG):
+        header = content[: _length_of_header(content)]
+        return not any(sign in header for sign in _JPEG_SIGNS)
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return content[12:16] == b"VP8 " or (content[12:16] == b"VP8L" and not _has_alpha(content))
+    if not content.startswith(_PNG) or len(content) < 26:
+        return False
+    depth, colours = content[24:26]
+    if colours in _TRANSPARENCY or (depth == 16 and colours == 0):
+        return False
+    return not any(sign in content for sign in _PNG_SIGNS)
 
 
-def sampled(names: Iterable[str]) -> list[str]:
-    """Return ``SAMPLE`` of the names, always the same ones, or all where there are no more."""
-    return heapq.nsmallest(SAMPLE, names, key=lambda name: (zlib.crc32(name.encode(errors="surrogatepass")), name))
+def _has_alpha(lossless_webp: bytes) -> bool:
+    """Return whether its header tells of an alpha channel: by the bit after twice fourteen of width and height."""
+    return len(lossless_webp) < 25 or bool(lossless_webp[24] & 0x10)
+
+
+def _length_of_header(content: bytes) -> int:
+    """Return how many bytes of a JPEG lie before its pixels; where its segments do not join, all of them."""
+    place = 2
+    while content[place : place + 1] == b"\xff" and place + 4 <= len(content):
+        marker = content[place + 1]
+        if marker == _START_OF_SCAN:
+            return place
+        place += 1 if marker == 0xFF else 2 + int.from_bytes(content[place + 2 : place + 4])
+    return len(content)
 
 
 def parquet_images(files: Sequence[str]) -> Iterator[bytes]:
@@ -70,7 +86,7 @@ def parquet_images(files: Sequence[str]) -> Iterator[bytes]:
 
 def sampled_parquet_images(files: Sequence[str]) -> Iterator[bytes]:
     """Yield about ``SAMPLE`` encoded images: the first rows of row groups that are spread evenly over the files."""
-    chosen = _spread(files, SHARDS)
+    chosen = spread(files, SHARDS)
     for file in chosen:
         yield from _rows(file, -(-SAMPLE // len(chosen)))
 
@@ -89,7 +105,7 @@ def _rows(file: str, most: int | None) -> Iterator[bytes]:
             if most is None or opened.metadata.num_rows <= most:
                 most, parts = None, [groups]
             else:
-                parts = [[group] for group in _spread(groups, ROW_GROUPS)]
+                parts = [[group] for group in spread(groups, ROW_GROUPS)]
             for part in parts:
                 rows = _images(opened, part, column)
                 yield from rows if most is None else islice(rows, -(-most // len(parts)))
@@ -102,9 +118,3 @@ def _images(file: Any, groups: Sequence[int], column: str) -> Iterator[bytes]:
         images = batch.column(0)
         contents = images.field("bytes") if column.endswith(".bytes") and images.type.num_fields else images
         yield from (content.as_py() for content in contents if content.is_valid)
-
-
-def _spread(items: Sequence[Item], most: int) -> list[Item]:
-    """Return ``most`` of the items, spread evenly, or all where there are no more."""
-    count = min(len(items), most)
-    return [items[place * len(items) // count] for place in range(count)]

@@ -19,12 +19,13 @@ from typing import Any
 from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.class_names import Names, differs, merge_names, renumbering
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
-from prunesweep.sweeps.decoding_marks import marks, parquet_images, sampled, sampled_parquet_images
+from prunesweep.sweeps.decoding_marks import SAMPLE, marks, parquet_images, sampled_parquet_images
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.image_files import class_images, image_files, is_folder
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.parquet_files import noted_names, parquet_files, why_no_parquet
 from prunesweep.sweeps.pretrained import find_pretrained
+from prunesweep.sweeps.samples import sampled
 
 # The MD5s of the archives, as their authors publish them; torchvision checks the unpacked files against theirs.
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"
@@ -172,27 +173,22 @@ def _outline(paths: Sequence[str], what: str) -> list[Any]:
     if is_folder(paths):
         return _folder_outline(paths[0], what)
     files = parquet_files(paths, what)
-    return [_digest(_shard_outline(path, what) for path in files), *marks(sampled_parquet_images(files))]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(key_of("files", _shard_outline(path, what)).encode())
+    return [digest.hexdigest(), *marks(sampled_parquet_images(files))]
 
 
 def _folder_outline(folder: str, what: str) -> list[Any]:
-    names: list[str] = []
-
-    def noted() -> Iterator[Sequence[Any]]:
-        for name, images in class_images(folder, what):
-            names[:] = sampled([*names, *(f"{name}/{image}" for image, _ in images)])
-            yield name, images
-
-    outline = _digest(noted())
-    return [outline, *marks(_contents(folder, names))]
-
-
-def _digest(parts: Iterable[Sequence[Any]]) -> str:
-    """A hash of many parts, a class or a shard at a time: there are over a million images."""
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(key_of("files", part).encode())
-    return digest.hexdigest()
+
+    def names() -> Iterator[str]:
+        for part in class_images(folder, what):  # a class at a time: there are over a million images
+            digest.update(key_of("files", part).encode())
+            yield from (f"{part[0]}/{image}" for image, _ in part[1])
+
+    looked_at = sampled(names(), SAMPLE)
+    return [digest.hexdigest(), *marks(_contents(folder, looked_at))]
 
 
 def _contents(folder: str, names: Iterable[str]) -> Iterator[bytes]:

@@ -6,13 +6,17 @@ systems make. Links are followed.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.parquet_files import SPLITS
+from prunesweep.sweeps.words import listed
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir"})  # macOS's in archives, and thumbnails of Synology's disks
+SPLIT_WORDS = frozenset(word for words in SPLITS.values() for word in words)
+NO_IMAGE = "no image in it; it should hold a folder of images for each class"
 _Found = tuple[tuple[str, ...], "os.DirEntry[str]"]
 """A file, and its path below the folder that was searched, a part a name."""
 
@@ -26,11 +30,11 @@ def image_files(folder: str, what: str) -> list[tuple[str, Path]]:
     """
     if not Path(folder).is_dir():
         raise DataError(f"{what}: {folder}: no such folder")
-    found = [
-        (name, Path(folder, name, *parts)) for name, images in _classes(folder, what) for parts, _ in sorted_by(images)
-    ]
+    missing = f"{what}: {folder}: {NO_IMAGE}"
+    classes = _classes(folder, what, missing)
+    found = [(name, Path(folder, name, *parts)) for name, images in classes for parts, _ in _in_order(images)]
     if not found:
-        raise DataError(f"{what}: {folder}: no image in it; it should hold a folder of images for each class")
+        raise DataError(missing)
     return found
 
 
@@ -43,18 +47,16 @@ def class_images(folder: str, what: str) -> Iterator[tuple[str, list[tuple[str, 
     Raises:
         DataError: as ``image_files`` does.
     """
+    missing = f"{what}: {folder}: {NO_IMAGE} (Parquet shards are named by a glob)"
     found = False
-    for name, images in _classes(folder, what):
+    for name, images in _classes(folder, what, missing):
         found = True
         try:
-            yield name, [("/".join(parts), entry.stat().st_size) for parts, entry in sorted_by(images)]
+            yield name, [("/".join(parts), entry.stat().st_size) for parts, entry in _in_order(images)]
         except OSError as error:
             raise _unreadable(what, folder, error) from None
     if not found:
-        raise DataError(
-            f"{what}: {folder}: no image in it; it should hold a folder of images for each class "
-            "(Parquet shards are named by a glob)"
-        )
+        raise DataError(missing)
 
 
 def is_folder(paths: Sequence[str]) -> bool:
@@ -67,22 +69,38 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name in SYSTEM_FOLDERS
 
 
-def sorted_by(images: list[_Found]) -> list[_Found]:
+def _in_order(images: list[_Found]) -> list[_Found]:
     """Return files in the order of their paths, compared part by part."""
     return sorted(images, key=lambda found: found[0])
 
 
-def _classes(folder: str, what: str) -> Iterator[tuple[str, list[_Found]]]:
-    """Yield each class folder's name and images, of those that have any, sorted by name. Raises: DataError."""
+def _classes(folder: str, what: str, missing: str) -> Iterator[tuple[str, list[_Found]]]:
+    """Yield each class folder's name and images, of those that have any, sorted by name.
+
+    Raises:
+        DataError: a folder cannot be read, or, with the line ``missing``, folders are splits in place of classes.
+    """
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if not is_hidden(entry.name) and _is_folder(entry, what))
-        for name in names:
-            images = list(_images_below(os.path.join(folder, name), what, (folder,)))
-            if images:
-                yield name, images
+        images = ((name, list(_images_below(os.path.join(folder, name), what, (folder,)))) for name in names)
+        classes: Iterable[tuple[str, list[_Found]]] = ((name, found) for name, found in images if found)
+        if any(name.lower() in SPLIT_WORDS for name in names):  # rarely: then all are held to look at them
+            classes = list(classes)
+            _check_no_splits(classes, missing)
+        yield from classes
     except OSError as error:
         raise _unreadable(what, folder, error) from None
+
+
+def _check_no_splits(classes: Sequence[tuple[str, list[_Found]]], missing: str) -> None:
+    """Check that these are not the splits of a data set, each with class folders in it. Raises: DataError."""
+    direct = any(len(parts) == 1 for _, images in classes for parts, _ in images)
+    names = [name for name, _ in classes]
+    if names and not direct and all(name.lower() in SPLIT_WORDS for name in names):
+        raise DataError(
+            f"{missing}; {listed(names)} in it {'is a split' if len(names) == 1 else 'are splits'}: name one"
+        )
 
 
 def _images_below(folder: str, what: str, above: tuple[str, ...]) -> Iterator[_Found]:

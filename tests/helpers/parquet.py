@@ -52,3 +52,11 @@ def write_images(
     views = pa.types.is_struct(type_) and pa.types.is_binary_view(type_.field("bytes").type)
     pq.write_table(table, path, row_group_size=None if views else 4)
     return str(path)
+
+
+def write_contents(path: Path, contents: Sequence[bytes], labels: Sequence[int]) -> str:
+    """A file with these encoded images."""
+    pictures = pa.array([{"bytes": content, "path": None} for content in contents], PICTURE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"image": pictures, "label": list(labels)}), path, row_group_size=4)
+    return str(path)

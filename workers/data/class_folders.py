@@ -1,6 +1,7 @@
 """Image files in class folders, read one by one."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,12 @@ from torch import Tensor
 
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.image_files import class_images
+from prunesweep.sweeps.samples import spread
 from prunesweep.workers.data.limits import choose
-from prunesweep.workers.data.streaming import Encoded
+from prunesweep.workers.data.streaming import Encoded, Glimpse
+
+GLIMPSES = 100_000  # files that are opened before a sweep starts
+START, END = 4096, 64  # bytes of a file that are read then: of both ends
 
 
 class ClassFolders:
@@ -22,13 +27,13 @@ class ClassFolders:
     also those beyond the limit. ``folders``: those that images lie in.
 
     Raises:
-        DataError: a folder is missing or empty, or a class is not among ``classes``.
+        DataError: a folder is missing or empty, a file is empty, or a class is not among ``classes``.
     """
 
     def __init__(self, folder: str, what: str, limit: int | None, classes: Sequence[str] | None = None) -> None:
         self._folder = folder
         # Arrow's strings take a quarter of the memory of Python's, and there are over a million.
-        found = {name: pa.array([image for image, _ in images]) for name, images in class_images(folder, what)}
+        found = {name: pa.array(_names(folder, name, images)) for name, images in class_images(folder, what)}
         self.classes = tuple(found) if classes is None else tuple(classes)
         number = {name: index for index, name in enumerate(self.classes)}
         unknown = next((name for name in found if name not in number), None)
@@ -46,11 +51,35 @@ class ClassFolders:
         paths = [self._path(index) for index in indices]
         return [(str(path), path.read_bytes()) for path in paths]
 
+    def glimpses(self) -> Iterator[Glimpse]:
+        for index in spread(range(len(self.labels)), GLIMPSES):
+            path = self._path(index)
+            try:
+                yield index, *_ends(path)
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
     def order(self, generator: torch.Generator) -> Tensor:
         return torch.randperm(len(self.labels), generator=generator)
 
     def _path(self, index: int) -> Path:
         return Path(self._folder, self.classes[self.labels[index]], self._names[index].as_py())
+
+
+def _names(folder: str, name: str, images: Sequence[tuple[str, int]]) -> list[str]:
+    """The names of a class's images. Raises: DataError where one has no bytes."""
+    empty = next((image for image, size in images if not size), None)
+    if empty is not None:
+        raise DataError(f"{Path(folder, name, empty)}: cannot be decoded: it is empty (0 bytes)")
+    return [image for image, _ in images]
+
+
+def _ends(path: Path) -> tuple[bytes, bytes]:
+    """The first and the last bytes of a file."""
+    with open(path, "rb", buffering=0) as file:
+        start = file.read(START)
+        file.seek(max(0, os.fstat(file.fileno()).st_size - END))
+        return start, file.read(END)
 
 
 def _folders_of(folder: Path, images: pa.StringArray) -> set[str]:

@@ -17,6 +17,7 @@ from prunesweep.workers.data.labels import unlabelled
 from prunesweep.workers.data.limits import Chosen, choose
 from prunesweep.workers.data.overlap import check_paths_apart, check_pixels_apart
 from prunesweep.workers.data.split import Channels, LabelledImages, Split
+from prunesweep.workers.data.variation import check_variation
 
 __all__ = ["Dataset", "LabelledImages", "Split", "check_labels", "make_dataset"]
 
@@ -112,6 +113,8 @@ def make_dataset(
     of_classes = check_classes(settings, train[1], test[1], classes)
     check_paths_apart(settings, *paths)
     train_kept, test_kept = _limited(*train, settings.train_limit), _limited(*test, settings.test_limit)
+    for what, images in (("training", train_kept[0]), ("test", test_kept[0])):
+        check_variation(f"{settings.name}: {what} images", images)
     of_pixels = check_pixels_apart(settings, train_kept[0], test_kept[0])
     return Dataset(
         settings.name,

@@ -3,13 +3,18 @@
 from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.workers.data.dataset import Dataset
+from prunesweep.workers.data.soundness import check_source
+from prunesweep.workers.data.streaming import StreamedSplit
 
 
 def load_dataset(settings: DatasetSettings) -> Dataset:
-    """The data set with its pixels on the CPU.
+    """Return the data set with its pixels on the CPU; of one that is streamed, some images are looked at.
 
     Raises:
         DataError: it is missing or malformed; one line says which file or image and what was expected.
     """
     dataset: Dataset = resolve(DATASETS[settings.name].code)(settings)
+    for what, split in (("dataset.train", dataset.train), ("dataset.test", dataset.test)):
+        if isinstance(split, StreamedSplit):
+            check_source(split.source, what)
     return dataset

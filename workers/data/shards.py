@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.samples import spread
 from prunesweep.workers.data.image_parquet import contents_of, find_columns, read_labels
 from prunesweep.workers.data.limits import choose
-from prunesweep.workers.data.streaming import Encoded
+from prunesweep.workers.data.streaming import Encoded, Glimpse
 
 MIB = 2**20
+GLIMPSED = 256 * MIB  # of row groups that are read before a sweep starts
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,13 @@ class Shards:
             for place in np.flatnonzero(group_of == number).tolist():
                 found[place] = _encoded(group, images, int(self._places[indices[place]]) - group.first_place)
         return found
+
+    def glimpses(self) -> Iterator[Glimpse]:
+        total = sum(group.bytes for group in self._groups)
+        for group in spread(self._groups, max(1, len(self._groups) * GLIMPSED // max(total, GLIMPSED))):
+            indices = range(group.first, group.first + group.images)
+            for index, (_, content) in zip(indices, self.encoded(indices), strict=True):
+                yield index, content, content
 
     def order(self, generator: torch.Generator) -> Tensor:
         """Row groups in a random order, and their rows mixed within each window of them.

@@ -18,6 +18,8 @@ from prunesweep.workers.data.views import View
 
 Item = TypeVar("Item")
 Encoded = tuple[str, bytes]
+Glimpse = tuple[int, bytes, bytes]
+"""An image's index, and the first and the last bytes of its file: at the most, all of them."""
 Seen = Callable[[Image.Image], Image.Image]
 
 
@@ -42,6 +44,9 @@ class Source(Protocol):
     def encoded(self, indices: Sequence[int]) -> list[Encoded]:
         """(name for messages, file content) of these images."""
 
+    def glimpses(self) -> Iterator[Glimpse]:
+        """Look at as many images as take seconds, spread evenly: at all of them where there are no more."""
+
     def order(self, generator: torch.Generator) -> Tensor:
         """Every index once, int64 (N,) on the CPU, mixed as well as it can be read."""
 
@@ -49,13 +54,13 @@ class Source(Protocol):
 class StreamedSplit(LabelledImages):
     """A source's images as ``view`` shows them, decoded by as many threads as torch may use.
 
-    ``statistics``: mean and standard deviation of each channel, to normalise by.
+    ``source``: where they lie; ``statistics``: mean and standard deviation of each channel, to normalise by.
     """
 
     holds_pixels = False
 
     def __init__(self, source: Source, view: View, statistics: tuple[Channels, Channels], labels: Tensor | None = None):
-        self._source = source
+        self.source = source
         self.chosen = source.chosen
         self._view = view
         self._statistics = statistics
@@ -66,14 +71,14 @@ class StreamedSplit(LabelledImages):
         return self._view.size
 
     def to(self, device: torch.device) -> "StreamedSplit":
-        return StreamedSplit(self._source, self._view, self._statistics, self.labels.to(device))
+        return StreamedSplit(self.source, self._view, self._statistics, self.labels.to(device))
 
     def read(self, chosen: Tensor | slice) -> Tensor:
         indices = torch.arange(len(self))[chosen if isinstance(chosen, slice) else chosen.cpu()].tolist()
         return self._decode(indices, [self._view.for_evaluation] * len(indices))
 
     def order(self, generator: torch.Generator) -> Tensor:
-        return self._source.order(generator).to(self.device)
+        return self.source.order(generator).to(self.device)
 
     def training_batch(self, chosen: Tensor, training: Training, generator: torch.Generator) -> Tensor:
         """Crops of random size and shape. Each image has a stream of its own, so that threads change no number."""
@@ -97,6 +102,6 @@ class StreamedSplit(LabelledImages):
             pixels[place] = np.asarray(view(decode_image(*encoded)))
 
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            for _ in pool.map(fill, range(len(indices)), self._source.encoded(indices), views):
+            for _ in pool.map(fill, range(len(indices)), self.source.encoded(indices), views):
                 pass
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(self.device)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from prunesweep.workers.attacks.corruptions.plasma import plasma_fractal
+from prunesweep.workers.data.decoding import decode_image
 from prunesweep.workers.streams import stream
 
 SOURCES = ("package", "generated")
@@ -58,8 +58,7 @@ def _photographs(side: int, scale: float) -> tuple[Tensor, ...]:
 
 def _photograph(path: Path, side: int, scale: float) -> Tensor:
     """A photograph at ``scale`` times its size, or as much larger as ``side`` needs."""
-    with Image.open(path) as file:
-        photograph = torch.from_numpy(np.array(file.convert("RGB"))).permute(2, 0, 1)
+    photograph = torch.from_numpy(np.array(decode_image(str(path), path.read_bytes()))).permute(2, 0, 1)
     return _enlarged(photograph.double(), max(scale, (side + 1) / min(photograph.shape[1:])))
 
 

@@ -1,0 +1,162 @@
+"""A mark enters a fingerprint where earlier versions made other pixels of an image, and nowhere else."""
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prunesweep.sweeps import decoding_marks
+from prunesweep.sweeps.datasets import DatasetSettings, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.decoding_marks import decoded_otherwise, is_plain, sampled_parquet_images
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.fingerprints import Fingerprints, data_fingerprints
+from prunesweep.sweeps.samples import sampled, spread
+from prunesweep.workers.data.decoding import decode_image
+from tests.helpers.images import deep, encoded, image_kinds, picture
+from tests.helpers.parquet import write_contents
+
+FILES = {
+    f"{name}, {container}": content for name, kind in image_kinds().items() for container, content in kind.files.items()
+}
+
+
+def as_before(content: bytes) -> np.ndarray | None:
+    """The pixels of version 0.1; None where it refused the file."""
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
+            warnings.simplefilter("ignore")
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError):
+        return None
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_a_file_is_marked_where_its_pixels_are_others_than_before(content: bytes) -> None:
+    before = as_before(content)
+    try:
+        now = np.asarray(decode_image("a", content))
+    except DataError:
+        if before is not None:  # where both refuse it, no result hangs on the mark
+            assert decoded_otherwise(content)
+        return
+    assert before is not None
+    assert decoded_otherwise(content) == (not np.array_equal(before, now))
+
+
+def test_ordinary_photographs_are_not_opened() -> None:
+    rgb = Image.fromarray(picture())
+    for container, options in (
+        ("PNG", {}),
+        ("JPEG", {}),
+        ("WEBP", {}),
+        ("PNG", {"dpi": (72, 72), "icc_profile": b"x"}),
+    ):
+        assert is_plain(encoded(rgb, container, **options))
+    assert is_plain(encoded(rgb, "JPEG", comment=b"a comment", icc_profile=bytes(100_000)))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF0000WEBPVP8L", b"hello"])
+def test_what_is_no_image_has_no_mark(content: bytes) -> None:
+    assert not decoded_otherwise(content)
+
+
+# In the fingerprints of each reader
+
+ORDINARY = [encoded(Image.fromarray(np.roll(picture(), shift, 0)), "PNG") for shift in range(8)]
+OTHERWISE = encoded(Image.fromarray(deep()), "PNG")
+
+
+def write_folders(root: Path, train: Sequence[bytes]) -> tuple[str, str]:
+    for split, contents in (("train", train), ("test", ORDINARY)):
+        for number, content in enumerate(contents):
+            path = root / split / f"class{number % 2}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    return str(root / "train"), str(root / "test")
+
+
+def write_shards(root: Path, train: Sequence[bytes]) -> tuple[str, str]:
+    first, second = train[: len(train) // 2], train[len(train) // 2 :]
+    for name, contents in (("train-0", first), ("train-1", second), ("test", ORDINARY)):
+        write_contents(root / f"{name}.parquet", contents, [number % 2 for number in range(len(contents))])
+    return str(root / "train-*.parquet"), str(root / "test.parquet")
+
+
+def image_folder(root: Path, train: Sequence[bytes]) -> ImageFolder:
+    folders = write_folders(root, train)
+    return ImageFolder(name="image_folder", train=folders[0], test=folders[1])
+
+
+def class_folders(root: Path, train: Sequence[bytes]) -> Imagenet:
+    folders = write_folders(root, train)
+    return Imagenet(name="imagenet", train=(folders[0],), test=(folders[1],))
+
+
+def image_parquet(root: Path, train: Sequence[bytes]) -> ImageParquet:
+    files = write_shards(root, train)
+    return ImageParquet(name="image_parquet", train=(files[0],), test=(files[1],))
+
+
+def shards(root: Path, train: Sequence[bytes]) -> Imagenet:
+    files = write_shards(root, train)
+    return Imagenet(name="imagenet", train=(files[0],), test=(files[1],))
+
+
+Make = Callable[[Path, Sequence[bytes]], DatasetSettings]
+each_reader = pytest.mark.parametrize("make", [image_folder, class_folders, image_parquet, shards])
+
+
+def without_marks(settings: DatasetSettings, monkeypatch: pytest.MonkeyPatch) -> Fingerprints:
+    with monkeypatch.context() as patched:
+        patched.setattr(decoding_marks, "decoded_otherwise", lambda content: False)
+        return data_fingerprints(settings)
+
+
+@each_reader
+def test_ordinary_images_keep_their_keys(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = make(tmp_path, ORDINARY)
+    assert data_fingerprints(settings) == without_marks(settings, monkeypatch)
+
+
+@each_reader
+@pytest.mark.parametrize("place", [0, 7])
+def test_one_image_that_was_decoded_otherwise_marks_its_split_alone(
+    make: Make, place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make(tmp_path, [*ORDINARY[:place], OTHERWISE, *ORDINARY[place + 1 :]])
+    found, before = data_fingerprints(settings), without_marks(settings, monkeypatch)
+    assert found.train != before.train
+    assert found.test == before.test
+
+
+@pytest.mark.parametrize("make", [image_folder, image_parquet])
+def test_readers_that_read_all_bytes_look_at_every_image(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding_marks, "SAMPLE", 2)
+    test_one_image_that_was_decoded_otherwise_marks_its_split_alone(make, 3, tmp_path, monkeypatch)
+
+
+def test_of_many_shards_some_rows_of_some_row_groups_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [
+        write_contents(tmp_path / f"{n}.parquet", [b"%d-%d" % (n, row) for row in range(40)], [0] * 40)
+        for n in range(6)
+    ]
+    monkeypatch.setattr(decoding_marks, "SAMPLE", 12)
+    monkeypatch.setattr(decoding_marks, "SHARDS", 3)
+    monkeypatch.setattr(decoding_marks, "ROW_GROUPS", 2)
+    looked_at = [content.decode() for content in sampled_parquet_images(files)]
+    assert looked_at == [f"{n}-{row}" for n in (0, 2, 4) for row in (0, 1, 20, 21)]
+
+
+def test_a_sample_hangs_on_the_names_and_not_on_their_order() -> None:
+    names = [f"n{number}.JPEG" for number in range(1000)]
+    assert sampled(names, 10) == sampled(reversed(names), 10)
+    assert sorted(sampled(names, 2000)) == sorted(names)
+    assert spread(range(10), 5) == [0, 2, 4, 6, 8] and spread(range(3), 5) == [0, 1, 2] and spread([], 3) == []

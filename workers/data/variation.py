@@ -1,0 +1,33 @@
+"""Images that are all the same, of which nothing can be learned: as a rule they were saved or converted wrongly."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.words import counted
+
+
+def check_variation(where: str, images: Iterable[NDArray[np.uint8]]) -> None:
+    """Check that some pixel differs from the others, in its image or in another one.
+
+    Args:
+        where: what the images are, for the message.
+        images: (H, W, 3) each, with at least one pixel; they are looked at up to the first one that differs.
+
+    Raises:
+        DataError: all pixels of all images are of one colour.
+    """
+    colour, count = None, 0
+    for image in images:
+        colour = image[0, 0] if colour is None else colour
+        if np.any(image != colour):
+            return
+        count += 1
+    if colour is not None:
+        level = tuple(colour.tolist())
+        raise DataError(
+            f"{where}: every pixel of {counted(count, 'image')} is {level}, and nothing tells them apart; look at how "
+            "they were saved"
+        )
