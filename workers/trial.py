@@ -4,6 +4,7 @@ import time
 from importlib.metadata import version
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from prunesweep.results_store import NotStored, Store
@@ -72,6 +73,11 @@ def run_trial(
 
     try:
         _run(Work(trial, store, data, tell, should_stop))
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise TrialError(
+            f"the memory of the {data.device.type.upper()} is full; lower baseline.batch_size and "
+            "adjustment.batch_size, or run fewer trials at once (resources)"
+        ) from error
     finally:
         release_memory()
     return made

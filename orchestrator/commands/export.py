@@ -17,9 +17,12 @@ def export(
     format: Annotated[
         str, typer.Option(metavar="FORMAT", help="safetensors, torch_export (.pt2) or onnx.")
     ] = "safetensors",
+    force: Annotated[
+        bool, typer.Option("--force", help="Write into a folder that is not empty, and replace an earlier export.")
+    ] = False,
 ) -> None:
-    """Write a network to a folder that prunesweep.load_network reads."""
-    from prunesweep.orchestrator.export import export_network
+    """Write a network to a folder, and print the line that loads it."""
+    from prunesweep.orchestrator.export import export_network, how_to_load
 
-    folder = export_network(store, trial, to, format=format)
-    print(f"{folder}: from prunesweep import load_network; network = load_network({str(folder)!r})")
+    folder = export_network(store, trial, to, format=format, force=force)
+    print(f"{folder}: {how_to_load(folder, format)}")

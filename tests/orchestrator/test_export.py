@@ -1,6 +1,7 @@
 """A network leaves the store whole, in every format, and works without the store."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from prunesweep.results_store import Store, StoreError
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.workers import load_dataset, load_network, run_trial
+from tests.helpers.command import command, refusal
 
 SWEEP = """
 name: export
@@ -67,6 +69,38 @@ def test_onnx_gives_the_same_logits(store: Store, pruned: str, tmp_path: Path) -
     (logits,) = runtime.InferenceSession(str(folder / "network.onnx")).run(None, {"images": images.numpy()})
     with torch.no_grad():
         torch.testing.assert_close(torch.from_numpy(logits), load_network(folder)(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("there", ["notes.txt", ".hidden", "weights.safetensors"])
+def test_a_folder_that_is_not_empty_asks_for_force(store: Store, pruned: str, tmp_path: Path, there: str) -> None:
+    (tmp_path / there).write_text("mine")
+    asked = ["export", pruned, "--to", str(tmp_path), "--store", store.url]
+    assert "is not empty; --force" in refusal(*asked)
+    assert [path.name for path in tmp_path.iterdir()] == [there] and (tmp_path / there).read_text() == "mine"
+    assert command(*asked, "--force").exit_code == 0
+    load_network(tmp_path)
+    assert there == "weights.safetensors" or (tmp_path / there).read_text() == "mine"
+
+
+def test_an_empty_folder_needs_no_force(store: Store, pruned: str, tmp_path: Path) -> None:
+    load_network(export_network(store, pruned, tmp_path))
+    with pytest.raises(ExportError, match="is a file; name a folder"):
+        export_network(store, pruned, tmp_path / "network.json")
+
+
+@pytest.mark.parametrize("format", ["safetensors", "torch_export", "onnx"])
+def test_the_line_that_is_printed_loads_it(store: Store, pruned: str, tmp_path: Path, format: str) -> None:
+    if format == "onnx":
+        pytest.importorskip("onnxscript", reason="needs the extra onnx")
+    ran = command("export", pruned, "--to", str(tmp_path / "home's"), "--store", store.url, "--format", format)
+    folder, _, line = ran.stdout.strip().partition(": ")
+    assert folder == str(tmp_path / "home's")
+    found: dict[str, Any] = {}
+    exec(line, found)
+    images = torch.rand(2, 3, 16, 16)
+    network = found["network"]
+    logits = network.run(None, {"images": images.numpy()})[0] if format == "onnx" else network(images).detach().numpy()
+    assert logits.shape == (2, 10)
 
 
 def test_what_cannot_be_exported_is_said_in_one_line(store: Store, pruned: str, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_what_only_the_last_step_breaks_is_not_stored(data: Dataset, tmp_path: P
     (trial,) = grow_tree(
         parse_sweep(SWEEP, ["axes.iterations=0", "baseline={epochs: 1, batch_size: 66, learning_rate: 1e38}"])
     )
-    with pytest.raises(TrialError, match="training diverged: the trained network's logits are not finite"):
+    with pytest.raises(TrialError, match="training diverged: after its last epoch the network's logits are not finite"):
         run_trial(trial, store, data)
     assert not store.has_result(trial.key)
 

@@ -1,5 +1,6 @@
 """The life of a trial: what it reads, makes, stores and says when it cannot go on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,11 @@ def test_a_trial_without_its_parent_says_so(data: Dataset, tmp_path: Path) -> No
 
 
 def test_when_nothing_is_left_to_remove_the_trial_fails(data: Dataset, store: Store) -> None:
-    change = ["axes.structure=layers", "axes.criterion=random", "axes.iterations=4", "axes.adjustment='none'"]
-    *possible, fourth = grow_tree(parse_sweep(SWEEP, change))
+    change = ["axes.structure=layers", "axes.criterion=random", "axes.iterations=3", "axes.adjustment='none'"]
+    possible = list(grow_tree(parse_sweep(SWEEP, change)))
     for trial in possible:  # ResNet20 has three stages, each of which can lose one block
         run_trial(trial, store, data)
+    fourth = replace(possible[-1], iterations=4, parent=possible[-1])  # which no tree would have
     with pytest.raises(TrialError, match="nothing is left to remove"):
         run_trial(fourth, store, data)
 

@@ -47,7 +47,21 @@ def saved(content: Any, **options: Any) -> Callable[[Path], None]:
 
 
 OPTIONS = argparse.Namespace(lr=0.1, milestones=[1, 2], output=Path("runs"), device="cuda", resume=None)
-NUMBERS = {"best": np.float64(93.5), "acc": np.float32(0.5), "epoch": np.int64(3), "last": np.bool_(True)}
+NUMBERS = {
+    "curve": np.arange(3.0),
+    "confusion": np.eye(2, dtype=np.uint8),
+    "best": np.float64(93.5),
+    "acc": np.float32(0.5),
+    "epoch": np.int64(3),
+    "last": np.bool_(True),
+}
+    "curve": np.arange(3.0),
+    "confusion": np.eye(2, dtype=np.uint8),
+    "best": np.float64(93.5),
+    "acc": np.float32(0.5),
+    "epoch": np.int64(3),
+    "last": np.bool_(True),
+}
 OLD = {"_use_new_zipfile_serialization": False}
 AVERAGE = AveragedModel(SOURCE.body).state_dict()
 

@@ -5,7 +5,7 @@ import codecs
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PosixPath
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -40,17 +40,19 @@ COUNTER = "num_batches_tracked"
 AVERAGED = "n_averaged"  # the counter of torch.optim.swa_utils.AveragedModel
 _SHOWN = 3  # names in a message
 
+_PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
 # What training scripts save beside the tensors and what does nothing but hold values when it is read. torch reads
 # these, and nothing else but tensors and plain containers.
-_READS_NUMBERS = np.float64(0).__reduce__()[0]
+_READS_NUMBER, _READS_ARRAY = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
 _HARMLESS: list[Any] = [
     argparse.Namespace,
-    PosixPath,
     np.dtype,
-    *(type(np.dtype(name)) for name in ("bool", "int32", "int64", "float16", "float32", "float64")),
+    np.ndarray,
+    *{type(np.dtype(letter)) for letter in "?bBhHiIlLqQefdFDSU"},
     (codecs.encode, "_codecs.encode"),
-    (_READS_NUMBERS, "numpy.core.multiarray.scalar"),  # before numpy 2
-    (_READS_NUMBERS, "numpy._core.multiarray.scalar"),
+    *((_READS_NUMBER, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),  # the former before numpy 2
+    *((_READS_ARRAY, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+    *((PurePath, f"{module}.{name}") for module in ("pathlib", "pathlib._local") for name in _PATHS),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,12 +12,13 @@ from prunesweep.sweeps.removable import share
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria.criterion import Criterion
 from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.fault import fault_of
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
 from prunesweep.workers.pruning.ranking import lowest_blocks, lowest_filters
 from prunesweep.workers.streams import stream
 from prunesweep.workers.tensors import to_arrays, to_tensors
-from prunesweep.workers.work import Work
+from prunesweep.workers.work import TrialError, Work
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,20 @@ def _scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
 def _make_scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
     criterion: Criterion = resolve(CRITERIA[work.trial.criterion].code)
     architecture, body = network.architecture, network.body
-    if scored == "filters":
-        scores = criterion.score_filters(network, architecture.filter_groups(body), _sample(work))
-    else:
-        scores = criterion.score_blocks(network, architecture.removable_blocks(body), _sample(work))
+    sample = _sample(work)
+    try:
+        if scored == "filters":
+            scores = criterion.score_filters(network, architecture.filter_groups(body), sample)
+        else:
+            scores = criterion.score_blocks(network, architecture.removable_blocks(body), sample)
+    except (ValueError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
+        why = fault_of(network, sample)  # else the fault is ours
+        if why is None:
+            raise
+        raise TrialError(f"criterion {work.trial.criterion}: {why}") from error
+    if not all(values.isfinite().all() for values in scores.values()):
+        why = fault_of(network, sample) or "they are not finite, for reasons unknown"
+        raise TrialError(f"criterion {work.trial.criterion}: there are no scores: {why}")
     work.check_stop()
     return scores
 

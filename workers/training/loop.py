@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from prunesweep.results_store.documents import Epoch
-from prunesweep.sweeps.catalogue import RECIPES, resolve
+from prunesweep.sweeps.catalogue import ADJUSTMENTS, RECIPES, resolve
 from prunesweep.sweeps.events import EpochTrained
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
@@ -74,18 +74,21 @@ def train(
             checkpoint.keep(network, optimizer, history, now=stopping)
         if stopping:
             raise Stopped(work.trial.key)
-    _check_finite(network, work)
+    _check_finite(network, training, work)
     return history
 
 
-def _check_finite(network: Network, work: Work) -> None:
+def _check_finite(network: Network, training: Training, work: Work) -> None:
     """An epoch's losses are from before its steps: what the last step broke shows only now."""
     images = work.data.train.read(slice(0, LOOKED_AT)).float().div_(255)
     network.eval()
     with torch.no_grad():
         finite = torch.isfinite(network(images)).all()
     if not finite:
-        raise TrialError("training diverged: the trained network's logits are not finite; lower learning_rate")
+        raise TrialError(
+            "training diverged: after its last epoch the network's logits are not finite, at a learning rate from "
+            f"{training.learning_rate:g}; lower {_rate_of(work)}"
+        )
 
 
 def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Training, work: Work, epoch: int) -> Epoch:
@@ -115,7 +118,10 @@ def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Trainin
         seen += len(labels)
     mean_loss = losses.item() / seen
     if not math.isfinite(mean_loss):
-        raise TrialError(f"training diverged: the loss of epoch {epoch + 1} is {mean_loss}; lower learning_rate")
+        raise TrialError(
+            f"training diverged: the loss of epoch {epoch + 1} is {mean_loss}, at a learning rate from "
+            f"{training.learning_rate:g}; lower {_rate_of(work)}"
+        )
     return {
         "epoch": epoch + 1,
         "loss": mean_loss,
@@ -123,6 +129,11 @@ def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Trainin
         "learning_rate": learning_rate(training, epoch + 1),
         "seconds": time.monotonic() - start,
     }
+
+
+def _rate_of(work: Work) -> str:
+    """The key of the sweep file that sets the learning rate of a trial's training."""
+    return f"{ADJUSTMENTS[work.trial.adjustment].trains_by or 'baseline'}.learning_rate"
 
 
 def _observer(network: Network, training: Training, work: Work) -> Observer | None:
