@@ -74,7 +74,7 @@ class ImageParquet(DatasetSettings):
 
 
 class ImageFolder(DatasetSettings):
-    """Folders of images, a folder a class."""
+    """Folders of images, a folder a class; images may lie deeper in it. What begins with a dot is hidden."""
 
     name: Literal["image_folder"]
     train: str

@@ -5,6 +5,7 @@ floating-point numbers became 0 and 1. Images that are decoded as ever get no ma
 """
 
 import io
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -37,7 +38,7 @@ def decoded_otherwise(content: bytes) -> bool:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
             if MODES.get(image.mode, Decoding.SCALED) is Decoding.SCALED:
                 return True
             if image.format not in ("JPEG", "MPO"):  # of which all that matters stands before the pixels

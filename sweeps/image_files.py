@@ -99,7 +99,7 @@ def _check_no_splits(classes: Sequence[tuple[str, list[_Found]]], missing: str) 
     names = [name for name, _ in classes]
     if names and not direct and all(name.lower() in SPLIT_WORDS for name in names):
         raise DataError(
-            f"{missing}; {listed(names)} in it {'is a split' if len(names) == 1 else 'are splits'}: name one"
+            f"{missing}; {listed(names)} in it {'is a split' if len(names) == 1 else 'are splits'}: name one of them"
         )
 
 

@@ -103,9 +103,9 @@ def _tiff_tag(image: "Image.Image", tag: int) -> Any:
 def orientation_of(image: "Image.Image") -> int:
     """Return the Exif orientation of a loaded image, 1 to 8; 1 where none is noted, or what is noted is damaged.
 
-    Of TIFF it is 1 as soon as the image is loaded, because Pillow turns it itself.
+    Of TIFF it is 1, because every version of Pillow turns it on loading; some leave the note where it was.
     """
-    if not any(name in image.info for name in _HOLDERS_OF_EXIF) and not hasattr(image, "tag_v2"):
+    if hasattr(image, "tag_v2") or not any(name in image.info for name in _HOLDERS_OF_EXIF):
         return 1
     try:
         noted = image.getexif().get(ORIENTATION)

@@ -1,6 +1,8 @@
 """Image files of every mode and container, through the real readers: their pixels, or why they are refused."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import torch
 from PIL import Image, ImageOps
 
 from prunesweep.sweeps.datasets import DatasetSettings, ImageFolder, Imagenet, ImageParquet
+from prunesweep.sweeps.decoding_marks import decoded_otherwise
 from prunesweep.sweeps.errors import DataError
 from prunesweep.workers.data.decoding import decode_image
 from prunesweep.workers.data.load import load_dataset
@@ -120,6 +123,17 @@ def test_an_orientation_that_there_is_not_turns_nothing(orientation: int) -> Non
 def test_damaged_exif_refuses_no_picture() -> None:
     content = encoded(RGB, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     np.testing.assert_array_equal(decode_image("a", content), decode_image("a", encoded(RGB, "JPEG")))
+    assert not decoded_otherwise(content)
+
+
+def test_damaged_exif_is_left_aside_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded(RGB, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"))
+    read_it = (
+        "from pathlib import Path; from prunesweep.workers.data.decoding import decode_image; "
+        f"decode_image('a', Path({str(tmp_path / 'a.jpg')!r}).read_bytes())"
+    )
+    ran = subprocess.run([sys.executable, "-c", read_it], capture_output=True, text=True, check=True)
+    assert ran.stderr == ""
 
 
 def test_orientations_are_applied_to_every_mode() -> None:

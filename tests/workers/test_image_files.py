@@ -1,5 +1,6 @@
 """What lies in class folders, through both readers of them: what counts as an image, and what is named and refused."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from prunesweep.sweeps.corruption_files import imagenet_c_classes, images_in
 from prunesweep.sweeps.datasets import ImageFolder, Imagenet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.fingerprints import data_fingerprints
@@ -128,6 +130,7 @@ CASES: dict[str, Change] = {
         linked("elsewhere/deeper", "train/cat/deeper"),
         linked("elsewhere/3.png", "train/cat/3.png"),
     ),
+    "a pipe that is called like an image": lambda root: os.mkfifo(root / "train" / "cat" / "3.png"),
     "a link to a folder that it lies in": linked("train", "train/cat/again"),
     "a link to an image that is not there": linked("elsewhere/3.png", "train/cat/3.png"),
     "a link to a folder that is not there": linked("elsewhere", "train/emu"),
@@ -188,6 +191,13 @@ def test_images_deeper_than_their_class_are_of_the_class_and_in_order(tmp_path: 
     assert bool((in_memory == streamed).all())
 
 
+def test_imagenet_c_has_no_hidden_images_either(tmp_path: Path) -> None:
+    images_at("fog/5/n0/b.JPEG", "fog/5/.cache/a.JPEG")(tmp_path)
+    holding(JUNK, "fog/5/n0/._b.JPEG")(tmp_path)
+    assert imagenet_c_classes(str(tmp_path), "fog", 5) == ["n0"]
+    assert images_in(tmp_path / "fog" / "5" / "n0") == ["b.JPEG"]
+
+
 # Streamed images, of which there may be too many to read them all before the start
 
 
@@ -202,6 +212,27 @@ def test_where_there_are_too_many_some_are_looked_at(tmp_path: Path, monkeypatch
     monkeypatch.setattr(class_folders, "GLIMPSES", 3)
     monkeypatch.setattr(soundness, "OTHERS", 3)
     assert len(load_dataset(settings).train) == 44
+
+
+@pytest.mark.parametrize("container", ["PNG", "JPEG"])
+def test_of_every_file_that_is_looked_at_the_end_is_looked_at(
+    container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_tree(tmp_path)
+    path = root / "train" / "cat" / "3.jpg"
+    write(path, 3, container)
+    path.write_bytes(path.read_bytes()[:-100])
+    monkeypatch.setattr(soundness, "OTHERS", 1)
+    with pytest.raises(DataError, match=r"3\.jpg: cannot be decoded: image file is truncated"):
+        load_dataset(readers_of(root)[1])
+
+
+def test_no_file_may_be_empty_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_tree(tmp_path)
+    holding(b"", "train/cat/a/3.png")(root)
+    monkeypatch.setattr(class_folders, "GLIMPSES", 1)
+    with pytest.raises(DataError, match=r"train/cat/a/3\.png: cannot be decoded: it is empty \(0 bytes\)$"):
+        load_dataset(readers_of(root)[1])
 
 
 def test_a_whole_photograph_with_bytes_after_its_end_is_taken(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from prunesweep.sweeps.samples import spread
 from prunesweep.workers.data.limits import choose
 from prunesweep.workers.data.streaming import Encoded, Glimpse
 
-GLIMPSES = 100_000  # files that are opened before a sweep starts
+GLIMPSES = 50_000  # files that are opened before a sweep starts
+OPENERS, AT_ONCE = 16, 64  # threads that open files, because a network's disk answers late; files that each opens
 START, END = 4096, 64  # bytes of a file that are read then: of both ends
 
 
@@ -52,15 +54,18 @@ class ClassFolders:
         return [(str(path), path.read_bytes()) for path in paths]
 
     def glimpses(self) -> Iterator[Glimpse]:
-        for index in spread(range(len(self.labels)), GLIMPSES):
-            path = self._path(index)
-            try:
-                yield index, *_ends(path)
-            except OSError as error:
-                raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        indices = spread(range(len(self.labels)), GLIMPSES)
+        parts = [indices[first : first + AT_ONCE] for first in range(0, len(indices), AT_ONCE)]
+        with ThreadPoolExecutor(OPENERS) as pool:
+            for first in range(0, len(parts), OPENERS):  # and not all at once, which would fill the memory
+                for glimpses in pool.map(self._glimpses_of, parts[first : first + OPENERS]):
+                    yield from glimpses
 
     def order(self, generator: torch.Generator) -> Tensor:
         return torch.randperm(len(self.labels), generator=generator)
+
+    def _glimpses_of(self, indices: Sequence[int]) -> list[Glimpse]:
+        return [(index, *_ends(self._path(index))) for index in indices]
 
     def _path(self, index: int) -> Path:
         return Path(self._folder, self.classes[self.labels[index]], self._names[index].as_py())
@@ -75,11 +80,14 @@ def _names(folder: str, name: str, images: Sequence[tuple[str, int]]) -> list[st
 
 
 def _ends(path: Path) -> tuple[bytes, bytes]:
-    """The first and the last bytes of a file."""
-    with open(path, "rb", buffering=0) as file:
-        start = file.read(START)
-        file.seek(max(0, os.fstat(file.fileno()).st_size - END))
-        return start, file.read(END)
+    """The first and the last bytes of a file. Raises: DataError where it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            start = file.read(START)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - END))
+            return start, file.read(END)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def _folders_of(folder: Path, images: pa.StringArray) -> set[str]:

@@ -1,6 +1,7 @@
 """Decodes image files to pixels, as ``sweeps/image_modes.py`` says."""
 
 import io
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# Damaged Exif is left aside without a word. A filter around each image would not be safe with threads.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 _LFS_POINTER = b"version https://git-lfs"
 
 
