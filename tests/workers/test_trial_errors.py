@@ -134,6 +134,6 @@ def test_training_that_diverges_says_when_at_which_rate_and_what_to_lower(block:
         train(broken, trial.round.training, work)
     rate = {"baseline": "0.1", "adjustment": "0.01"}[block]
     message = (
-        f"training diverged: the loss of epoch 1 is nan, at a learning rate of {rate}; lower {block}.learning_rate"
+        f"training diverged: the loss of epoch 1 is nan, at a learning rate from {rate}; lower {block}.learning_rate"
     )
     assert str(refused.value) == message

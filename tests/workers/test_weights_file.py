@@ -55,13 +55,6 @@ NUMBERS = {
     "epoch": np.int64(3),
     "last": np.bool_(True),
 }
-    "curve": np.arange(3.0),
-    "confusion": np.eye(2, dtype=np.uint8),
-    "best": np.float64(93.5),
-    "acc": np.float32(0.5),
-    "epoch": np.int64(3),
-    "last": np.bool_(True),
-}
 OLD = {"_use_new_zipfile_serialization": False}
 AVERAGE = AveragedModel(SOURCE.body).state_dict()
 
