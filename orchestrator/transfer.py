@@ -18,6 +18,7 @@ from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.names import unknown_name
 from prunesweep.sweeps.numbers import parse_number
 from prunesweep.sweeps.units import check_level
+from prunesweep.sweeps.words import counted
 
 ATTACKS: dict[str, type[EpsilonSettings]] = {"fgsm": Fgsm, "pgd": Pgd}
 """The attacks that images are crafted by."""
@@ -188,7 +189,7 @@ def _make(
 
     test = load_dataset(dataset).test.to(default_device())
     for place, (source, wanted) in enumerate(missing.items(), 1):
-        progress(f"[{place}/{len(missing)}] images of {labels[source]}, shown to {len(wanted)} networks")
+        progress(f"[{place}/{len(missing)}] images of {labels[source]}, shown to {counted(len(wanted), 'network')}")
         configure(threads_of(store, source))
         transfer_from(
             load_stored(store, source, test.device),
@@ -207,7 +208,7 @@ def transfer_table(found: Transfer) -> Table:
     table = Table(
         title=f"Transfer: accuracy (%) of the target on images crafted from the source, {first['attack']} "
         f"{first['headline']}",
-        caption=f"◆ white box: a network's own images. {first['total']} test images.",
+        caption=f"◆ white box: a network's own images. {counted(first['total'], 'test image')}.",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )

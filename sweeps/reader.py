@@ -15,6 +15,7 @@ from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.names import nearest, unknown_name
 from prunesweep.sweeps.paths import expanded
+from prunesweep.sweeps.words import counted
 from prunesweep.sweeps.yaml_core import MERGE, STRING, CoreLoader, dump
 
 BUILT_IN = Path(__file__).parent
@@ -277,7 +278,7 @@ def _reason(error: ErrorDetails, place: Place) -> str:
     if kind == "missing" and isinstance(error["loc"][-1], int):
         return f"has too few values: {_shown(error['input'])}"
     if kind == "too_long":
-        return f"takes {context['max_length']} values, not {context['actual_length']}"
+        return f"takes {counted(context['max_length'], 'value')}, not {context['actual_length']}"
     if kind == "missing":
         return f"is not set; give it in the file or with --set {_dotted(place)}=…"
     if kind == "literal_error":

@@ -133,7 +133,7 @@ def check_labels(name: str, train: NDArray[Any], test: NDArray[Any], classes: in
     """
     for what, labels in {"training": train, "test": test}.items():
         if len(labels) < 2:
-            raise DataError(f"{name}: {len(labels)} {what} images; there must be at least two")
+            raise DataError(f"{name}: {counted(len(labels), f'{what} image')}; there must be at least two")
         wrong = np.flatnonzero((labels < 0) | (labels >= classes))
         if len(wrong):
             raise DataError(
