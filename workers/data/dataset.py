@@ -13,6 +13,7 @@ from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.datasets import MINIMUM_SIDE, DatasetSettings
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.words import counted, listed
+from prunesweep.workers.data.decoding import OF_ANY_SIZE
 from prunesweep.workers.data.labels import unlabelled
 from prunesweep.workers.data.limits import Chosen, choose
 from prunesweep.workers.data.overlap import check_paths_apart, check_pixels_apart
@@ -108,7 +109,7 @@ def make_dataset(
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DataError(
             f"{settings.name}: training images are {_size(train[0])} pixels and test images {_size(test[0])}; "
-            "all must be of one size"
+            f"all must be of one size; {OF_ANY_SIZE}"
         )
     of_classes = check_classes(settings, train[1], test[1], classes)
     check_paths_apart(settings, *paths)
@@ -187,7 +188,10 @@ def _names(classes: Sequence[str], numbers: NDArray[np.int64], most: int = 5) ->
 def _check_images(name: str, what: str, images: NDArray[Any]) -> None:
     height, width = images.shape[1:3]
     if height != width or height < MINIMUM_SIDE:
-        raise DataError(f"{name}: {what} images are {_size(images)} pixels; squares from {MINIMUM_SIDE} up are needed")
+        raise DataError(
+            f"{name}: {what} images are {_size(images)} pixels; squares from {MINIMUM_SIDE} up are needed; "
+            f"{OF_ANY_SIZE}"
+        )
 
 
 def _size(images: NDArray[Any]) -> str:
