@@ -134,7 +134,7 @@ def _gains(
         pd.DataFrame(shown),
         pd.DataFrame(data),
         tuple(missing),
-        (_how_to_read(data), *([chosen] if left_out else []), *notes),
+        (how_to_read(data), *([chosen] if left_out else []), *notes),
     )
 
 
@@ -163,7 +163,7 @@ def _cell(published: float | None, gain: Gain | None) -> str:
     return f"{paper}{gain.mean:+.2f}{spread} {interval}{_MARKS[agreement(published, gain)]}"
 
 
-def _how_to_read(data: Sequence[Mapping[str, Any]]) -> str:
+def how_to_read(data: Sequence[Mapping[str, Any]]) -> str:
     made = [record for record in data if not math.isnan(record["mean"])]
     if not made:
         return "paper | ours"

@@ -409,7 +409,7 @@ BAD: dict[str, tuple[Callable[[Path], DatasetSettings], str]] = {
         lambda f: parquet_of(f, [png(TRAIN_IMAGES[0][:8, :8])] * 2),
         "training images are 8 × 8 pixels; squares from 16 up are needed",
     ),
-    "one image": (lambda f: parquet_of(f, [IMAGE]), "1 training images; there must be at least two"),
+    "one image": (lambda f: parquet_of(f, [IMAGE]), "1 training image; there must be at least two"),
     "no image": (lambda f: parquet_of(f, []), "0 training images; there must be at least two"),
     "label too large": (
         lambda f: parquet_of(f, [IMAGE] * 3, [0, 1, 5], classes=3),
