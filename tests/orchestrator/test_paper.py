@@ -396,7 +396,7 @@ def test_what_takes_no_training_is_filled(tmp_path: Path) -> None:
     lines: list[str] = []
     assert layers.fill is not None
     layers.fill(lines.append)
-    assert lines[-1].startswith("[24/24] layer3.8: 1 elements")
+    assert lines[-1].startswith("[24/24] layer3.8: 1 element,")
     (figure,) = reproduce(store, "figure5")
     assert [gap.what for gap in figure.missing] == ["filters: 0 of 1008 are measured"]
     assert set(figure.shown["structure"]) == {"layers"}

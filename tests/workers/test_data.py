@@ -415,7 +415,7 @@ BAD: dict[str, tuple[Callable[[Path], DatasetSettings], str]] = {
         lambda f: parquet_of(f, [IMAGE] * 3, [0, 1, 5], classes=3),
         "training image 2 has label 5; with 3 classes labels run from 0 to 2",
     ),
-    "label below 0": (lambda f: parquet_of(f, [IMAGE] * 2, [0, -1]), "training image 1 has label -1; with 1 classes"),
+    "label below 0": (lambda f: parquet_of(f, [IMAGE] * 2, [0, -1]), "training image 1 has label -1; with 1 class"),
     "no label": (lambda f: parquet_of(f, [IMAGE] * 2, [0, None]), "bad.parquet: has rows without a label"),
     "no bytes": (lambda f: parquet_of(f, [IMAGE, None]), "bad.parquet: row 1 holds no image bytes"),
     "undecodable": (lambda f: parquet_of(f, [IMAGE, b"GIF89a"]), "bad.parquet, row 1: cannot be decoded: "),

@@ -137,9 +137,10 @@ def check_labels(name: str, train: NDArray[Any], test: NDArray[Any], classes: in
             raise DataError(f"{name}: {counted(len(labels), f'{what} image')}; there must be at least two")
         wrong = np.flatnonzero((labels < 0) | (labels >= classes))
         if len(wrong):
+            label = int(labels[wrong[0]])
             raise DataError(
-                f"{name}: {what} image {wrong[0]} has label {labels[wrong[0]]}; "
-                f"with {classes} classes labels run from 0 to {classes - 1}{unlabelled(int(labels[wrong[0]]))}"
+                f"{name}: {what} image {wrong[0]} has label {label}; with {counted(classes, 'class', 'classes')} "
+                f"labels run from 0 to {classes - 1}{unlabelled(label)}"
             )
     if classes < 2:
         raise DataError(f"{name}: there must be at least two classes, not {classes}")
