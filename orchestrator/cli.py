@@ -87,5 +87,11 @@ def _run_command() -> int:
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        print(f"prunesweep: {message()} See --help." if sys.argv[1:] else message(), file=sys.stderr)
+        print(f"prunesweep: {_sentence(message())} See --help." if sys.argv[1:] else message(), file=sys.stderr)
         return BAD_USAGE
+
+
+def _sentence(message: str) -> str:
+    """A message on one line, with a full stop."""
+    text = " ".join(message.split())
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -20,6 +20,7 @@ from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.events import ElementsEvent, ImagesShown
 from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.names import unknown_name
+from prunesweep.sweeps.words import counted
 
 BUDGETS = (0, 1, 2, 3, 4, 5)  # i of L_i, in percentage points of clean accuracy
 STRUCTURES = ("filters", "layers")
@@ -116,9 +117,9 @@ def progress_line(event: ElementsEvent) -> str:
     if isinstance(event, ImagesShown):
         first, last = event.modules[0], event.modules[-1]
         where = first if first == last else f"{first} to {last}"
-        return f"  {where}: {event.images} of {event.of} images"
+        return f"  {where}: {event.images} of {counted(event.of, 'image')}"
     took = f"{event.seconds:.1f} s" if event.seconds else "stored already"
-    return f"[{event.done}/{event.of}] {event.module}: {event.elements} elements, {took}"
+    return f"[{event.done}/{event.of}] {event.module}: {counted(event.elements, 'element')}, {took}"
 
 
 def _known(name: str, kind: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
@@ -197,7 +198,8 @@ def loss_table(curves: pd.DataFrame) -> Table:
     """What ``prunesweep elements`` prints: the curves of one network and structure."""
     first = curves.iloc[0]
     title = (
-        f"{first['elements']} {first['structure']} of {first['trial_key'][:KEY_DIGITS]}, {first['images']} test images"
+        f"{counted(first['elements'], first['structure'].removesuffix('s'))} of {first['trial_key'][:KEY_DIGITS]}, "
+        f"{counted(first['images'], 'test image')}"
     )
     table = frame_table(loss_frame(curves).drop(columns=["structure", "elements", "images"]), title=title)
     table.caption = f"In %: {HOW_TO_READ}."

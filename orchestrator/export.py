@@ -1,7 +1,7 @@
 """Takes a network home: out of the store, into a folder that ``prunesweep.load_network`` reads."""
 
 from importlib.util import find_spec
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,6 +9,7 @@ from prunesweep.orchestrator.stored import find_trial
 from prunesweep.results_store import Store, StoreError, StoreLike, existing_store
 from prunesweep.results_store.objects import Objects
 from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.paths import expanded
 
 FORMATS = ("safetensors", "torch_export", "onnx")
 
@@ -45,7 +46,7 @@ def export_network(
         >>> sum(parameter.numel() for parameter in network.parameters())
         105436
     """
-    folder = fspath(folder)
+    folder = expanded(folder)
     if format not in FORMATS:
         raise ExportError(f"{format!r} is no format; allowed: {', '.join(FORMATS)}")
     if not folder or "://" in folder:

@@ -14,6 +14,7 @@ from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.language import Dataset
+from prunesweep.sweeps.words import counted, listed
 
 _KEY = re.compile(r"[0-9a-f]{4,32}")
 
@@ -32,7 +33,9 @@ def find_trial(store: Store, prefix: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UnknownTrial(f"{prefix}: {len(found)} networks of {store.url} begin with this; give more of the key")
+        raise UnknownTrial(
+            f"{prefix}: {counted(len(found), 'network')} of {store.url} begin with this; give more of the key"
+        )
     raise UnknownTrial(f"{prefix}: no network of {store.url} has this key; `prunesweep pareto` shows keys")
 
 
@@ -49,7 +52,9 @@ def choose_trials(store: Store, texts: Sequence[str]) -> list[str]:
         meeting, _ = eligible_trials(trials, parse_filters(conditions, trials), ())
         keys += [str(key) for key in meeting["trial_key"]]
     if not keys:
-        raise UnknownTrial(f"{store.url}: no trial meets {' and '.join(conditions) or 'an empty list of keys'}")
+        raise UnknownTrial(
+            f"{store.url}: no trial meets {listed(conditions) if conditions else 'an empty list of keys'}"
+        )
     return list(dict.fromkeys(keys))
 
 

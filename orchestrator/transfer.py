@@ -11,12 +11,14 @@ from prunesweep.orchestrator.labels import KEY_DIGITS, network_labels
 from prunesweep.orchestrator.stored import choose_trials, dataset_of, threads_of, trial_rows
 from prunesweep.results_store import Store, StoreLike, existing_store
 from prunesweep.sweeps.analyses import TransferAnalysis
-from prunesweep.sweeps.attacks import EpsilonSettings, Fgsm, Pgd, check_epsilon
+from prunesweep.sweeps.attacks import EpsilonSettings, Fgsm, Pgd
 from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.names import unknown_name
 from prunesweep.sweeps.numbers import parse_number
+from prunesweep.sweeps.units import check_level
+from prunesweep.sweeps.words import counted
 
 ATTACKS: dict[str, type[EpsilonSettings]] = {"fgsm": Fgsm, "pgd": Pgd}
 """The attacks that images are crafted by."""
@@ -116,16 +118,16 @@ def read_epsilon(text: str) -> float:
     try:
         epsilon = float(parse_number(text))
     except ValueError as error:
-        raise TransferError(f"epsilon {text}: {error}") from None
+        raise TransferError(f"epsilon {error}") from None
     return _checked(epsilon)
 
 
 def _checked(epsilon: float) -> float:
     """Raises: TransferError where an ε is not in (0, 1]."""
     try:
-        checked = float(check_epsilon(epsilon))
+        checked = float(check_level(epsilon, "epsilon"))
     except ValueError as error:
-        raise TransferError(f"epsilon {epsilon:g}: {error}") from None
+        raise TransferError(f"epsilon {epsilon:g}: {str(error).removeprefix(f'epsilon {epsilon:g} ')}") from None
     if not checked > 0:
         raise TransferError(f"epsilon {epsilon:g}: must be above 0")
     return checked
@@ -187,7 +189,7 @@ def _make(
 
     test = load_dataset(dataset).test.to(default_device())
     for place, (source, wanted) in enumerate(missing.items(), 1):
-        progress(f"[{place}/{len(missing)}] images of {labels[source]}, shown to {len(wanted)} networks")
+        progress(f"[{place}/{len(missing)}] images of {labels[source]}, shown to {counted(len(wanted), 'network')}")
         configure(threads_of(store, source))
         transfer_from(
             load_stored(store, source, test.device),
@@ -206,7 +208,7 @@ def transfer_table(found: Transfer) -> Table:
     table = Table(
         title=f"Transfer: accuracy (%) of the target on images crafted from the source, {first['attack']} "
         f"{first['headline']}",
-        caption=f"◆ white box: a network's own images. {first['total']} test images.",
+        caption=f"◆ white box: a network's own images. {counted(first['total'], 'test image')}.",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )

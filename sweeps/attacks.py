@@ -1,5 +1,6 @@
 """The settings of each attack: severities, and the headline severity that enters ``robustness``."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +10,10 @@ from pydantic import AfterValidator, Field, PlainValidator, field_validator, mod
 
 from prunesweep.sweeps.block import Block
 from prunesweep.sweeps.corruption_files import cifar10_c_fingerprint, imagenet_c_fingerprint
-from prunesweep.sweeps.numbers import Number, Whole
+from prunesweep.sweeps.numbers import Whole
+from prunesweep.sweeps.paths import UserPath
+from prunesweep.sweeps.units import Epsilon, Images, Pixels, Step
+from prunesweep.sweeps.words import listed
 
 CorruptionKind = Literal[
     "gaussian_noise",
@@ -36,20 +40,7 @@ FROST_MISSING = (
 AUTOATTACK_MISSING = "needs the package pyautoattack, which is not installed: pip install 'prunesweep[autoattack]'"
 
 
-def check_epsilon(epsilon: float) -> float:
-    """An ε or a step in units of [0, 1] pixels, as it came.
-
-    Raises:
-        ValueError: it is above 1, and was probably meant in levels of 0 to 255.
-    """
-    if epsilon > 1:
-        guess = f": did you mean {epsilon:g}/255?" if epsilon <= 255 else ""
-        raise ValueError(f"epsilon {epsilon:g} is above 1; pixels lie in [0, 1]{guess}")
-    return epsilon
-
-
-Epsilon = Annotated[Number, Field(gt=0), AfterValidator(check_epsilon)]
-Side = Annotated[Whole, Field(ge=1)]
+Side = Annotated[Pixels, Field(ge=1)]
 Severity = Annotated[Whole, Field(ge=1, le=5)]
 MEAN = "mean"
 
@@ -102,16 +93,33 @@ class Clean(AttackSettings):
     """No attack: the test images as they are."""
 
 
+def _settle_headline(settings: "EpsilonSettings | Corruptions", severities: tuple[float, ...]) -> None:
+    """Make the only severity of an attack its headline, where no other is asked for."""
+    if len(severities) == 1 and "headline" not in settings.model_fields_set:
+        object.__setattr__(settings, "headline", severities[0])  # blocks are frozen once they are read
+
+
+def _headline_missing(settings: AttackSettings, headline: str, field: str, severities: Iterable[str]) -> str:
+    """One line on a headline that is not run, with those that could be."""
+    whose = "" if "headline" in settings.model_fields_set else " (it is the default)"
+    return f"headline {headline} is not among the {field}{whose}; give headline: {listed(severities, 'or')}"
+
+
 class EpsilonSettings(AttackSettings):
-    """What attacks within an L∞ ball share: its radii ε, in [0, 1] pixel units."""
+    """What attacks within an L∞ ball share: its radii ε, in [0, 1] pixel units.
+
+    ``headline``: the ε that enters ``robustness``; left out, the only one, or 8/255 of several.
+    """
 
     epsilons: Epsilons = (8 / 255,)
     headline: Epsilon = 8 / 255
 
     @model_validator(mode="after")
     def _headline_is_run(self) -> Self:
+        _settle_headline(self, self.epsilons)
         if self.headline not in self.epsilons:
-            raise ValueError(f"headline {epsilon_text(self.headline)} is not among the epsilons")
+            epsilons = map(epsilon_text, self.epsilons)
+            raise ValueError(_headline_missing(self, epsilon_text(self.headline), "epsilons", epsilons))
         return self
 
     def headline_text(self) -> str:
@@ -133,7 +141,7 @@ class Pgd(EpsilonSettings):
 
     epsilons: Epsilons = (2 / 255, 8 / 255)
     steps: Whole = Field(default=10, ge=1, le=10_000)
-    step_size: Epsilon | None = None
+    step_size: Step | None = None
     restarts: Whole = Field(default=1, ge=1, le=1000)
     loss: Literal["cross_entropy", "margin"] = "cross_entropy"
     random_start: bool = True
@@ -169,7 +177,7 @@ class Autoattack(EpsilonSettings):
     """
 
     version: Literal["standard", "plus"] = "standard"
-    batch: Whole = Field(default=250, ge=1, le=250)
+    batch: Images = Field(default=250, ge=1, le=250)
 
     def headline_text(self) -> str:
         return f"{self.version} {super().headline_text()}"
@@ -179,7 +187,10 @@ class Autoattack(EpsilonSettings):
 
 
 class Occlusion(AttackSettings):
-    """A centred black square; ``sides`` in pixels. Left out, they are eight steps up to half of the image's side."""
+    """A centred black square; ``sides`` in pixels. Left out, they are eight steps up to half of the image's side.
+
+    ``headline``: the side that enters ``robustness``; left out, half of the image's, which is run beside the ``sides``.
+    """
 
     sides: Sides | None = None
     headline: Side | None = None
@@ -187,7 +198,7 @@ class Occlusion(AttackSettings):
     @model_validator(mode="after")
     def _headline_is_run(self) -> "Occlusion":
         if self.headline is not None and self.sides is not None and self.headline not in self.sides:
-            raise ValueError(f"headline {self.headline} is not among the sides")
+            raise ValueError(_headline_missing(self, str(self.headline), "sides", map(str, self.sides)))
         return self
 
     def sides_on(self, image_side: int) -> tuple[int, ...]:
@@ -216,7 +227,8 @@ class Corruptions(AttackSettings):
     ``source``: made here (``generated``), with ImageNet-C's constants for images from 128 pixels a side on and with
     CIFAR-10-C's for smaller ones; or the official files below ``root``, which hold the test images in use:
     ``cifar10_c`` (KIND.npy and labels.npy) or ``imagenet_c`` (KIND/SEVERITY/CLASS/*.JPEG).
-    ``headline``: a severity, or the ``mean`` over all that are run, which is the default of ``imagenet_c``.
+    ``headline``: a severity, or the ``mean`` over all that are run. Left out, it is the mean of ``imagenet_c``, and
+    else the only severity, or 5 of several.
     ``frost_textures``: where generated, those of the installed imagecorruptions-imaug (``package``), one of ours
     (``generated``), or the first where it is installed (``auto``, which is settled before a key is made).
     """
@@ -226,7 +238,7 @@ class Corruptions(AttackSettings):
     headline: CorruptionHeadline = 5
     frost_textures: Literal["auto", "package", "generated"] = "auto"
     source: Literal["generated", "cifar10_c", "imagenet_c"] = "generated"
-    root: Annotated[str, Field(min_length=1)] | None = None
+    root: Annotated[UserPath, Field(min_length=1)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -237,8 +249,10 @@ class Corruptions(AttackSettings):
 
     @model_validator(mode="after")
     def _settings_meet(self) -> Self:
+        _settle_headline(self, self.severities)
         if self.headline != MEAN and self.headline not in self.severities:
-            raise ValueError(f"headline {self.headline} is not among the severities")
+            severities = (*map(str, self.severities), MEAN)
+            raise ValueError(_headline_missing(self, str(self.headline), "severities", severities))
         if self.source == "generated" and self.root is not None:
             raise ValueError("root is for official files; set source: cifar10_c or source: imagenet_c beside it")
         if self.source != "generated" and self.root is None:

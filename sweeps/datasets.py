@@ -2,19 +2,16 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from prunesweep.sweeps.block import Block
 from prunesweep.sweeps.numbers import Whole
+from prunesweep.sweeps.paths import UserPath, UserPaths
+from prunesweep.sweeps.units import Images, Mebibytes, Pixels
 
 MINIMUM_SIDE = 16  # pixels: three poolings by two and something left to see
 
-Paths = Annotated[
-    tuple[str, ...],
-    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
-    Field(min_length=1),
-]
-Limit = Annotated[Whole, Field(ge=2)]
+Limit = Annotated[Images, Field(ge=2)]
 
 
 class DatasetSettings(Block):
@@ -38,7 +35,7 @@ class Digits(DatasetSettings):
     published = True
 
     name: Literal["digits"]
-    size: Whole = Field(default=16, ge=MINIMUM_SIDE, le=256)
+    size: Pixels = Field(default=16, ge=MINIMUM_SIDE, le=256)
 
 
 class Cifar10(DatasetSettings):
@@ -47,7 +44,7 @@ class Cifar10(DatasetSettings):
     published = True
 
     name: Literal["cifar10"]
-    root: str = "data"
+    root: UserPath = "data"
     download: bool = False
 
 
@@ -57,7 +54,7 @@ class Cifar100(DatasetSettings):
     published = True
 
     name: Literal["cifar100"]
-    root: str = "data"
+    root: UserPath = "data"
     download: bool = False
 
 
@@ -68,8 +65,8 @@ class ImageParquet(DatasetSettings):
     """
 
     name: Literal["image_parquet"]
-    train: Paths
-    test: Paths
+    train: UserPaths
+    test: UserPaths
     classes: Whole | None = Field(default=None, ge=2)
 
 
@@ -77,8 +74,8 @@ class ImageFolder(DatasetSettings):
     """Folders of images, a folder a class; images may lie deeper in it. What begins with a dot is hidden."""
 
     name: Literal["image_folder"]
-    train: str
-    test: str
+    train: UserPath
+    test: UserPath
 
 
 class Imagenet(DatasetSettings):
@@ -92,12 +89,12 @@ class Imagenet(DatasetSettings):
     """
 
     name: Literal["imagenet"]
-    train: Paths
-    test: Paths
+    train: UserPaths
+    test: UserPaths
     classes: Whole | None = Field(default=None, ge=2)
-    size: Whole = Field(default=224, ge=MINIMUM_SIDE, le=1024)
-    resize: Whole | None = Field(default=None, ge=MINIMUM_SIDE, le=2048)
-    shuffle_window: Whole = Field(default=32, ge=1)
+    size: Pixels = Field(default=224, ge=MINIMUM_SIDE, le=1024)
+    resize: Pixels | None = Field(default=None, ge=MINIMUM_SIDE, le=2048)
+    shuffle_window: Mebibytes = Field(default=32, ge=1)
 
     @field_validator("resize")
     @classmethod

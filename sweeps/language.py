@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from prunesweep.sweeps.attacks import DEFAULT_ATTACKS, Attacks, Epsilon
+from prunesweep.sweeps.attacks import DEFAULT_ATTACKS, Attacks
 from prunesweep.sweeps.block import Block
 from prunesweep.sweeps.catalogue import (
     ADJUSTMENTS,
@@ -26,7 +26,22 @@ from prunesweep.sweeps.catalogue import (
 from prunesweep.sweeps.datasets import DatasetSettings, Imagenet
 from prunesweep.sweeps.names import each_one_of, null_is_none, unknown_name
 from prunesweep.sweeps.numbers import Number, Whole
+from prunesweep.sweeps.paths import UserPath
 from prunesweep.sweeps.pretrained import check_architectures, known_weights
+from prunesweep.sweeps.units import (
+    Deviation,
+    Epsilon,
+    Factor,
+    Images,
+    Intensity,
+    LearningRate,
+    Pixels,
+    Share,
+    ShareFromNone,
+    ShareOfEpochs,
+    Step,
+    WeightDecay,
+)
 
 MOST_ITERATIONS = 200  # a network of any use has long run out of filters
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -51,31 +66,32 @@ Recipes = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_lengt
 Iterations = Annotated[
     tuple[Annotated[Whole, Field(ge=0, le=MOST_ITERATIONS)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
 ]
-Ratios = Annotated[tuple[Annotated[Number, Field(gt=0, lt=1)], ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Ratios = Annotated[tuple[Share, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 Seeds = Annotated[
     tuple[Annotated[Whole, Field(ge=0, lt=2**31)], ...],
     BeforeValidator(_as_tuple),
     Field(min_length=1),
 ]
-Channels = tuple[Number, Number, Number]
-Weights = Annotated[str, Field(min_length=1), AfterValidator(known_weights)]
+Means = tuple[Intensity, Intensity, Intensity]
+Deviations = tuple[Deviation, Deviation, Deviation]
+Weights = Annotated[UserPath, Field(min_length=1), AfterValidator(known_weights)]
 
 
 class TrainingSettings(Block):
     """How a network is trained: SGD with Nesterov momentum on batches that are cropped and mirrored at random."""
 
     epochs: Whole | None = Field(default=None, ge=0)
-    batch_size: Whole = Field(default=128, ge=2)
-    learning_rate: Number = Field(default=0.1, gt=0)
-    momentum: Number = Field(default=0.9, ge=0, lt=1)
+    batch_size: Images = Field(default=128, ge=2)
+    learning_rate: LearningRate = 0.1
+    momentum: ShareFromNone = 0.9
     nesterov: bool = True
-    weight_decay: Number = Field(default=5e-4, ge=0)
+    weight_decay: WeightDecay = 5e-4
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     warmup_epochs: Whole = Field(default=0, ge=0)
-    step_at: tuple[Annotated[Number, Field(gt=0, lt=1)], ...] = (0.5, 0.75)
-    step_factor: Number = Field(default=0.1, gt=0, lt=1)
-    label_smoothing: Number = Field(default=0.0, ge=0, lt=1)
-    crop_padding: Whole | None = Field(default=None, ge=0)
+    step_at: tuple[ShareOfEpochs, ...] = (0.5, 0.75)
+    step_factor: Factor = 0.1
+    label_smoothing: ShareFromNone = 0.0
+    crop_padding: Pixels | None = Field(default=None, ge=0)
     flip: bool | None = None
 
     @model_validator(mode="after")
@@ -94,7 +110,7 @@ class AdversarialTraining(Block):
 
     epsilon: Epsilon = 8 / 255
     steps: Whole = Field(default=7, ge=1)
-    step_size: Epsilon | None = None
+    step_size: Step | None = None
 
     @property
     def length(self) -> float:
@@ -124,8 +140,8 @@ class Baseline(TrainingSettings):
     adversarial: AdversarialTraining = AdversarialTraining()
     weights: Weights | None = None
     defences: Mapping[str, Weights] = Field(default_factory=dict)
-    mean: Channels | None = None
-    std: Channels | None = None
+    mean: Means | None = None
+    std: Deviations | None = None
 
     @model_validator(mode="after")
     def _has_an_origin(self) -> "Baseline":
@@ -161,7 +177,7 @@ class Adjustment(TrainingSettings):
     the baseline's ``recipe`` was, as the paper adjusts on clean images alone, unless ``recipe`` is ``baseline``.
     """
 
-    learning_rate: Number = Field(default=0.01, gt=0)
+    learning_rate: LearningRate = 0.01
     rewind_epoch: Whole | None = Field(default=None, ge=0)
     recipe: Literal["plain", "baseline"] = "plain"
 
@@ -176,7 +192,7 @@ class Pruning(Block):
 
     quota: Literal["global", "per_layer"] = "global"
     blocks: Whole | None = Field(default=None, ge=1)
-    scoring_images: Whole = Field(default=512, ge=8)
+    scoring_images: Images = Field(default=512, ge=8)
 
 
 class Axes(Block):

@@ -14,14 +14,15 @@ from pydantic_core import ErrorDetails
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.names import nearest, unknown_name
+from prunesweep.sweeps.paths import expanded
+from prunesweep.sweeps.words import counted
+from prunesweep.sweeps.yaml_core import MERGE, STRING, CoreLoader, dump
 
 BUILT_IN = Path(__file__).parent
 
-# PyYAML lets a ValueError through for what looks like a date and is none (2021-02-30), others for explicit tags whose
-# value does not fit (!!bool x, !!timestamp x, !!int ""), and nests without a bound.
+# PyYAML lets others than its own through for explicit tags whose value does not fit (!!bool x, !!timestamp x), Python a
+# ValueError for numbers of thousands of digits; and both nest without a bound.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
-
-_KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
 Place = tuple[str | int, ...]
 SweepSource = str | PathLike[str] | Mapping[str, Any]
@@ -40,7 +41,7 @@ def find_sweep(name_or_path: str | PathLike[str]) -> Path:
     Raises:
         SweepError: there is neither such a file nor such a name.
     """
-    path = Path(name_or_path)
+    path = Path(expanded(name_or_path))
     with suppress(OSError, ValueError):  # what cannot be a path: too long, or with a null character
         if path.is_file():
             return path
@@ -48,7 +49,7 @@ def find_sweep(name_or_path: str | PathLike[str]) -> Path:
     if asked in names:
         return names[asked]
     guess = nearest(asked, names)
-    hint = f"; did you mean {guess!r}?" if guess else ""
+    hint = f"; did you mean {guess!r}?" if guess else "."
     raise SweepError(f"{name_or_path}: no such sweep file{hint} Built in: {', '.join(names)}")
 
 
@@ -76,7 +77,7 @@ def sweep_text(sweep: SweepSource) -> str:
     """
     if isinstance(sweep, Mapping):
         try:
-            return yaml.safe_dump(_plain(sweep), sort_keys=False, allow_unicode=True)
+            return dump(_plain(sweep))
         except yaml.YAMLError as error:
             raise SweepError(f"sweep: {error.args[-1]!r} is no word, number, list or mapping") from None
     path = find_sweep(sweep)
@@ -155,16 +156,21 @@ class _Places:
 
 def _parse_yaml(text: str, places: _Places) -> tuple[dict[str, Any], _Places]:
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        root = yaml.compose(text, Loader=CoreLoader)
+        document = yaml.load(text, Loader=CoreLoader)
     except _YAML_ERRORS as error:
         mark = getattr(error, "problem_mark", None)
         where = places.line(mark) if mark else places.source
-        raise SweepError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
+        raise SweepError(f"{where}: not YAML: {_problem(error)}") from None
     if not isinstance(document, dict) or root is None:
         raise SweepError(f"{places.source}: a sweep is a mapping of keys (name, dataset, baseline, axes, …)")
     _note_lines(root, (), places)
     return document, places
+
+
+def _problem(error: Exception) -> str:
+    text = str(getattr(error, "problem", None) or error)
+    return f"{text}; use spaces" if "'\\t'" in text else text
 
 
 def _note_lines(node: yaml.Node, place: Place, places: _Places, above: tuple[yaml.Node, ...] = ()) -> None:
@@ -175,7 +181,7 @@ def _note_lines(node: yaml.Node, place: Place, places: _Places, above: tuple[yam
         seen: set[str] = set()
         for key, value in node.value:
             line = places.line(key.start_mark)
-            if key.tag not in _KEY_TAGS:
+            if key.tag not in (STRING, MERGE):
                 raise SweepError(f"{line}: {_dotted((*place, key.value))}: a key is a word, not a number or the like")
             if key.value in seen:
                 raise SweepError(f"{line}: {_dotted((*place, key.value))}: the key stands here twice")
@@ -194,10 +200,7 @@ def _apply(override: str, document: dict[str, Any], places: _Places) -> None:
     at = f"--set {dotted}"
     if not equals or not dotted:
         raise SweepError(f"--set {override}: write it as key=value, for example --set baseline.epochs=3")
-    try:
-        value = yaml.safe_load(value_text)
-    except _YAML_ERRORS:
-        raise SweepError(f"{at}: {value_text!r} is not a YAML value") from None
+    value = _override_value(value_text, at)
     *parents, last = [int(part) if part.isdecimal() else part for part in dotted.split(".")]
     here: Any = document
     place: Place = ()
@@ -211,6 +214,18 @@ def _apply(override: str, document: dict[str, Any], places: _Places) -> None:
         _step(here, last, place, at)
     here[last] = value
     places.replace((*place, last), at)
+
+
+def _override_value(text: str, at: str) -> Any:
+    """The value of one override; a mapping in it is held to the rules of the file's."""
+    try:
+        root = yaml.compose(text, Loader=CoreLoader)
+        value = yaml.load(text, Loader=CoreLoader)
+    except _YAML_ERRORS:
+        raise SweepError(f"{at}: {text!r} is not a YAML value") from None
+    if root is not None:
+        _note_lines(root, (), _Places(at, has_lines=False))
+    return value
 
 
 def _step(here: Any, part: str | int, place: Place, at: str) -> Any:
@@ -232,8 +247,14 @@ def _message(errors: Iterable[ErrorDetails], document: Mapping[str, Any], places
     more = f" (and {len(others)} more to mend)" if others else ""
     reason = _reason(first, place)
     if not place:  # of the sweep as a whole: the reason begins with the key that it is about
-        return f"{places.of(_place_named_in(reason))}: {reason}{more}"
-    return f"{places.of(place)}: {_dotted(place)}: {reason}{more}"
+        return f"{_told_once(places.of(_place_named_in(reason)), reason)}{more}"
+    return f"{_told_once(places.of(place), f'{_dotted(place)}: {reason}')}{more}"
+
+
+def _told_once(at: str, line: str) -> str:
+    """A line after the place that it is about; an override that set the very key names it already."""
+    key, colon, rest = line.partition(": ")
+    return f"{at}:{colon and ' '}{rest}" if colon and at == f"--set {key}" else f"{at}: {line}"
 
 
 def _place_named_in(reason: str) -> Place:
@@ -257,7 +278,7 @@ def _reason(error: ErrorDetails, place: Place) -> str:
     if kind == "missing" and isinstance(error["loc"][-1], int):
         return f"has too few values: {_shown(error['input'])}"
     if kind == "too_long":
-        return f"takes {context['max_length']} values, not {context['actual_length']}"
+        return f"takes {counted(context['max_length'], 'value')}, not {context['actual_length']}"
     if kind == "missing":
         return f"is not set; give it in the file or with --set {_dotted(place)}=…"
     if kind == "literal_error":
@@ -271,6 +292,8 @@ def _reason(error: ErrorDetails, place: Place) -> str:
     text = error["msg"].removeprefix("Value error, ")
     if kind == "value_error":
         return text
+    if kind == "string_type" and isinstance(error["input"], bool | int | float):
+        return f"should be a word, not {_shown(error['input'])}; put it in quotes"
     return f"{_PLAIN_WORDS.get(kind) or f'{text[0].lower()}{text[1:]}'}, not {_shown(error['input'])}"
 
 

@@ -25,7 +25,7 @@ from prunesweep.sweeps.catalogue import (
 )
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.labels import setting_label
-from prunesweep.sweeps.language import Channels, Training
+from prunesweep.sweeps.language import Deviations, Means, Training
 
 
 class Round(Block):
@@ -42,8 +42,8 @@ class Round(Block):
     dynamics: bool = False
     rewind_epoch: int | None = None
     weights_sha256: str | None = None
-    mean: Channels | None = None
-    std: Channels | None = None
+    mean: Means | None = None
+    std: Deviations | None = None
 
     @property
     def epochs(self) -> int:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from prunesweep.results_store.objects import replacing
 from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.paths import expanded
 
 
 class CacheError(UserError):
@@ -81,9 +82,9 @@ def cache_folder() -> Path:
     """Where things are kept that can be made again; a user without a home has them among the temporary files."""
     chosen, base = os.environ.get("PRUNESWEEP_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if chosen:
-        return Path(chosen).expanduser()
+        return Path(expanded(chosen))
     if base:
-        return Path(base).expanduser() / "prunesweep"
+        return Path(expanded(base)) / "prunesweep"
     try:
         return Path.home() / ".cache" / "prunesweep"
     except RuntimeError:

@@ -22,10 +22,11 @@ def plan(
     from prunesweep.orchestrator.timings import estimate_plan
     from prunesweep.results_store import Store
     from prunesweep.results_store.runs import past_runs
+    from prunesweep.sweeps.notes import sweep_notes
     from prunesweep.sweeps.reader import read_sweep
 
     opened = Store(store)
     made = make_plan(read_sweep(sweep, set_ or ()), opened)
     times = time_lines(made, estimate_plan(made, opened), past_runs(opened.objects))
-    for line in [*plan_lines(made), *times, *(trial_lines(made) if trials else ())]:
+    for line in [*plan_lines(made), *sweep_notes(made.sweep), *times, *(trial_lines(made) if trials else ())]:
         print(line)

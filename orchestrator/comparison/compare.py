@@ -29,6 +29,7 @@ from prunesweep.results_store import StoreLike, existing_store
 from prunesweep.results_store.halves import selection_half
 from prunesweep.results_store.schema import ACCURACIES
 from prunesweep.sweeps.names import unknown_name
+from prunesweep.sweeps.words import counted, listed
 
 OVER = {"baseline": "gain", "control": "gain_over_control"}
 """What a setting is compared with -> the gain in the trials table."""
@@ -187,5 +188,7 @@ def _as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _nothing(trials: pd.DataFrame, where: Sequence[str], over: str) -> str:
-    asked = f" where {' and '.join(where)}" if where else ""
-    return f"nothing to compare: of {len(trials)} trials{asked} none was tested in the same way as its {over}"
+    asked = f" where {listed(where)}" if where else ""
+    return (
+        f"nothing to compare: of {counted(len(trials), 'trial')}{asked} none was tested in the same way as its {over}"
+    )

@@ -9,6 +9,7 @@ from rich.table import Table
 from prunesweep.orchestrator.labels import network_labels, short_keys
 from prunesweep.orchestrator.selection.columns import DETAILS, REMOVED
 from prunesweep.orchestrator.tables import NAME_WIDTH
+from prunesweep.sweeps.words import counted
 
 _COLUMNS = ("seeds", "baselines", "mean ± sd", "over seeds", "over images", "p", "p Holm", "shows")
 
@@ -56,8 +57,8 @@ def _caption(compared: pd.DataFrame) -> str:
         "baselines vary.",
         "over seeds: 95 % t interval; over images: 95 % bootstrap of these networks.",
         "p: exact McNemar for one seed and one kind of attack, else bootstrap clustered by image; Holm over the "
-        f"{len(told)} comparisons of this table. It tells of these networks on other images, and nothing of other "
-        "seeds: for that the interval over seeds has to leave out 0.",
+        f"{counted(len(told), 'comparison')} of this table. It tells of these networks on other images, and nothing of "
+        "other seeds: for that the interval over seeds has to leave out 0.",
         "shows: the gain that so many images would show four times in five.",
     ]
     if len(told) < len(compared):
@@ -71,7 +72,7 @@ def _range(counts: "pd.Series[int]", what: str) -> str:
     fewest, most = counts.min(), counts.max()
     if fewest != most:
         return f"{fewest} to {most} {what}s"
-    return f"{fewest} {what}" + ("s" if fewest != 1 else "")
+    return counted(fewest, what)
 
 
 def _mean(mean: float, sd: float) -> str:

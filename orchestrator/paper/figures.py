@@ -15,6 +15,7 @@ from prunesweep.orchestrator.paper.tables import ONE_SHOT, baseline_of, in_store
 from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN
 from prunesweep.orchestrator.statistics import pearson
 from prunesweep.sweeps.attacks import epsilon_text
+from prunesweep.sweeps.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +144,7 @@ def figure4(experiments: Experiments) -> Reproduction:
     for over in ("settings", "iterations"):
         points = data[data["over"] == over]
         if len(points) < LEAST_POINTS:
-            missing.append(needs_sweep(f"over {over}: {len(points)} points of {LEAST_POINTS}", experiments))
+            missing.append(needs_sweep(f"over {over}: {counted(len(points), 'point')} of {LEAST_POINTS}", experiments))
             shown.append({"over": over, "points": len(points), "r": MISSING, "95 % interval": "", "p": ""})
             continue
         found = pearson(points["generalization"].tolist(), points["robustness"].tolist())

@@ -10,6 +10,7 @@ from prunesweep.orchestrator.paper.reproduction import Reproduction
 from prunesweep.results_store import StoreLike, existing_store
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.names import unknown_name
+from prunesweep.sweeps.paths import expanded
 
 REPRODUCTIONS: dict[str, Callable[[Experiments], Reproduction]] = {
     "table1": tables.table1,
@@ -80,12 +81,13 @@ def write_figure(reproduction: Reproduction, folder: str | PathLike[str]) -> lis
     """
     if not len(reproduction.data):
         return []
+    place = Path(expanded(folder))
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        written = [Path(folder) / f"{reproduction.name}.csv"]
+        place.mkdir(parents=True, exist_ok=True)
+        written = [place / f"{reproduction.name}.csv"]
         reproduction.data.to_csv(written[0], index=False)
         if reproduction.draw is not None:
-            written.append(Path(folder) / f"{reproduction.name}.png")
+            written.append(place / f"{reproduction.name}.png")
             _save(reproduction, written[-1])
     except OSError as error:
         raise UserError(f"--to {folder}: cannot be written: {error.strerror or error}") from None

@@ -27,6 +27,7 @@ from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproductio
 from prunesweep.sweeps.attacks import epsilon_text
 from prunesweep.sweeps.catalogue import NONE
 from prunesweep.sweeps.numbers import parse_number
+from prunesweep.sweeps.words import counted
 
 ONE_SHOT = {"recipe": "plain", "criterion": "pls", "adjustment": "fine_tune", "iterations": 1}
 UNPRUNED = {"recipe": "plain", "structure": NONE, "iterations": 0}
@@ -124,8 +125,8 @@ def _gains(
                 what = f"{label}{f' over the {over}' if len(trials) else ''}: {', '.join(lacking)}"
                 missing.append(needs_sweep(what, experiments, (sweeps or {}).get(label, ON_CIFAR)))
     chosen = (
-        f"left out: {left_out} trials of other ratios, lengths of training, test images or attacks; of each setting "
-        f"are shown those nearest the ratio {RATIO:g}, then of the most seeds, then of the longest training"
+        f"left out: {counted(left_out, 'trial')} of other ratios, lengths of training, test images or attacks; of each "
+        f"setting are shown those nearest the ratio {RATIO:g}, then of the most seeds, then of the longest training"
     )
     return Reproduction(
         name,
@@ -133,7 +134,7 @@ def _gains(
         pd.DataFrame(shown),
         pd.DataFrame(data),
         tuple(missing),
-        (_how_to_read(data), *([chosen] if left_out else []), *notes),
+        (how_to_read(data), *([chosen] if left_out else []), *notes),
     )
 
 
@@ -162,17 +163,21 @@ def _cell(published: float | None, gain: Gain | None) -> str:
     return f"{paper}{gain.mean:+.2f}{spread} {interval}{_MARKS[agreement(published, gain)]}"
 
 
-def _how_to_read(data: Sequence[Mapping[str, Any]]) -> str:
+def how_to_read(data: Sequence[Mapping[str, Any]]) -> str:
     made = [record for record in data if not math.isnan(record["mean"])]
     if not made:
         return "paper | ours"
     seeds, baselines, images = (max(int(record[name]) for record in made) for name in ("seeds", "baselines", "images"))
     return (
         "paper | ours over the baseline, and ours over the control, which is what pruning did; ± standard deviation "
-        f"of the seeds [95 % interval over {images} test images], p.p.; up to {seeds} seeds over {baselines} "
-        f"baseline{'s' if baselines > 1 else ''}, which says nothing of how baselines vary; ✓ the sign agrees, "
+        f"of the seeds [95 % interval over {counted(images, 'test image')}], p.p.; {_up_to(seeds)} over "
+        f"{counted(baselines, 'baseline')}, which says nothing of how baselines vary; ✓ the sign agrees, "
         "✗ it differs, no mark: an interval holds 0, over images or over seeds"
     )
+
+
+def _up_to(seeds: int) -> str:
+    return "1 seed" if seeds == 1 else f"up to {counted(seeds, 'seed')}"
 
 
 def table4(experiments: Experiments) -> Reproduction:

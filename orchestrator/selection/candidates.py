@@ -9,6 +9,7 @@ from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN, DETAILS
 from prunesweep.orchestrator.selection.conditions import Condition
 from prunesweep.orchestrator.selection.errors import SelectionError
 from prunesweep.results_store.evidence import HOLDS
+from prunesweep.sweeps.words import counted
 
 
 def eligible_trials(
@@ -41,7 +42,7 @@ def check_comparable(trials: pd.DataFrame, names: Sequence[str]) -> None:
         counts = trials[column].value_counts(dropna=False)
         figure = next(filter(concerns, names), None)
         if figure is not None and len(counts) > 1:
-            found = ", ".join(f'"{value}" ({count} trials)' for value, count in counts.items())
+            found = ", ".join(f'"{value}" ({counted(count, "trial")})' for value, count in counts.items())
             raise SelectionError(
                 f"{figure} cannot be compared between unequal {column}: {found}; "
                 f"choose one, as in where '{column} == \"{counts.index[0]}\"'"

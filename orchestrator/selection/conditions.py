@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from prunesweep.orchestrator.selection.amounts import read_amount
 from prunesweep.orchestrator.selection.columns import (
     COMPARABLE_WITHIN,
     DETAILS,
@@ -36,7 +37,6 @@ FILTERS: dict[str, type] = SETTINGS | {SEED: int, SETTING_KEY: str} | DETAILS | 
 """The columns that trials can be filtered by, and the type of each."""
 
 _PIECES = re.compile(r"(?P<column>[^<>=!]*)(?P<operator>[<>=!]*)(?P<value>.*)", re.DOTALL)
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _QUOTED = re.compile(r"""(["'])(?P<word>.*)\1""", re.DOTALL)
 
 
@@ -87,7 +87,8 @@ def _parse_constraint(text: str, trials: pd.DataFrame) -> Condition:
     ]
     if figure not in numeric:
         raise unknown(f'column in constraint "{text}":', column, numeric)
-    return Condition(text, figure, selection_column(figure, trials.columns), sign, _number("constraint", text, value))
+    bound = _number("constraint", text, figure, value)
+    return Condition(text, figure, selection_column(figure, trials.columns), sign, bound)
 
 
 def _parse_filter(text: str, trials: pd.DataFrame) -> Condition:
@@ -96,8 +97,10 @@ def _parse_filter(text: str, trials: pd.DataFrame) -> Condition:
         raise SelectionError(f'where "{text}": {column} is a figure; bound it with a constraint')
     if column not in FILTERS:
         raise unknown(f'column in where "{text}":', column, FILTERS)
+    if FILTERS[column] is bool:
+        return Condition(text, column, column, sign, _truth(text, value))
     if FILTERS[column] is not str:
-        return Condition(text, column, column, sign, _number("where", text, value))
+        return Condition(text, column, column, sign, _number("where", text, column, value))
     if sign not in ("==", "!="):
         raise SelectionError(f'where "{text}": {column} is a word, and words have == and != only, not {sign}')
     word = quoted["word"] if (quoted := _QUOTED.fullmatch(value)) else value
@@ -120,7 +123,14 @@ def _pieces(kind: str, text: str) -> tuple[str, str, str]:
     return column, sign, value
 
 
-def _number(kind: str, text: str, value: str) -> float:
-    if not _NUMBER.fullmatch(value):
-        raise SelectionError(f'{kind} "{text}": "{value}" is not a number')
-    return float(value)
+def _number(kind: str, text: str, column: str, value: str) -> float:
+    try:
+        return read_amount(value, column)
+    except ValueError as error:
+        raise SelectionError(f'{kind} "{text}": {error}') from None
+
+
+def _truth(text: str, value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise SelectionError(f'where "{text}": "{value}" is neither true nor false')
+    return value.lower() == "true"

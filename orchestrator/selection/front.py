@@ -25,6 +25,7 @@ from prunesweep.orchestrator.selection.hypervolume import hypervolume
 from prunesweep.orchestrator.selection.knee import knee
 from prunesweep.orchestrator.selection.objectives import Objective, parse_objectives
 from prunesweep.orchestrator.selection.study import as_study
+from prunesweep.sweeps.words import counted
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -157,4 +158,4 @@ def _measured(names: Iterable[str], columns: Collection[str]) -> list[str]:
 def _check_any(left: int, total: int, left_out: dict[str, int]) -> None:
     if not left:
         reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise SelectionError(f"no candidate is left of {total} trials" + (f": {reasons}" if reasons else ""))
+        raise SelectionError(f"no candidate is left of {counted(total, 'trial')}" + (f": {reasons}" if reasons else ""))

@@ -21,6 +21,7 @@ from prunesweep.results_store.evidence import (
     SQUARE,
     TRANSFER_FROM,
 )
+from prunesweep.sweeps.words import counted
 
 _NAMES = {
     FGSM: "FGSM, cross-entropy",
@@ -114,8 +115,9 @@ def _caption(found: VerdictResult) -> str:
         lines.append(f"FGSM alone at {at}: {gain['gain']:+.2f} p.p., lower bound {gain['lower']:+.2f}")
     lines += [f"alarm: {alarm}" for alarm in found["alarms"]] or ["no sanity rule is broken"]
     lines += [
-        f"{found['images']} images of the selection half; PGD: {effort['steps']} steps, {effort['restarts']} restarts; "
-        f"Square: {effort['queries']} queries, of {effort['subset']} images",
+        f"{counted(found['images'], 'image')} of the selection half; PGD: {counted(effort['steps'], 'step')}, "
+        f"{counted(effort['restarts'], 'restart')}; Square: {counted(effort['queries'], 'query', 'queries')}, of "
+        f"{counted(effort['subset'], 'image')}",
         *(f"{note}" for note in evidence["notes"]),
     ]
     return "\n".join(lines)

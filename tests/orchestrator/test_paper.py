@@ -388,7 +388,7 @@ def test_what_takes_no_training_is_filled(tmp_path: Path) -> None:
     filled = CliRunner().invoke(app, [*asked, "--fill"])
     assert filled.exit_code == 0 and "missing" not in filled.stdout
     assert "prunesweep transfer --sources" in filled.stderr
-    assert "[1/1] images of resnet56 baseline, shown to 1 networks" in filled.stderr
+    assert "[1/1] images of resnet56 baseline, shown to 1 network\n" in filled.stderr
     assert CliRunner().invoke(app, [*asked, "--fill"]).stderr == ""
 
     (figure,) = reproduce(store, "figure5")
@@ -396,7 +396,7 @@ def test_what_takes_no_training_is_filled(tmp_path: Path) -> None:
     lines: list[str] = []
     assert layers.fill is not None
     layers.fill(lines.append)
-    assert lines[-1].startswith("[24/24] layer3.8: 1 elements")
+    assert lines[-1].startswith("[24/24] layer3.8: 1 element,")
     (figure,) = reproduce(store, "figure5")
     assert [gap.what for gap in figure.missing] == ["filters: 0 of 1008 are measured"]
     assert set(figure.shown["structure"]) == {"layers"}

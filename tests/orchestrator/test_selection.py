@@ -297,7 +297,7 @@ def test_nobody_left_says_why() -> None:
     assert message == (
         "no candidate is left of 3 trials: 1 where not met: iterations < 3; 1 failed; 1 constraint not met: flops < 5"
     )
-    assert refusal(trials.iloc[:1]) == "no candidate is left of 1 trials: 1 failed"
+    assert refusal(trials.iloc[:1]) == "no candidate is left of 1 trial: 1 failed"
     assert refusal(trials.iloc[:0]) == "no candidate is left of 0 trials"
     assert refusal(trials.iloc[:0], where="structure == none") == "no candidate is left of 0 trials"
 
@@ -394,7 +394,7 @@ def test_unequal_definitions_of_robustness_are_not_ranked_together() -> None:
     message = refusal(trials)
     assert message == (
         'robustness cannot be compared between unequal robustness_definition: "fgsm "8/255"" (2 trials), '
-        '"fgsm 4/255" (1 trials); choose one, as in where \'robustness_definition == "fgsm "8/255""\''
+        '"fgsm 4/255" (1 trial); choose one, as in where \'robustness_definition == "fgsm "8/255""\''
     )
     proposed = message.split("where '")[1].removesuffix("'")
     assert keys(select_front(trials, where=proposed)) == ["a", "b"]

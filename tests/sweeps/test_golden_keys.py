@@ -135,20 +135,23 @@ def keys_of_every_setting(folder: Path) -> Iterator[tuple[str, str | None]]:
 
 ATTACK_SETTINGS = {
     "fgsm": ["{}", "{epsilons: [1/255, 3/255], headline: 3/255}"],
-    "occlusion": ["{}", "{sides: [3, 5], headline: 5}"],
+    "occlusion": ["{}", "{sides: [3, 5], headline: 5}", "{sides: [3]}"],
     "corruptions": [
         "{frost_textures: package}",
         "{frost_textures: generated}",
         "{kinds: [fog, snow], severities: [1, 4], headline: mean}",
         "{source: cifar10_c, root: FOLDER/cifar10_c, kinds: [fog]}",
         "{source: imagenet_c, root: FOLDER/imagenet_c, kinds: [fog], severities: [5]}",
+        "{frost_textures: package, severities: [3], headline: mean}",
+        "{frost_textures: package, severities: [3]}",
     ],
     "pgd": [
         "{}",
         "{epsilons: [4/255], headline: 4/255, steps: 7, step_size: 1/255, restarts: 2, loss: margin}",
         "{random_start: false}",
+        "{epsilons: [2/255]}",
     ],
-    "square": ["{}", "{epsilons: [2/255], headline: 2/255, queries: 50}"],
+    "square": ["{}", "{epsilons: [2/255], headline: 2/255, queries: 50}", "{epsilons: [8/255]}"],
     "autoattack": ["{}", "{epsilons: [2/255], headline: 2/255, version: plus, batch: 50}"],
 }
 

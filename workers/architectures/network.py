@@ -4,12 +4,14 @@ import copy
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from prunesweep.sweeps.paths import expanded
 from prunesweep.workers.architectures.architecture import Architecture
 from prunesweep.workers.architectures.rebuilding import check_that_layers_fit, shape_body
 from prunesweep.workers.architectures.spec import NetworkError, NetworkSpec, find_architecture
@@ -121,11 +123,11 @@ def rebuild_network(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> Network
     return network
 
 
-def load_network(path: str | Path) -> Network:
+def load_network(path: str | PathLike[str]) -> Network:
     """Return the network of a folder that a store or ``export_network`` wrote.
 
     Args:
-        path: of the folder; it holds ``weights.safetensors`` and ``network.json``.
+        path: of the folder, which may begin with ``~``; it holds ``weights.safetensors`` and ``network.json``.
 
     Returns:
         A torch module in evaluation mode: images (N, 3, H, W) in [0, 1] to logits (N, classes).
@@ -140,7 +142,7 @@ def load_network(path: str | Path) -> Network:
         >>> network(torch.zeros(1, 3, 16, 16)).shape
         torch.Size([1, 10])
     """
-    folder = Path(path)
+    folder = Path(expanded(path))
     for name in (SPEC_NAME, WEIGHTS_NAME):
         if not (folder / name).is_file():
             raise NetworkError(f"{folder} holds no network: {name} is missing")

@@ -13,6 +13,7 @@ from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.datasets import MINIMUM_SIDE, DatasetSettings
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.words import counted, listed
+from prunesweep.workers.data.decoding import OF_ANY_SIZE
 from prunesweep.workers.data.labels import unlabelled
 from prunesweep.workers.data.limits import Chosen, choose
 from prunesweep.workers.data.overlap import check_paths_apart, check_pixels_apart
@@ -108,7 +109,7 @@ def make_dataset(
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DataError(
             f"{settings.name}: training images are {_size(train[0])} pixels and test images {_size(test[0])}; "
-            "all must be of one size"
+            f"all must be of one size; {OF_ANY_SIZE}"
         )
     of_classes = check_classes(settings, train[1], test[1], classes)
     check_paths_apart(settings, *paths)
@@ -133,12 +134,13 @@ def check_labels(name: str, train: NDArray[Any], test: NDArray[Any], classes: in
     """
     for what, labels in {"training": train, "test": test}.items():
         if len(labels) < 2:
-            raise DataError(f"{name}: {len(labels)} {what} images; there must be at least two")
+            raise DataError(f"{name}: {counted(len(labels), f'{what} image')}; there must be at least two")
         wrong = np.flatnonzero((labels < 0) | (labels >= classes))
         if len(wrong):
+            label = int(labels[wrong[0]])
             raise DataError(
-                f"{name}: {what} image {wrong[0]} has label {labels[wrong[0]]}; "
-                f"with {classes} classes labels run from 0 to {classes - 1}{unlabelled(int(labels[wrong[0]]))}"
+                f"{name}: {what} image {wrong[0]} has label {label}; with {counted(classes, 'class', 'classes')} "
+                f"labels run from 0 to {classes - 1}{unlabelled(label)}"
             )
     if classes < 2:
         raise DataError(f"{name}: there must be at least two classes, not {classes}")
@@ -187,7 +189,10 @@ def _names(classes: Sequence[str], numbers: NDArray[np.int64], most: int = 5) ->
 def _check_images(name: str, what: str, images: NDArray[Any]) -> None:
     height, width = images.shape[1:3]
     if height != width or height < MINIMUM_SIDE:
-        raise DataError(f"{name}: {what} images are {_size(images)} pixels; squares from {MINIMUM_SIDE} up are needed")
+        raise DataError(
+            f"{name}: {what} images are {_size(images)} pixels; squares from {MINIMUM_SIDE} up are needed; "
+            f"{OF_ANY_SIZE}"
+        )
 
 
 def _size(images: NDArray[Any]) -> str:

@@ -30,6 +30,7 @@ TURNS = {
 }
 # Damaged Exif is left aside without a word. A filter around each image would not be safe with threads.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
+OF_ANY_SIZE = "to resize images of any size, set dataset.name to imagenet and dataset.size to a number of pixels"
 _LFS_POINTER = b"version https://git-lfs"
 
 
@@ -58,7 +59,7 @@ def decode_images(encoded: Iterable[tuple[str, bytes]]) -> NDArray[np.uint8]:
             first = images[0].shape
             raise DataError(
                 f"{name}: the image is {image.shape[0]} × {image.shape[1]} pixels and the first one is "
-                f"{first[0]} × {first[1]}; all must be of one size"
+                f"{first[0]} × {first[1]}; all must be of one size; {OF_ANY_SIZE}"
             )
         images.append(image)
         names.append(name)

@@ -19,7 +19,7 @@ from prunesweep.sweeps.parquet_files import (
     parquet_files,
     why_no_parquet,
 )
-from prunesweep.sweeps.words import listed
+from prunesweep.sweeps.words import counted, listed
 from prunesweep.workers.data.dataset import Dataset, make_dataset
 from prunesweep.workers.data.decoding import decode_images
 from prunesweep.workers.data.labels import FileLabels, file_labels, match_labels
@@ -62,7 +62,7 @@ def _count_classes(name: str, labels: NDArray[np.int64]) -> int:
     """One more than the largest label. Raises: DataError where that is more than there are images."""
     largest = int(labels.max(initial=0))
     if largest >= max(len(labels), 1):
-        raise DataError(f"{name}: label {largest} among {len(labels)} training images; set dataset.classes")
+        raise DataError(f"{name}: label {largest} among {counted(len(labels), 'training image')}; set dataset.classes")
     return largest + 1
 
 

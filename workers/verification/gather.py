@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from prunesweep.results_store.evidence import BASELINE, CONTROL, NETWORK, TRANSFER_FROM
 from prunesweep.sweeps.analyses import Effort
 from prunesweep.sweeps.attacks import Autoattack
+from prunesweep.sweeps.words import counted
 from prunesweep.workers.verification.alone import Alone, Radii, Sample, attack_alone, show
 from prunesweep.workers.verification.evidence import Evidence, NetworkEvidence
 from prunesweep.workers.verification.smallest import graded_epsilons, smallest_epsilons
@@ -106,6 +107,8 @@ def _radii(smallest_of_baseline: NDArray[np.float64]) -> Radii:
 
 def _notes(effort: Effort) -> tuple[str, ...]:
     if effort.autoattack:
-        return (f"AutoAttack saw those of {effort.autoattack} images that nothing else fooled, at the largest ε",)
+        return (
+            f"AutoAttack saw those of {counted(effort.autoattack, 'image')} that nothing else fooled, at the largest ε",
+        )
     missing = Autoattack().missing()
     return (f"AutoAttack was not run: {missing or 'it was not asked for'}",)

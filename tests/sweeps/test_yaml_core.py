@@ -1,0 +1,169 @@
+"""YAML by its version 1.2: plain words and numbers as people write them."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from prunesweep.sweeps.errors import SweepError
+from prunesweep.sweeps.numbers import parse_number
+from prunesweep.sweeps.reader import built_in_sweeps, parse_sweep, read_sweep, sweep_text
+from prunesweep.sweeps.yaml_core import CoreLoader, dump
+
+STORED = Path(__file__).parents[1] / "stores" / "version_0.1.0"
+SWEEP = """
+name: tiny
+dataset: {name: digits}
+baseline: {epochs: 2}
+adjustment: {epochs: 1}
+axes: {architecture: resnet20}
+"""
+
+
+def core(text: str) -> Any:
+    return yaml.load(text, Loader=CoreLoader)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("010", 10),
+        ("-08", -8),
+        ("+3", 3),
+        ("0o10", 8),
+        ("0x1F", 31),
+        ("000", 0),
+        ("1e3", 1000.0),
+        ("1E-3", 0.001),
+        (".5", 0.5),
+        ("3.", 3.0),
+        ("+.5e1", 5.0),
+        ("-.inf", -math.inf),
+        (".Inf", math.inf),
+        ("true", True),
+        ("FALSE", False),
+        ("~", None),
+        ("", None),
+        ("Null", None),
+        # words, of which YAML 1.1 makes numbers, truths and dates
+        *((word, word) for word in ("1:30", "190:20:30", "1_000", "0b11", "0o8", "2026-11-27", "2021-02-30")),
+        *((word, word) for word in ("yes", "No", "on", "OFF", "y", "n", "tRue", "nULL", "1.2.3", "8/255", ".", "+")),
+        ("'010'", "010"),
+    ],
+)
+def test_a_plain_word_is_what_the_core_schema_says(text: str, value: Any) -> None:
+    read = core(f"- {text}")
+    assert read == [value]
+    assert type(read[0]) is type(value)
+
+
+def test_nan_is_read() -> None:
+    assert math.isnan(core(".nan"))
+
+
+def test_merge_keys_are_kept() -> None:
+    text = "base: &base {epochs: 2, flip: false}\nother: {<<: *base, epochs: 3}"
+    assert core(text)["other"] == {"epochs": 3, "flip": False}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1e3", "0o7", "010", "yes", "no", "1:30", "1_000", "2026-11-27", "~", "", "true", "<<", 1e-5, 1e20, 10, None],
+)
+def test_what_is_dumped_is_read_as_it_was_by_both_versions(value: Any) -> None:
+    assert core(dump({"key": value})) == {"key": value} == yaml.safe_load(dump({"key": value}))
+
+
+# In sweeps, and alike with --set
+
+
+def both_ways(key: str, text: str) -> list[tuple[str, list[str]]]:
+    """A sweep with a setting in its file, and one with it in an override."""
+    return [(f"{SWEEP}{key}: {text}\n", []), (SWEEP, [f"{key}={text}"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("[010]", (10,)), ("010", (10,)), ("[0o10, 0x10]", (8, 16)), ("[+3, 007]", (3, 7))]
+)
+def test_seeds_are_the_numbers_that_people_write(text: str, seeds: tuple[int, ...]) -> None:
+    for sweep, overrides in both_ways("seeds", text):
+        assert parse_sweep(sweep, overrides).seeds == seeds
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1:30]", "not '1:30'"),
+        ("[1_000]", "not '1_000'; write 1000"),
+        ("[0b11]", "not '0b11'; write 3"),
+        ("[2020-01-01]", "not '2020-01-01'"),
+        ("[yes]", "not 'yes'"),
+        ("[1e1]", "not 10.0; write 10"),
+        ("~", "not None"),
+    ],
+)
+def test_what_is_no_whole_number_is_refused_with_its_line(text: str, said: str) -> None:
+    in_file, in_override = both_ways("seeds", text)
+    for (sweep, overrides), at in ((in_file, "sweep:7: seeds"), (in_override, "--set seeds")):
+        with pytest.raises(SweepError) as refused:
+            parse_sweep(sweep, overrides)
+        assert str(refused.value).startswith(at)
+        assert f"should be a whole number, {said}" in str(refused.value)
+
+
+@pytest.mark.parametrize(("text", "read"), [("yes", True), ("on", True), ("no", False), ("Off", False), ("TRUE", True)])
+def test_where_true_or_false_is_asked_for_yes_and_no_are_these(text: str, read: bool) -> None:
+    for sweep, overrides in both_ways("control", text):
+        assert parse_sweep(sweep, overrides).control is read
+
+
+@pytest.mark.parametrize("word", ["no", "on", "2026-11-27", "off", "1_000"])
+def test_elsewhere_they_are_words(word: str) -> None:
+    assert parse_sweep(SWEEP, [f"name={word}"]).name == word
+    defences = parse_sweep(SWEEP, [f"baseline={{weights: a.th, defences: {{{word}: b.th}}}}"]).baseline.defences
+    assert defences == {word: "b.th"}
+
+
+@pytest.mark.parametrize(("text", "shown"), [("3", "3"), ("1e5", "100000.0"), ("true", "True"), ("0o7", "7")])
+def test_a_number_in_place_of_a_word_says_to_quote_it(text: str, shown: str) -> None:
+    with pytest.raises(SweepError, match=rf"name: should be a word, not {shown}; put it in quotes$"):
+        parse_sweep(SWEEP, [f"name={text}"])
+    assert parse_sweep(SWEEP, [f"name='{text}'"]).name == text
+
+
+def test_a_name_of_digits_in_a_mapping_is_a_word() -> None:
+    assert read_sweep({**core(SWEEP), "name": "1e5"}).name == "1e5"
+    assert read_sweep({**core(SWEEP), "name": "010"}).name == "010"
+
+
+def test_a_tab_is_refused_with_what_to_use() -> None:
+    for text in ("\tname: tiny", "name: tiny\nbaseline:\n\tepochs: 2", "name:\ttiny"):
+        with pytest.raises(SweepError, match=r"sweep:\d: not YAML: .*use spaces"):
+            parse_sweep(text)
+
+
+def numbers_read(value: Any) -> Any:
+    """A document with its numbers in words as numbers, which a sweep makes of them."""
+    if isinstance(value, dict):
+        return {key: numbers_read(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [numbers_read(each) for each in value]
+    try:
+        return parse_number(value)
+    except ValueError:
+        return value
+
+
+@pytest.mark.parametrize("name", built_in_sweeps())
+def test_built_in_sweeps_are_read_as_yaml_1_1_read_them(name: str) -> None:
+    text = sweep_text(name)
+    assert numbers_read(core(text)) == numbers_read(yaml.safe_load(text))
+
+
+def test_sweeps_of_earlier_stores_are_read_as_they_were() -> None:
+    texts = [path.read_text() for path in STORED.rglob("*.yaml")]
+    assert texts
+    for text in texts:
+        assert numbers_read(core(text)) == numbers_read(yaml.safe_load(text))
