@@ -62,7 +62,7 @@ def export_network(
             home.put(name, content)
     except StoreError as error:
         raise ExportError(str(error)) from None
-    return Path(home.url)
+    return Path(folder)
 
 
 def how_to_load(folder: Path, format: str) -> str:

@@ -91,7 +91,7 @@ def test_what_fails_in_a_trial_is_a_row_that_keeps_what_was_made(
     with monkeypatch.context() as patch:
         patch.setattr(fgsm, "fgsm", broken)
         end = run(Store(str(tmp_path)))
-    assert end == TrialFailed("ZeroDivisionError: of no use")
+    assert end == TrialFailed("ZeroDivisionError: of no use", WorkCounts(epochs=1, evaluations=1))
     (row,) = Store(str(tmp_path)).table("trials").to_dict("records")
     assert row["error"] == end.error and 0 <= row["generalization"] <= 1
     assert run(Store(str(tmp_path))) == TrialDone(WorkCounts(evaluations=1))

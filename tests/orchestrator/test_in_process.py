@@ -79,7 +79,8 @@ def test_an_error_that_nobody_expected_is_raised_and_the_rest_is_kept(
 
 
 def test_a_trial_that_cannot_be_done_is_a_row_and_its_descendants_name_it(memory: str) -> None:
-    ran = run_here(memory, adjustment={"epochs": 1, "learning_rate": 1e30})
+    diverging = {"epochs": 1, "batch_size": 2, "learning_rate": 10, "momentum": 0.99, "weight_decay": 1}
+    ran = run_here(memory, adjustment=diverging)
     trials = ran.store.table("trials").set_index("iterations")
     errors, keys = trials["error"], trials["trial_key"]
     assert "training diverged" in errors[1]

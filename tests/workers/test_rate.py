@@ -25,7 +25,7 @@ from prunesweep.workers.work import Work
 SWEEP = """
 name: rate
 dataset: {name: digits, size: 16, test_limit: 40}
-baseline: {epochs: 3, batch_size: 4, learning_rate: 1000}
+baseline: {epochs: 3, batch_size: 4, learning_rate: 10, momentum: 0.99, weight_decay: 1}
 axes: {architecture: [resnet20, mobilenet_v2], iterations: 0}
 attacks: {fgsm: {}}
 """

@@ -39,13 +39,19 @@ attacks: {fgsm: {epsilons: [8/255]}}
 """
 
 
+def at_rate(trial: Trial, learning_rate: float) -> Trial:
+    """A trial that trains at a rate that no sweep file may ask for."""
+    assert trial.round.training is not None
+    training = trial.round.training.model_copy(update={"learning_rate": learning_rate})
+    return replace(trial, round=trial.round.model_copy(update={"training": training}))
+
+
 def test_what_only_the_last_step_breaks_is_not_stored(data: Dataset, tmp_path: Path) -> None:
     """One batch: its loss is from before the step."""
     store = Store(str(tmp_path))
     store.prepare()
-    (trial,) = grow_tree(
-        parse_sweep(SWEEP, ["axes.iterations=0", "baseline={epochs: 1, batch_size: 66, learning_rate: 1e38}"])
-    )
+    (trial,) = grow_tree(parse_sweep(SWEEP, ["axes.iterations=0", "baseline={epochs: 1, batch_size: 66}"]))
+    trial = at_rate(trial, 1e38)
     with pytest.raises(TrialError, match="training diverged: after its last epoch the network's logits are not finite"):
         run_trial(trial, store, data)
     assert not store.has_result(trial.key)
@@ -266,9 +272,9 @@ def test_a_baseline_that_another_sweep_began_stores_its_snapshot(
 
 
 def test_a_loss_that_is_not_finite_fails_the_trial_with_one_line(data: Dataset, tmp_path: Path) -> None:
-    tree = grow_tree(parse_sweep(SWEEP, ["baseline.learning_rate=1e30"]))
+    baseline = at_rate(next(iter(grow_tree(parse_sweep(SWEEP)))), 1e30)
     with pytest.raises(TrialError, match="training diverged: the loss of epoch 1 is"):
-        run_trial(next(iter(tree)), Store(str(tmp_path)), data)
+        run_trial(baseline, Store(str(tmp_path)), data)
 
 
 def test_bf16_is_another_trial_and_trains(data: Dataset, tmp_path: Path) -> None:
