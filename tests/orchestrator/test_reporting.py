@@ -15,9 +15,12 @@ from rich.console import Console
 from prunesweep import Store, run_sweep
 from prunesweep.orchestrator.running.cluster.searcher import TreeSearcher
 from prunesweep.orchestrator.running.dispatcher import Dispatcher
+from prunesweep.orchestrator.running.interruption import Interrupted, interruptible
 from prunesweep.orchestrator.running.reporter import LiveReporter, Reporter
 from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.sweeps.events import TrialDone, WorkCounts
+from prunesweep.workers.attacks import fgsm
+from tests.helpers.command import command
 from tests.helpers.trees import tree_of
 from tests.helpers.waiting import HANGS
 
@@ -63,18 +66,16 @@ def shell(line: str, *arguments: object, **environment: str) -> "subprocess.Comp
 
 
 def test_a_reader_that_goes_ends_no_sweep(sweep: Path, tmp_path: Path) -> None:
-    long = tmp_path / ("job_of_a_scheduler_" * 5)  # too long for the names of Ray's sockets
-    long.mkdir()
-    ran = shell("prunesweep run $1 --store $2 | head -1", sweep, tmp_path / "store", TMPDIR=str(long))
+    ran = shell("prunesweep run $1 --store $2 --in-process | head -1", sweep, tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(f"[1/{TRIALS}] resnet20 baseline")
-    trials = Store(str(tmp_path / "store")).table("trials")
+    trials = Store(str(tmp_path)).table("trials")
     assert len(trials) == TRIALS and trials["robustness"].notna().all()
 
 
-def test_a_full_disk_ends_no_sweep_and_is_told(sweep: Path, tmp_path: Path) -> None:
-    ran = shell("prunesweep run $1 --store $2 --in-process > /dev/full", sweep, tmp_path)
-    assert (ran.returncode, len(Store(str(tmp_path)).table("trials"))) == (0, TRIALS)
+def test_a_full_disk_leaves_a_sweep_its_status_and_is_told(sweep: Path, done: Path) -> None:
+    ran = shell("prunesweep run $1 --store $2 > /dev/full", sweep, done)
+    assert ran.returncode == 0
     assert ran.stderr == ("prunesweep: standard output: No space left on device; what was printed is incomplete\n")
 
 
@@ -105,7 +106,7 @@ def test_a_command_whose_output_is_lost_says_so(done: Path) -> None:
     assert "No space left on device" in ran.stderr
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_end_no_command(done: Path, closed: str) -> None:
     assert shell(f"prunesweep pareto --store $1 {closed}", done).returncode == 0
     refused = shell(f"prunesweep pareto --store $1 --sweep nosuch {closed}", done)
@@ -160,43 +161,97 @@ def test_tune_may_tell_the_end_of_a_trial_twice() -> None:
 # ------------------------------------------------------------------------------------------------- signals
 
 
-ENDLESS = ["--set", "adjustment.epochs=100000"]
+ENDLESS = ["--set", "adjustment.epochs=9999"]
 
 
-def ended_by(number: int, sweep: Path, store: Path, *options: str) -> "tuple[int, str, str]":
-    """Exit status, output and errors of a run that gets a signal when its baseline is stored."""
+def test_sigterm_to_a_sweep_on_ray_leaves_the_rest_for_the_next_run(sweep: Path, tmp_path: Path) -> None:
+    long = tmp_path / ("job_of_a_scheduler_" * 5)  # too long for the names of Ray's sockets
+    long.mkdir()
+    store = tmp_path / "store"
     driver = subprocess.Popen(
-        [sys.executable, "-m", "prunesweep", "run", str(sweep), "--store", str(store), *ENDLESS, *options],
+        [
+            sys.executable,
+            "-m",
+            "prunesweep",
+            "run",
+            str(sweep),
+            "--store",
+            str(store),
+            "--set",
+            "adjustment.epochs=9999",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "TMPDIR": str(long)},
     )
     assert driver.stdout is not None
     first = driver.stdout.readline()
     assert first.startswith(f"[1/{TRIALS}] resnet20 baseline"), first
-    driver.send_signal(number)
+    driver.send_signal(signal.SIGTERM)
     output, errors = driver.communicate(timeout=HANGS)
-    return driver.returncode, output, errors
-
-
-SIGNALS = [
-    (signal.SIGTERM, 143, []),
-    (signal.SIGINT, 130, ["--in-process"]),
-    (signal.SIGHUP, 129, ["--in-process"]),
-]
-
-
-@pytest.mark.parametrize(("number", "status", "options"), SIGNALS)
-def test_a_signal_leaves_the_rest_for_the_next_run(
-    sweep: Path, tmp_path: Path, number: int, status: int, options: list[str]
-) -> None:
-    returned, output, errors = ended_by(number, sweep, tmp_path, *options)
-    assert (returned, errors) == (status, "")
+    assert (driver.returncode, errors) == (143, "")
     assert "interrupted with 2 trials to go; run the same command again to go on" in output
     assert "Pareto-optimal" in output
     shown = io.StringIO()
-    again = run_sweep(sweep, store=tmp_path, overrides=["control=false"], in_process=True, console=Console(file=shown))
+    again = run_sweep(sweep, store=store, overrides=["control=false"], in_process=True, console=Console(file=shown))
     assert shown.getvalue().startswith("[2/2] ") and again.made.epochs == 1
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_in_this_process_leaves_the_rest_and_its_status(
+    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
+) -> None:
+    attack = fgsm.fgsm
+
+    def attack_and_signal(*arguments: Any) -> object:
+        done = attack(*arguments)
+        os.kill(os.getpid(), number)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fgsm, "fgsm", attack_and_signal)
+        ran = command("run", str(sweep), "--store", str(tmp_path), "--in-process")
+    assert ran.exit_code == status
+    assert f"interrupted with {TRIALS} trials to go" in ran.stdout and "made: 1 epoch trained" in ran.stdout
+    again = run_sweep(sweep, store=tmp_path, in_process=True, console=Console(file=io.StringIO()))
+    assert (again.unfinished, again.interrupted_by, again.made.epochs) == (0, None, TRIALS - 1)
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    """Whatever the first one is still waiting for."""
+    program = (
+        "import os, signal, time\n"
+        "from prunesweep.orchestrator.running.interruption import interruptible\n"
+        "with interruptible():\n"
+        "    signal.signal(signal.SIGINT, lambda *_: None)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(60)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], timeout=HANGS, check=False)
+    assert ran.returncode == -signal.SIGTERM
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As SIGHUP under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_where_ctrl_c_is_ignored_sigterm_is_taken_all_the_same() -> None:
+    """As behind `&` in a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(Interrupted) as ended, interruptible():
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert ended.value.signal == signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_signal_before_anything_ran_has_its_status(sweep: Path, tmp_path: Path) -> None:
