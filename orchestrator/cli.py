@@ -1,5 +1,6 @@
 """The command line: the registry of commands, and the entry point."""
 
+import signal
 import sys
 from types import ModuleType
 from typing import Annotated
@@ -19,7 +20,7 @@ from prunesweep.orchestrator.commands import (
     transfer,
     verify_robustness,
 )
-from prunesweep.orchestrator.commands.shared import BAD_USAGE, SUCCESS, one_line_errors
+from prunesweep.orchestrator.commands.shared import BAD_USAGE, ENDED_BY_SIGNAL, SUCCESS, one_line_errors
 from prunesweep.orchestrator.commands.streams import fill_closed, make_forgiving
 
 app = typer.Typer(
@@ -82,6 +83,8 @@ def _run_command() -> int:
     """The exit status of the command that the arguments name."""
     try:
         return app(standalone_mode=False) or SUCCESS
+    except typer.Abort:  # Ctrl-C before a command has begun
+        return ENDED_BY_SIGNAL + signal.SIGINT
     except Exception as error:
         # What the parser of arguments refuses: one line, like every other refusal. The rest are our bugs.
         message = getattr(error, "format_message", None)

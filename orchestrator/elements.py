@@ -58,7 +58,8 @@ def single_elements(
         store: a folder, an fsspec URL or an open store.
         trial: its key, or enough of it to name one.
         structure: ``filters`` or ``layers``.
-        images: so many test images of the trial's data set, evenly over the classes, or all where there are fewer.
+        images: so many test images of the trial's data set, evenly over the classes (of ``digits``, ``cifar10``
+            and ``cifar100`` the first, which are a random sample), or all where there are fewer.
         attacks: names of ``ATTACKS``.
         modules: only modules whose path begins with this.
         progress: see ``prunesweep.workers.elements.measure_elements``.

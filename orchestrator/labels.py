@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from prunesweep.orchestrator.selection.columns import DETAILS
-from prunesweep.sweeps.keys import KEY_LENGTH
+from prunesweep.orchestrator.selection.columns import DETAILS, EPOCHS, SETTING_KEY
 from prunesweep.sweeps.labels import removal_notes, setting_label
 from prunesweep.sweeps.words import counted
 
+HASHES = frozenset({"setting_key", "train_fingerprint", "baseline_weights"})
 KEY_DIGITS = 10  # of a key, where people read it; commands take the beginning of a key
 
 
@@ -29,23 +29,32 @@ def network_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
 def network_labels(rows: pd.DataFrame) -> list[str]:
     """Networks in words, each with what tells it from those among them that read the same."""
     labels = [network_label(row) for _, row in rows.iterrows()]
-    details = rows[[name for name in DETAILS if name in rows]].reset_index(drop=True)
+    details = rows[[name for name in (*DETAILS, EPOCHS, SETTING_KEY) if name in rows]].reset_index(drop=True)
     differing: dict[str, list[str]] = {
         str(label): [str(name) for name in details if alike[name].nunique(dropna=False) > 1]
         for label, alike in details.groupby(pd.Series(labels, dtype=str))
     }
     return [
-        ", ".join([label, *(f"{name} {_detail(row[name])}" for name in differing[label])])
+        ", ".join([label, *_told(row, differing[label])])
         for label, row in zip(labels, details.to_dict("records"), strict=True)
     ]
 
 
-def _detail(value: Any) -> str:
-    """A detail of a setting; a hash in short, a question mark where it is not known or not used."""
+def _told(row: Mapping[Hashable, Any], differing: list[str]) -> list[str]:
+    """The details that differ; the key of the setting only where nothing else tells."""
+    told = [name for name in differing if name != SETTING_KEY]
+    unused = "?" if pd.isna(row.get(SETTING_KEY)) else "none"
+    return [f"{name.replace('_key', '')} {_detail(name, row[name], unused)}" for name in told or differing]
+
+
+def _detail(name: str, value: Any, unused: str) -> str:
+    """A detail of a setting; a hash in short."""
     if pd.isna(value):
-        return "?"
-    if isinstance(value, str):
-        return value[:KEY_DIGITS] if len(value) >= KEY_LENGTH else value
+        return unused
+    if name in HASHES:
+        return str(value)[:KEY_DIGITS]
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 

@@ -48,16 +48,18 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
     for name in names:
         with suppress(NotStored):  # a run that was killed before it had noted its trials
             needs: dict[str, list[str]] = store.load_sweep_run(name)["result_keys"]
-            done = sum(results.issuperset(keys) for keys in needs.values())
-            states.append(SweepState(name, len(needs), done, len(failed & needs.keys())))
+            done = {key for key, keys in needs.items() if results.issuperset(keys)}
+            states.append(SweepState(name, len(needs), len(done), len((failed & needs.keys()) - done)))
     return states
 
 
 def failures_of(store: Store) -> Iterator[str]:
-    """A line for every trial that failed itself, with the number of those that fell with it."""
+    """A line for every failure, with the number of trials that fell with it."""
     trials = store.table("trials")
     failed = trials[trials["error"].notna()]
     fallen = failed["failed_ancestor"].value_counts()
-    for row in failed[failed["failed_ancestor"].isna()].to_dict("records"):
+    # Where the ancestor has been done since, nothing else tells of those that fell with it.
+    told = failed["failed_ancestor"].isin(failed["trial_key"])
+    for row in failed[~told].to_dict("records"):
         also = fell_with_it(int(fallen.get(row["trial_key"], 0)))
         yield f"failed: {row['trial_key']} {network_label(row)} seed {row['seed']}{also}: {row['error']}"

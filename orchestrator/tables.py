@@ -10,13 +10,14 @@ from rich.table import Table
 from prunesweep.orchestrator.labels import network_labels, short_keys
 from prunesweep.orchestrator.plan import Plan
 from prunesweep.orchestrator.selection import Front
-from prunesweep.orchestrator.selection.columns import DETAILS, ON_FRONT, REMOVED
+from prunesweep.orchestrator.selection.columns import DETAILS, EPOCHS, ON_FRONT, REMOVED
 from prunesweep.orchestrator.status import SweepState
 from prunesweep.orchestrator.timings import Estimate, at_once
 from prunesweep.results_store.runs import Run
 from prunesweep.sweeps.language import AUTO
 from prunesweep.sweeps.words import counted, listed
 
+FIGURE_WIDTH = 7  # so that no number is broken
 NAME_WIDTH = 12  # of the column that names a network, on however narrow a terminal
 NEAR_FRONT = 0.05  # a candidate that is on the front in as many resamples cannot be told from it
 
@@ -96,7 +97,7 @@ def front_table(front: Front, *, only_knee: bool = False) -> Table:
     table.add_column("network", min_width=NAME_WIDTH, overflow="fold")
     names = list(dict.fromkeys([*(objective.name for objective in front.objectives), "flops"]))
     for name in names:
-        table.add_column(name.replace("_", " "), justify="right", overflow="fold")
+        table.add_column(name.replace("_", " "), justify="right", min_width=FIGURE_WIDTH, overflow="fold")
     if ON_FRONT in front.table:
         table.add_column("on front", justify="right", overflow="fold")
     for (index, row), label in zip(front.table.iterrows(), network_labels(front.table), strict=True):
@@ -110,7 +111,7 @@ def front_table(front: Front, *, only_knee: bool = False) -> Table:
 def front_records(front: Front, *, only_knee: bool = False) -> dict[str, object]:
     """The front as JSON values: what it was chosen by, and one record a network."""
     chosen = front.table.iloc[[front.knee]] if only_knee else front.table
-    chosen = chosen.drop(columns=[name for name in (*DETAILS, *REMOVED) if name in chosen])
+    chosen = chosen.drop(columns=[name for name in (*DETAILS, EPOCHS, *REMOVED) if name in chosen])
     records = json.loads(chosen.assign(knee=chosen.index == front.knee).to_json(orient="records", double_precision=15))
     return {
         "objectives": {objective.name: objective.kind.direction for objective in front.objectives},

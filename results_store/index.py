@@ -30,6 +30,9 @@ class _Entry(NamedTuple):
     text: str
 
 
+_FOREIGN = _Entry("", "")  # of a file that is no result: noted, so that it is not looked at again
+
+
 class Index:
     """The documents of a store, by the trials that they tell of.
 
@@ -42,14 +45,15 @@ class Index:
         """Reads the index, and of the results that are ``listed`` those that it lacks. Raises: StoreError."""
         self._objects = objects
         stored = _read(objects)
-        read = ((name, stored[name] if name in stored else _read_result(objects, name)) for name in listed)
-        self._entries = {name: entry for name, entry in read if entry is not None}
+        self._entries = {name: stored[name] if name in stored else _read_result(objects, name) for name in listed}
         self.stored = sorted(stored)
         self.changed = frozenset(
             (stored.get(name) or self._entries[name]).trial_key for name in stored.keys() ^ self._entries.keys()
         )
         self._of_trial: dict[str, list[str]] = defaultdict(list)
         for entry in self._entries.values():
+            if entry == _FOREIGN:
+                continue
             self._of_trial[entry.trial_key].append(entry.text)
 
     @property
@@ -79,8 +83,8 @@ class Index:
         self._objects.put(INDEX, buffer.getvalue())
 
 
-def _read_result(objects: Objects, name: str) -> _Entry | None:
-    """A result; None of a file that is none and is not called like one. Raises: StoreError where one is damaged."""
+def _read_result(objects: Objects, name: str) -> _Entry:
+    """A result, or ``_FOREIGN`` of a file that is not called like one. Raises: StoreError where one is damaged."""
     text = objects.get(f"{RESULTS}/{name}").decode(errors="replace")
     try:
         document: Plain = json.loads(text)
@@ -91,7 +95,7 @@ def _read_result(objects: Objects, name: str) -> _Entry | None:
         return _Entry(trial_of(document), text)
     if _RESULT.fullmatch(name):
         raise StoreError(f"{objects.path(f'{RESULTS}/{name}')}: {fault}; delete it to go on")
-    return None
+    return _FOREIGN
 
 
 def _read(objects: Objects) -> dict[str, _Entry]:

@@ -27,7 +27,7 @@ class Objects:
         if self.is_local:
             self._root = _one_spelling(str(self._root))
         # Absolute, because workers need not have the driver's working folder.
-        self.url = str(self._root) if self.is_local else url.rstrip("/")
+        self.url = str(self._root) if self.is_local else _without_slashes(url)
 
     def __reduce__(self) -> tuple[type["Objects"], tuple[str]]:
         return Objects, (self.url,)
@@ -69,17 +69,18 @@ class Objects:
         Raises:
             StoreError: it cannot be listed; a folder that is not there is empty.
         """
-        return sorted(_last(entry["name"]) for entry in self._listed(folder))
+        names = (_last(str(path)) for path in self._listed(folder, detail=False))
+        return sorted(name for name in names if name and not name.startswith("."))
 
-    def _listed(self, folder: str) -> list[dict[str, Any]]:
+    def _listed(self, folder: str, *, detail: bool) -> list[Any]:
         self._fs.invalidate_cache()
         try:
-            listed = self._fs.ls(self._path(folder), detail=True)
+            listed: list[Any] = self._fs.ls(self._path(folder), detail=detail)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise StoreError(f"{self._path(folder)}: cannot be read: {error.strerror or error}") from error
-        return [entry for entry in listed if _last(entry["name"]) and not _last(entry["name"]).startswith(".")]
+        return listed
 
     def folders(self, folder: str) -> list[str]:
         """The names of the folders right below ``folder``, sorted; one listing. Hidden ones are left out.
@@ -87,7 +88,7 @@ class Objects:
         Raises:
             StoreError: it cannot be listed; a folder that is not there is empty.
         """
-        return sorted(_last(entry["name"]) for entry in self._listed(folder) if entry["type"] == "directory")
+        return sorted(_last(entry["name"]) for entry in self._listed(folder, detail=True) if _is_folder(entry))
 
     def delete(self, name: str) -> None:
         """Removes an object; one that is not there is as well. Raises: StoreError where that cannot be done."""
@@ -107,8 +108,21 @@ class Objects:
         return f"{root.rstrip('/')}/{name}" if root and name else root or name
 
 
+def _without_slashes(url: str) -> str:
+    """A URL without slashes at its end, but for those of its scheme."""
+    scheme, found, path = url.rpartition("://")
+    return f"{scheme}{found}{path.rstrip('/')}"
+
+
 def _last(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _is_folder(entry: dict[str, Any]) -> bool:
+    """Whether an entry of a listing is a folder that is not hidden, or a link to one."""
+    if not _last(entry["name"]) or _last(entry["name"]).startswith("."):
+        return False
+    return entry["type"] == "directory" or (bool(entry.get("islink")) and os.path.isdir(entry["name"]))
 
 
 def _check_spelling(url: str) -> None:

@@ -6,6 +6,7 @@ Both are told by the last run of each sweep, ``sweeps/NAME/run.json``.
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -63,19 +64,20 @@ class Origins:
         """
         sought = {row["trial_key"]: row for row in rows}
         found: dict[str, Setting] = {}
-        for run in self._runs.values():
+        for name, run in self._runs.items():
             open_keys = run["result_keys"].keys() & sought.keys() - found.keys()
             if open_keys:
-                found |= self._settings(run, {key: sought[key] for key in open_keys})
+                with suppress(LookupError, TypeError, AttributeError):  # damaged: it tells nothing
+                    found |= self._settings(name, run, {key: sought[key] for key in open_keys})
         return found
 
-    def _settings(self, run: Plain, sought: Mapping[str, Row]) -> dict[str, Setting]:
+    def _settings(self, name: str, run: Plain, sought: Mapping[str, Row]) -> dict[str, Setting]:
         """The settings of trials that one run asked for."""
         for fingerprints in self._fingerprints(run):
             tree = _regrown(run, fingerprints["train"], fingerprints["weights"])
             if tree is not None and not tree.trials.keys().isdisjoint(sought):
                 return {key: setting_of(tree.trials[key]) for key in sought if key in tree.trials}
-        return _settings_by_words(run, sought)
+        return _settings_by_words(name, run, sought)
 
     def _fingerprints(self, run: Plain) -> Iterator[Plain]:
         """What a run's data and weights may have been: what it noted itself, else what others on that data noted."""
@@ -87,11 +89,14 @@ class Origins:
         yield from (other["fingerprints"] for other in others if _training_data(other) == data)
 
 
-def _settings_by_words(run: Plain, sought: Mapping[str, Row]) -> dict[str, Setting]:
-    """The settings of trials whose data's fingerprint is not known: their places on the axes tell them apart."""
+def _settings_by_words(name: str, run: Plain, sought: Mapping[str, Row]) -> dict[str, Setting]:
+    """The settings of trials whose data's fingerprint is not known: their places on the axes tell them apart.
+
+    What another sweep's data held nobody knows, so that only trials of one sweep share a setting.
+    """
     files = {"plain": run["settings"]["baseline"].get("weights"), **run["settings"]["baseline"].get("defences", {})}
     weights = {recipe: key_of("weights", file) for recipe, file in files.items() if file is not None}
-    tree = _regrown(run, key_of("data", _training_data(run)), weights)
+    tree = _regrown(run, key_of("data of a sweep", name), weights)
     if tree is None:
         return {}
     unknown = {"train_fingerprint": None, "baseline_weights": None}

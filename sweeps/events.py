@@ -74,6 +74,12 @@ class WorkCounts:
             evaluations=isinstance(event, EvaluationStored),
         )
 
+    def at_least(self, other: "WorkCounts") -> "WorkCounts":
+        """Return the larger of each count: of the same work, as two have counted it."""
+        return WorkCounts(
+            max(self.epochs, other.epochs), max(self.scores, other.scores), max(self.evaluations, other.evaluations)
+        )
+
     def __add__(self, other: "WorkCounts") -> "WorkCounts":
         return WorkCounts(self.epochs + other.epochs, self.scores + other.scores, self.evaluations + other.evaluations)
 

@@ -52,24 +52,28 @@ def most_rounds(
 
     Args:
         removable: of the architecture.
-        structure: ``filters``, ``layers`` or ``both``, which goes on as long as either is left.
+        structure: ``filters``, ``layers`` or ``both``, which goes on as long as either is left; how many filters
+            are left depends on the blocks that went, and so some of its rounds may find nothing.
         ratio: the share of the candidates that goes in a round, in (0, 1).
         quota: ``global`` or ``per_layer``, of filters.
         blocks: how many blocks go in a round; None where the ratio says it.
         limit: where to stop counting.
     """
-    if structure == "layers":
-        return min(limit, _rounds_of_blocks(removable, ratio, blocks, sum(_capacities(removable))))
-    if structure == "filters":
-        return min(limit, _rounds_of_filters(removable, ratio, quota, limit))
-    return limit
+    rounds = 0
+    if structure in ("layers", "both"):
+        rounds = _rounds_of_blocks(removable, ratio, blocks, sum(_capacities(removable)))
+    if structure in ("filters", "both"):
+        # Of blocks that go, the convolutions go too: fewer stay then, down to none that is known.
+        fewest = 1 if structure == "both" else sum(count for count, _ in removable.filters)
+        rounds = max(rounds, _rounds_of_filters(removable, ratio, quota, fewest, limit))
+    return min(limit, rounds)
 
 
-def _rounds_of_filters(removable: Removable, ratio: float, quota: str, limit: int) -> int:
+def _rounds_of_filters(removable: Removable, ratio: float, quota: str, fewest: int, limit: int) -> int:
+    """The most rounds in which filters can go, where at least ``fewest`` convolutions stay with one each."""
     if quota == "per_layer":
         return max(_rounds_until(width, 1, ratio, limit) for _, width in removable.filters)
-    convolutions = sum(count for count, _ in removable.filters)
-    return _rounds_until(sum(count * width for count, width in removable.filters), convolutions, ratio, limit)
+    return _rounds_until(sum(count * width for count, width in removable.filters), fewest, ratio, limit)
 
 
 def _rounds_until(total: int, least: int, ratio: float, limit: int) -> int:

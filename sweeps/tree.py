@@ -177,7 +177,8 @@ class _Grower:
             return None
         how_much = f"{place.ratio:g}" if pruning.blocks is None or structure == "filters" else "by the block"
         what = f"{structure} {how_much} of {place.architecture} beyond {counted(rounds, 'iteration')}"
-        return what, f"no {'filter' if structure == 'filters' else 'block'} that may go is left"
+        left = {"filters": "no filter", "layers": "no block", "both": "no block and no filter"}[structure]
+        return what, f"{left} that may go is left"
 
     def _not_in_a_file(self, place: _Place) -> tuple[str, str] | None:
         """What an adjustment needs and a weights file does not hold."""

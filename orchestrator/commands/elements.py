@@ -14,7 +14,13 @@ def elements(
     trial: Annotated[str, typer.Option(metavar="TRIAL", help="A trial's key, or the beginning of it.")],
     structure: Annotated[str, typer.Option(metavar="filters|layers", help="Which elements.")],
     store: StoreUrl = DEFAULT_STORE,
-    images: Annotated[int, typer.Option(metavar="N", help="So many test images, evenly over the classes.")] = 2000,
+    images: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="So many test images, evenly over the classes; of digits and CIFAR the first, which are mixed.",
+        ),
+    ] = 2000,
     attacks: Annotated[
         str, typer.Option(metavar="NAMES", help="Of fgsm, occlusion and corruptions, with commas between them.")
     ] = "fgsm,occlusion",

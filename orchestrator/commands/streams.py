@@ -19,7 +19,7 @@ class ForgivingFile(io.FileIO):
         """Return how many bytes of a buffer were written, or dropped."""
         if self.fault is None:
             try:
-                return super().write(content)
+                return super().write(content) or memoryview(content).nbytes  # None where it would have to wait
             except OSError as error:
                 self.fault = error
         return memoryview(content).nbytes
@@ -43,7 +43,7 @@ def make_forgiving(stream: TextIO | None, number: int) -> tuple[TextIO, Forgivin
     if stream is None:
         return io.TextIOWrapper(io.BufferedWriter(file), "utf-8"), file
     errors = "replace" if stream.errors in (None, "strict", "surrogateescape") else stream.errors
-    by_lines = bool(stream.line_buffering)
+    by_lines = bool(stream.line_buffering or getattr(stream, "write_through", False))  # the latter of python -u
     return io.TextIOWrapper(io.BufferedWriter(file), stream.encoding, errors, line_buffering=by_lines), file
 
 

@@ -12,7 +12,7 @@ from prunesweep.orchestrator.comparison.outcomes import ImageScores
 from prunesweep.orchestrator.front import trials_of
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.selection.candidates import as_candidates, eligible_trials
-from prunesweep.orchestrator.selection.columns import DETAILS, REMOVED, SETTING_KEY, SETTINGS
+from prunesweep.orchestrator.selection.columns import DETAILS, EPOCHS, REMOVED, SETTING_KEY, SETTINGS
 from prunesweep.orchestrator.selection.conditions import parse_filters
 from prunesweep.orchestrator.statistics import (
     estimate,
@@ -59,7 +59,7 @@ COLUMNS = (
 )
 """The columns of a comparison, after the settings."""
 
-BESIDE = (SETTING_KEY, *DETAILS, *REMOVED)
+BESIDE = (SETTING_KEY, *DETAILS, EPOCHS, *REMOVED)
 """What is set beside the axes and what pruning left: the last columns, which tell apart what reads the same."""
 
 

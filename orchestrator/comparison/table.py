@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from prunesweep.orchestrator.labels import network_labels, short_keys
-from prunesweep.orchestrator.selection.columns import DETAILS, REMOVED
+from prunesweep.orchestrator.selection.columns import DETAILS, EPOCHS, REMOVED
 from prunesweep.orchestrator.tables import NAME_WIDTH
 from prunesweep.sweeps.words import counted
 
@@ -44,7 +44,7 @@ def comparison_table(compared: pd.DataFrame) -> Table:
 
 def comparison_records(compared: pd.DataFrame) -> list[dict[str, object]]:
     """The same as JSON values, one record a row; what cannot be told is null."""
-    told = compared.drop(columns=[*DETAILS, *REMOVED])
+    told = compared.drop(columns=[*DETAILS, EPOCHS, *REMOVED])
     records: list[dict[str, object]] = json.loads(told.to_json(orient="records", double_precision=15))
     return records
 

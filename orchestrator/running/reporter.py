@@ -48,6 +48,10 @@ class Reporter:
         """What was made so far."""
         return sum(self._noted.values(), self._made)
 
+    def begin_again(self, stored: int) -> None:
+        """Count from what is stored, where trials that had ended are run again."""
+        self.ended = stored
+
     def started(self, trial: Trial) -> None:
         """Take note that a trial starts."""
         self._since[trial.key] = time.monotonic()
@@ -97,8 +101,8 @@ class Reporter:
             self._safely(self._end)
 
     def _end_of(self, trial: Trial, made: WorkCounts) -> None:
-        self._noted.pop(trial.key, None)
-        self._made += made
+        # An attempt whose worker was lost has no count of its own, and is counted by what it told.
+        self._made += self._noted.pop(trial.key, WorkCounts()).at_least(made)
         self._safely(self._show_end, trial)
 
     def _begin(self) -> None:

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN, DETAILS, REMOVED, SEED, SETTING_KEY, SETTINGS
+from prunesweep.orchestrator.selection.columns import (
+    COMPARABLE_WITHIN,
+    DETAILS,
+    EPOCHS,
+    REMOVED,
+    SEED,
+    SETTING_KEY,
+    SETTINGS,
+)
 from prunesweep.orchestrator.selection.conditions import Condition
 from prunesweep.orchestrator.selection.errors import SelectionError
 from prunesweep.results_store.evidence import HOLDS
@@ -63,15 +71,16 @@ def as_candidates(trials: pd.DataFrame, measured: Sequence[str], *, average_seed
         ``trial_keys`` (a list, by seed), and ``measured``.
     """
     words = [*SETTINGS] if average_seeds else [*SETTINGS, SEED]
-    details = [name for name in (SETTING_KEY, *DETAILS) if name in trials]
+    details = [name for name in (SETTING_KEY, *DETAILS, EPOCHS) if name in trials and name not in measured]
     trials = trials.sort_values([*SETTINGS, SETTING_KEY, SEED, "trial_key"], ignore_index=True)
     # A trial whose setting is not known is like no other.
     named = trials[SETTING_KEY].fillna(trials["trial_key"]) if average_seeds else trials["trial_key"]
     group = named.groupby(named, sort=False).ngroup()  # one number a candidate, in order of appearance
 
     candidates = trials.loc[~group.duplicated(), [*words, *details]].reset_index(drop=True)
-    for name in REMOVED.keys() & trials.columns:
-        candidates[name] = trials[name].groupby(group).agg(REMOVED[name])
+    for name, how in REMOVED.items():
+        if name in trials and name not in measured:
+            candidates[name] = trials[name].groupby(group).agg(how)
     candidates["seeds"] = group.groupby(group).size()
     candidates["trial_keys"] = trials["trial_key"].groupby(group).agg(list)
     figures = _comparable_figures(trials, measured, group).groupby(group)

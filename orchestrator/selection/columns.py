@@ -27,11 +27,12 @@ SETTING_KEY = "setting_key"
 """Trials that share it differ in the seed alone. A trial of an older version may have none, and is like no other."""
 
 DETAILS: dict[str, type] = {
-    column.name: _TYPES[column.type]
-    for column in TRIALS
-    if column.name in (*NAMES, "epochs") and column.name != SETTING_KEY
+    column.name: _TYPES[column.type] for column in TRIALS if column.name in NAMES and column.name != SETTING_KEY
 }
 """What is set beside the axes, and may tell apart trials whose words are the same."""
+
+EPOCHS = "epochs"
+"""Trained in a round: set as well, and a figure that can be bounded."""
 
 REMOVED = {
     "filters_asked": "max",

@@ -105,8 +105,8 @@ def select_front(
         constraints: Such as "generalization_gain >= -1" or "flops <= 5e7"; all must hold, for the mean of
             the seeds.
         where: Such as "architecture == resnet20" or "iterations <= 2", on settings; all must hold.
-        average_seeds: Whether the seeds of one setting are averaged and compared as one candidate. A setting
-            of which one seed has several networks (of sweeps with other epochs, say) is never averaged.
+        average_seeds: Whether the seeds of one setting, which share a ``setting_key``, are averaged and compared as
+            one candidate. A trial whose setting is not known is averaged with none.
         verdicts: Key -> whether a trial's gain in robustness is real; where given, a candidate any of whose
             trials is not verified to hold is left out.
 

@@ -9,11 +9,14 @@ import pytest
 from rich.console import Console
 
 from prunesweep import Store, run_sweep, sweep_states
+from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.orchestrator.running.run import SweepRun
 from prunesweep.sweeps.events import EpochTrained, ScoringStarted, WorkCounts
 from prunesweep.workers import trial as life
+from prunesweep.workers.attacks import occlusion
 from prunesweep.workers.work import TrialError, Work
 from tests.helpers.command import command
+from tests.helpers.trees import tree_of
 
 SWEEP: dict[str, Any] = {
     "name": "failing",
@@ -117,3 +120,39 @@ def test_a_convolution_left_with_one_filter_is_told_at_its_trial(tmp_path: Path)
     assert lines[1:3] == [f"resnet20 filters l1 0.99 ×1 fine_tune seed 0: {note}" for note in (fewer, single)]
     shown = command("pareto", "--objectives", "flops", "--where", "structure == filters", "--store", str(tmp_path))
     assert f"({fewer}, {single})" in " ".join(shown.stdout.split())
+
+
+def test_what_another_sweep_could_not_do_is_no_failure_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = {"architecture": "resnet20", "iterations": 0}
+    run(tmp_path, axes=axes)
+
+    def broken(*_: object) -> None:
+        raise TrialError("of no use")
+
+    monkeypatch.setattr(occlusion, "occlusion", broken)
+    run(tmp_path, axes=axes, name="other", attacks={"occlusion": {}})
+    states = {state.name: (state.done, state.failed, state.to_run) for state in sweep_states(tmp_path)}
+    assert states == {"failing": (1, 0, 0), "other": (0, 1, 0)}
+
+
+def test_what_fell_with_a_trial_that_was_done_since_is_still_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    with monkeypatch.context():
+        request.getfixturevalue("broken")
+        run(tmp_path)
+    monkeypatch.undo()
+    run(tmp_path, axes=SWEEP["axes"] | {"iterations": 0})
+    shown = command("status", "--store", str(tmp_path)).stdout
+    assert sum(line.startswith("failed: ") for line in shown.splitlines()) == DESCENDANTS
+
+
+def test_a_lost_attempt_counts_by_what_it_told() -> None:
+    tree = tree_of(json.dumps(SWEEP))
+    reporter, trial = Reporter(len(tree), Console(file=io.StringIO())), next(iter(tree))
+    for event in (EpochTrained(1, 3, 0.5, 0.5), EpochTrained(2, 3, 0.5, 0.5), ScoringStarted("filters")):
+        reporter.progressed(trial, event)
+    reporter.failed(trial, "lost", WorkCounts(), 0)
+    assert reporter.made == WorkCounts(epochs=2, scores=1)

@@ -20,6 +20,7 @@ from prunesweep.orchestrator.running.reporter import LiveReporter, Reporter
 from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.sweeps.events import TrialDone, WorkCounts
 from prunesweep.workers.attacks import fgsm
+from prunesweep.workers.data import load
 from tests.helpers.command import command
 from tests.helpers.trees import tree_of
 from tests.helpers.waiting import HANGS
@@ -254,10 +255,13 @@ def test_where_ctrl_c_is_ignored_sigterm_is_taken_all_the_same() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_signal_before_anything_ran_has_its_status(sweep: Path, tmp_path: Path) -> None:
-    line = "timeout --preserve-status -s TERM 0.7 prunesweep run $1 --store $2"
-    ran = shell(line, sweep, tmp_path)
-    assert ran.returncode == 143 and ran.stderr == "" and not list(tmp_path.iterdir())
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_before_anything_ran_has_its_status(
+    sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
+) -> None:
+    monkeypatch.setattr(load, "load_dataset", lambda settings: os.kill(os.getpid(), number))
+    ran = command("run", str(sweep), "--store", str(tmp_path / "store"))
+    assert (ran.exit_code, ran.stderr) == (status, "") and not (tmp_path / "store").exists()
 
 
 def test_listeners_are_as_before_after_a_run(sweep: Path, done: Path) -> None:

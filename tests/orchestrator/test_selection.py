@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from prunesweep.orchestrator.selection import SelectionError, select_front
+from prunesweep.orchestrator.selection.columns import REMOVED
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.orchestrator.selection.knee import knee
 
@@ -375,6 +376,15 @@ def test_trials_that_read_the_same_are_averaged_in_one_setting_alone(seed: int, 
     trials["ratio"] = ratio
     compared = select_front(trials).compared
     assert sorted("+".join(found) for found in compared["trial_keys"]) == ["long+other", "short"]
+
+
+@pytest.mark.parametrize("figure", [*REMOVED, "epochs"])
+def test_what_pruning_left_can_be_bounded(figure: str) -> None:
+    trials = table(
+        trial("few", setting_key="few", **dict.fromkeys(REMOVED, 1), epochs=1),
+        trial("many", setting_key="many", **dict.fromkeys(REMOVED, 9), epochs=9),
+    )
+    assert keys(select_front(trials, objectives="flops", constraints=f"{figure} >= 5")) == ["many"]
 
 
 def test_trials_whose_setting_is_not_known_are_averaged_with_none() -> None:

@@ -2,14 +2,19 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 from functools import cache
+from uuid import uuid4
 
 import pytest
 import torch
 from torch import nn
 
+from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import ARCHITECTURES, resolve
+from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.removable import most_rounds, share
+from prunesweep.workers import load_dataset, run_trial
 from prunesweep.workers.architectures.architecture import Architecture, Block
 from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.pruning.ranking import Quota, lowest_blocks, lowest_filters
@@ -17,9 +22,11 @@ from tests.helpers.trees import tree_of
 
 SWEEP = """
 name: removable
-dataset: {name: digits}
+dataset: {name: digits, train_limit: 40, test_limit: 20}
 baseline: {epochs: 1}
 adjustment: {epochs: 1}
+pruning: {scoring_images: 8}
+attacks: {}
 control: false
 axes: {architecture: resnet20, structure: layers, criterion: l1}
 """
@@ -110,10 +117,24 @@ def test_a_number_of_blocks_runs_out_too() -> None:
     ]
 
 
-def test_filters_run_out_and_both_goes_on() -> None:
-    asked = ["axes.iterations=[3, 20]", "axes.ratio=0.8"]
-    (left_out,) = tree_of(SWEEP, "axes.structure=[filters, both]", *asked).invalid
+def test_filters_run_out() -> None:
+    (left_out,) = tree_of(SWEEP, "axes.structure=filters", "axes.iterations=[3, 20]", "axes.ratio=0.8").invalid
     assert left_out.what == "filters 0.8 of resnet20 beyond 3 iterations" and left_out.trials == 1
+
+
+def test_both_runs_out_of_one_and_goes_on_with_the_other_until_neither_is_left() -> None:
+    """By blocks, one in a round: ResNet20 can lose three, and almost all filters go in the first round."""
+    asked = ["axes.structure=both", "axes.iterations=[3, 60]", "axes.ratio=0.95", "pruning.blocks=1"]
+    tree = tree_of(SWEEP, *asked)
+    (left_out,) = tree.invalid
+    assert left_out.reason == "no block and no filter that may go is left"
+    store, data = Store(f"memory://{uuid4().hex}"), load_dataset(parse_sweep(SWEEP).dataset)
+    for trial in tree:
+        run_trial(replace(trial, conditions=replace(trial.conditions, attacks={})), store, data)
+    rows = store.table("trials").sort_values("iterations")
+    assert rows["blocks_removed"].tolist() == [0, 1, 2, 3]
+    filters = rows["filters_removed"].tolist()
+    assert filters[0] == 0 < filters[1] <= filters[2] == filters[3]
 
 
 def test_a_share_is_of_the_ratio_as_it_is_written() -> None:

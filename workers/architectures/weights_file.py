@@ -121,6 +121,7 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     given = {name.removeprefix(NETWORK_PREFIX): tensor for name, tensor in tensors.items()}
     counters = {name: torch.zeros_like(target) for name, target in own.items() if name.endswith(COUNTER)}
     prefix = tensors.prefix if isinstance(tensors, FileTensors) else ""
+    prefix += NETWORK_PREFIX if all(name.startswith(NETWORK_PREFIX) for name in tensors) else ""
     fault = _fault_of(counters | given, own, prefix)
     if fault is not None:
         raise WeightsError(fault)

@@ -49,6 +49,10 @@ class ClassFolders:
         self._names = names if self.chosen is None else names.take(pa.array(self.chosen.places))
         self.folders = {path for name, images in found.items() for path in _folders_of(Path(folder, name), images)}
 
+    def paths(self) -> Iterator[str]:
+        """Yield the path of every image."""
+        return (str(self._path(index)) for index in range(len(self.labels)))
+
     def encoded(self, indices: Sequence[int]) -> list[Encoded]:
         paths = [self._path(index) for index in indices]
         return [(str(path), path.read_bytes()) for path in paths]

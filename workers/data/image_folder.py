@@ -23,13 +23,13 @@ def load(settings: ImageFolder) -> Dataset:
     unknown = sorted({name for name, _ in test} - set(classes))
     if unknown:
         raise DataError(f"dataset.test: {settings.test}: class {unknown[0]!r} is not in the training images")
-    folders = _folders(train), _folders(test)
-    return make_dataset(settings, _read(train, classes), _read(test, classes), classes, paths=folders)
+    places = _places(train), _places(test)
+    return make_dataset(settings, _read(train, classes), _read(test, classes), classes, paths=places)
 
 
-def _folders(files: list[tuple[str, Path]]) -> list[str]:
-    """The folders that images lie in."""
-    return sorted({str(path.parent) for _, path in files})
+def _places(files: list[tuple[str, Path]]) -> list[str]:
+    """The folders that images lie in, and the images."""
+    return [*sorted({str(path.parent) for _, path in files}), *(str(path) for _, path in files)]
 
 
 def _read(files: list[tuple[str, Path]], classes: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from prunesweep.workers.data.class_folders import ClassFolders
 from prunesweep.workers.data.dataset import Dataset, check_classes, check_labels
 from prunesweep.workers.data.image_parquet import name_classes, read_labels
 from prunesweep.workers.data.labels import match_labels
-from prunesweep.workers.data.overlap import check_copies_apart, check_paths_apart
+from prunesweep.workers.data.overlap import check_copies_apart, check_links_apart, check_paths_apart
 from prunesweep.workers.data.shards import Shards
 from prunesweep.workers.data.streaming import Source, StreamedSplit
 from prunesweep.workers.data.views import View
@@ -60,6 +60,7 @@ def _folders(settings: Imagenet) -> Read:
         )
     notes = _checked(settings, train.all_labels, test.all_labels, train.classes)
     check_paths_apart(settings, sorted(train.folders), sorted(test.folders))
+    check_links_apart(settings, train.paths(), test.paths())
     return train, test, train.classes, notes
 
 

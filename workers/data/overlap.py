@@ -32,6 +32,26 @@ def check_paths_apart(settings: DatasetSettings, train: Iterable[str], test: Ite
             _refuse(path, same)
 
 
+def check_links_apart(settings: DatasetSettings, train: Iterable[str], test: Iterable[str]) -> None:
+    """Check that no image file is on both sides by a link: by its name, each is in its own folder.
+
+    Only where there are links at all, the files are compared.
+
+    Raises:
+        DataError: one is, and ``settings`` do not allow it.
+    """
+    if settings.allow_overlap:
+        return
+    train, test = list(train), list(test)
+    if any(_is_linked(path) for path in test) or any(os.path.islink(path) for path in train):
+        check_paths_apart(settings, train, test)
+
+
+def _is_linked(path: str) -> bool:
+    """Whether a file is a link, or has another name as well."""
+    return os.path.islink(path) or os.stat(path).st_nlink > 1
+
+
 def check_copies_apart(settings: DatasetSettings, train: Sequence[str], test: Sequence[str]) -> None:
     """Check that no file's bytes are those of a file on the other side; only files of one size are read.
 

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from prunesweep.sweeps.catalogue import CRITERIA, resolve
 from prunesweep.sweeps.events import ScoringStarted
 from prunesweep.sweeps.removable import share
+from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria.criterion import Criterion
 from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.errors import NothingToRemove
 from prunesweep.workers.pruning.fault import fault_of
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
@@ -42,20 +44,30 @@ class Removal:
 def prune(network: Network, work: Work) -> tuple[Network, Removal]:
     """The network without the structures that score lowest; of a control, the network as it is.
 
-    ``both`` removes layers, then filters of what is left, in the same round. Where no layer that may go is left, it
-    goes on with filters alone.
+    ``both`` removes layers, then filters of what is left, in the same round. Where nothing that may go is left of one
+    of them, it goes on with the other alone.
 
     Raises:
         NothingToRemove: nothing that may go is left.
     """
     removal = Removal()
-    steps = list(work.trial.score_keys)
-    if work.trial.structure == "both" and not network.architecture.removable_blocks(network.body):
-        steps.remove("layers")
-    for scored in steps:
+    for scored in work.trial.score_keys:
+        if work.trial.structure == "both" and not _is_left(network, scored):
+            continue
         network, removed = _STEPS[scored](network, work)
         removal += removed
+    if work.trial.structure == "both" and removal == Removal():
+        raise NothingToRemove("no blocks and no filters to remove")
     return network, removal
+
+
+def _is_left(network: Network, scored: str) -> bool:
+    """Whether the network has filters, or layers, that may go."""
+    architecture, body = network.architecture, network.body
+    if scored == "layers":
+        return bool(architecture.removable_blocks(body))
+    convolutions = (module_at(body, group.convolution, nn.Conv2d) for group in architecture.filter_groups(body))
+    return any(convolution.out_channels > 1 for convolution in convolutions)
 
 
 def _prune_filters(network: Network, work: Work) -> tuple[Network, Removal]:
@@ -102,6 +114,8 @@ def _make_scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]
             scores = criterion.score_filters(network, architecture.filter_groups(body), sample)
         else:
             scores = criterion.score_blocks(network, architecture.removable_blocks(body), sample)
+    except torch.OutOfMemoryError:
+        raise
     except (ValueError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
         why = fault_of(network, sample)  # else the fault is ours
         if why is None:

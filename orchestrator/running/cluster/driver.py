@@ -51,6 +51,7 @@ def run_plan(
             reason = str(error).splitlines()[0]
             reporter.say(f"Ray Tune gave up ({reason}); going on from the store")
             plan = plan.again(store)
+            reporter.begin_again(len(plan.done))
     raise ClusterError(f"Ray Tune gave up {1 + RETRIES} times, last with: {reason}; run the sweep again to go on")
 
 
