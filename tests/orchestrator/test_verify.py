@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,7 @@ def test_autoattack_is_run_where_it_is_installed(
 ) -> None:
     store, keys = defended
     monkeypatch.setattr(verify, "AUTOATTACK", 1)
+    monkeypatch.setattr(verify, "Effort", partial(Effort, steps=2, restarts=1, queries=5, subset=10))
     (found,) = verify_robustness(store, [keys[DEFENDED]], images=10)
     assert "AutoAttack saw" in found["evidence"]["notes"][0]
     (baseline,) = (each for name, each in found["evidence"]["networks"].items() if name == "baseline")
