@@ -1,5 +1,6 @@
 """Ends that are asked for from outside: Ctrl-C, a scheduler's preemption, a terminal that is closed."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from types import FrameType
 
 # Of Slurm, Kubernetes and `docker stop`; of a terminal that goes.
 _LIKE_CTRL_C = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID")  # what schedulers set in a job's environment
 
 
 class Interruption:
@@ -64,6 +68,23 @@ def interruptible() -> Iterator[Interruption]:
             yield interruption
         except KeyboardInterrupt:
             raise Interrupted(interruption.signal or signal.SIGINT) from None
+
+
+@contextmanager
+def shielding_children() -> Iterator[None]:
+    """Start processes within the context that the signals of a job's scheduler do not reach.
+
+    Slurm and its like signal every process of a job. Ray shields its processes from Ctrl-C alone, and without them
+    nothing can be finished. They take some seconds longer to end, and so are shielded where there is a scheduler.
+    """
+    if not any(name in os.environ for name in JOBS):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _LIKE_CTRL_C)  # a process inherits what its parent blocks
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -3,12 +3,18 @@
 import os
 import re
 import resource
+import signal
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 
 from prunesweep.orchestrator.running.cluster import scratch, session
 from prunesweep.orchestrator.running.cluster.scratch import LONGEST_SOCKET, RAY_ADDS, ScratchError, scratch_folder
+from prunesweep.orchestrator.running.cluster.session import ray_session
+from prunesweep.orchestrator.running.interruption import Interrupted, interruptible
 from prunesweep.sweeps.language import Resources
 from prunesweep.workers import cache
 from tests.helpers.command import command, refusal
@@ -121,3 +127,19 @@ def test_a_cache_that_nothing_needs_is_not_asked_for(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PRUNESWEEP_CACHE", "/proc/nowhere")
     line = ["run", str(tmp_path / "sweep.yaml"), "--store", str(tmp_path / "store"), "--in-process"]
     assert command(*line, "--set", "dataset.train_limit=40").exit_code == 0
+
+
+@pytest.mark.parametrize("status", [signal.SIGTERM, 1])
+def test_sigterm_while_ray_starts_is_taken_as_at_any_other_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Ray listens itself while it starts, and leaves with a status of its own: the signal's number, or 1."""
+
+    def start(**options: Any) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(status))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(ray, "init", start)
+    with pytest.raises(Interrupted) as ended, interruptible(), ray_session(None, Resources()):
+        pass
+    assert ended.value.signal == signal.SIGTERM

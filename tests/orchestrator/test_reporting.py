@@ -164,7 +164,9 @@ def test_tune_may_tell_the_end_of_a_trial_twice() -> None:
 ENDLESS = ["--set", "adjustment.epochs=9999"]
 
 
-def test_sigterm_to_a_sweep_on_ray_leaves_the_rest_for_the_next_run(sweep: Path, tmp_path: Path) -> None:
+def test_slurms_sigterm_to_all_processes_of_a_sweep_on_ray_leaves_the_rest_for_the_next_run(
+    sweep: Path, tmp_path: Path
+) -> None:
     long = tmp_path / ("job_of_a_scheduler_" * 5)  # too long for the names of Ray's sockets
     long.mkdir()
     store = tmp_path / "store"
@@ -183,12 +185,13 @@ def test_sigterm_to_a_sweep_on_ray_leaves_the_rest_for_the_next_run(sweep: Path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TMPDIR": str(long)},
+        env={**os.environ, "TMPDIR": str(long), "SLURM_JOB_ID": "1"},
+        start_new_session=True,
     )
     assert driver.stdout is not None
     first = driver.stdout.readline()
     assert first.startswith(f"[1/{TRIALS}] resnet20 baseline"), first
-    driver.send_signal(signal.SIGTERM)
+    os.killpg(driver.pid, signal.SIGTERM)
     output, errors = driver.communicate(timeout=HANGS)
     assert (driver.returncode, errors) == (143, "")
     assert "interrupted with 2 trials to go; run the same command again to go on" in output

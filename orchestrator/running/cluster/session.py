@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity, own_cpus
 from prunesweep.orchestrator.running.cluster.scratch import scratch_folder
-from prunesweep.orchestrator.running.interruption import keeping_handlers
+from prunesweep.orchestrator.running.interruption import keeping_handlers, shielding_children
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.language import Resources
 
@@ -82,8 +83,11 @@ def _connect(options: Mapping[str, Any]) -> None:
     import ray
 
     try:
-        with keeping_handlers():
+        with shielding_children(), keeping_handlers():
             ray.init(**options)
+    except SystemExit:  # Ray's own answer to a SIGTERM while it starts
+        ray.shutdown()
+        signal.raise_signal(signal.SIGTERM)
     except Exception as error:  # it raises OSError, ValueError, RuntimeError, ConnectionError and exceptions of its own
         ray.shutdown()
         raise ClusterError(f"Ray does not start: {_first_line(error)}; {_advice(error)}") from None
