@@ -137,7 +137,7 @@ def test_sigterm_while_ray_starts_is_taken_as_at_any_other_time(
 
     def start(**options: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(status))
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(ray, "init", start)
     with pytest.raises(Interrupted) as ended, interruptible(), ray_session(None, Resources()):

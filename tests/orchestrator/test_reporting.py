@@ -209,7 +209,7 @@ def test_a_signal_in_this_process_leaves_the_rest_and_its_status(
 
     def attack_and_signal(*arguments: Any) -> object:
         done = attack(*arguments)
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         return done
 
     with monkeypatch.context() as patch:
@@ -224,12 +224,12 @@ def test_a_signal_in_this_process_leaves_the_rest_and_its_status(
 def test_a_second_signal_ends_at_once() -> None:
     """Whatever the first one is still waiting for."""
     program = (
-        "import os, signal, time\n"
+        "import signal, time\n"
         "from prunesweep.orchestrator.running.interruption import interruptible\n"
         "with interruptible():\n"
         "    signal.signal(signal.SIGINT, lambda *_: None)\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    signal.raise_signal(signal.SIGTERM)\n"
+        "    signal.raise_signal(signal.SIGTERM)\n"
         "    time.sleep(60)\n"
     )
     ran = subprocess.run([sys.executable, "-c", program], timeout=HANGS, check=False)
@@ -241,7 +241,7 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with interruptible():
-            os.kill(os.getpid(), signal.SIGHUP)
+            signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
 
@@ -251,7 +251,7 @@ def test_where_ctrl_c_is_ignored_sigterm_is_taken_all_the_same() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with pytest.raises(Interrupted) as ended, interruptible():
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
         assert ended.value.signal == signal.SIGTERM
     finally:
         signal.signal(signal.SIGINT, before)
@@ -261,7 +261,7 @@ def test_where_ctrl_c_is_ignored_sigterm_is_taken_all_the_same() -> None:
 def test_a_signal_before_anything_ran_has_its_status(
     sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
 ) -> None:
-    monkeypatch.setattr(load, "load_dataset", lambda settings: os.kill(os.getpid(), number))
+    monkeypatch.setattr(load, "load_dataset", lambda settings: signal.raise_signal(number))
     ran = command("run", str(sweep), "--store", str(tmp_path / "store"))
     assert (ran.exit_code, ran.stderr) == (status, "") and not (tmp_path / "store").exists()
 
