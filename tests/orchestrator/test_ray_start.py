@@ -5,6 +5,7 @@ import re
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ from prunesweep.orchestrator.running.interruption import Interrupted, interrupti
 from prunesweep.sweeps.language import Resources
 from prunesweep.workers import cache
 from tests.helpers.command import command, refusal
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_pythons() -> Iterator[None]:
+    """Ray Tune, which other tests have run in this process, leaves its own listener behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
