@@ -70,7 +70,7 @@ class Objects:
             StoreError: it cannot be listed; a folder that is not there is empty.
         """
         names = (_last(str(path)) for path in self._listed(folder, detail=False))
-        return sorted(name for name in names if name and not name.startswith("."))
+        return sorted(name for name in names if not _is_hidden(name))
 
     def _listed(self, folder: str, *, detail: bool) -> list[Any]:
         self._fs.invalidate_cache()
@@ -88,7 +88,8 @@ class Objects:
         Raises:
             StoreError: it cannot be listed; a folder that is not there is empty.
         """
-        return sorted(_last(entry["name"]) for entry in self._listed(folder, detail=True) if _is_folder(entry))
+        names = (_last(entry["name"]) for entry in self._listed(folder, detail=True) if _is_folder(entry))
+        return sorted(name for name in names if not _is_hidden(name))
 
     def delete(self, name: str) -> None:
         """Removes an object; one that is not there is as well. Raises: StoreError where that cannot be done."""
@@ -118,10 +119,12 @@ def _last(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1]
 
 
+def _is_hidden(name: str) -> bool:
+    return not name or name.startswith(".")
+
+
 def _is_folder(entry: dict[str, Any]) -> bool:
-    """Whether an entry of a listing is a folder that is not hidden, or a link to one."""
-    if not _last(entry["name"]) or _last(entry["name"]).startswith("."):
-        return False
+    """Whether an entry of a listing is a folder, or a link to one."""
     return entry["type"] == "directory" or (bool(entry.get("islink")) and os.path.isdir(entry["name"]))
 
 

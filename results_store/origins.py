@@ -5,7 +5,7 @@ Both are told by the last run of each sweep, ``sweeps/NAME/run.json``.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -131,6 +131,5 @@ def _parse(text: bytes) -> Plain | None:
         run = json.loads(text)
     except ValueError:
         return None
-    blocks: Collection[str] = ("result_keys", "settings")
-    whole = isinstance(run, dict) and all(isinstance(run.get(block), dict) for block in blocks)
+    whole = isinstance(run, dict) and all(isinstance(run.get(block), dict) for block in ("result_keys", "settings"))
     return run if whole and {"dataset", "baseline"} <= run["settings"].keys() else None

@@ -4,6 +4,7 @@ Workers make the events of a trial in progress; the executors of ``orchestrator.
 dispatcher there reads both. They are plain values, so that they travel between processes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -56,6 +57,9 @@ class EvaluationStored:
 
 TrialEvent = ScoringStarted | SharedStored | EpochTrained | NetworkStored | EvaluationStored
 
+Progress = Callable[[TrialEvent], None]
+"""Is told of every event of a trial, as soon as what it tells of is true."""
+
 
 @dataclass(frozen=True)
 class WorkCounts:
@@ -82,6 +86,24 @@ class WorkCounts:
 
     def __add__(self, other: "WorkCounts") -> "WorkCounts":
         return WorkCounts(self.epochs + other.epochs, self.scores + other.scores, self.evaluations + other.evaluations)
+
+
+class WorkCounter:
+    """Counts what events tell of, and passes each event on.
+
+    Attributes:
+        made: what was made so far.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        """Pass each event on to ``progress``, once it is counted."""
+        self.made = WorkCounts()
+        self._progress = progress
+
+    def __call__(self, event: TrialEvent) -> None:
+        """Count one event, and pass it on."""
+        self.made += WorkCounts.of(event)
+        self._progress(event)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from prunesweep.sweeps import git_lfs
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.words import listed
 
@@ -23,7 +24,7 @@ SPLITS = {
     "validation": ("validation", "valid", "val", "dev"),
 }
 _NO_PARQUET = {
-    b"version https://git-lfs": "is a Git LFS pointer and not the file itself; `git lfs pull` fetches it",
+    git_lfs.POINTER: "is a Git LFS pointer and not the file itself; `git lfs pull` fetches it",
     b"<": "is no Parquet file but HTML or XML: what a server sent in its place",
 }
 

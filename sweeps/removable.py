@@ -63,7 +63,7 @@ def most_rounds(
     if structure in ("layers", "both"):
         rounds = _rounds_of_blocks(removable, ratio, blocks, sum(_capacities(removable)))
     if structure in ("filters", "both"):
-        # Of blocks that go, the convolutions go too: fewer stay then, down to none that is known.
+        # A block that goes takes its convolutions along; how many then stay is not known, so that one is assumed.
         fewest = 1 if structure == "both" else sum(count for count, _ in removable.filters)
         rounds = max(rounds, _rounds_of_filters(removable, ratio, quota, fewest, limit))
     return min(limit, rounds)

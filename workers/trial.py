@@ -14,8 +14,9 @@ from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
 from prunesweep.sweeps.events import (
     EvaluationStored,
     NetworkStored,
+    Progress,
     SharedStored,
-    TrialEvent,
+    WorkCounter,
     WorkCounts,
 )
 from prunesweep.sweeps.labels import removal_notes
@@ -32,7 +33,7 @@ from prunesweep.workers.stored import load_stored, rebuild_stored, to_be_attacke
 from prunesweep.workers.tensors import state_arrays
 from prunesweep.workers.training.adjustments import adjust
 from prunesweep.workers.training.baseline import ensure_snapshot, make_baseline
-from prunesweep.workers.work import Progress, ShouldStop, TrialError, Work
+from prunesweep.workers.work import ShouldStop, TrialError, Work
 
 _PACKAGES = ("prunesweep", "torch", "torchvision", "numpy", "scikit-learn", "torch-pruning")
 
@@ -64,15 +65,9 @@ def run_trial(
         Stopped: ``should_stop`` said so.
     """
     configure(trial.conditions.threads)
-    made = WorkCounts()
-
-    def tell(event: TrialEvent) -> None:
-        nonlocal made
-        made += WorkCounts.of(event)
-        progress(event)
-
+    counter = WorkCounter(progress)
     try:
-        _run(Work(trial, store, data, tell, should_stop))
+        _run(Work(trial, store, data, counter, should_stop))
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise TrialError(
             f"the memory of the {data.device.type.upper()} is full; lower baseline.batch_size and "
@@ -80,7 +75,7 @@ def run_trial(
         ) from error
     finally:
         release_memory()
-    return made
+    return counter.made
 
 
 def _run(work: Work) -> None:

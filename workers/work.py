@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from prunesweep.results_store import Store
-from prunesweep.sweeps.events import TrialEvent
+from prunesweep.sweeps.events import Progress
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers.data.dataset import Dataset
 
-Progress = Callable[[TrialEvent], None]
 ShouldStop = Callable[[], bool]
 
 

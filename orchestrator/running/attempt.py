@@ -8,21 +8,19 @@ from prunesweep.results_store import Store, StoreError
 from prunesweep.results_store.documents import failure_of
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.events import (
+    Progress,
     TrialDone,
     TrialEnd,
-    TrialEvent,
     TrialFailed,
     TrialLost,
     TrialStopped,
+    WorkCounter,
     WorkCounts,
 )
 from prunesweep.sweeps.trial import Trial
 
 PAUSES = (1.0, 5.0, 20.0)  # seconds before a trial that met a storage fault is tried again
 STORAGE_FAULTS = (StoreError, OSError)
-
-Progress = Callable[[TrialEvent], None]
-
 
 RunTrial = Callable[[Progress], object]
 """Runs a trial, or what of it is left, and tells what it is given of every event."""
@@ -50,26 +48,20 @@ def attempt_trial(
     """
     from prunesweep.workers.work import Stopped, TrialError  # which import torch
 
-    made = WorkCounts()
-
-    def tell(event: TrialEvent) -> None:
-        nonlocal made
-        made += WorkCounts.of(event)
-        progress(event)
-
+    counter = WorkCounter(progress)
     try:
-        _try_repeatedly(partial(run, tell), wait)
-        return TrialDone(made)
+        _try_repeatedly(partial(run, counter), wait)
+        return TrialDone(counter.made)
     except Stopped:
-        return TrialStopped(made)
+        return TrialStopped(counter.made)
     except STORAGE_FAULTS as error:
-        return TrialLost(one_line(error), made)
+        return TrialLost(one_line(error), counter.made)
     except TrialError as error:
-        return _fail(trial, store, str(error), "", made)
+        return _fail(trial, store, str(error), "", counter.made)
     except Exception as error:
         if raise_bugs and not isinstance(error, UserError):
             raise
-        return _fail(trial, store, one_line(error), traceback.format_exc(), made)
+        return _fail(trial, store, one_line(error), traceback.format_exc(), counter.made)
 
 
 def one_line(error: BaseException) -> str:

@@ -20,6 +20,14 @@ attacks:
   corruptions: {severities: [5], frost_textures: package}
 """
 
+TINY_SWEEP = """
+name: tiny
+dataset: {name: digits}
+baseline: {epochs: 2}
+adjustment: {epochs: 1}
+axes: {architecture: resnet20}
+"""
+
 
 def tree_of(text: str, *overrides: str) -> TrialTree:
     """The tree of a sweep in YAML."""

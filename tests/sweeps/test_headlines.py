@@ -7,18 +7,11 @@ import pytest
 from prunesweep.sweeps.attacks import MEAN, Corruptions, EpsilonSettings, Fgsm, Occlusion, Pgd
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.reader import parse_sweep
-
-SWEEP = """
-name: tiny
-dataset: {name: digits}
-baseline: {epochs: 2}
-adjustment: {epochs: 1}
-axes: {architecture: resnet20}
-"""
+from tests.helpers.trees import TINY_SWEEP
 
 
 def attack(name: str, settings: str, *overrides: str) -> Any:
-    return parse_sweep(SWEEP, [f"attacks={{{name}: {settings}}}", *overrides]).attacks.chosen()[name]
+    return parse_sweep(TINY_SWEEP, [f"attacks={{{name}: {settings}}}", *overrides]).attacks.chosen()[name]
 
 
 @pytest.mark.parametrize("name", ["fgsm", "pgd", "square", "autoattack"])

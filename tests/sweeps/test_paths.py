@@ -17,14 +17,8 @@ from prunesweep.sweeps.language import Axes, Sweep
 from prunesweep.sweeps.paths import expanded
 from prunesweep.sweeps.reader import find_sweep, parse_sweep, read_sweep
 from prunesweep.sweeps.tree import grow_tree
+from tests.helpers.trees import TINY_SWEEP
 
-SWEEP = """
-name: tiny
-dataset: {name: digits}
-baseline: {epochs: 2}
-adjustment: {epochs: 1}
-axes: {architecture: resnet20}
-"""
 FOLDERS = "{name: image_folder, train: ~/train, test: ~/test}"
 PARQUET = "{name: image_parquet, train: [~/a-*.parquet, b.parquet], test: ~/test.parquet}"
 SHARDS = "{name: imagenet, train: ~/train, test: [~/a, ~/b]}"
@@ -84,9 +78,9 @@ def test_every_path_of_a_sweep_may_begin_with_a_tilde(
 ) -> None:
     key, _, value = override.partition("=")
     block, _, last = key.partition(".")
-    without = "\n".join(line for line in SWEEP.splitlines() if not line.startswith(f"{block}:"))
+    without = "\n".join(line for line in TINY_SWEEP.splitlines() if not line.startswith(f"{block}:"))
     in_file = f"{without}\n{block}: {f'{{{last}: {value}}}' if last else value}\n"
-    for sweep in (parse_sweep(SWEEP, [override]), parse_sweep(in_file)):
+    for sweep in (parse_sweep(TINY_SWEEP, [override]), parse_sweep(in_file)):
         found: Any = sweep
         for name in place:
             found = getattr(found, name)
@@ -102,7 +96,7 @@ def with_home(value: Any, home: Path) -> Any:
 
 
 def test_a_published_networks_name_is_no_path(home: Path) -> None:
-    sweep = parse_sweep(SWEEP, ["baseline.weights=torchvision:IMAGENET1K_V1", "axes.architecture=resnet50"])
+    sweep = parse_sweep(TINY_SWEEP, ["baseline.weights=torchvision:IMAGENET1K_V1", "axes.architecture=resnet50"])
     assert sweep.baseline.weights == "torchvision:IMAGENET1K_V1"
 
 
@@ -116,14 +110,14 @@ def test_path_objects_are_taken_from_python(home: Path) -> None:
 @pytest.mark.parametrize("settings", ["{name: cifar10, root: ~}", "{name: image_parquet, train: ~, test: a}"])
 def test_a_tilde_alone_is_yamls_null_and_says_so(settings: str) -> None:
     with pytest.raises(SweepError, match="is null, which is how YAML reads a ~ alone; for your home folder write ~/"):
-        parse_sweep(SWEEP, [f"dataset={settings}"])
-    assert parse_sweep(SWEEP, ["baseline.weights=~"]).baseline.weights is None
+        parse_sweep(TINY_SWEEP, [f"dataset={settings}"])
+    assert parse_sweep(TINY_SWEEP, ["baseline.weights=~"]).baseline.weights is None
 
 
 def test_a_sweep_file_may_lie_in_a_home_folder(home: Path) -> None:
-    (home / "mine.yaml").write_text(SWEEP)
+    (home / "mine.yaml").write_text(TINY_SWEEP)
     assert find_sweep("~/mine.yaml") == home / "mine.yaml"
-    assert read_sweep("~/mine.yaml") == read_sweep(Path("~/mine.yaml")) == parse_sweep(SWEEP)
+    assert read_sweep("~/mine.yaml") == read_sweep(Path("~/mine.yaml")) == parse_sweep(TINY_SWEEP)
 
 
 def test_no_key_knows_how_a_path_was_written(home: Path, tmp_path: Path) -> None:
@@ -136,7 +130,7 @@ def test_no_key_knows_how_a_path_was_written(home: Path, tmp_path: Path) -> None
 
     def keys(at: str) -> list[str]:
         dataset = f"dataset={{name: image_folder, train: {at}/train, test: {at}/test}}"
-        sweep = parse_sweep(SWEEP, [dataset, f"baseline.weights={at}/net.th"])
+        sweep = parse_sweep(TINY_SWEEP, [dataset, f"baseline.weights={at}/net.th"])
         return [data_fingerprints(sweep.dataset).test, *grow_tree(sweep).trials]
 
     assert keys("~") == keys(str(home)) == keys(str(tmp_path / "elsewhere"))

@@ -11,15 +11,9 @@ from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.numbers import parse_number
 from prunesweep.sweeps.reader import built_in_sweeps, parse_sweep, read_sweep, sweep_text
 from prunesweep.sweeps.yaml_core import CoreLoader, dump
+from tests.helpers.trees import TINY_SWEEP
 
 STORED = Path(__file__).parents[1] / "stores" / "version_0.1.0"
-SWEEP = """
-name: tiny
-dataset: {name: digits}
-baseline: {epochs: 2}
-adjustment: {epochs: 1}
-axes: {architecture: resnet20}
-"""
 
 
 def core(text: str) -> Any:
@@ -81,7 +75,7 @@ def test_what_is_dumped_is_read_as_it_was_by_both_versions(value: Any) -> None:
 
 def both_ways(key: str, text: str) -> list[tuple[str, list[str]]]:
     """A sweep with a setting in its file, and one with it in an override."""
-    return [(f"{SWEEP}{key}: {text}\n", []), (SWEEP, [f"{key}={text}"])]
+    return [(f"{TINY_SWEEP}{key}: {text}\n", []), (TINY_SWEEP, [f"{key}={text}"])]
 
 
 @pytest.mark.parametrize(
@@ -121,21 +115,21 @@ def test_where_true_or_false_is_asked_for_yes_and_no_are_these(text: str, read: 
 
 @pytest.mark.parametrize("word", ["no", "on", "2026-11-27", "off", "1_000"])
 def test_elsewhere_they_are_words(word: str) -> None:
-    assert parse_sweep(SWEEP, [f"name={word}"]).name == word
-    defences = parse_sweep(SWEEP, [f"baseline={{weights: a.th, defences: {{{word}: b.th}}}}"]).baseline.defences
+    assert parse_sweep(TINY_SWEEP, [f"name={word}"]).name == word
+    defences = parse_sweep(TINY_SWEEP, [f"baseline={{weights: a.th, defences: {{{word}: b.th}}}}"]).baseline.defences
     assert defences == {word: "b.th"}
 
 
 @pytest.mark.parametrize(("text", "shown"), [("3", "3"), ("1e5", "100000.0"), ("true", "True"), ("0o7", "7")])
 def test_a_number_in_place_of_a_word_says_to_quote_it(text: str, shown: str) -> None:
     with pytest.raises(SweepError, match=rf"name: should be a word, not {shown}; put it in quotes$"):
-        parse_sweep(SWEEP, [f"name={text}"])
-    assert parse_sweep(SWEEP, [f"name='{text}'"]).name == text
+        parse_sweep(TINY_SWEEP, [f"name={text}"])
+    assert parse_sweep(TINY_SWEEP, [f"name='{text}'"]).name == text
 
 
 def test_a_name_of_digits_in_a_mapping_is_a_word() -> None:
-    assert read_sweep({**core(SWEEP), "name": "1e5"}).name == "1e5"
-    assert read_sweep({**core(SWEEP), "name": "010"}).name == "010"
+    assert read_sweep({**core(TINY_SWEEP), "name": "1e5"}).name == "1e5"
+    assert read_sweep({**core(TINY_SWEEP), "name": "010"}).name == "010"
 
 
 def test_a_tab_is_refused_with_what_to_use() -> None:

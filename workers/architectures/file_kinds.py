@@ -4,6 +4,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from prunesweep.sweeps import git_lfs
+
 _HEAD = 512  # bytes that are looked at
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
@@ -44,7 +46,7 @@ def _empty(path: Path, head: bytes) -> str | None:
 
 
 def _pointer(path: Path, head: bytes) -> str | None:
-    if head.startswith(b"version https://git-lfs"):
+    if head.startswith(git_lfs.POINTER):
         return "is a Git LFS pointer, and not the file that it points to; fetch that with `git lfs pull`"
     return None
 

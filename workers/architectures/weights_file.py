@@ -125,7 +125,7 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     fault = _fault_of(counters | given, own, prefix)
     if fault is not None:
         raise WeightsError(fault)
-    copy_tensors({NETWORK_PREFIX + name: tensor for name, tensor in (counters | given).items()}, state)
+    _copy({NETWORK_PREFIX + name: tensor for name, tensor in (counters | given).items()}, state)
 
 
 def _fault_of(given: Mapping[str, Tensor], own: Mapping[str, Tensor], prefix: str) -> str | None:
@@ -172,6 +172,10 @@ def copy_tensors(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> 
     for name in tensors:
         if name not in state:
             raise WeightsError(f"{name} is unexpected: the network has no such tensor")
+    _copy(tensors, state)
+
+
+def _copy(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, target in state.items():
             target.copy_(tensors[name])

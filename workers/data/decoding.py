@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from prunesweep.sweeps import git_lfs
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.image_modes import (
     MODES,
@@ -31,7 +32,6 @@ TURNS = {
 # Damaged Exif is left aside without a word. A filter around each image would not be safe with threads.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 OF_ANY_SIZE = "to resize images of any size, set dataset.name to imagenet and dataset.size to a number of pixels"
-_LFS_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def to_8_bits(levels: NDArray[np.int64], image: Image.Image) -> NDArray[np.uint8
 def _why_undecodable(content: bytes, error: Exception) -> str:
     if not content:
         return "it is empty (0 bytes)"
-    if content.startswith(_LFS_POINTER):
+    if content.startswith(git_lfs.POINTER):
         return "it is a Git LFS pointer and not the file itself; `git lfs pull` fetches it"
     if isinstance(error, UnidentifiedImageError):  # its text is the address of a buffer
         return "it is no image of a format that can be read"

@@ -9,10 +9,10 @@ from typing import Any, get_args
 
 from ray import tune
 
-from prunesweep.orchestrator.running.attempt import Progress, attempt_trial
+from prunesweep.orchestrator.running.attempt import attempt_trial
 from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import resolve
-from prunesweep.sweeps.events import EpochTrained, TrialEnd, TrialEvent, WorkCounts
+from prunesweep.sweeps.events import EpochTrained, Progress, TrialEnd, TrialEvent, WorkCounts
 from prunesweep.sweeps.trial import Trial
 
 EPOCH_EVENT_SECONDS = 2.0  # epochs are reported at most this often: each report costs the driver a little
