@@ -16,10 +16,10 @@ from benchmarks.subjects import CLASSES, random_subject
 from benchmarks.timing import Row, faster, show
 from prunesweep.workers.architectures.architecture import FilterGroup
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.alone import filter_silencings
 from prunesweep.workers.pruning.criteria import hrank, kl_divergence
-from prunesweep.workers.pruning.criteria.sample import Sample
 from prunesweep.workers.pruning.masking import silenced
+from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.silenced_logits import filter_silencings
 from prunesweep.workers.runtime import place
 
 KL_IMAGES = 8  # as few as a sweep may score on, of all 1,008 filters: theirs takes twenty seconds

@@ -6,15 +6,15 @@ from benchmarks.subjects import as_attacked, random_subject
 from benchmarks.timing import Row, seconds, show, times_faster
 from prunesweep.sweeps.attacks import Clean, Fgsm, Occlusion
 from prunesweep.sweeps.catalogue import CLEAN
+from prunesweep.workers.analyses.elements import Counts, count_each, removable_modules
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.clean import clean
 from prunesweep.workers.attacks.fgsm import fgsm
 from prunesweep.workers.attacks.occlusion import occlusion
 from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.split import Split
-from prunesweep.workers.elements import Counts, count_each, removable_modules
-from prunesweep.workers.pruning.alone import Silencing
 from prunesweep.workers.pruning.masking import silenced
+from prunesweep.workers.pruning.silenced_logits import Silencing
 
 IMAGES = 250
 ROUNDS = 1

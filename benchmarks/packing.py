@@ -9,12 +9,12 @@ import torch
 from rich.console import Console
 
 from benchmarks.timing import Row, show
-from prunesweep.orchestrator.plan import make_plan
-from prunesweep.orchestrator.running.cluster.capacity import own_cpus
+from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.planning.capacity import own_cpus
+from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.packing import PACKINGS, find_packing
 from prunesweep.orchestrator.running.cluster.session import ray_session
-from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.workers import load_dataset

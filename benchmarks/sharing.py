@@ -12,11 +12,11 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.timing import Row, show
-from prunesweep.orchestrator.plan import make_plan
-from prunesweep.orchestrator.running.cluster.capacity import own_cpus
+from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.planning.capacity import own_cpus
+from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
-from prunesweep.orchestrator.running.reporter import Reporter
 from prunesweep.results_store import Store
 from prunesweep.sweeps.attacks import Clean, Fgsm
 from prunesweep.sweeps.language import Sweep

@@ -18,7 +18,7 @@ from benchmarks.timing import Row, show
 from prunesweep.sweeps.datasets import Imagenet
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.data.load import load_dataset
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 IMAGES = 300
 PICTURES = 50  # which the shards repeat, each time with other bytes after their end: else Parquet would store them once

@@ -35,5 +35,5 @@ def _settle(network: nn.Module, images: torch.Tensor) -> None:
 
 
 def as_attacked(network: Network) -> Network:
-    """A copy of the network as a trial loads it; see ``prunesweep.workers.stored.load_stored``."""
+    """A copy of the network as a trial loads it; see ``prunesweep.workers.stored_network.load_stored``."""
     return place(copy.deepcopy(network), torch.device("cpu"))

@@ -18,7 +18,7 @@ from prunesweep.sweeps.tree import grow_tree
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.data.dataset import Dataset as TrialData
 from prunesweep.workers.data.split import Split
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 from prunesweep.workers.training.loop import batches, train
 from prunesweep.workers.work import Work
 

@@ -21,7 +21,7 @@ from prunesweep.orchestrator.commands import (
     verify_robustness,
 )
 from prunesweep.orchestrator.commands.shared import BAD_USAGE, ENDED_BY_SIGNAL, SUCCESS, one_line_errors
-from prunesweep.orchestrator.commands.streams import fill_closed, make_forgiving
+from prunesweep.orchestrator.display.standard_streams import fill_closed, make_forgiving
 
 app = typer.Typer(
     name="prunesweep",

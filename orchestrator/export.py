@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from prunesweep.orchestrator.stored import find_trial
+from prunesweep.orchestrator.query.trials import find_trial
 from prunesweep.results_store import Store, StoreError, StoreLike, existing_store
 from prunesweep.results_store.objects import Objects
 from prunesweep.sweeps.errors import UserError

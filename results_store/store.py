@@ -32,8 +32,8 @@ from prunesweep.results_store.documents import (
 from prunesweep.results_store.errors import NotStored, StoreError
 from prunesweep.results_store.index import RESULTS, Index
 from prunesweep.results_store.objects import Objects
+from prunesweep.results_store.rows import Known
 from prunesweep.results_store.schema import SCHEMA_VERSION
-from prunesweep.results_store.views import Known
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -16,8 +16,8 @@ from prunesweep.results_store.errors import NotStored
 from prunesweep.results_store.index import Index
 from prunesweep.results_store.objects import Objects
 from prunesweep.results_store.origins import Origins
+from prunesweep.results_store.rows import Known, rows_of
 from prunesweep.results_store.schema import SWEEPS, TABLES, arrow_schema
-from prunesweep.results_store.views import Known, rows_of
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.setting import NAMES
 

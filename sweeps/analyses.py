@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import Field
 
 from prunesweep.sweeps.attacks import AttackSettings, Clean, EpsilonSettings
-from prunesweep.sweeps.block import Block
 from prunesweep.sweeps.catalogue import (
     ATTACKS,
     CLEAN,
@@ -20,6 +19,7 @@ from prunesweep.sweeps.catalogue import (
     TRANSFER_VERSION,
     VERDICT_VERSION,
 )
+from prunesweep.sweeps.frozen_model import Block
 from prunesweep.sweeps.keys import key_of
 
 

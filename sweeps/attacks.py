@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, PlainValidator, field_validator, model_validator
 
-from prunesweep.sweeps.block import Block
-from prunesweep.sweeps.corruption_files import cifar10_c_fingerprint, imagenet_c_fingerprint
+from prunesweep.sweeps.frozen_model import Block
+from prunesweep.sweeps.images.corruption_files import cifar10_c_fingerprint, imagenet_c_fingerprint
 from prunesweep.sweeps.numbers import Whole
 from prunesweep.sweeps.paths import UserPath
 from prunesweep.sweeps.units import Epsilon, Images, Pixels, Step

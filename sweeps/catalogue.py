@@ -202,7 +202,7 @@ EVALUATIONS: Mapping[str, AttackEntry] = {
 }
 
 _READERS, _FINGERPRINTS = "prunesweep.workers.data", "prunesweep.sweeps.fingerprints"
-_COUNTS = "prunesweep.sweeps.image_counts"
+_COUNTS = "prunesweep.sweeps.images.counts"
 DATASETS: Mapping[str, DatasetEntry] = {
     "digits": DatasetEntry(
         f"{_READERS}.digits:load",

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from prunesweep.sweeps.block import Block
+from prunesweep.sweeps.frozen_model import Block
 from prunesweep.sweeps.numbers import Whole
 from prunesweep.sweeps.paths import UserPath, UserPaths
 from prunesweep.sweeps.units import Images, Mebibytes, Pixels

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from prunesweep.sweeps.catalogue import DATASETS, resolve
-from prunesweep.sweeps.class_names import Names, differs, merge_names, renumbering
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
-from prunesweep.sweeps.decoding_marks import SAMPLE, marks, parquet_images, sampled_parquet_images
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.image_files import class_images, image_files, is_folder
+from prunesweep.sweeps.images.class_folders import class_images, image_files, is_folder
+from prunesweep.sweeps.images.class_names import Names, differs, merge_names, renumbering
+from prunesweep.sweeps.images.decoding_marks import SAMPLE, marks, parquet_images, sampled_parquet_images
+from prunesweep.sweeps.images.parquet_files import noted_names, parquet_files, why_no_parquet
+from prunesweep.sweeps.images.samples import sampled
 from prunesweep.sweeps.keys import key_of
-from prunesweep.sweeps.parquet_files import noted_names, parquet_files, why_no_parquet
 from prunesweep.sweeps.pretrained import find_pretrained
-from prunesweep.sweeps.samples import sampled
 
 # The MD5s of the archives, as their authors publish them; torchvision checks the unpacked files against theirs.
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"

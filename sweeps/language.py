@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from prunesweep.sweeps.attacks import DEFAULT_ATTACKS, Attacks
-from prunesweep.sweeps.block import Block
 from prunesweep.sweeps.catalogue import (
     ADJUSTMENTS,
     ARCHITECTURES,
@@ -24,6 +23,7 @@ from prunesweep.sweeps.catalogue import (
     RECIPES,
 )
 from prunesweep.sweeps.datasets import DatasetSettings, Imagenet
+from prunesweep.sweeps.frozen_model import Block
 from prunesweep.sweeps.names import each_one_of, null_is_none, unknown_name
 from prunesweep.sweeps.numbers import Number, Whole
 from prunesweep.sweeps.paths import UserPath

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any, Literal, TypedDict
 
 from prunesweep.sweeps.attacks import AttackSettings
-from prunesweep.sweeps.block import Block
 from prunesweep.sweeps.catalogue import (
     ADJUSTMENTS,
     ARCHITECTURES,
@@ -23,8 +22,9 @@ from prunesweep.sweeps.catalogue import (
     SCORING_VERSION,
     TRAINING_VERSION,
 )
+from prunesweep.sweeps.descriptions import setting_label
+from prunesweep.sweeps.frozen_model import Block
 from prunesweep.sweeps.keys import key_of
-from prunesweep.sweeps.labels import setting_label
 from prunesweep.sweeps.language import Deviations, Means, Training
 
 

@@ -12,7 +12,7 @@ from prunesweep.workers.architectures.weights_file import WeightsError, load_wei
 from prunesweep.workers.attacks.corruptions.sources import check_files
 from prunesweep.workers.cache import check_cache
 from prunesweep.workers.data.dataset import Dataset
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 
 def check_trials(trials: Iterable[Trial], data: Dataset, *, here: bool = True) -> None:

@@ -18,8 +18,8 @@ from prunesweep.workers.attacks.fgsm import fgsm
 from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.data.split import Channels, LabelledImages, Split
+from prunesweep.workers.random_streams import stream
 from prunesweep.workers.runtime import configure, default_device, place
-from prunesweep.workers.streams import stream
 from prunesweep.workers.training.loop import train
 from prunesweep.workers.work import Work
 

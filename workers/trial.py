@@ -11,6 +11,7 @@ from prunesweep.results_store import NotStored, Store
 from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
 from prunesweep.results_store.halves import by_half
 from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
+from prunesweep.sweeps.descriptions import removal_notes
 from prunesweep.sweeps.events import (
     EvaluationStored,
     NetworkStored,
@@ -19,7 +20,6 @@ from prunesweep.sweeps.events import (
     WorkCounter,
     WorkCounts,
 )
-from prunesweep.sweeps.labels import removal_notes
 from prunesweep.sweeps.setting import setting_of
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers.architectures.network import Network
@@ -29,7 +29,7 @@ from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.pruning.errors import NothingToRemove
 from prunesweep.workers.pruning.round import Removal, prune
 from prunesweep.workers.runtime import configure, device_name, release_memory
-from prunesweep.workers.stored import load_stored, rebuild_stored, to_be_attacked
+from prunesweep.workers.stored_network import load_stored, rebuild_stored, to_be_attacked
 from prunesweep.workers.tensors import state_arrays
 from prunesweep.workers.training.adjustments import adjust
 from prunesweep.workers.training.baseline import ensure_snapshot, make_baseline

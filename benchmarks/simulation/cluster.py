@@ -8,9 +8,9 @@ from itertools import count
 from rich.console import Console
 
 from benchmarks.simulation.trees import Length
+from prunesweep.orchestrator.display.reporter import make_reporter
 from prunesweep.orchestrator.running.cluster.searcher import TreeSearcher
 from prunesweep.orchestrator.running.dispatcher import Dispatcher
-from prunesweep.orchestrator.running.reporter import make_reporter
 from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.sweeps.events import NetworkStored, SharedStored, TrialDone, TrialEnd, TrialEvent, WorkCounts
 

@@ -25,7 +25,7 @@ def compare(
 ) -> None:
     """Show every setting's gains with intervals over seeds and images, p-values, and what so many images can show."""
     from prunesweep.orchestrator.comparison.compare import compare_settings
-    from prunesweep.orchestrator.comparison.table import comparison_records, comparison_table
+    from prunesweep.orchestrator.display.comparison import comparison_records, comparison_table
 
     compared = compare_settings(store, sweep=sweep, where=where or (), over=over, images=images)
     if as_json:

@@ -32,7 +32,9 @@ def elements(
 
     Interrupted, the same command goes on where it was.
     """
-    from prunesweep.orchestrator.elements import loss_curves, loss_table, progress_line, single_elements
+    from prunesweep.orchestrator.analyses.elements import single_elements
+    from prunesweep.orchestrator.analyses.loss_curves import loss_curves
+    from prunesweep.orchestrator.display.elements import loss_table, progress_line
 
     names = [name.strip() for name in attacks.split(",") if name.strip()]
     measured = single_elements(

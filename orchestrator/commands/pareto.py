@@ -34,9 +34,9 @@ def pareto(
     as_json: AsJson = False,
 ) -> None:
     """Choose the Pareto-optimal networks on the selection half; report them on the report half."""
-    from prunesweep.orchestrator.front import pareto_front
+    from prunesweep.orchestrator.display.front import front_records, front_table
     from prunesweep.orchestrator.selection import SelectionError
-    from prunesweep.orchestrator.tables import front_records, front_table
+    from prunesweep.orchestrator.selection.pareto import pareto_front
 
     if pick not in (None, "knee"):
         raise SelectionError(f"--pick {pick}: allowed: knee")

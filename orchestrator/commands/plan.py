@@ -17,11 +17,11 @@ def plan(
     trials: Annotated[bool, typer.Option("--trials", help="List every trial.")] = False,
 ) -> None:
     """Show what a sweep would run, what is stored already, what sharing saves and how long it takes."""
-    from prunesweep.orchestrator.plan import make_plan
-    from prunesweep.orchestrator.tables import plan_lines, time_lines, trial_lines
-    from prunesweep.orchestrator.timings import estimate_plan
+    from prunesweep.orchestrator.display.plan import plan_lines, time_lines, trial_lines
+    from prunesweep.orchestrator.planning.plan import make_plan
+    from prunesweep.orchestrator.planning.timings import estimate_plan
     from prunesweep.results_store import Store
-    from prunesweep.results_store.runs import past_runs
+    from prunesweep.results_store.run_times import past_runs
     from prunesweep.sweeps.notes import sweep_notes
     from prunesweep.sweeps.reader import read_sweep
 

@@ -23,9 +23,9 @@ def reproduce(
     ] = "reproduced",
 ) -> None:
     """Print the paper's table or figure with a store's results beside it, and what is missing."""
+    from prunesweep.orchestrator.display.frame import frame_table
     from prunesweep.orchestrator.paper.registry import reproduce as reproduced
     from prunesweep.orchestrator.paper.registry import write_figure
-    from prunesweep.orchestrator.tables import frame_table
 
     shown_on = console()
     makings = reproduced(

@@ -38,8 +38,8 @@ def run(
 
     Exit status: 0 all done, 1 some trials failed, 2 bad usage, 130 interrupted by Ctrl-C, 143 by SIGTERM.
     """
-    from prunesweep.orchestrator.labels import fell_with_it
-    from prunesweep.orchestrator.running.reporter import in_words
+    from prunesweep.orchestrator.display.reporter import in_words
+    from prunesweep.orchestrator.query.descriptions import fell_with_it
     from prunesweep.orchestrator.running.run import run_sweep
     from prunesweep.sweeps.words import counted
 
@@ -63,9 +63,9 @@ def run(
 
 def _print_front_of(sweep: str, store: "Store", shown_on: Console) -> None:
     """The front of one sweep's trials, where there is one."""
-    from prunesweep.orchestrator.front import pareto_front
+    from prunesweep.orchestrator.display.front import front_table
     from prunesweep.orchestrator.selection import SelectionError
-    from prunesweep.orchestrator.tables import front_table
+    from prunesweep.orchestrator.selection.pareto import pareto_front
 
     try:
         shown_on.print(front_table(pareto_front(store, sweep=sweep)))

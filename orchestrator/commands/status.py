@@ -8,8 +8,8 @@ EXAMPLE = "prunesweep status --store store"
 
 def status(store: StoreUrl = DEFAULT_STORE) -> None:
     """Show how far the sweeps of a store are, and which trials failed."""
-    from prunesweep.orchestrator.status import failures_of, sweep_states
-    from prunesweep.orchestrator.tables import status_table
+    from prunesweep.orchestrator.display.sweep_states import status_table
+    from prunesweep.orchestrator.query.sweep_states import failures_of, sweep_states
     from prunesweep.results_store import existing_store
 
     opened = existing_store(store)

@@ -22,8 +22,9 @@ def transfer(
     as_json: AsJson = False,
 ) -> None:
     """Show the images that fool some networks to others, as in the paper's Table 4."""
-    from prunesweep.orchestrator.transfer import read_epsilon, transfer_records, transfer_table
-    from prunesweep.orchestrator.transfer import transfer as between
+    from prunesweep.orchestrator.analyses.transfer import read_epsilon
+    from prunesweep.orchestrator.analyses.transfer import transfer as between
+    from prunesweep.orchestrator.display.transfer import transfer_records, transfer_table
 
     found = between(
         store,

@@ -29,8 +29,8 @@ def verify_robustness(
 
     The network, its baseline and its control are attacked on the same images.
     """
-    from prunesweep.orchestrator.verification.table import verdict_table
-    from prunesweep.orchestrator.verification.verify import verify_robustness as verify
+    from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness as verify
+    from prunesweep.orchestrator.display.verdict import verdict_table
 
     found = verify(
         store, trials, images=images, autoattack=autoattack, progress=lambda line: typer.echo(line, err=True)

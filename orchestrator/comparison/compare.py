@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.comparison.outcomes import ImageScores
-from prunesweep.orchestrator.front import trials_of
+from prunesweep.orchestrator.query.candidates import as_candidates, eligible_trials
+from prunesweep.orchestrator.query.columns import DETAILS, EPOCHS, REMOVED, SETTING_KEY, SETTINGS
+from prunesweep.orchestrator.query.conditions import parse_filters
+from prunesweep.orchestrator.query.trials import trials_of
 from prunesweep.orchestrator.selection import SelectionError
-from prunesweep.orchestrator.selection.candidates import as_candidates, eligible_trials
-from prunesweep.orchestrator.selection.columns import DETAILS, EPOCHS, REMOVED, SETTING_KEY, SETTINGS
-from prunesweep.orchestrator.selection.conditions import parse_filters
 from prunesweep.orchestrator.statistics import (
     estimate,
     holm,
@@ -27,6 +26,7 @@ from prunesweep.orchestrator.statistics.paired import Pair
 from prunesweep.orchestrator.statistics.resampling import RESAMPLES
 from prunesweep.results_store import StoreLike, existing_store
 from prunesweep.results_store.halves import selection_half
+from prunesweep.results_store.image_scores import ImageScores
 from prunesweep.results_store.schema import ACCURACIES
 from prunesweep.sweeps.names import unknown_name
 from prunesweep.sweeps.words import counted, listed

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from prunesweep.orchestrator.comparison.compare import OVER
-from prunesweep.orchestrator.comparison.outcomes import ImageScores
-from prunesweep.orchestrator.front import trials_of
+from prunesweep.orchestrator.query.candidates import eligible_trials
+from prunesweep.orchestrator.query.columns import COMPARABLE_WITHIN, SETTING_KEY
+from prunesweep.orchestrator.query.conditions import parse_filters
+from prunesweep.orchestrator.query.trials import trials_of
 from prunesweep.orchestrator.selection import SelectionError
-from prunesweep.orchestrator.selection.candidates import eligible_trials
-from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN, SETTING_KEY
-from prunesweep.orchestrator.selection.conditions import parse_filters
 from prunesweep.orchestrator.statistics import estimate, paired_difference
 from prunesweep.results_store import Store
+from prunesweep.results_store.image_scores import ImageScores
 
 RATIO = 0.1
 """The share that the paper removes in an iteration."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from prunesweep.orchestrator.labels import KEY_DIGITS, network_label
 from prunesweep.orchestrator.paper.experiments import Experiments, Trial, measured_alike
 from prunesweep.orchestrator.paper.published import FIGURE5, FIGURE5_ELEMENTS
 from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
 from prunesweep.orchestrator.paper.tables import ONE_SHOT, baseline_of, in_store, needs_sweep, needs_transfer
-from prunesweep.orchestrator.selection.columns import COMPARABLE_WITHIN
+from prunesweep.orchestrator.query.columns import COMPARABLE_WITHIN
+from prunesweep.orchestrator.query.descriptions import KEY_DIGITS, network_label
 from prunesweep.orchestrator.statistics import pearson
 from prunesweep.sweeps.attacks import epsilon_text
 from prunesweep.sweeps.words import counted
@@ -205,7 +205,8 @@ def _of_one_definition(trials: pd.DataFrame) -> pd.DataFrame:
 
 def figure5(experiments: Experiments) -> Reproduction:
     """Single elements: the share of those whose removal alone raises robustness within a loss budget."""
-    from prunesweep.orchestrator.elements import DEFAULT_ATTACKS, HOW_TO_READ, loss_curves, loss_frame
+    from prunesweep.orchestrator.analyses.elements import DEFAULT_ATTACKS
+    from prunesweep.orchestrator.analyses.loss_curves import HOW_TO_READ, loss_curves, loss_frame
 
     baseline, _ = _unpruned_and_pruned(experiments)
     rows = experiments.elements[:0] if baseline is None else _whole_elements(experiments.elements, baseline)
@@ -274,7 +275,8 @@ def _crafted_at(epsilon: float, experiments: Experiments, source: Trial, target:
 
 
 def _single(structure: str, what: str, experiments: Experiments, baseline: Trial) -> Gap:
-    from prunesweep.orchestrator.elements import progress_line, single_elements
+    from prunesweep.orchestrator.analyses.elements import single_elements
+    from prunesweep.orchestrator.display.elements import progress_line
 
     key = str(baseline["trial_key"])
     return Gap(

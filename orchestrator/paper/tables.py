@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from prunesweep.orchestrator.comparison.compare import OVER
-from prunesweep.orchestrator.labels import KEY_DIGITS
 from prunesweep.orchestrator.paper.experiments import RATIO, Experiments, Gain, Trial
 from prunesweep.orchestrator.paper.published import (
     FIGURES,
@@ -24,6 +23,7 @@ from prunesweep.orchestrator.paper.published import (
     Row,
 )
 from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
+from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
 from prunesweep.sweeps.attacks import epsilon_text
 from prunesweep.sweeps.catalogue import NONE
 from prunesweep.sweeps.numbers import parse_number
@@ -224,7 +224,7 @@ def needs_transfer(
     what: str, experiments: Experiments, sources: Sequence[str], targets: Sequence[str], epsilon: float = 8 / 255
 ) -> Gap:
     """A gap that ``prunesweep transfer`` fills, by FGSM between the networks of these keys."""
-    from prunesweep.orchestrator.transfer import transfer
+    from prunesweep.orchestrator.analyses.transfer import transfer
 
     options = [f"--sources {key[:KEY_DIGITS]}" for key in sources] + [
         f"--targets {key[:KEY_DIGITS]}" for key in targets

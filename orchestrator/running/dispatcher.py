@@ -4,10 +4,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.planning.cost import Cost
+from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.refreshing import now_and_then
-from prunesweep.orchestrator.running.reporter import Reporter
-from prunesweep.orchestrator.running.schedule import Cost, Schedule
+from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.results_store import Store, StoreError
 from prunesweep.results_store.documents import fallen_with
 from prunesweep.sweeps.events import (

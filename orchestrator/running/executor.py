@@ -3,11 +3,11 @@
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.planning.cost import Cost
+from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.dispatcher import Failure
 from prunesweep.orchestrator.running.packing import Packing
-from prunesweep.orchestrator.running.reporter import Reporter
-from prunesweep.orchestrator.running.schedule import Cost
 from prunesweep.results_store import Store
 from prunesweep.sweeps.language import Resources
 

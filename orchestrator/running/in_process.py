@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.planning.cost import Cost
+from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.attempt import attempt_trial
 from prunesweep.orchestrator.running.dispatcher import Dispatcher, Failure
 from prunesweep.orchestrator.running.packing import Packing
-from prunesweep.orchestrator.running.reporter import Reporter
-from prunesweep.orchestrator.running.schedule import Cost
 from prunesweep.results_store import Store
 from prunesweep.sweeps.events import Progress, TrialEnd
 from prunesweep.sweeps.language import Resources

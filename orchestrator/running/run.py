@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.plan import Plan, make_plan
+from prunesweep.orchestrator.display.reporter import Reporter, make_reporter
+from prunesweep.orchestrator.planning.plan import Plan, make_plan
+from prunesweep.orchestrator.planning.timings import Estimate, estimate_plan
 from prunesweep.orchestrator.running.cluster.executor import ClusterExecutor
 from prunesweep.orchestrator.running.dispatcher import Failure
 from prunesweep.orchestrator.running.executor import Executor
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
 from prunesweep.orchestrator.running.interruption import interruptible
-from prunesweep.orchestrator.running.reporter import Reporter, make_reporter
-from prunesweep.orchestrator.timings import Estimate, estimate_plan
 from prunesweep.results_store import Store, StoreError, StoreLike, open_store
-from prunesweep.results_store.runs import Run, note_run
+from prunesweep.results_store.run_times import Run, note_run
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.language import AUTO

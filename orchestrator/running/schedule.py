@@ -5,21 +5,11 @@ Knows nothing of Ray: the searcher of ``running.cluster`` asks it, and so can a 
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
+from prunesweep.orchestrator.planning.cost import Cost, epochs_of
 from prunesweep.sweeps.tree import TrialTree
 from prunesweep.sweeps.trial import Trial, snapshot_key
-
-# What a trial's evaluations and start weigh against one epoch of training.
-OVERHEAD_EPOCHS = 1.0
-
-Cost = Callable[[Trial], float]
-"""How long a trial takes, in any unit."""
-
-
-def epochs_of(trial: Trial) -> float:
-    """The cost of a trial where nothing better is known."""
-    return trial.round.epochs + OVERHEAD_EPOCHS
 
 
 class Schedule:

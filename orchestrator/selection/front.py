@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prunesweep.orchestrator.selection.candidates import (
+from prunesweep.orchestrator.query.candidates import (
     as_candidates,
     check_comparable,
     eligible_trials,
     holding,
     meeting,
 )
-from prunesweep.orchestrator.selection.columns import both_halves, check_table, report_gains
-from prunesweep.orchestrator.selection.conditions import parse_constraints, parse_filters
+from prunesweep.orchestrator.query.columns import both_halves, check_table, report_gains
+from prunesweep.orchestrator.query.conditions import parse_constraints, parse_filters
+from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.orchestrator.selection.dominance import non_dominated
-from prunesweep.orchestrator.selection.errors import SelectionError
 from prunesweep.orchestrator.selection.hypervolume import hypervolume
 from prunesweep.orchestrator.selection.knee import knee
 from prunesweep.orchestrator.selection.objectives import Objective, parse_objectives

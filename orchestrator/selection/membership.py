@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prunesweep.orchestrator.comparison.outcomes import ImageScores, Scores
-from prunesweep.orchestrator.selection.columns import ON_FRONT, is_accuracy
+from prunesweep.orchestrator.query.columns import ON_FRONT, is_accuracy
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.orchestrator.selection.front import Front
 from prunesweep.orchestrator.selection.objectives import Objective
 from prunesweep.orchestrator.statistics import resampled_means
 from prunesweep.results_store.halves import selection_half
+from prunesweep.results_store.image_scores import ImageScores, Scores
 from prunesweep.results_store.schema import GAINS
 
 # A probability is then known to about one hundredth.

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prunesweep.orchestrator.selection.columns import figures, selection_column, without_half
-from prunesweep.orchestrator.selection.errors import SelectionError, unknown
+from prunesweep.orchestrator.query.columns import figures, selection_column, without_half
+from prunesweep.orchestrator.query.errors import SelectionError, unknown
 
 
 @dataclass(frozen=True)

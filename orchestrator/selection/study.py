@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prunesweep.orchestrator.selection.columns import DETAILS, SEED, SETTINGS
+from prunesweep.orchestrator.query.columns import DETAILS, SEED, SETTINGS
 from prunesweep.orchestrator.selection.objectives import Objective
 
 if TYPE_CHECKING:

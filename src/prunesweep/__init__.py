@@ -20,16 +20,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prunesweep.orchestrator.analyses.elements import single_elements as single_elements
+    from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness as verify_robustness
+    from prunesweep.orchestrator.analyses.transfer import transfer as transfer
     from prunesweep.orchestrator.comparison.compare import compare_settings as compare_settings
-    from prunesweep.orchestrator.elements import single_elements as single_elements
     from prunesweep.orchestrator.export import export_network as export_network
-    from prunesweep.orchestrator.front import pareto_front as pareto_front
     from prunesweep.orchestrator.paper.registry import reproduce as reproduce
-    from prunesweep.orchestrator.plan import plan_sweep as plan_sweep
+    from prunesweep.orchestrator.planning.plan import plan_sweep as plan_sweep
+    from prunesweep.orchestrator.query.sweep_states import sweep_states as sweep_states
     from prunesweep.orchestrator.running.run import run_sweep as run_sweep
-    from prunesweep.orchestrator.status import sweep_states as sweep_states
-    from prunesweep.orchestrator.transfer import transfer as transfer
-    from prunesweep.orchestrator.verification.verify import verify_robustness as verify_robustness
+    from prunesweep.orchestrator.selection.pareto import pareto_front as pareto_front
     from prunesweep.results_store.store import Store as Store
     from prunesweep.workers.architectures.network import load_network as load_network
 
@@ -41,14 +41,14 @@ _MODULES = {
     "compare_settings": "prunesweep.orchestrator.comparison.compare",
     "export_network": "prunesweep.orchestrator.export",
     "load_network": "prunesweep.workers.architectures.network",
-    "pareto_front": "prunesweep.orchestrator.front",
-    "plan_sweep": "prunesweep.orchestrator.plan",
+    "pareto_front": "prunesweep.orchestrator.selection.pareto",
+    "plan_sweep": "prunesweep.orchestrator.planning.plan",
     "reproduce": "prunesweep.orchestrator.paper.registry",
     "run_sweep": "prunesweep.orchestrator.running.run",
-    "single_elements": "prunesweep.orchestrator.elements",
-    "sweep_states": "prunesweep.orchestrator.status",
-    "transfer": "prunesweep.orchestrator.transfer",
-    "verify_robustness": "prunesweep.orchestrator.verification.verify",
+    "single_elements": "prunesweep.orchestrator.analyses.elements",
+    "sweep_states": "prunesweep.orchestrator.query.sweep_states",
+    "transfer": "prunesweep.orchestrator.analyses.transfer",
+    "verify_robustness": "prunesweep.orchestrator.analyses.robustness.verify",
 }
 
 __all__ = [

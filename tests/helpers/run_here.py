@@ -4,10 +4,10 @@ import io
 
 from rich.console import Console
 
-from prunesweep.orchestrator.plan import make_plan
+from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.planning.cost import epochs_of
+from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
-from prunesweep.orchestrator.running.reporter import Reporter
-from prunesweep.orchestrator.running.schedule import epochs_of
 from prunesweep.results_store import Store
 from prunesweep.sweeps.language import Sweep
 from prunesweep.workers import load_dataset

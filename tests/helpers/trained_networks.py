@@ -10,7 +10,7 @@ from prunesweep.sweeps.datasets import ImageParquet
 from prunesweep.workers.architectures.network import Network, new_network
 from prunesweep.workers.architectures.weights_file import load_weights, read_weights_file
 from prunesweep.workers.data.image_parquet import load
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 
 @dataclass(frozen=True)

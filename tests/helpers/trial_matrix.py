@@ -21,7 +21,7 @@ from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.pruning.masking import silenced_blocks, silenced_filters
 from prunesweep.workers.pruning.round import prune
-from prunesweep.workers.stored import load_stored
+from prunesweep.workers.stored_network import load_stored
 from prunesweep.workers.tensors import to_tensors
 from prunesweep.workers.work import Work
 from tests.helpers.making import width_of

@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 
 from prunesweep import compare_settings, pareto_front
 from prunesweep.orchestrator.cli import app
-from prunesweep.orchestrator.comparison.outcomes import ImageScores
-from prunesweep.orchestrator.front import trials_of
+from prunesweep.orchestrator.query.trials import trials_of
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.orchestrator.statistics import smallest_gain
 from prunesweep.results_store import Store
 from prunesweep.results_store.documents import EvaluationResult, NetworkResult
 from prunesweep.results_store.halves import selection_half
+from prunesweep.results_store.image_scores import ImageScores
 from prunesweep.results_store.schema import ACCURACIES
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from prunesweep.orchestrator.cli import app
 from prunesweep.results_store import Store
 from prunesweep.workers import load_network
-from prunesweep.workers.stored import load_stored
+from prunesweep.workers.stored_network import load_stored
 
 STORES = Path(__file__).resolve().parents[1] / "stores"
 VERSIONS = sorted(path.name for path in STORES.iterdir() if path.is_dir())

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from prunesweep.orchestrator.analyses.elements import single_elements
+from prunesweep.orchestrator.analyses.loss_curves import BUDGETS, loss_curves
 from prunesweep.orchestrator.cli import app
-from prunesweep.orchestrator.elements import BUDGETS, loss_curves, single_elements
 from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
-from prunesweep.workers import elements as of_workers
+from prunesweep.workers.analyses import elements as of_workers
 from tests.helpers import documents
 from tests.helpers.command import refusal
 from tests.helpers.run_here import run_here

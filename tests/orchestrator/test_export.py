@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from prunesweep.orchestrator.export import ExportError, export_network
-from prunesweep.orchestrator.stored import UnknownTrial, find_trial
+from prunesweep.orchestrator.query.trials import UnknownTrial, find_trial
 from prunesweep.results_store import Store, StoreError
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree

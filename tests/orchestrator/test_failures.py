@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from prunesweep import Store, run_sweep, sweep_states
-from prunesweep.orchestrator.running.reporter import Reporter
+from prunesweep.orchestrator.display.reporter import Reporter
 from prunesweep.orchestrator.running.run import SweepRun
 from prunesweep.sweeps.events import EpochTrained, ScoringStarted, WorkCounts
 from prunesweep.workers import trial as life

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prunesweep.orchestrator.elements import progress_line
+from prunesweep.orchestrator.display.elements import progress_line
 from prunesweep.orchestrator.paper.tables import how_to_read
 from prunesweep.sweeps.datasets import ImageFolder, Imagenet
 from prunesweep.sweeps.errors import DataError

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from prunesweep.orchestrator.plan import Plan, make_plan
+from prunesweep.orchestrator.planning.plan import Plan, make_plan
 from prunesweep.orchestrator.running.cluster import packing
 from prunesweep.orchestrator.running.cluster.packing import best_packing, find_packing, most_sharing, work_of
 from prunesweep.orchestrator.running.cluster.session import ray_session

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from prunesweep.orchestrator.plan import Plan, make_plan
-from prunesweep.orchestrator.tables import trial_lines
+from prunesweep.orchestrator.display.plan import trial_lines
+from prunesweep.orchestrator.planning.plan import Plan, make_plan
 from prunesweep.results_store import Store
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.reader import parse_sweep

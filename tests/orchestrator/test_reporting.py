@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 
 from prunesweep import Store, run_sweep
+from prunesweep.orchestrator.display.reporter import LiveReporter, Reporter
 from prunesweep.orchestrator.running.cluster.searcher import TreeSearcher
 from prunesweep.orchestrator.running.dispatcher import Dispatcher
 from prunesweep.orchestrator.running.interruption import Interrupted, interruptible
-from prunesweep.orchestrator.running.reporter import LiveReporter, Reporter
 from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.sweeps.events import TrialDone, WorkCounts
 from prunesweep.workers.attacks import fgsm

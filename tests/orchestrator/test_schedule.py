@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from prunesweep.orchestrator.running.cluster.capacity import node_capacity
+from prunesweep.orchestrator.planning.capacity import node_capacity
 from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import TrialTree, grow_tree

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from prunesweep import compare_settings, pareto_front, run_sweep
-from prunesweep.orchestrator.labels import network_labels
+from prunesweep.orchestrator.query.descriptions import network_labels
 from prunesweep.results_store import Store
 from prunesweep.sweeps.setting import NAMES
 from tests.helpers.command import command

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from prunesweep.orchestrator.plan import Plan, make_plan
-from prunesweep.orchestrator.running.cluster.capacity import own_cpus
-from prunesweep.orchestrator.running.schedule import epochs_of
-from prunesweep.orchestrator.tables import duration, time_lines
-from prunesweep.orchestrator.timings import (
+from prunesweep.orchestrator.display.plan import duration, time_lines
+from prunesweep.orchestrator.planning.capacity import own_cpus
+from prunesweep.orchestrator.planning.cost import epochs_of
+from prunesweep.orchestrator.planning.plan import Plan, make_plan
+from prunesweep.orchestrator.planning.timings import (
     Described,
     Estimate,
     NoTimings,
@@ -21,7 +21,7 @@ from prunesweep.orchestrator.timings import (
     typical_error,
 )
 from prunesweep.results_store import Store
-from prunesweep.results_store.runs import Run, note_run, past_runs
+from prunesweep.results_store.run_times import Run, note_run, past_runs
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.workers import load_dataset, run_trial
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from prunesweep.orchestrator.analyses.transfer import ATTACKS, Transfer, transfer
 from prunesweep.orchestrator.cli import app
-from prunesweep.orchestrator.stored import dataset_of
-from prunesweep.orchestrator.transfer import ATTACKS, Transfer, transfer, transfer_table
+from prunesweep.orchestrator.display.transfer import transfer_table
+from prunesweep.orchestrator.query.trials import dataset_of
 from prunesweep.results_store import Store
 from prunesweep.sweeps.analyses import TransferAnalysis
 from prunesweep.sweeps.attacks import Fgsm
@@ -20,10 +21,10 @@ from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.reader import parse_sweep, read_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.workers import load_dataset
-from prunesweep.workers import transfer as of_workers
+from prunesweep.workers.analyses import transfer as of_workers
 from prunesweep.workers.attacks.fgsm import fgsm_images
 from prunesweep.workers.attacks.pgd import pgd_images
-from prunesweep.workers.stored import load_stored
+from prunesweep.workers.stored_network import load_stored
 from tests.helpers.run_here import run_here
 
 SWEEP = """

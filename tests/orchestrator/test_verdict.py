@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from prunesweep.orchestrator.verification import HOLDS, MASKING, ONLY_FGSM, UNDECIDED, check_rules, judge
+from prunesweep.orchestrator.analyses.robustness import HOLDS, MASKING, ONLY_FGSM, UNDECIDED, check_rules, judge
 from prunesweep.sweeps.analyses import Effort
-from prunesweep.workers.verification.evidence import Evidence, NetworkEvidence, Outcome
+from prunesweep.workers.analyses.robustness.evidence import Evidence, NetworkEvidence, Outcome
 
 IMAGES, SUBSET = 400, 100
 SMALL, LARGE, FAR, EVERYTHING, HEADLINE = 1 / 255, 2 / 255, 8.5 / 255, 0.5, 8 / 255

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from prunesweep.orchestrator.analyses.robustness import HOLDS, MASKING, Verdict, judge, verify
+from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness
 from prunesweep.orchestrator.cli import app
-from prunesweep.orchestrator.front import pareto_front
 from prunesweep.orchestrator.selection import SelectionError
-from prunesweep.orchestrator.verification import HOLDS, MASKING, Verdict, judge, verify
-from prunesweep.orchestrator.verification.verify import verdicts_of, verify_robustness
+from prunesweep.orchestrator.selection.pareto import pareto_front
 from prunesweep.results_store import Store
 from prunesweep.results_store.halves import selection_half
 from prunesweep.sweeps.analyses import Effort
@@ -25,8 +25,8 @@ from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.reader import parse_sweep, read_sweep
 from prunesweep.workers import load_dataset
-from prunesweep.workers.stored import load_stored
-from prunesweep.workers.verification.gather import Verification
+from prunesweep.workers.analyses.robustness.comparison import Verification
+from prunesweep.workers.stored_network import load_stored
 from tests.helpers.run_here import run_here
 
 # Digits, an easy task, on which a few epochs of FGSM training make a network robust.
@@ -204,9 +204,9 @@ def test_only_verdicts_by_todays_rules_count(
 ) -> None:
     store, keys = defended
     verify_robustness(store, [keys[DEFENDED]], images=40, autoattack=0)
-    assert verdicts_of(store)[keys[DEFENDED]] == HOLDS
-    monkeypatch.setattr(verify, "VERDICT_VERSION", 10**6)
-    assert verdicts_of(store) == {}
+    assert current_verdicts(store)[keys[DEFENDED]] == HOLDS
+    monkeypatch.setattr("prunesweep.orchestrator.query.verdicts.VERDICT_VERSION", 10**6)
+    assert current_verdicts(store) == {}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prunesweep import Store, pareto_front, sweep_states
-from prunesweep.orchestrator.stored import UnknownTrial, find_trial
+from prunesweep.orchestrator.query.trials import UnknownTrial, find_trial
 from prunesweep.results_store import StoreError
 from tests.helpers.documents import baseline, control, evaluation, network
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prunesweep.sweeps import decoding_marks
 from prunesweep.sweeps.datasets import DatasetSettings, ImageFolder, Imagenet, ImageParquet
-from prunesweep.sweeps.decoding_marks import decoded_otherwise, is_plain, sampled_parquet_images
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.fingerprints import Fingerprints, data_fingerprints
-from prunesweep.sweeps.samples import sampled, spread
+from prunesweep.sweeps.images import decoding_marks
+from prunesweep.sweeps.images.decoding_marks import decoded_otherwise, is_plain, sampled_parquet_images
+from prunesweep.sweeps.images.samples import sampled, spread
 from prunesweep.workers.data.decoding import decode_image
 from tests.helpers.images import deep, encoded, image_kinds, picture
 from tests.helpers.parquet import write_contents

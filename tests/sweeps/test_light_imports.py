@@ -13,7 +13,7 @@ PLAN = """
 import json
 import sys
 import prunesweep
-from prunesweep.orchestrator.plan import make_plan
+from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import read_sweep
 

@@ -18,8 +18,8 @@ from prunesweep.sweeps.catalogue import CRITERIA, resolve
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria import expected_abs, hrank, kl_divergence, l1, pls, random
-from prunesweep.workers.pruning.criteria.sample import BATCH, Sample
 from prunesweep.workers.pruning.filters import remove_filters
+from prunesweep.workers.pruning.scoring_images import BATCH, Sample
 from tests.helpers.making import MakeNetwork, widths_of
 
 Floats = NDArray[np.floating[Any]]

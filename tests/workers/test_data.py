@@ -27,7 +27,7 @@ from prunesweep.sweeps.language import Training
 from prunesweep.workers.data.dataset import Dataset, Split
 from prunesweep.workers.data.load import load_dataset
 from prunesweep.workers.data.split import LabelledImages
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 Pixels = NDArray[np.uint8]
 SIDE = 32

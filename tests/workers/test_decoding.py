@@ -12,8 +12,8 @@ import torch
 from PIL import Image, ImageOps
 
 from prunesweep.sweeps.datasets import DatasetSettings, ImageFolder, Imagenet, ImageParquet
-from prunesweep.sweeps.decoding_marks import decoded_otherwise
 from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.images.decoding_marks import decoded_otherwise
 from prunesweep.workers.data.decoding import decode_image
 from prunesweep.workers.data.load import load_dataset
 from tests.helpers.data_page import check_table

@@ -11,7 +11,8 @@ from prunesweep.results_store import NotStored, Store
 from prunesweep.results_store.documents import ElementsResult
 from prunesweep.sweeps.attacks import Clean, Corruptions, Fgsm, Occlusion
 from prunesweep.sweeps.events import ElementsEvent, ImagesShown, ModuleMeasured
-from prunesweep.workers import elements
+from prunesweep.workers.analyses import elements
+from prunesweep.workers.analyses.elements import NoElements, count_each, measure_elements, removable_modules
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks import subject as subjects
 from prunesweep.workers.attacks.clean import clean
@@ -20,12 +21,11 @@ from prunesweep.workers.attacks.fgsm import fgsm
 from prunesweep.workers.attacks.occlusion import occlusion
 from prunesweep.workers.attacks.subject import Evaluation, Subject
 from prunesweep.workers.data.dataset import Dataset, LabelledImages, Split
-from prunesweep.workers.elements import NoElements, count_each, measure_elements, removable_modules
-from prunesweep.workers.pruning.alone import Silencing
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
 from prunesweep.workers.pruning.masking import silenced_filters
-from prunesweep.workers.stored import load_stored
+from prunesweep.workers.pruning.silenced_logits import Silencing
+from prunesweep.workers.stored_network import load_stored
 from prunesweep.workers.tensors import state_arrays
 from prunesweep.workers.work import Stopped
 from tests.helpers.making import MakeNetwork, widths_of

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prunesweep.sweeps.corruption_files import imagenet_c_classes, images_in
 from prunesweep.sweeps.datasets import ImageFolder, Imagenet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.fingerprints import data_fingerprints
+from prunesweep.sweeps.images.corruption_files import imagenet_c_classes, images_in
 from prunesweep.workers.data import class_folders, soundness
 from prunesweep.workers.data.load import load_dataset
 from tests.helpers.command import refusal

@@ -12,7 +12,7 @@ import torch
 from prunesweep.sweeps.datasets import Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.fingerprints import data_fingerprints
-from prunesweep.sweeps.parquet_files import parquet_files
+from prunesweep.sweeps.images.parquet_files import parquet_files
 from prunesweep.workers.data.load import load_dataset
 from tests.helpers.parquet import PICTURE, picture, write_images
 

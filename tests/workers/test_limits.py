@@ -19,6 +19,7 @@ from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.fingerprints import data_fingerprints, sample_fingerprint
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
+from prunesweep.workers.analyses.elements import measure_elements
 from prunesweep.workers.attacks.corruptions.cifar10_c import Cifar10C
 from prunesweep.workers.attacks.corruptions.imagenet_c import ImagenetC
 from prunesweep.workers.attacks.corruptions.sources import corrupted_source
@@ -26,8 +27,7 @@ from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset, Split
 from prunesweep.workers.data.limits import choose
 from prunesweep.workers.data.load import load_dataset
-from prunesweep.workers.elements import measure_elements
-from prunesweep.workers.stored import load_stored
+from prunesweep.workers.stored_network import load_stored
 from tests.helpers.parquet import picture, write_images
 from tests.helpers.run_here import run_here
 

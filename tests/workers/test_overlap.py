@@ -13,7 +13,7 @@ from prunesweep.sweeps.catalogue import DATASETS
 from prunesweep.sweeps.datasets import Digits, ImageFolder, Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.fingerprints import data_fingerprints
-from prunesweep.sweeps.parquet_files import parquet_files
+from prunesweep.sweeps.images.parquet_files import parquet_files
 from prunesweep.workers.data.load import load_dataset
 from tests.helpers.parquet import picture, write_images
 

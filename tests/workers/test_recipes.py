@@ -20,7 +20,7 @@ from prunesweep.sweeps.trial import Trial
 from prunesweep.workers import load_dataset, run_trial
 from prunesweep.workers.architectures.network import Network, new_network
 from prunesweep.workers.data.dataset import Dataset
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 from prunesweep.workers.training.loop import batches, train
 from prunesweep.workers.work import Stopped, Work
 

@@ -32,7 +32,7 @@ from prunesweep.workers.data.shards import RowGroup, Shards
 from prunesweep.workers.data.split import Split
 from prunesweep.workers.data.streaming import ahead
 from prunesweep.workers.data.views import View
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 CLASSES = 3

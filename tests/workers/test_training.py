@@ -17,7 +17,7 @@ from prunesweep.sweeps.tree import TrialTree, grow_tree
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers import load_dataset, run_trial
 from prunesweep.workers.data.dataset import Dataset
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 from prunesweep.workers.training.batch_norm import estimate_statistics
 from prunesweep.workers.training.checkpoint import Checkpoint
 from prunesweep.workers.training.schedule import learning_rate

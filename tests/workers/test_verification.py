@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from prunesweep.sweeps.analyses import Effort
+from prunesweep.workers.analyses.robustness import comparison as gather
+from prunesweep.workers.analyses.robustness.comparison import Verification, spread
+from prunesweep.workers.analyses.robustness.own_attacks import Alone, Crafted, Sample, attack_alone, show
+from prunesweep.workers.analyses.robustness.smallest_epsilon import GRID, NoEpsilon, graded_epsilons, smallest_epsilons
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.pgd import pgd_images
-from prunesweep.workers.verification import gather
-from prunesweep.workers.verification.alone import Alone, Crafted, Sample, attack_alone, show
-from prunesweep.workers.verification.gather import Verification, spread
-from prunesweep.workers.verification.smallest import GRID, NoEpsilon, graded_epsilons, smallest_epsilons
 
 IMAGES = 24
 EFFORT = Effort(steps=3, restarts=1, queries=5, subset=10)

@@ -11,7 +11,7 @@ from prunesweep.sweeps.attacks import Pgd
 from prunesweep.workers.attacks.losses import gradient_signs, misclassified
 from prunesweep.workers.attacks.subject import Evaluation, Subject
 from prunesweep.workers.attacks.worst_case import Search, evaluation
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 # As in Madry et al.: the steps together reach 2.5 times as far as the ball, so that each point of it can be reached.
 REACH = 2.5

@@ -11,7 +11,7 @@ from prunesweep.sweeps.attacks import Square
 from prunesweep.workers.attacks.losses import logit_margins, misclassified
 from prunesweep.workers.attacks.subject import Evaluation, Subject
 from prunesweep.workers.attacks.worst_case import Search, evaluation
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 # Of the image's area, the first squares' share: that of the authors' evaluations on CIFAR-10 (in AutoAttack too).
 FIRST_SHARE = 0.8

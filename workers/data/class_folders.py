@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.image_files import class_images
-from prunesweep.sweeps.samples import spread
+from prunesweep.sweeps.images.class_folders import class_images
+from prunesweep.sweeps.images.samples import spread
 from prunesweep.workers.data.limits import choose
 from prunesweep.workers.data.streaming import Encoded, Glimpse
 

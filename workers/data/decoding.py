@@ -1,4 +1,4 @@
-"""Decodes image files to pixels, as ``sweeps/image_modes.py`` says."""
+"""Decodes image files to pixels, as ``sweeps/images/modes.py`` says."""
 
 import io
 import warnings
@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from prunesweep.sweeps import git_lfs
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.image_modes import (
+from prunesweep.sweeps.images.modes import (
     MODES,
     Decoding,
     highest_level,

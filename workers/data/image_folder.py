@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from prunesweep.sweeps.datasets import ImageFolder
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.image_files import image_files
+from prunesweep.sweeps.images.class_folders import image_files
 from prunesweep.workers.data.dataset import Dataset, make_dataset
 from prunesweep.workers.data.decoding import decode_images
 

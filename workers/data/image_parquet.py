@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from prunesweep.sweeps.class_names import Names
 from prunesweep.sweeps.datasets import Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.parquet_files import (
+from prunesweep.sweeps.images.class_names import Names
+from prunesweep.sweeps.images.parquet_files import (
     IMAGE_COLUMNS,
     LABEL_COLUMNS,
     image_column,

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from prunesweep.sweeps.datasets import Imagenet
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.image_files import is_folder
-from prunesweep.sweeps.parquet_files import parquet_files
+from prunesweep.sweeps.images.class_folders import is_folder
+from prunesweep.sweeps.images.parquet_files import parquet_files
 from prunesweep.sweeps.pretrained import IMAGENET_MEAN, IMAGENET_STD
 from prunesweep.workers.data.class_folders import ClassFolders
 from prunesweep.workers.data.dataset import Dataset, check_classes, check_labels

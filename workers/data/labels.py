@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from prunesweep.sweeps.class_names import UNKNOWN, Names, merge_names, renumbering
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.parquet_files import noted_names
+from prunesweep.sweeps.images.class_names import UNKNOWN, Names, merge_names, renumbering
+from prunesweep.sweeps.images.parquet_files import noted_names
 from prunesweep.sweeps.words import counted
 
 Labels = NDArray[np.int64]

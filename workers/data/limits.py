@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 
 @dataclass(frozen=True)

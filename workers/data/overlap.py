@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.parquet_files import file_identity
+from prunesweep.sweeps.images.parquet_files import file_identity
 from prunesweep.sweeps.words import counted
 
 MOST = 0.01  # of the test images: real data sets have a few duplicates

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.samples import spread
+from prunesweep.sweeps.images.samples import spread
 from prunesweep.workers.data.image_parquet import contents_of, find_columns, read_labels
 from prunesweep.workers.data.limits import choose
 from prunesweep.workers.data.streaming import Encoded, Glimpse

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from prunesweep.sweeps.decoding_marks import is_plain
-from prunesweep.sweeps.samples import spread
+from prunesweep.sweeps.images.decoding_marks import is_plain
+from prunesweep.sweeps.images.samples import spread
 from prunesweep.workers.data.decoding import Decoded, check_levels, decode
 from prunesweep.workers.data.streaming import Encoded, Source
 from prunesweep.workers.data.variation import check_variation

@@ -3,7 +3,7 @@
 import torch
 
 from prunesweep.workers.architectures.network import Network, evaluating
-from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.scoring_images import Sample
 
 
 def fault_of(network: Network, sample: Sample) -> str | None:

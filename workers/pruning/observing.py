@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from torch import Tensor
 
 from prunesweep.workers.architectures.network import Network, evaluating
-from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.scoring_images import Sample
 
 
 def observe(network: Network, paths: Iterable[str], sample: Sample, receive: Callable[[str, Tensor], None]) -> None:

@@ -12,13 +12,13 @@ from prunesweep.sweeps.removable import share
 from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria.criterion import Criterion
-from prunesweep.workers.pruning.criteria.sample import Sample
 from prunesweep.workers.pruning.errors import NothingToRemove
 from prunesweep.workers.pruning.fault import fault_of
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
 from prunesweep.workers.pruning.ranking import lowest_blocks, lowest_filters
-from prunesweep.workers.streams import stream
+from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.random_streams import stream
 from prunesweep.workers.tensors import to_arrays, to_tensors
 from prunesweep.workers.work import TrialError, Work
 

@@ -8,7 +8,7 @@ from prunesweep.results_store.documents import Epoch
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, resolve
 from prunesweep.workers.architectures.network import Network, reinitialise
 from prunesweep.workers.pruning.reduction import reduce_to
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 from prunesweep.workers.training.baseline import load_snapshot
 from prunesweep.workers.training.batch_norm import estimate_statistics
 from prunesweep.workers.training.checkpoint import Checkpoint

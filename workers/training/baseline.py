@@ -7,8 +7,8 @@ from prunesweep.sweeps.trial import snapshot_key
 from prunesweep.workers.architectures.network import Network, NetworkSpec, new_network, rebuild_network
 from prunesweep.workers.architectures.pretrained import read_weights
 from prunesweep.workers.architectures.weights_file import load_weights
+from prunesweep.workers.random_streams import stream
 from prunesweep.workers.runtime import place
-from prunesweep.workers.streams import stream
 from prunesweep.workers.tensors import state_arrays, to_tensors
 from prunesweep.workers.training.checkpoint import Checkpoint
 from prunesweep.workers.training.loop import train

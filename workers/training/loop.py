@@ -15,8 +15,8 @@ from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.data.split import LabelledImages
 from prunesweep.workers.data.streaming import ahead
+from prunesweep.workers.random_streams import stream
 from prunesweep.workers.runtime import place
-from prunesweep.workers.streams import stream
 from prunesweep.workers.training.checkpoint import Checkpoint
 from prunesweep.workers.training.dynamics import Observer
 from prunesweep.workers.training.schedule import learning_rate

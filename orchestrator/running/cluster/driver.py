@@ -4,13 +4,13 @@ import logging
 import os
 from typing import Any
 
-from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.planning.cost import Cost, epochs_of
+from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
 from prunesweep.orchestrator.running.cluster.scratch import scratch_folder
 from prunesweep.orchestrator.running.cluster.session import ClusterError
 from prunesweep.orchestrator.running.dispatcher import Dispatcher, Failure
-from prunesweep.orchestrator.running.reporter import Reporter
-from prunesweep.orchestrator.running.schedule import Cost, epochs_of
 from prunesweep.results_store import Store
 
 RUN_TRIAL = "prunesweep.workers.trial:run_trial"

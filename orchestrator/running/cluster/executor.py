@@ -4,15 +4,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.planning.cost import Cost
+from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.packing import find_packing
 from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.orchestrator.running.dispatcher import Failure
 from prunesweep.orchestrator.running.packing import Packing
-from prunesweep.orchestrator.running.reporter import Reporter
-from prunesweep.orchestrator.running.schedule import Cost
 from prunesweep.results_store import Store
 from prunesweep.sweeps.language import Resources
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from prunesweep.orchestrator.plan import Plan
+from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.packing import Packing
 from prunesweep.sweeps.trial import Trial
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity, own_cpus
+from prunesweep.orchestrator.planning.capacity import own_cpus
+from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
 from prunesweep.orchestrator.running.cluster.scratch import scratch_folder
 from prunesweep.orchestrator.running.interruption import keeping_handlers, shielding_children
 from prunesweep.sweeps.errors import UserError

@@ -10,7 +10,7 @@ from prunesweep.workers.attacks.corruptions import motion
 from prunesweep.workers.attacks.corruptions.borders import mirror, nearest
 from prunesweep.workers.attacks.corruptions.constants import Constants
 from prunesweep.workers.attacks.corruptions.draws import Draws
-from prunesweep.workers.attacks.corruptions.filters import correlate, gaussian_blur, gaussian_weights, smooth
+from prunesweep.workers.attacks.corruptions.linear_filters import correlate, gaussian_blur, gaussian_weights, smooth
 from prunesweep.workers.attacks.corruptions.pixels import to_levels, to_unit
 from prunesweep.workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
 

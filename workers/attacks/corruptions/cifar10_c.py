@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from prunesweep.sweeps.corruption_files import WHERE, cifar10_c_file
 from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.images.corruption_files import WHERE, cifar10_c_file
 from prunesweep.workers.data.split import LabelledImages
 
 SEVERITIES = 5

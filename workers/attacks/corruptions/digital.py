@@ -13,7 +13,7 @@ from torch.nn import functional
 from prunesweep.workers.attacks.corruptions.borders import symmetric
 from prunesweep.workers.attacks.corruptions.constants import Constants
 from prunesweep.workers.attacks.corruptions.draws import Draws
-from prunesweep.workers.attacks.corruptions.filters import gaussian_blur
+from prunesweep.workers.attacks.corruptions.linear_filters import gaussian_blur
 from prunesweep.workers.attacks.corruptions.pixels import to_levels, to_unit
 
 PILLOW_BITS = 22  # Pillow averages with whole weights, shares of so many bits

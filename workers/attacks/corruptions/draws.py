@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 
 class Draws:

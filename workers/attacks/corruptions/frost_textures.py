@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from prunesweep.workers.attacks.corruptions.plasma import plasma_fractal
 from prunesweep.workers.data.decoding import decode_image
-from prunesweep.workers.streams import stream
+from prunesweep.workers.random_streams import stream
 
 SOURCES = ("package", "generated")
 PACKAGE = "imagecorruptions"

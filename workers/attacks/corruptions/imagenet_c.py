@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from prunesweep.sweeps.corruption_files import WHERE, imagenet_c_classes, imagenet_c_folder, images_in
 from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.images.corruption_files import WHERE, imagenet_c_classes, imagenet_c_folder, images_in
 from prunesweep.workers.data.decoding import decode_image
 from prunesweep.workers.data.limits import Chosen
 from prunesweep.workers.data.split import LabelledImages

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from prunesweep.sweeps.attacks import Corruptions
-from prunesweep.sweeps.corruption_files import WHERE
 from prunesweep.sweeps.errors import DataError
+from prunesweep.sweeps.images.corruption_files import WHERE
 from prunesweep.workers.attacks.corruptions.cifar10_c import Cifar10C
 from prunesweep.workers.attacks.corruptions.corrupt import corrupt
 from prunesweep.workers.attacks.corruptions.imagenet_c import ImagenetC

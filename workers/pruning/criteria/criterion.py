@@ -7,7 +7,7 @@ from torch import Tensor
 
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.scoring_images import Sample
 
 
 class Criterion(Protocol):

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.criteria.sample import Sample
 from prunesweep.workers.pruning.matrix_ranks import matrix_ranks
 from prunesweep.workers.pruning.observing import mean_over_sample
+from prunesweep.workers.pruning.scoring_images import Sample
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:

@@ -13,8 +13,8 @@ from torch import Tensor
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.folding import folded
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.alone import Silencing, block_silencing, filter_silencings, logits_of_each
-from prunesweep.workers.pruning.criteria.sample import Sample
+from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.silenced_logits import Silencing, block_silencing, filter_silencings, logits_of_each
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:

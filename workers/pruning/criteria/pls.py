@@ -17,8 +17,8 @@ from torch.nn.functional import one_hot
 
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.criteria.sample import Sample
 from prunesweep.workers.pruning.observing import observe
+from prunesweep.workers.pruning.scoring_images import Sample
 
 COMPONENTS = 2
 # The power iteration behind each component stops when its squared change is below this. At the default, 1e-6,

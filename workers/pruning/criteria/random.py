@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.criteria.sample import Sample
-from prunesweep.workers.streams import stream
+from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.random_streams import stream
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:

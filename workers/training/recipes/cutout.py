@@ -6,7 +6,7 @@ from torchvision.transforms.v2 import RandomErasing
 
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.training.recipes.draws import drawing_from
+from prunesweep.workers.training.recipes.seeded_transforms import drawing_from
 
 # The square may hang over the edge, or it lies wholly inside and is taken out of half of the images: the paper's second
 # way (section 3.2), which is torchvision's. A quarter of the area, always.

@@ -6,7 +6,7 @@ from torchvision.transforms.v2 import MixUp
 
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.training.recipes.draws import drawing_from
+from prunesweep.workers.training.recipes.seeded_transforms import drawing_from
 
 
 def mixup(

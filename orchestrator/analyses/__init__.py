@@ -1,0 +1,1 @@
+"""The analyses of stored networks: find what is missing, make it, store it, read it."""

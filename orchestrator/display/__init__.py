@@ -1,0 +1,1 @@
+"""Everything that is drawn on a terminal or printed as JSON."""

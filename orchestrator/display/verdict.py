@@ -1,0 +1,123 @@
+"""What ``prunesweep verify-robustness`` prints: a verdict with its evidence."""
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from prunesweep.orchestrator.analyses.robustness.rules import in_levels
+from prunesweep.orchestrator.analyses.robustness.verdict import CONFIDENCE
+from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
+from prunesweep.results_store.documents import VerdictResult
+from prunesweep.results_store.verdict_names import (
+    AUTOATTACK,
+    BASELINE,
+    CONTROL,
+    FGSM,
+    FGSM_MARGIN,
+    NETWORK,
+    PGD,
+    PGD_MARGIN,
+    SQUARE,
+    TRANSFER_FROM,
+)
+from prunesweep.sweeps.words import counted
+
+_NAMES = {
+    FGSM: "FGSM, cross-entropy",
+    FGSM_MARGIN: "FGSM, margin loss",
+    PGD: "PGD, cross-entropy",
+    PGD_MARGIN: "PGD, margin loss",
+    SQUARE: "Square, on what still stood",
+    AUTOATTACK: "AutoAttack, on what still stood",
+    f"{TRANSFER_FROM}{NETWORK}": "images crafted on the network",
+    f"{TRANSFER_FROM}{BASELINE}": "images crafted on the baseline",
+    f"{TRANSFER_FROM}{CONTROL}": "images crafted on the control",
+}
+
+
+def verdict_table(found: VerdictResult) -> Table:
+    """A verdict: each network's accuracy in % under each attack, the worst case, the bounds and the alarms."""
+    evidence = found["evidence"]
+    networks: dict[str, dict[str, Any]] = evidence["networks"]
+    table = Table(
+        title=f"{found['trial_key'][:KEY_DIGITS]}: {found['verdict']}",
+        caption=_caption(found),
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("ε")
+    table.add_column("attack")
+    for name in networks:
+        table.add_column(f"{name}, %", justify="right", no_wrap=True)
+    table.add_row("0", "none", *(_percent(one["clean"], found["images"]) for one in networks.values()))
+    for epsilon in _epsilons(networks):
+        _add_epsilon(table, found, epsilon)
+    table.add_section()
+    table.add_row("", "median smallest ε that fools", *(_median(one) for one in networks.values()))
+    table.add_row("", "mean logit margin", *(f"{one['logit_margin']:.1f}" for one in networks.values()))
+    for loss in next(iter(networks.values()))["vanishing_gradients"]:
+        shares = (f"{100 * one['vanishing_gradients'][loss]:.1f}" for one in networks.values())
+        table.add_row("", f"no gradient of the {loss.replace('_', '-')} loss", *shares)
+    return table
+
+
+def _add_epsilon(table: Table, found: VerdictResult, epsilon: float) -> None:
+    """The attacks within one ε, and the worst case of all of them where gains are taken at it."""
+    evidence = found["evidence"]
+    table.add_section()
+    first = in_levels(epsilon)
+    for attack, name in _NAMES.items():
+        cells = [_cell(network, attack, epsilon) for network in evidence["networks"].values()]
+        if any(cells):
+            table.add_row(first, name, *cells)
+            first = ""
+    if epsilon in evidence["epsilons"]:
+        place = evidence["epsilons"].index(epsilon)
+        worst = (_percent(one["worst_case"][place], found["images"]) for one in evidence["networks"].values())
+        table.add_row("", "worst case of these", *worst, style="bold")
+
+
+def _epsilons(networks: dict[str, dict[str, Any]]) -> list[float]:
+    return sorted({row["epsilon"] for network in networks.values() for row in network["attacks"]})
+
+
+def _cell(network: dict[str, Any], attack: str, epsilon: float) -> str:
+    """Accuracy in %, with the number of images where these are not all; empty where the attack was not run."""
+    for row in network["attacks"]:
+        if (row["attack"], row["epsilon"]) == (attack, epsilon):
+            if attack in (SQUARE, AUTOATTACK):
+                return f"{row['left']} of {row['attacked']}"
+            return _percent(row["left"], row["attacked"])
+    return ""
+
+
+def _percent(count: int, images: int) -> str:
+    return f"{100 * count / images:.1f}" if images else ""
+
+
+def _median(network: dict[str, Any]) -> str:
+    median = network["median_smallest_epsilon"]
+    return "beyond the grid" if median is None else in_levels(median)
+
+
+def _caption(found: VerdictResult) -> str:
+    evidence, effort = found["evidence"], found["evidence"]["effort"]
+    lines = [
+        f"gain over the baseline in worst-case accuracy, mean of {', '.join(map(in_levels, evidence['epsilons']))}: "
+        f"{found['gain']:+.2f} p.p., {CONFIDENCE:.0%} lower bound {found['lower']:+.2f}",
+    ]
+    if found["gain_over_control"] is not None and found["lower_over_control"] is not None:
+        lines.append(f"over the control: {found['gain_over_control']:+.2f} p.p., {found['lower_over_control']:+.2f}")
+    for name, gain in evidence["fgsm_gain"].items():
+        at = "the same ε" if name == "graded" else in_levels(evidence["headline"])
+        lines.append(f"FGSM alone at {at}: {gain['gain']:+.2f} p.p., lower bound {gain['lower']:+.2f}")
+    lines += [f"alarm: {alarm}" for alarm in found["alarms"]] or ["no sanity rule is broken"]
+    lines += [
+        f"{counted(found['images'], 'image')} of the selection half; PGD: {counted(effort['steps'], 'step')}, "
+        f"{counted(effort['restarts'], 'restart')}; Square: {counted(effort['queries'], 'query', 'queries')}, of "
+        f"{counted(effort['subset'], 'image')}",
+        *(f"{note}" for note in evidence["notes"]),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Questions that the store answers: trials by key or condition, their settings, and how far sweeps are."""

@@ -1,0 +1,1 @@
+"""The analyses of stored networks: single elements, transfer and robustness. They compute, and store nothing."""
