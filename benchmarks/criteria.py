@@ -18,7 +18,7 @@ from prunesweep.workers.architectures.architecture import FilterGroup
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria import hrank, kl_divergence
 from prunesweep.workers.pruning.masking import silenced
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 from prunesweep.workers.pruning.silenced_logits import filter_silencings
 from prunesweep.workers.runtime import place
 
@@ -75,7 +75,7 @@ class _Kept:
         self.scores = self._score()
 
 
-def _by_full_passes(network: Network, groups: list[FilterGroup], sample: Sample) -> Tensor:
+def _by_full_passes(network: Network, groups: list[FilterGroup], sample: ScoringImages) -> Tensor:
     """One full pass a filter, which is silenced in place."""
     images = sample.images.float() / 255
     divergences = []
@@ -89,7 +89,7 @@ def _by_full_passes(network: Network, groups: list[FilterGroup], sample: Sample)
     return torch.stack(divergences)
 
 
-def _by_numpy(network: Network, sample: Sample) -> Tensor:
+def _by_numpy(network: Network, sample: ScoringImages) -> Tensor:
     """One map at a time, in hooks, as HRank's own code does."""
     means: list[float] = []
 
@@ -105,9 +105,9 @@ def _by_numpy(network: Network, sample: Sample) -> Tensor:
     return torch.tensor(means, dtype=torch.float64)
 
 
-def _subject(images: int) -> tuple[Network, Sample]:
+def _subject(images: int) -> tuple[Network, ScoringImages]:
     network, split = random_subject("resnet56", images)
-    return network, Sample(split.read(slice(None)), split.labels, CLASSES, seed=0)
+    return network, ScoringImages(split.read(slice(None)), split.labels, CLASSES, seed=0)
 
 
 def _groups(network: Network) -> list[FilterGroup]:

@@ -125,7 +125,7 @@ def train_point(config: Mapping[str, Any], trials: Mapping[Point, Trial], data: 
 
     trial = trials[tuple(config[name] for name in POINT)]
     images = Dataset.from_arrays(data)
-    configure(trial.conditions.threads)
+    configure(trial.context.threads)
     gc.collect()  # pruning collects garbage and would look through torch and Ray each time: as our workers, not so
     gc.freeze()
     # What a later round reads of an earlier one, such as the winning ticket's snapshot, stays in this trial's memory.
@@ -136,7 +136,7 @@ def train_point(config: Mapping[str, Any], trials: Mapping[Point, Trial], data: 
         work = _work(step, store, images)
         network, history = adjust(prune(network, work)[0], work)
         epochs += len(history)
-    subject = Subject(network, images.test, trial.conditions.test_fingerprint)
+    subject = Subject(network, images.test, trial.context.test_fingerprint)
     unattacked, attacked = trial.evaluations["clean"], trial.evaluations["fgsm"]
     assert isinstance(unattacked, Clean)
     assert isinstance(attacked, Fgsm)

@@ -227,7 +227,7 @@ def _evaluation(trial: Trial, attack: str, accuracy: float, draw: random.Random)
         "version": 1,
         "headline": trial.evaluations[attack].headline_text(),
         "headline_severity": headline,
-        "test_fingerprint": trial.conditions.test_fingerprint,
+        "test_fingerprint": trial.context.test_fingerprint,
         "total": [IMAGES, IMAGES // 2, IMAGES // 2],
         "counts": counts,
         "measures": {"logit_margin": draw.random(), "vanishing_gradients": draw.random()} if attack == "clean" else {},

@@ -43,7 +43,7 @@ def corruption_accuracy(accuracies: Accuracies) -> float:
 
 
 def mean_corruption_error(accuracies: Accuracies) -> float:
-    """mCE in percent: the mean over the kinds of Σₛ Eₛ / Σₛ Eₛ of AlexNet. Needs all kinds and severities."""
+    """MCE in percent: the mean over the kinds of Σₛ Eₛ / Σₛ Eₛ of AlexNet. Needs all kinds and severities."""
     return _mean_percentage({kind: _error(accuracies, kind) / error for kind, error in ALEXNET_ERRORS.items()})
 
 

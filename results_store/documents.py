@@ -122,7 +122,7 @@ class TransferResult(TypedDict):
     finished_at: float
 
 
-class Elements(TypedDict):
+class ElementCounts(TypedDict):
     """Correct images, of ``total``, with each element of ``ElementsResult.elements`` gone alone; in their order."""
 
     attack: str
@@ -142,7 +142,7 @@ class ElementsResult(TypedDict):
     structure: str
     module: str
     elements: list[int]
-    attacks: list[Elements]
+    attacks: list[ElementCounts]
     images: int  # the first so many test images
     test_fingerprint: str
     seconds: float
@@ -172,7 +172,7 @@ class VerdictResult(TypedDict):
 
 
 Document = NetworkResult | EvaluationResult | FailureResult | TransferResult | ElementsResult | VerdictResult
-Plain = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 def failure_of(trial: Trial, failed: str, error: str, details: str = "", ancestor: str | None = None) -> FailureResult:
@@ -200,7 +200,7 @@ def failure_of(trial: Trial, failed: str, error: str, details: str = "", ancesto
 
 def fallen_with(trial: Trial, ancestor: Trial, error: str) -> FailureResult:
     """The failure of a trial that cannot be done because an ancestor of it failed with this error."""
-    why = f"its ancestor {ancestor.key} ({ancestor.label()}) failed: {error}"
+    why = f"its ancestor {ancestor.key} ({ancestor.describe()}) failed: {error}"
     return failure_of(trial, trial.key, why, ancestor=ancestor.key)
 
 
@@ -213,7 +213,7 @@ def ancestor_of(failure: FailureResult) -> str | None:
 _ANCESTOR = re.compile(r"its ancestor (?P<key>[0-9a-f]{32}) \(")
 
 
-def trial_of(document: Plain) -> str:
+def trial_of(document: JsonObject) -> str:
     """The key of the trial that a document tells of; of a transfer, its source's."""
     place = {"network": "key", "failure": "key", "transfer": "source_key"}.get(document["kind"], "trial_key")
     key: str = document[place]

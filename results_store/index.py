@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prunesweep.results_store.documents import Plain, fault_of, trial_of
+from prunesweep.results_store.documents import JsonObject, fault_of, trial_of
 from prunesweep.results_store.errors import StoreError
 from prunesweep.results_store.objects import Objects
 
@@ -23,14 +23,14 @@ _RESULT = re.compile(r"[0-9a-f]{32}(\.failure-[0-9a-f]{16})?\.json")
 _SCHEMA = pa.schema([("name", pa.string()), ("trial_key", pa.string()), ("document", pa.string())])
 
 
-class _Entry(NamedTuple):
+class _IndexEntry(NamedTuple):
     """A result: the trial that it tells of, and its JSON, which is parsed when it is asked for."""
 
     trial_key: str
     text: str
 
 
-_FOREIGN = _Entry("", "")  # of a file that is no result: noted, so that it is not looked at again
+_FOREIGN = _IndexEntry("", "")  # of a file that is no result: noted, so that it is not looked at again
 
 
 class Index:
@@ -70,7 +70,7 @@ class Index:
             holds[key] = holds.get(key, False) or '"setting_key"' in text
         return frozenset(key for key, held in holds.items() if not held)
 
-    def documents(self, trial_keys: Collection[str]) -> list[Plain]:
+    def documents(self, trial_keys: Collection[str]) -> list[JsonObject]:
         """All that is known of these trials."""
         return [json.loads(text) for key in sorted(set(trial_keys)) for text in self._of_trial.get(key, ())]
 
@@ -83,25 +83,25 @@ class Index:
         self._objects.put(INDEX, buffer.getvalue())
 
 
-def _read_result(objects: Objects, name: str) -> _Entry:
+def _read_result(objects: Objects, name: str) -> _IndexEntry:
     """A result, or ``_FOREIGN`` of a file that is not called like one. Raises: StoreError where one is damaged."""
     text = objects.get(f"{RESULTS}/{name}").decode(errors="replace")
     try:
-        document: Plain = json.loads(text)
+        document: JsonObject = json.loads(text)
         fault = fault_of(document)
     except ValueError as error:
         fault = f"is not JSON: {error}"
     if fault is None:
-        return _Entry(trial_of(document), text)
+        return _IndexEntry(trial_of(document), text)
     if _RESULT.fullmatch(name):
         raise StoreError(f"{objects.path(f'{RESULTS}/{name}')}: {fault}; delete it to go on")
     return _FOREIGN
 
 
-def _read(objects: Objects) -> dict[str, _Entry]:
+def _read(objects: Objects) -> dict[str, _IndexEntry]:
     try:
         table = pq.ParquetFile(io.BytesIO(objects.get(INDEX))).read()
         names, *entries = (table.column(name).to_pylist() for name in _SCHEMA.names)
     except (StoreError, pa.ArrowException, OSError, LookupError):  # lost, damaged or of an older version: made anew
         return {}
-    return dict(zip(names, map(_Entry, *entries), strict=True))
+    return dict(zip(names, map(_IndexEntry, *entries), strict=True))

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from prunesweep.results_store.documents import Plain
+from prunesweep.results_store.documents import JsonObject
 from prunesweep.results_store.errors import NotStored
 from prunesweep.results_store.objects import Objects
 from prunesweep.sweeps.errors import UserError
@@ -39,7 +39,7 @@ class Origins:
         self.digest = key_of("runs", hashes)
 
     @cached_property
-    def _runs(self) -> dict[str, Plain]:
+    def _runs(self) -> dict[str, JsonObject]:
         parsed = ((name, _parse(text)) for name, text in self._texts.items())
         return {name: run for name, run in parsed if run is not None}
 
@@ -71,7 +71,7 @@ class Origins:
                     found |= self._settings(name, run, {key: sought[key] for key in open_keys})
         return found
 
-    def _settings(self, name: str, run: Plain, sought: Mapping[str, Row]) -> dict[str, Setting]:
+    def _settings(self, name: str, run: JsonObject, sought: Mapping[str, Row]) -> dict[str, Setting]:
         """The settings of trials that one run asked for."""
         for fingerprints in self._fingerprints(run):
             tree = _regrown(run, fingerprints["train"], fingerprints["weights"])
@@ -79,7 +79,7 @@ class Origins:
                 return {key: setting_of(tree.trials[key]) for key in sought if key in tree.trials}
         return _settings_by_words(name, run, sought)
 
-    def _fingerprints(self, run: Plain) -> Iterator[Plain]:
+    def _fingerprints(self, run: JsonObject) -> Iterator[JsonObject]:
         """What a run's data and weights may have been: what it noted itself, else what others on that data noted."""
         if "fingerprints" in run:
             yield run["fingerprints"]
@@ -89,7 +89,7 @@ class Origins:
         yield from (other["fingerprints"] for other in others if _training_data(other) == data)
 
 
-def _settings_by_words(name: str, run: Plain, sought: Mapping[str, Row]) -> dict[str, Setting]:
+def _settings_by_words(name: str, run: JsonObject, sought: Mapping[str, Row]) -> dict[str, Setting]:
     """The settings of trials whose data's fingerprint is not known: their places on the axes tell them apart.
 
     What another sweep's data held nobody knows, so that only trials of one sweep share a setting.
@@ -106,7 +106,7 @@ def _settings_by_words(name: str, run: Plain, sought: Mapping[str, Row]) -> dict
     return {key: setting_of(of_place[place]) | unknown for key, place in places.items() if place in of_place}
 
 
-def _regrown(run: Plain, train_fingerprint: str, weights_sha256: Mapping[str, str]) -> TrialTree | None:
+def _regrown(run: JsonObject, train_fingerprint: str, weights_sha256: Mapping[str, str]) -> TrialTree | None:
     """The tree of a run; None where its settings mean nothing to this version."""
     try:
         return regrow_tree(run["settings"], train_fingerprint, weights_sha256)
@@ -114,7 +114,7 @@ def _regrown(run: Plain, train_fingerprint: str, weights_sha256: Mapping[str, st
         return None
 
 
-def _training_data(run: Plain) -> Plain:
+def _training_data(run: JsonObject) -> JsonObject:
     return {name: value for name, value in run["settings"]["dataset"].items() if name not in _OF_TEST}
 
 
@@ -126,7 +126,7 @@ def _read(objects: Objects) -> Iterator[tuple[str, bytes]]:
             continue
 
 
-def _parse(text: bytes) -> Plain | None:
+def _parse(text: bytes) -> JsonObject | None:
     try:
         run = json.loads(text)
     except ValueError:

@@ -21,7 +21,7 @@ from prunesweep.sweeps.setting import Setting
 Row = dict[str, Any]
 
 
-class Known:
+class SortedDocuments:
     """The documents of a store, sorted by what they tell of; evaluations and failures oldest first."""
 
     def __init__(self, documents: Iterable[Mapping[str, Any]]) -> None:
@@ -63,12 +63,12 @@ def _weight(verdict: VerdictResult) -> tuple[int, int, int]:
     return verdict["version"], verdict["images"], verdict["evidence"].get("effort", {}).get("autoattack", 0)
 
 
-def trial_rows(known: Known) -> list[Row]:
+def trial_rows(known: SortedDocuments) -> list[Row]:
     """One row a trial, sorted by key."""
     return [_trial_row(known, key) for key in sorted({*known.networks, *known.failures})]
 
 
-def attack_rows(known: Known) -> list[Row]:
+def attack_rows(known: SortedDocuments) -> list[Row]:
     """One row a trial × attack × kind × severity, on the test images that the trial was last evaluated on."""
     rows: list[Row] = []
     for key in sorted(known.evaluations):
@@ -80,12 +80,12 @@ def attack_rows(known: Known) -> list[Row]:
     return rows
 
 
-def history_rows(known: Known) -> list[Row]:
+def history_rows(known: SortedDocuments) -> list[Row]:
     """One row a trial × epoch."""
     return [{"trial_key": key, **epoch} for key in sorted(known.networks) for epoch in known.networks[key]["history"]]
 
 
-def _trial_row(known: Known, key: str) -> Row:
+def _trial_row(known: SortedDocuments, key: str) -> Row:
     row: Row = dict.fromkeys(column.name for column in TRIALS)
     failure, network = known.failures.get(key), known.networks.get(key)
     described = network or failure
@@ -256,7 +256,7 @@ def _attack_rows(evaluation: EvaluationResult) -> Iterator[Row]:
         }
 
 
-def transfer_rows(known: Known) -> list[Row]:
+def transfer_rows(known: SortedDocuments) -> list[Row]:
     """One row a source × target × attack × severity."""
     rows = [_columns(document, TRANSFER) | _accuracy(document) for document in known.transfers]
     return sorted(rows, key=lambda row: (row["source_key"], row["target_key"], row["attack"], row["severity"]))
@@ -267,7 +267,7 @@ def _accuracy(transfer: TransferResult) -> Row:
     return {"correct": correct, "total": total, "accuracy": correct / total}
 
 
-def element_rows(known: Known) -> list[Row]:
+def element_rows(known: SortedDocuments) -> list[Row]:
     """One row a network × element × attack × number of images: runs with more attacks repeat the counts of fewer."""
     places = ("trial_key", "structure", "module", "attack", "headline", "images", "test_fingerprint", "element")
     rows = (row for document in known.elements for row in _element_rows(document))
@@ -290,7 +290,7 @@ def _element_rows(document: ElementsResult) -> Iterator[Row]:
             }
 
 
-def verdict_rows(known: Known) -> list[Row]:
+def verdict_rows(known: SortedDocuments) -> list[Row]:
     """One row a trial: its weightiest verdict."""
     return [
         _columns(verdict, VERDICTS) | {"alarms": "; ".join(verdict["alarms"]) or None}
@@ -302,7 +302,7 @@ def _columns(document: Mapping[str, Any], columns: Sequence[Column]) -> Row:
     return {column.name: document[column.name] for column in columns if column.name in document}
 
 
-def rows_of(table: str, known: Known) -> list[Row]:
+def rows_of(table: str, known: SortedDocuments) -> list[Row]:
     """The rows of one of ``schema.TABLES``, in the order of their first column: the trial that a row tells of."""
     return _ROWS[table](known)
 

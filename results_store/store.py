@@ -24,15 +24,15 @@ from prunesweep.results_store.documents import (
     ElementsResult,
     EvaluationResult,
     FailureResult,
+    JsonObject,
     NetworkResult,
-    Plain,
     TransferResult,
     VerdictResult,
 )
 from prunesweep.results_store.errors import NotStored, StoreError
 from prunesweep.results_store.index import RESULTS, Index
 from prunesweep.results_store.objects import Objects
-from prunesweep.results_store.rows import Known
+from prunesweep.results_store.rows import SortedDocuments
 from prunesweep.results_store.schema import SCHEMA_VERSION
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -115,7 +115,7 @@ class Store:
         names = (name.removesuffix(".json") for name in self._listed())
         return frozenset(name for name in names if "." not in name)
 
-    def result(self, key: str) -> Plain:
+    def result(self, key: str) -> JsonObject:
         """A result. Raises: NotStored."""
         return self._get_json(f"{RESULTS}/{key}.json")
 
@@ -131,12 +131,12 @@ class Store:
 
     # networks
 
-    def save_network(self, key: str, weights: Arrays, description: Plain) -> None:
+    def save_network(self, key: str, weights: Arrays, description: JsonObject) -> None:
         """Stores a network's parameters and buffers, then its ``network.json``."""
         self.objects.put(f"networks/{key}/{WEIGHTS}", _pack(weights))
         self._put_json(f"networks/{key}/{NETWORK}", description)
 
-    def load_network(self, key: str) -> tuple[dict[str, NDArray[Any]], Plain]:
+    def load_network(self, key: str) -> tuple[dict[str, NDArray[Any]], JsonObject]:
         """A network's parameters and its ``network.json``. Raises: NotStored."""
         description = self._get_json(f"networks/{key}/{NETWORK}")
         if "architecture" not in description:
@@ -181,11 +181,11 @@ class Store:
         """Raises: NotStored."""
         return self._load_arrays(f"snapshots/{key}.safetensors")[0]
 
-    def save_checkpoint(self, key: str, state: Arrays, about: Plain) -> None:
+    def save_checkpoint(self, key: str, state: Arrays, about: JsonObject) -> None:
         """Replaces the checkpoint of the network ``key``: arrays and JSON in one object."""
         self.objects.put(f"checkpoints/{key}.safetensors", _pack(state, about))
 
-    def load_checkpoint(self, key: str) -> tuple[dict[str, NDArray[Any]], Plain] | None:
+    def load_checkpoint(self, key: str) -> tuple[dict[str, NDArray[Any]], JsonObject] | None:
         """The checkpoint of the network ``key``, or None."""
         try:
             return self._load_arrays(f"checkpoints/{key}.safetensors")
@@ -209,12 +209,12 @@ class Store:
 
     # sweeps
 
-    def save_sweep(self, name: str, yaml_text: str, run: Plain) -> None:
+    def save_sweep(self, name: str, yaml_text: str, run: JsonObject) -> None:
         """Notes the YAML as run, its trials and where it ran."""
         self.objects.put(f"sweeps/{name}/sweep.yaml", yaml_text.encode())
         self._put_json(f"sweeps/{name}/run.json", run)
 
-    def load_sweep_run(self, name: str) -> Plain:
+    def load_sweep_run(self, name: str) -> JsonObject:
         """What ``save_sweep`` noted. Raises: NotStored."""
         run = self._get_json(f"sweeps/{name}/run.json")
         if not isinstance(run.get("result_keys"), dict):
@@ -260,7 +260,7 @@ class Store:
         frame: pd.DataFrame = tables.make(name, self._documents_of_sweep(sweep), self.objects).to_pandas()
         return frame
 
-    def _documents_of_sweep(self, sweep: str) -> list[Plain]:
+    def _documents_of_sweep(self, sweep: str) -> list[JsonObject]:
         run = self.load_sweep_run(sweep)
         own = {key for keys in run["result_keys"].values() for key in keys}
         documents = self._index().documents(run["result_keys"])
@@ -278,11 +278,11 @@ class Store:
             NotStored: no sweep of that name has run on the store.
         """
         documents = self._index().documents(trial_keys) if sweep is None else self._documents_of_sweep(sweep)
-        evaluations = Known(documents).evaluations
+        evaluations = SortedDocuments(documents).evaluations
         found = (evaluation for key in evaluations.keys() & trial_keys for evaluation in evaluations[key])
         return sorted(found, key=lambda evaluation: (evaluation["finished_at"], evaluation["key"]))
 
-    def table_of(self, name: str, documents: Mapping[str, Plain]) -> pd.DataFrame:
+    def table_of(self, name: str, documents: Mapping[str, JsonObject]) -> pd.DataFrame:
         """A table of some documents."""
         frame: pd.DataFrame = tables.make(name, documents.values(), self.objects).to_pandas()
         return frame
@@ -304,7 +304,7 @@ class Store:
         # Without an indent, which would take six times as long: the C encoder knows none.
         self.objects.put(name, json.dumps(content, allow_nan=False).encode())
 
-    def _get_json(self, name: str) -> Plain:
+    def _get_json(self, name: str) -> JsonObject:
         try:
             content = json.loads(self.objects.get(name))
         except ValueError as error:
@@ -313,7 +313,7 @@ class Store:
             raise StoreError(f"{self.objects.path(name)}: is not a JSON object")
         return content
 
-    def _load_arrays(self, name: str) -> tuple[dict[str, NDArray[Any]], Plain]:
+    def _load_arrays(self, name: str) -> tuple[dict[str, NDArray[Any]], JsonObject]:
         content = self.objects.get(name)
         try:
             return load_safetensors(content), _header_of(content)
@@ -345,16 +345,16 @@ def existing_store(store: StoreLike) -> Store:
     return opened
 
 
-def _pack(arrays: Arrays, about: Plain | None = None) -> bytes:
+def _pack(arrays: Arrays, about: JsonObject | None = None) -> bytes:
     header = {_HEADER: json.dumps(about)} if about is not None else None
     contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
     packed: bytes = save_safetensors(contiguous, metadata=header)
     return packed
 
 
-def _header_of(content: bytes) -> Plain:
+def _header_of(content: bytes) -> JsonObject:
     """Our JSON in the header: eight bytes of length, then the header as JSON (the safetensors format)."""
     length = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    about: Plain = json.loads(metadata.get(_HEADER, "{}"))
+    about: JsonObject = json.loads(metadata.get(_HEADER, "{}"))
     return about

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from prunesweep.results_store.documents import Plain
+from prunesweep.results_store.documents import JsonObject
 from prunesweep.results_store.errors import NotStored
 from prunesweep.results_store.index import Index
 from prunesweep.results_store.objects import Objects
 from prunesweep.results_store.origins import Origins
-from prunesweep.results_store.rows import Known, rows_of
+from prunesweep.results_store.rows import SortedDocuments, rows_of
 from prunesweep.results_store.schema import SWEEPS, TABLES, arrow_schema
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.setting import NAMES
@@ -61,7 +61,7 @@ def read(objects: Objects, table: str) -> pa.Table:
 
 def make(table: str, documents: Iterable[Mapping[str, Any]], objects: Objects) -> pa.Table:
     """A table of some documents of a store."""
-    rows = pa.Table.from_pylist(rows_of(table, Known(documents)), schema=arrow_schema(table))
+    rows = pa.Table.from_pylist(rows_of(table, SortedDocuments(documents)), schema=arrow_schema(table))
     if table != "trials":
         return rows
     return _with_origins(rows, Origins(objects), rows.filter(rows["setting_key"].is_null())["trial_key"].to_pylist())
@@ -128,7 +128,7 @@ def _make(index: Index, trials: Collection[str]) -> dict[str, pa.Table]:
     made = {table: [arrow_schema(table).empty_table()] for table in TABLES}
     for batch in _batches(sorted(trials)):
         documents = index.documents(batch)
-        known = Known([*documents, *index.documents(_compared(documents) - batch)])
+        known = SortedDocuments([*documents, *index.documents(_compared(documents) - batch)])
         for table, parts in made.items():
             subject = TABLES[table][0].name
             rows = [row for row in rows_of(table, known) if row[subject] in batch]
@@ -140,7 +140,7 @@ def _batches(keys: Sequence[str]) -> Iterator[frozenset[str]]:
     return (frozenset(keys[start : start + _BATCH]) for start in range(0, len(keys), _BATCH))
 
 
-def _compared(documents: Iterable[Plain]) -> set[str]:
+def _compared(documents: Iterable[JsonObject]) -> set[str]:
     """The trials that those of the documents are compared with."""
     return {document[field] for document in documents for field in _COMPARED if document.get(field) is not None}
 

@@ -19,7 +19,7 @@ from prunesweep.sweeps.catalogue import (
     TRANSFER_VERSION,
     VERDICT_VERSION,
 )
-from prunesweep.sweeps.frozen_model import Block
+from prunesweep.sweeps.frozen_model import FrozenModel
 from prunesweep.sweeps.keys import key_of
 
 
@@ -100,7 +100,7 @@ class ElementsAnalysis:
         )
 
 
-class Effort(Block):
+class Effort(FrozenModel):
     """How hard a verdict's networks are attacked.
 
     On one core a ResNet56 takes about three minutes, and six more with AutoAttack.

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, PlainValidator, field_validator, model_validator
 
-from prunesweep.sweeps.frozen_model import Block
+from prunesweep.sweeps.frozen_model import FrozenModel
 from prunesweep.sweeps.images.corruption_files import cifar10_c_fingerprint, imagenet_c_fingerprint
 from prunesweep.sweeps.numbers import Whole
 from prunesweep.sweeps.paths import UserPath
-from prunesweep.sweeps.units import Epsilon, Images, Pixels, Step
+from prunesweep.sweeps.units import Epsilon, ImageCount, Pixels, Step
 from prunesweep.sweeps.words import listed
 
 CorruptionKind = Literal[
@@ -69,7 +69,7 @@ Kinds = Annotated[
 ]
 
 
-class AttackSettings(Block):
+class AttackSettings(FrozenModel):
     """One attack's block of a sweep file."""
 
     def settled(self) -> "AttackSettings":
@@ -177,7 +177,7 @@ class Autoattack(EpsilonSettings):
     """
 
     version: Literal["standard", "plus"] = "standard"
-    batch: Images = Field(default=250, ge=1, le=250)
+    batch: ImageCount = Field(default=250, ge=1, le=250)
 
     def headline_text(self) -> str:
         return f"{self.version} {super().headline_text()}"
@@ -300,7 +300,7 @@ class OfficialCorruptions(Corruptions):
         return {name: value for name, value in super().non_default().items() if name != "root"}
 
 
-class Attacks(Block):
+class Attacks(FrozenModel):
     """The attacks of a sweep: those that are named here; the paper's three where the sweep file has no such block."""
 
     fgsm: Fgsm | None = None

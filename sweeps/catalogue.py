@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from prunesweep.sweeps.attacks import AttackSettings, Autoattack, Clean, Corruptions, Fgsm, Occlusion, Pgd, Square
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
-from prunesweep.sweeps.removable import Removable
+from prunesweep.sweeps.removable import RemovalLimits
 
 PRUNED_STRUCTURES = ("filters", "layers", "both")
 NONE = "none"
@@ -33,7 +33,7 @@ class ArchitectureEntry:
     code: str
     version: int
     structures: tuple[str, ...]
-    removable: Removable
+    removable: RemovalLimits
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ _ARCHITECTURES = "prunesweep.workers.architectures"
 
 def _resnet_cifar(name: str, blocks: int) -> ArchitectureEntry:
     """A residual network for small images: three stages of so many blocks."""
-    removable = Removable(((blocks, 16), (blocks, 32), (blocks, 64)), (blocks,) * 3)
+    removable = RemovalLimits(((blocks, 16), (blocks, 32), (blocks, 64)), (blocks,) * 3)
     return ArchitectureEntry(f"{_ARCHITECTURES}.resnet_cifar:{name}", 1, PRUNED_STRUCTURES, removable)
 
 
@@ -123,19 +123,19 @@ ARCHITECTURES: Mapping[str, ArchitectureEntry] = {
     "resnet56": _resnet_cifar("resnet56", 9),
     "resnet110": _resnet_cifar("resnet110", 18),
     "vgg16": ArchitectureEntry(
-        f"{_ARCHITECTURES}.vgg:vgg16", 1, ("filters",), Removable(((2, 64), (2, 128), (3, 256), (5, 512)))
+        f"{_ARCHITECTURES}.vgg:vgg16", 1, ("filters",), RemovalLimits(((2, 64), (2, 128), (3, 256), (5, 512)))
     ),
     "mobilenet_v2": ArchitectureEntry(
         f"{_ARCHITECTURES}.mobilenet_v2:mobilenet_v2",
         1,
         PRUNED_STRUCTURES,
-        Removable(((1, 96), (2, 144), (3, 192), (4, 384), (3, 576), (3, 960)), (1, 2, 3, 4, 3, 3, 1), spared=2),
+        RemovalLimits(((1, 96), (2, 144), (3, 192), (4, 384), (3, 576), (3, 960)), (1, 2, 3, 4, 3, 3, 1), spared=2),
     ),
     "resnet50": ArchitectureEntry(
         f"{_ARCHITECTURES}.resnet50:resnet50",
         1,
         PRUNED_STRUCTURES,
-        Removable(((4, 64), (6, 128), (10, 256), (2, 512)), (3, 4, 6, 3)),
+        RemovalLimits(((4, 64), (6, 128), (10, 256), (2, 512)), (3, 4, 6, 3)),
     ),
 }
 

@@ -4,17 +4,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from prunesweep.sweeps.frozen_model import Block
+from prunesweep.sweeps.frozen_model import FrozenModel
 from prunesweep.sweeps.numbers import Whole
 from prunesweep.sweeps.paths import UserPath, UserPaths
-from prunesweep.sweeps.units import Images, Mebibytes, Pixels
+from prunesweep.sweeps.units import ImageCount, Mebibytes, Pixels
 
 MINIMUM_SIDE = 16  # pixels: three poolings by two and something left to see
 
-Limit = Annotated[Images, Field(ge=2)]
+Limit = Annotated[ImageCount, Field(ge=2)]
 
 
-class DatasetSettings(Block):
+class DatasetSettings(FrozenModel):
     """One data set's block.
 
     ``train_limit`` and ``test_limit`` keep so many images, evenly over the classes in a fixed random order; those of a

@@ -7,7 +7,7 @@ from prunesweep.sweeps.catalogue import NONE, PLAIN
 from prunesweep.sweeps.words import counted
 
 
-def setting_label(words: Mapping[str, Any]) -> str:
+def describe_setting(words: Mapping[str, Any]) -> str:
     """Return a setting on one line, such as ``resnet20 filters l1 0.1 ×1 fine_tune``.
 
     Args:

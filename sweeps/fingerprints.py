@@ -21,7 +21,7 @@ from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digit
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.images.class_folders import class_images, image_files, is_folder
 from prunesweep.sweeps.images.class_names import Names, differs, merge_names, renumbering
-from prunesweep.sweeps.images.decoding_marks import SAMPLE, marks, parquet_images, sampled_parquet_images
+from prunesweep.sweeps.images.decoding_marks import DECODED_SAMPLE, marks, parquet_images, sampled_parquet_images
 from prunesweep.sweeps.images.parquet_files import noted_names, parquet_files, why_no_parquet
 from prunesweep.sweeps.images.samples import sampled
 from prunesweep.sweeps.keys import key_of
@@ -187,7 +187,7 @@ def _folder_outline(folder: str, what: str) -> list[Any]:
             digest.update(key_of("files", part).encode())
             yield from (f"{part[0]}/{image}" for image, _ in part[1])
 
-    looked_at = sampled(names(), SAMPLE)
+    looked_at = sampled(names(), DECODED_SAMPLE)
     return [digest.hexdigest(), *marks(_contents(folder, looked_at))]
 
 

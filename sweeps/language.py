@@ -23,7 +23,7 @@ from prunesweep.sweeps.catalogue import (
     RECIPES,
 )
 from prunesweep.sweeps.datasets import DatasetSettings, Imagenet
-from prunesweep.sweeps.frozen_model import Block
+from prunesweep.sweeps.frozen_model import FrozenModel
 from prunesweep.sweeps.names import each_one_of, null_is_none, unknown_name
 from prunesweep.sweeps.numbers import Number, Whole
 from prunesweep.sweeps.paths import UserPath
@@ -32,7 +32,7 @@ from prunesweep.sweeps.units import (
     Deviation,
     Epsilon,
     Factor,
-    Images,
+    ImageCount,
     Intensity,
     LearningRate,
     Pixels,
@@ -77,11 +77,11 @@ Deviations = tuple[Deviation, Deviation, Deviation]
 Weights = Annotated[UserPath, Field(min_length=1), AfterValidator(known_weights)]
 
 
-class TrainingSettings(Block):
+class TrainingSettings(FrozenModel):
     """How a network is trained: SGD with Nesterov momentum on batches that are cropped and mirrored at random."""
 
     epochs: Whole | None = Field(default=None, ge=0)
-    batch_size: Images = Field(default=128, ge=2)
+    batch_size: ImageCount = Field(default=128, ge=2)
     learning_rate: LearningRate = 0.1
     momentum: ShareFromNone = 0.9
     nesterov: bool = True
@@ -101,7 +101,7 @@ class TrainingSettings(Block):
         return self
 
 
-class AdversarialTraining(Block):
+class AdversarialTraining(FrozenModel):
     """The attack of the recipe ``adversarial``: L∞ steps from a random start, ``epsilon`` in [0, 1] pixel units.
 
     Several ``steps`` are the training of Madry et al. (2018), one is fast FGSM training (Wong et al. 2020). A
@@ -182,7 +182,7 @@ class Adjustment(TrainingSettings):
     recipe: Literal["plain", "baseline"] = "plain"
 
 
-class Pruning(Block):
+class Pruning(FrozenModel):
     """How much is removed and from where.
 
     ``quota``: filters are ranked over all layers (``global``) or within each (``per_layer``). ``blocks``: how many
@@ -192,10 +192,10 @@ class Pruning(Block):
 
     quota: Literal["global", "per_layer"] = "global"
     blocks: Whole | None = Field(default=None, ge=1)
-    scoring_images: Images = Field(default=512, ge=8)
+    scoring_images: ImageCount = Field(default=512, ge=8)
 
 
-class Axes(Block):
+class Axes(FrozenModel):
     """One grid: every combination of these values is a trial. ``recipe``: how the baseline is trained."""
 
     architecture: Architectures
@@ -220,7 +220,7 @@ Gpus = Annotated[
 ]
 
 
-class Resources(Block):
+class Resources(FrozenModel):
     """What one trial takes of the cluster; ``cpu`` is also its number of threads.
 
     ``gpu``: GPUs, or a share of one; with ``auto`` it is measured before the sweep starts how many trials should share
@@ -245,17 +245,17 @@ class Resources(Block):
 
 
 if TYPE_CHECKING:
-    Dataset = DatasetSettings
+    AnyDatasetSettings = DatasetSettings
 else:  # whichever is registered
     _Registered = reduce(or_, (entry.settings for entry in DATASETS.values()))
-    Dataset = Annotated[_Registered, Field(discriminator="name")]
+    AnyDatasetSettings = Annotated[_Registered, Field(discriminator="name")]
 
 
-class Sweep(Block):
+class Sweep(FrozenModel):
     """A sweep file, read and checked."""
 
     name: str
-    dataset: Dataset
+    dataset: AnyDatasetSettings
     seeds: Seeds = (0,)
     baseline: Baseline
     adjustment: Adjustment = Adjustment()

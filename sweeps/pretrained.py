@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.names import unknown_name
 
-PREFIX = "torchvision:"
+TORCHVISION_PREFIX = "torchvision:"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -51,7 +51,7 @@ def find_pretrained(weights: str) -> Pretrained | None:
     Raises:
         PretrainedError: torchvision's prefix before a name that is not known.
     """
-    if not weights.startswith(PREFIX):
+    if not weights.startswith(TORCHVISION_PREFIX):
         return None
     if weights not in PRETRAINED:
         raise PretrainedError(unknown_name(weights, "a pretrained network", PRETRAINED))

@@ -24,7 +24,7 @@ BUILT_IN = Path(__file__).parent
 # ValueError for numbers of thousands of digits; and both nest without a bound.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 SweepSource = str | PathLike[str] | Mapping[str, Any]
 """A built-in sweep's name, the path of a sweep file, or a mapping of what such a file holds."""
 
@@ -112,7 +112,7 @@ def parse_sweep(text: str, overrides: Sequence[str] = (), *, source: str = "swee
         has_lines: whether messages name lines of the text.
     """
     try:
-        document, places = _parse_yaml(text, _Places(source, has_lines))
+        document, places = _parse_yaml(text, _KeyLocations(source, has_lines))
         for override in overrides:
             _apply(override, document, places)
         return Sweep.model_validate(document)
@@ -126,27 +126,27 @@ def _one_line(text: str) -> str:
     return " ".join(line.strip() for line in text.splitlines())
 
 
-class _Places:
+class _KeyLocations:
     """Where each key of a sweep came from: a line of the file, or an override."""
 
     def __init__(self, source: str, has_lines: bool) -> None:
         self.source = source
         self._has_lines = has_lines
-        self._at: dict[Place, str] = {}
+        self._at: dict[KeyPath, str] = {}
 
     def line(self, mark: yaml.Mark) -> str:
         """Where in the text something stands."""
         return f"{self.source}:{mark.line + 1}" if self._has_lines else self.source
 
-    def put(self, place: Place, at: str) -> None:
+    def put(self, place: KeyPath, at: str) -> None:
         self._at[place] = at
 
-    def replace(self, place: Place, at: str) -> None:
+    def replace(self, place: KeyPath, at: str) -> None:
         """As ``put``, and forgets what lay below."""
         self._at = {known: line for known, line in self._at.items() if known[: len(place)] != place}
         self._at[place] = at
 
-    def of(self, place: Place) -> str:
+    def of(self, place: KeyPath) -> str:
         """The nearest enclosing key whose place is known."""
         for length in range(len(place), 0, -1):
             if place[:length] in self._at:
@@ -154,7 +154,7 @@ class _Places:
         return self.source
 
 
-def _parse_yaml(text: str, places: _Places) -> tuple[dict[str, Any], _Places]:
+def _parse_yaml(text: str, places: _KeyLocations) -> tuple[dict[str, Any], _KeyLocations]:
     try:
         root = yaml.compose(text, Loader=CoreLoader)
         document = yaml.load(text, Loader=CoreLoader)
@@ -173,7 +173,7 @@ def _problem(error: Exception) -> str:
     return f"{text}; use spaces" if "'\\t'" in text else text
 
 
-def _note_lines(node: yaml.Node, place: Place, places: _Places, above: tuple[yaml.Node, ...] = ()) -> None:
+def _note_lines(node: yaml.Node, place: KeyPath, places: _KeyLocations, above: tuple[yaml.Node, ...] = ()) -> None:
     if node in above:
         raise SweepError(f"{places.of(place)}: {_dotted(place)}: refers to a block that it is in itself")
     above = (*above, node)
@@ -194,7 +194,7 @@ def _note_lines(node: yaml.Node, place: Place, places: _Places, above: tuple[yam
             _note_lines(value, (*place, index), places, above)
 
 
-def _apply(override: str, document: dict[str, Any], places: _Places) -> None:
+def _apply(override: str, document: dict[str, Any], places: _KeyLocations) -> None:
     """Sets one ``dotted.key=value`` in the document; blocks that are absent are made."""
     dotted, equals, value_text = override.partition("=")
     at = f"--set {dotted}"
@@ -203,7 +203,7 @@ def _apply(override: str, document: dict[str, Any], places: _Places) -> None:
     value = _override_value(value_text, at)
     *parents, last = [int(part) if part.isdecimal() else part for part in dotted.split(".")]
     here: Any = document
-    place: Place = ()
+    place: KeyPath = ()
     for part in parents:
         if isinstance(here, dict) and isinstance(part, str) and here.get(part) is None:
             here[part] = {}
@@ -224,11 +224,11 @@ def _override_value(text: str, at: str) -> Any:
     except _YAML_ERRORS:
         raise SweepError(f"{at}: {text!r} is not a YAML value") from None
     if root is not None:
-        _note_lines(root, (), _Places(at, has_lines=False))
+        _note_lines(root, (), _KeyLocations(at, has_lines=False))
     return value
 
 
-def _step(here: Any, part: str | int, place: Place, at: str) -> Any:
+def _step(here: Any, part: str | int, place: KeyPath, at: str) -> Any:
     if isinstance(here, dict) and isinstance(part, str):
         return here[part]
     what = _dotted(place)
@@ -241,7 +241,7 @@ def _step(here: Any, part: str | int, place: Place, at: str) -> Any:
     return here[part]
 
 
-def _message(errors: Iterable[ErrorDetails], document: Mapping[str, Any], places: _Places) -> str:
+def _message(errors: Iterable[ErrorDetails], document: Mapping[str, Any], places: _KeyLocations) -> str:
     first, *others = sorted((error for error in errors if not _follows_from_another(error)), key=_rank)
     place = _in_document(first["loc"], document)
     more = f" (and {len(others)} more to mend)" if others else ""
@@ -257,7 +257,7 @@ def _told_once(at: str, line: str) -> str:
     return f"{at}:{colon and ' '}{rest}" if colon and at == f"--set {key}" else f"{at}: {line}"
 
 
-def _place_named_in(reason: str) -> Place:
+def _place_named_in(reason: str) -> KeyPath:
     return tuple(reason.partition(":")[0].split("."))
 
 
@@ -271,7 +271,7 @@ def _rank(error: ErrorDetails) -> int:
     return 0 if error["type"] == "extra_forbidden" else 1
 
 
-def _reason(error: ErrorDetails, place: Place) -> str:
+def _reason(error: ErrorDetails, place: KeyPath) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown_name(str(error["loc"][-1]), "a key here", _keys_beside(error["loc"]))
@@ -318,9 +318,9 @@ def _quoted(expected: str) -> list[str]:
     return [part.strip(" '") for part in expected.replace(" or ", ", ").split(",")]
 
 
-def _in_document(location: tuple[str | int, ...], document: Any) -> Place:
-    """pydantic's location without the steps that the file does not have: union tags, and lists left out for one."""
-    place: Place = ()
+def _in_document(location: tuple[str | int, ...], document: Any) -> KeyPath:
+    """Pydantic's location without the steps that the file does not have: union tags, and lists left out for one."""
+    place: KeyPath = ()
     here = document
     for index, step in enumerate(location):
         is_last = index == len(location) - 1
@@ -371,5 +371,5 @@ def _blocks_in(annotation: Any) -> list[type[BaseModel]]:
     return [block for part in get_args(annotation) for block in _blocks_in(part)]
 
 
-def _dotted(place: Place) -> str:
+def _dotted(place: KeyPath) -> str:
     return ".".join(str(part) for part in place)

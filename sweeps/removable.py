@@ -15,7 +15,7 @@ LEAST_BLOCKS = 2
 
 
 @dataclass(frozen=True)
-class Removable:
+class RemovalLimits:
     """What an unpruned architecture may lose.
 
     Attributes:
@@ -44,7 +44,7 @@ def share(ratio: float, total: int) -> int:
 
 @cache
 def most_rounds(
-    removable: Removable, structure: str, *, ratio: float, quota: str, blocks: int | None, limit: int
+    removable: RemovalLimits, structure: str, *, ratio: float, quota: str, blocks: int | None, limit: int
 ) -> int:
     """Return how many rounds can remove something, whatever the scores.
 
@@ -69,7 +69,7 @@ def most_rounds(
     return min(limit, rounds)
 
 
-def _rounds_of_filters(removable: Removable, ratio: float, quota: str, fewest: int, limit: int) -> int:
+def _rounds_of_filters(removable: RemovalLimits, ratio: float, quota: str, fewest: int, limit: int) -> int:
     """The most rounds in which filters can go, where at least ``fewest`` convolutions stay with one each."""
     if quota == "per_layer":
         return max(_rounds_until(width, 1, ratio, limit) for _, width in removable.filters)
@@ -85,13 +85,13 @@ def _rounds_until(total: int, least: int, ratio: float, limit: int) -> int:
     return rounds
 
 
-def _capacities(removable: Removable) -> list[int]:
+def _capacities(removable: RemovalLimits) -> list[int]:
     """How many blocks each stage can lose, the most first."""
     return sorted((max(size - LEAST_BLOCKS, 0) for size in removable.stages), reverse=True)
 
 
 @cache
-def _rounds_of_blocks(removable: Removable, ratio: float, blocks: int | None, left: int) -> int:
+def _rounds_of_blocks(removable: RemovalLimits, ratio: float, blocks: int | None, left: int) -> int:
     """The most rounds in which ``left`` blocks can go, over all ways in which they may lie in stages."""
     if left == 0:
         return 0
@@ -99,7 +99,7 @@ def _rounds_of_blocks(removable: Removable, ratio: float, blocks: int | None, le
     return 1 + max(_rounds_of_blocks(removable, ratio, blocks, rest) for rest in after)
 
 
-def _removed(removable: Removable, ratio: float, blocks: int | None, left: int) -> Iterable[int]:
+def _removed(removable: RemovalLimits, ratio: float, blocks: int | None, left: int) -> Iterable[int]:
     """How many blocks may go in the next round."""
     if blocks is not None:
         return [blocks]

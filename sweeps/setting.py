@@ -58,9 +58,9 @@ def setting_of(trial: "Trial") -> Setting:
     prunes_filters = own.structure in ("filters", "both")
     return {
         "setting_key": trial.setting_key,
-        "train_fingerprint": trial.conditions.train_fingerprint,
-        "precision": trial.conditions.precision,
-        "threads": trial.conditions.threads,
+        "train_fingerprint": trial.context.train_fingerprint,
+        "precision": trial.context.precision,
+        "threads": trial.context.threads,
         "quota": own.quota if prunes_filters else None,
         "blocks": own.blocks,
         "scoring_images": None if trial.is_baseline or trial.is_control else own.scoring_images,

@@ -12,12 +12,12 @@ from prunesweep.sweeps.fingerprints import Fingerprints, data_fingerprints, weig
 from prunesweep.sweeps.language import MOST_ITERATIONS, Axes, Sweep, Training, TrainingSettings
 from prunesweep.sweeps.pretrained import find_pretrained, weights_place
 from prunesweep.sweeps.removable import most_rounds
-from prunesweep.sweeps.trial import Conditions, Round, Trial
+from prunesweep.sweeps.trial import Round, Trial, TrialContext
 from prunesweep.sweeps.words import counted
 
 
 @dataclass(frozen=True)
-class Invalid:
+class ImpossibleCombination:
     """Combinations that cannot be: how many trials they would have been, and why they are none."""
 
     what: str
@@ -34,7 +34,7 @@ class TrialTree:
 
     trials: Mapping[str, Trial]
     asked: frozenset[str]
-    invalid: tuple[Invalid, ...]
+    invalid: tuple[ImpossibleCombination, ...]
 
     def __iter__(self) -> Iterator[Trial]:
         return iter(self.trials.values())
@@ -90,7 +90,7 @@ def _weights_sha256(sweep: Sweep) -> dict[str, str]:
     return found
 
 
-class _Place(NamedTuple):
+class _AxisValues(NamedTuple):
     """Where a trial stands on the axes."""
 
     seed: int
@@ -109,7 +109,7 @@ class _Grower:
     def __init__(self, sweep: Sweep, data: Fingerprints, weights_sha256: Mapping[str, str]) -> None:
         self._sweep = sweep
         self._weights_sha256 = weights_sha256
-        self._conditions = Conditions(
+        self._context = TrialContext(
             dataset=sweep.dataset.name,
             train_fingerprint=data.train,
             test_fingerprint=data.test,
@@ -119,7 +119,7 @@ class _Grower:
         )
         self._made: dict[tuple[object, ...], Trial] = {}
         self._rounds: dict[tuple[object, ...], Round] = {}
-        self._invalid: dict[tuple[str, str], set[_Place]] = {}
+        self._invalid: dict[tuple[str, str], set[_AxisValues]] = {}
 
     def grow(self) -> TrialTree:
         asked = frozenset(key for grid in self._sweep.axes for key in self._grow_grid(grid))
@@ -128,7 +128,9 @@ class _Grower:
         if not trials:
             reasons = "; ".join(f"{what}: {reason}" for what, reason in self._invalid)
             raise SweepError(f"{self._sweep.name}: nothing to run: {reasons}")
-        invalid = tuple(Invalid(what, reason, len(places)) for (what, reason), places in self._invalid.items())
+        invalid = tuple(
+            ImpossibleCombination(what, reason, len(places)) for (what, reason), places in self._invalid.items()
+        )
         return TrialTree(trials, asked, invalid)
 
     def _grow_grid(self, grid: Axes) -> Iterator[str]:
@@ -142,14 +144,14 @@ class _Grower:
             grid.ratio,
             grid.iterations,
         )
-        for place in (_Place(*combination) for combination in combinations):
+        for place in (_AxisValues(*combination) for combination in combinations):
             impossible = self._impossible(place)
             if impossible:
                 self._invalid.setdefault(impossible, set()).add(place)
             else:
                 yield self._trial(place).key
 
-    def _impossible(self, place: _Place) -> tuple[str, str] | None:
+    def _impossible(self, place: _AxisValues) -> tuple[str, str] | None:
         """What cannot be combined, and why."""
         files = self._sweep.baseline.files
         if files and place.recipe not in files:
@@ -162,7 +164,7 @@ class _Grower:
             return f"{structure} of {architecture}", f"{architecture} has no residual blocks to remove"
         return self._not_left(place) or (self._not_in_a_file(place) if files else None)
 
-    def _not_left(self, place: _Place) -> tuple[str, str] | None:
+    def _not_left(self, place: _AxisValues) -> tuple[str, str] | None:
         """What later rounds would remove and earlier ones have removed, whatever the scores."""
         pruning, structure = self._sweep.pruning, place.structure
         rounds = most_rounds(
@@ -180,7 +182,7 @@ class _Grower:
         left = {"filters": "no filter", "layers": "no block", "both": "no block and no filter"}[structure]
         return what, f"{left} that may go is left"
 
-    def _not_in_a_file(self, place: _Place) -> tuple[str, str] | None:
+    def _not_in_a_file(self, place: _AxisValues) -> tuple[str, str] | None:
         """What an adjustment needs and a weights file does not hold."""
         entry = ADJUSTMENTS[place.adjustment]
         if entry.needs_snapshot:
@@ -196,7 +198,7 @@ class _Grower:
         trains_by = ADJUSTMENTS[adjustment].trains_by
         return trains_by == "baseline" or (trains_by == "adjustment" and self._sweep.adjustment.recipe == "baseline")
 
-    def _trial(self, place: _Place) -> Trial:
+    def _trial(self, place: _AxisValues) -> Trial:
         if place.iterations == 0:
             return self._baseline(place.architecture, place.recipe, place.seed)
         return self._pruned(place)
@@ -214,7 +216,7 @@ class _Grower:
                 seed=seed,
                 round=self._trained_round(recipe) if weights is None else self._weights_round(recipe, weights),
                 parent=None,
-                conditions=self._conditions,
+                context=self._context,
                 snapshot_epochs=self._snapshot_epochs() if weights is None else (),
                 recipe=recipe,
                 plain=plain,
@@ -239,7 +241,7 @@ class _Grower:
         epoch = self._sweep.adjustment.rewind_epoch
         return (epoch,) if rewinds and epoch is not None else ()
 
-    def _pruned(self, place: _Place) -> Trial:
+    def _pruned(self, place: _AxisValues) -> Trial:
         if place.structure == "layers" and self._sweep.pruning.blocks is not None:
             place = place._replace(ratio=0.0)  # a number of blocks takes its place
         if place not in self._made:
@@ -250,14 +252,14 @@ class _Grower:
                 seed=place.seed,
                 round=self._round(place),
                 parent=parent,
-                conditions=self._conditions,
+                context=self._context,
                 control=self._control(place),
                 recipe=place.recipe,
                 plain=parent.plain,
             )
         return self._made[place]
 
-    def _control(self, place: _Place) -> Trial | None:
+    def _control(self, place: _AxisValues) -> Trial | None:
         """Named also where the sweep runs no controls: it may be in the store, or come later.
 
         An unpruned network that is left as it is, is its baseline.
@@ -268,14 +270,14 @@ class _Grower:
             return self._baseline(place.architecture, place.recipe, place.seed)
         return self._pruned(place._replace(structure=NONE, criterion=NONE, ratio=0.0))
 
-    def _round(self, place: _Place) -> Round:
+    def _round(self, place: _AxisValues) -> Round:
         """One object for all that differ in seed, architecture or iterations: their rounds are equal."""
         alike = place._replace(seed=0, architecture="", iterations=0)
         if alike not in self._rounds:
             self._rounds[alike] = self._new_round(place)
         return self._rounds[alike]
 
-    def _new_round(self, place: _Place) -> Round:
+    def _new_round(self, place: _AxisValues) -> Round:
         pruning, entry = self._sweep.pruning, ADJUSTMENTS[place.adjustment]
         adjusted = Round(
             adjustment=place.adjustment,
@@ -295,7 +297,7 @@ class _Grower:
         }
         return adjusted.model_copy(update=pruned)
 
-    def _adjustment_training(self, place: _Place) -> Training | None:
+    def _adjustment_training(self, place: _AxisValues) -> Training | None:
         entry, adjustment = ADJUSTMENTS[place.adjustment], self._sweep.adjustment
         if entry.trains_by is None:
             # Statistics are of batches, and of nothing else that training sets.

@@ -22,13 +22,12 @@ from prunesweep.sweeps.catalogue import (
     SCORING_VERSION,
     TRAINING_VERSION,
 )
-from prunesweep.sweeps.descriptions import setting_label
-from prunesweep.sweeps.frozen_model import Block
+from prunesweep.sweeps.frozen_model import FrozenModel
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.language import Deviations, Means, Training
 
 
-class Round(Block):
+class Round(FrozenModel):
     """What one trial does beyond its parent. A baseline's round only trains, or takes a weights file."""
 
     structure: str = NONE
@@ -76,7 +75,7 @@ class Relations(TypedDict):
 
 
 @dataclass(frozen=True)
-class Conditions:
+class TrialContext:
     """What all trials of one sweep share."""
 
     dataset: str
@@ -113,7 +112,7 @@ class Trial:
     seed: int
     round: Round
     parent: "Trial | None"
-    conditions: Conditions = field(repr=False)
+    context: TrialContext = field(repr=False)
     snapshot_epochs: tuple[int, ...] = ()  # of a baseline: what winning tickets of this sweep go back to
     control: "Trial | None" = field(default=None, repr=False)  # the unpruned network adjusted in the same way
     recipe: str = PLAIN  # how the baseline was trained: a name of RECIPES, or of a published network in its place
@@ -171,9 +170,9 @@ class Trial:
         return {
             "architecture": [self.architecture, ARCHITECTURES[self.architecture].version],
             "round": self.round.non_default(),
-            "data": self.conditions.train_fingerprint,
-            "precision": self.conditions.precision,
-            "threads": self.conditions.threads,
+            "data": self.context.train_fingerprint,
+            "precision": self.context.precision,
+            "threads": self.context.threads,
             "stages": self._stage_versions(),
         }
 
@@ -192,7 +191,7 @@ class Trial:
 
     def evaluation_key(self, attack: str) -> str:
         """The key of this network's accuracy under one attack (or ``clean``) of the sweep."""
-        return key_of("evaluation", {"network": self.key, **self.conditions.evaluation_contents[attack]})
+        return key_of("evaluation", {"network": self.key, **self.context.evaluation_contents[attack]})
 
     @property
     def relations(self) -> Relations:
@@ -208,7 +207,7 @@ class Trial:
     def settings(self) -> TrialSettings:
         """The words that describe the trial, as columns name them."""
         return {
-            "dataset": self.conditions.dataset,
+            "dataset": self.context.dataset,
             "architecture": self.architecture,
             "recipe": self.recipe,
             "structure": self.structure,
@@ -222,7 +221,7 @@ class Trial:
     @property
     def evaluations(self) -> dict[str, AttackSettings]:
         """``clean`` and the sweep's attacks, with their settings."""
-        return self.conditions.evaluations
+        return self.context.evaluations
 
     @cached_property
     def result_keys(self) -> tuple[str, ...]:
@@ -265,9 +264,9 @@ class Trial:
         snapshot = (self.snapshot_key,) if self.snapshot_key else ()
         return (*self.score_keys.values(), *snapshot)
 
-    def label(self) -> str:
+    def describe(self) -> str:
         """The settings on one line, for people."""
-        return f"{setting_label({**self.settings, 'blocks': self.round.blocks})} seed {self.seed}"
+        return f"{describe_setting({**self.settings, 'blocks': self.round.blocks})} seed {self.seed}"
 
 
 def snapshot_key(baseline: Trial, epoch: int) -> str:

@@ -120,5 +120,5 @@ LearningRate = Annotated[Number, AfterValidator(_at_most(HIGHEST_LEARNING_RATE, 
 WeightDecay = Annotated[Number, AfterValidator(_at_most(1, "weight decay")), Field(ge=0)]
 
 Pixels = Annotated[int, Strict(), BeforeValidator(partial(check_whole, unit="pixels"))]
-Images = Annotated[int, Strict(), BeforeValidator(partial(check_whole, unit="images"))]
+ImageCount = Annotated[int, Strict(), BeforeValidator(partial(check_whole, unit="images"))]
 Mebibytes = Annotated[int, Strict(), BeforeValidator(_check_mebibytes), BeforeValidator(check_whole)]

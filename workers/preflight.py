@@ -6,8 +6,8 @@ from prunesweep.sweeps.attacks import AttackSettings, Corruptions, Occlusion
 from prunesweep.sweeps.catalogue import PLAIN
 from prunesweep.sweeps.errors import DataError, SweepError
 from prunesweep.sweeps.trial import Trial
+from prunesweep.workers.architectures.baseline_weights import read_weights
 from prunesweep.workers.architectures.network import new_network
-from prunesweep.workers.architectures.pretrained import read_weights
 from prunesweep.workers.architectures.weights_file import WeightsError, load_weights
 from prunesweep.workers.attacks.corruptions.sources import check_files
 from prunesweep.workers.cache import check_cache
@@ -25,7 +25,7 @@ def check_trials(trials: Iterable[Trial], data: Dataset, *, here: bool = True) -
         SweepError, DataError, CacheError: one line says what does not fit, or cannot be written.
     """
     trials = list(trials)
-    attacks = trials[0].conditions.attacks.values() if trials else ()
+    attacks = trials[0].context.attacks.values() if trials else ()
     if here and data.test.holds_pixels and any(map(_is_cached, attacks)):
         check_cache()
     for settings in attacks:

@@ -17,7 +17,7 @@ from prunesweep.workers.architectures.network import Network, new_network
 from prunesweep.workers.attacks.fgsm import fgsm
 from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset
-from prunesweep.workers.data.split import Channels, LabelledImages, Split
+from prunesweep.workers.data.split import ChannelValues, LabelledImages, Split
 from prunesweep.workers.random_streams import stream
 from prunesweep.workers.runtime import configure, default_device, place
 from prunesweep.workers.training.loop import train
@@ -28,7 +28,7 @@ CAUTIOUS = 1e-6  # the learning rate, with which nothing diverges however often 
 HALF = (0.5, 0.5, 0.5)
 
 
-class WorkSample:
+class WorkExcerpt:
     """What trials spend their time on: a few steps of training and a batch of an attack of each of them.
 
     ``images``: how many that trains on and attacks.
@@ -41,10 +41,10 @@ class WorkSample:
             trials: one an architecture is enough. Those whose round trains nothing are attacked alone.
             data: ``Dataset.arrays()``.
         """
-        configure(trials[0].conditions.threads)
+        configure(trials[0].context.threads)
         device = default_device()
         dataset = Dataset.from_arrays(data).to(device)
-        self._pieces = [_Piece.of(trial, dataset) for trial in trials]
+        self._pieces = [_TrialExcerpt.of(trial, dataset) for trial in trials]
         self.images = sum(piece.images for piece in self._pieces)
         self.rate(0.0)
         self._spare = _spare_memory(device)
@@ -60,16 +60,16 @@ class WorkSample:
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """One trial's piece; ``training``: None where nothing is trained. ``classifier``: the network, folded once."""
+class _TrialExcerpt:
+    """One trial's piece; ``training``: None where nothing is trained. ``folded_network``: the network, folded once."""
 
     network: Network
-    classifier: Network
+    folded_network: Network
     training: Training | None
     work: Work
 
     @staticmethod
-    def of(trial: Trial, data: Dataset) -> "_Piece":
+    def of(trial: Trial, data: Dataset) -> "_TrialExcerpt":
         generator = stream("rate", trial.seed)
         network = new_network(trial.architecture, len(data.classes), data.side, HALF, HALF, generator=generator)
         training = trial.round.training if trial.round.epochs else None
@@ -81,7 +81,7 @@ class _Piece:
         work = Work(plain, Store("memory://rate"), few, lambda event: None, lambda: False)
         cautious = training.model_copy(update={"learning_rate": CAUTIOUS}) if training else None
         place(network, data.device)
-        return _Piece(network, folded(network), cautious, work)
+        return _TrialExcerpt(network, folded(network), cautious, work)
 
     @property
     def images(self) -> int:
@@ -91,7 +91,7 @@ class _Piece:
         if self.training is not None:
             self.network.requires_grad_(True)  # an attack takes that away
             train(self.network, self.training, self.work, last_epoch=1)
-        fgsm(Subject(self.network, self.work.data.test, "", classifier=self.classifier), Fgsm())
+        fgsm(Subject(self.network, self.work.data.test, "", folded_network=self.folded_network), Fgsm())
 
 
 def _spare_memory(device: torch.device) -> Tensor | None:
@@ -134,5 +134,5 @@ class _FirstStreamed(LabelledImages):
     def training_batch(self, chosen: Tensor, training: Training, generator: torch.Generator) -> Tensor:
         return self._split.training_batch(chosen, training, generator)
 
-    def channel_statistics(self) -> tuple[Channels, Channels]:
+    def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
         return self._split.channel_statistics()

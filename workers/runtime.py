@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch.nn import Module
 
-Placed = TypeVar("Placed", bound=Module)
+_Placed = TypeVar("_Placed", bound=Module)
 
 
 def configure(threads: int) -> None:
@@ -41,7 +41,7 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def place(network: Placed, device: torch.device) -> Placed:
+def place(network: _Placed, device: torch.device) -> _Placed:
     """Puts a network on a device, channels last: up to three times faster on a CPU, and the same decisions."""
     return network.to(device).to(memory_format=torch.channels_last)
 

@@ -64,7 +64,7 @@ def run_trial(
         TrialError: the trial cannot be done; one line says why.
         Stopped: ``should_stop`` said so.
     """
-    configure(trial.conditions.threads)
+    configure(trial.context.threads)
     counter = WorkCounter(progress)
     try:
         _run(Work(trial, store, data, counter, should_stop))
@@ -85,7 +85,7 @@ def _run(work: Work) -> None:
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
     if missing:
         network = load_stored(store, trial.key, device).network if made is None else to_be_attacked(made, device)
-        subject = Subject(network, work.data.test, trial.conditions.test_fingerprint, work.check_stop)
+        subject = Subject(network, work.data.test, trial.context.test_fingerprint, work.check_stop)
         for name in missing:
             _evaluate(subject, work, name)
 
@@ -123,7 +123,7 @@ def _parent(work: Work) -> tuple[Network, Removal]:
     try:
         result = work.store.result(parent.key)
     except NotStored:
-        raise NotStored(f"the parent of {work.trial.label()} is not stored; run {parent.label()} first") from None
+        raise NotStored(f"the parent of {work.trial.describe()} is not stored; run {parent.describe()} first") from None
     gone = Removal(**{name: result[name] for name in vars(Removal())})
     return rebuild_stored(work.store, parent.key, work.data.device), gone
 
@@ -172,7 +172,7 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
         "version": entry.version,
         "headline": evaluation.headline or settings.headline_text(),
         "headline_severity": evaluation.headline_severity,
-        "test_fingerprint": work.trial.conditions.test_fingerprint,
+        "test_fingerprint": work.trial.context.test_fingerprint,
         "total": by_half(np.ones(len(subject.labels), dtype=bool)),
         "counts": [_count_of(outcome) for outcome in evaluation.outcomes],
         "measures": evaluation.measures,

@@ -21,7 +21,8 @@ class State(NamedTuple):
 
 def optimum(tree: TrialTree, gpus: int, lengths: Mapping[str, Length], *, known: float) -> float:
     """The shortest makespan, in the unit of ``lengths``, by the rules of ``cluster.makespan``; ``known``: one of some
-    order."""
+    order.
+    """
     search = _Search(tree, lengths, remaining(tree, lengths), known)
     search.go_on(State((0.0,) * gpus, frozenset(), frozenset(tree.trials), 0.0))
     return search.best
@@ -37,7 +38,8 @@ class _Search:
 
     def go_on(self, state: State) -> None:
         """Tries every trial that could be next. In the order of its starts, the best plan starts each at the first
-        moment at which a GPU is free and all that it waits for is stored."""
+        moment at which a GPU is free and all that it waits for is stored.
+        """
         if state in self.seen or not self._can_be_better(state):
             return
         self.seen.add(state)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from prunesweep.orchestrator.query.descriptions import KEY_DIGITS, network_labels
+from prunesweep.orchestrator.query.descriptions import KEY_DIGITS, describe_networks
 from prunesweep.orchestrator.query.trials import choose_trials, dataset_of, threads_of, trial_rows
 from prunesweep.results_store import Store, StoreLike, existing_store
 from prunesweep.sweeps.analyses import TransferAnalysis
@@ -83,7 +83,7 @@ def transfer(
     settings = _settings(attack, epsilon)
     source_keys, target_keys = choose_trials(store, sources), choose_trials(store, targets)
     rows = trial_rows(store, [*source_keys, *target_keys])
-    labels = dict(zip(rows, network_labels(pd.DataFrame(list(rows.values()))), strict=True))
+    labels = dict(zip(rows, describe_networks(pd.DataFrame(list(rows.values()))), strict=True))
     dataset, fingerprint = _common_dataset(store, [*source_keys, *target_keys], labels)
     store.check_writable()
 

@@ -51,7 +51,7 @@ def run(
     print(f"made: {in_words(ran.made)}")
     for key, failure in ran.failures.items():
         also = fell_with_it(len(failure.fallen))
-        print(f"failed: {key} {ran.plan.tree.trials[key].label()}{also}: {failure.error}")
+        print(f"failed: {key} {ran.plan.tree.trials[key].describe()}{also}: {failure.error}")
     if ran.interrupted_by is not None:
         print(f"interrupted with {counted(ran.unfinished, 'trial')} to go; run the same command again to go on")
     _print_front_of(ran.plan.sweep.name, ran.store, shown_on)

@@ -39,7 +39,7 @@ IMAGES = {"all": "", "selection": "_selection", "report": "_report"}
 
 MCNEMAR, BOOTSTRAP = "mcnemar", "bootstrap"
 
-COLUMNS = (
+COMPARISON_COLUMNS = (
     "figure",
     "over",
     "seeds",
@@ -184,7 +184,7 @@ def _as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     table["p_holm"] = holm(table["p"].to_numpy())
     first = table["trial_keys"].str[0]
     ordered = table.assign(first=first).sort_values([*SETTINGS, "first", "place"], ignore_index=True)
-    return ordered[[*SETTINGS, *COLUMNS, *BESIDE]]
+    return ordered[[*SETTINGS, *COMPARISON_COLUMNS, *BESIDE]]
 
 
 def _nothing(trials: pd.DataFrame, where: Sequence[str], over: str) -> str:

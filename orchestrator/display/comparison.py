@@ -8,7 +8,7 @@ from rich.table import Table
 
 from prunesweep.orchestrator.display.widths import NAME_WIDTH
 from prunesweep.orchestrator.query.columns import DETAILS, EPOCHS, REMOVED
-from prunesweep.orchestrator.query.descriptions import network_labels, short_keys
+from prunesweep.orchestrator.query.descriptions import describe_networks, short_keys
 from prunesweep.sweeps.words import counted
 
 _COLUMNS = ("seeds", "baselines", "mean ± sd", "over seeds", "over images", "p", "p Holm", "shows")
@@ -25,7 +25,7 @@ def comparison_table(compared: pd.DataFrame) -> Table:
         table.add_column(name, justify="right", overflow="fold")
 
     is_first = compared["trial_keys"].astype(str) != compared["trial_keys"].astype(str).shift()
-    for (_, row), label, first in zip(compared.iterrows(), network_labels(compared), is_first, strict=True):
+    for (_, row), label, first in zip(compared.iterrows(), describe_networks(compared), is_first, strict=True):
         setting = (short_keys(row), label) if first else ("", "")
         table.add_row(
             *setting,

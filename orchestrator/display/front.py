@@ -8,7 +8,7 @@ from rich.table import Table
 
 from prunesweep.orchestrator.display.widths import FIGURE_WIDTH, NAME_WIDTH
 from prunesweep.orchestrator.query.columns import DETAILS, EPOCHS, ON_FRONT, REMOVED
-from prunesweep.orchestrator.query.descriptions import network_labels, short_keys
+from prunesweep.orchestrator.query.descriptions import describe_networks, short_keys
 from prunesweep.orchestrator.selection import Front
 from prunesweep.sweeps.words import counted, listed
 
@@ -28,7 +28,7 @@ def front_table(front: Front, *, only_knee: bool = False) -> Table:
         table.add_column(name.replace("_", " "), justify="right", min_width=FIGURE_WIDTH, overflow="fold")
     if ON_FRONT in front.table:
         table.add_column("on front", justify="right", overflow="fold")
-    for (index, row), label in zip(front.table.iterrows(), network_labels(front.table), strict=True):
+    for (index, row), label in zip(front.table.iterrows(), describe_networks(front.table), strict=True):
         if only_knee and index != front.knee:
             continue
         mark = "◆" if index == front.knee else ""

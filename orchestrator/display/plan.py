@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from prunesweep.orchestrator.planning.plan import Plan
-from prunesweep.orchestrator.planning.timings import Estimate, at_once
-from prunesweep.results_store.run_times import Run
+from prunesweep.orchestrator.planning.timings import TimeEstimate, at_once
+from prunesweep.results_store.run_times import RunTime
 from prunesweep.sweeps.language import AUTO
 from prunesweep.sweeps.words import counted
 
@@ -33,10 +33,10 @@ def trial_lines(plan: Plan) -> Iterator[str]:
     """A line a trial: its key, whether it is stored, its settings."""
     for trial in plan.tree:
         state = "stored" if trial.key in plan.done else "network stored" if trial.key in plan.networks else "to run"
-        yield f"{trial.key}  {state:<14}  {trial.label()}"
+        yield f"{trial.key}  {state:<14}  {trial.describe()}"
 
 
-def time_lines(plan: Plan, estimate: Estimate, runs: Sequence[Run]) -> list[str]:
+def time_lines(plan: Plan, estimate: TimeEstimate, runs: Sequence[RunTime]) -> list[str]:
     """How long a plan will take, in words; and how far such estimates are off, as past ``runs`` on the store tell."""
     if not plan.to_run:
         return ["time: nothing to run"]
@@ -58,7 +58,7 @@ def time_lines(plan: Plan, estimate: Estimate, runs: Sequence[Run]) -> list[str]
     return lines
 
 
-def _at_once(plan: Plan, estimate: Estimate) -> str:
+def _at_once(plan: Plan, estimate: TimeEstimate) -> str:
     resources = plan.sweep.resources
     workers = at_once(resources)
     if workers is not None:

@@ -62,13 +62,13 @@ class Reporter:
         self._noted[trial.key] = self._noted.get(trial.key, WorkCounts()) + WorkCounts.of(event)
         self._safely(self._show_progress, trial, _stage_in_words(event))
         for note in event.notes if isinstance(event, NetworkStored) else ():
-            self.say(f"{trial.label()}: {note}")
+            self.say(f"{trial.describe()}: {note}")
 
     def finished(self, trial: Trial, made: WorkCounts) -> None:
         """Report a trial that is done, with what this run of it made."""
         self.ended += 1
         self._end_of(trial, made)
-        self.say(f"[{self.ended}/{self.total}] {trial.label()}: {in_words(made)}, {self._seconds(trial):.1f} s")
+        self.say(f"[{self.ended}/{self.total}] {trial.describe()}: {in_words(made)}, {self._seconds(trial):.1f} s")
 
     def failed(self, trial: Trial, error: str, made: WorkCounts, fallen: int) -> None:
         """Report a trial that failed or was lost.
@@ -81,7 +81,7 @@ class Reporter:
         """
         self.ended += 1 + fallen
         self._end_of(trial, made)
-        self.say(f"[{self.ended}/{self.total}] {trial.label()}{fell_with_it(fallen)}: FAILED: {error}")
+        self.say(f"[{self.ended}/{self.total}] {trial.describe()}{fell_with_it(fallen)}: FAILED: {error}")
 
     def stopped(self, trial: Trial, made: WorkCounts) -> None:
         """Take note of a trial that is left for the next run."""
@@ -153,7 +153,7 @@ class LiveReporter(Reporter):
         self._live.stop()
 
     def _show_progress(self, trial: Trial, stage: str) -> None:
-        self._running[trial.key] = f"{trial.label()}: {stage}"
+        self._running[trial.key] = f"{trial.describe()}: {stage}"
 
     def _show_end(self, trial: Trial) -> None:
         self._running.pop(trial.key, None)

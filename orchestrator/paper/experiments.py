@@ -23,7 +23,7 @@ from prunesweep.results_store.image_scores import ImageScores
 RATIO = 0.1
 """The share that the paper removes in an iteration."""
 
-Trial: TypeAlias = "pd.Series[Any]"
+TrialRow: TypeAlias = "pd.Series[Any]"
 """A row of the table ``trials``."""
 
 
@@ -59,8 +59,7 @@ class Experiments:
     """The trials of a store, or of one sweep of it, that meet some conditions."""
 
     def __init__(self, store: Store, *, sweep: str | None = None, where: Sequence[str] = ()):
-        """
-        Args:
+        """Args:
             where: such as ``"dataset == cifar10"``, on settings and the seed; all must hold.
 
         Raises:
@@ -88,7 +87,7 @@ class Experiments:
         """The table ``elements`` of these trials."""
         return self._of(self.store.table("elements"), "trial_key")
 
-    def transferred(self, source: Trial, target: Trial) -> pd.DataFrame:
+    def transferred(self, source: TrialRow, target: TrialRow) -> pd.DataFrame:
         """The rows of the table ``transfer`` by FGSM from one of these trials to another, by severity."""
         rows = self._transfer
         met = (rows["source_key"] == source["trial_key"]) & (rows["target_key"] == target["trial_key"])
@@ -118,12 +117,12 @@ class Experiments:
         """The trials with these settings that one figure can be made of, a seed each; see ``measured_alike``."""
         return measured_alike(self.meeting(**settings))
 
-    def first(self, **settings: object) -> Trial | None:
+    def first(self, **settings: object) -> TrialRow | None:
         """The first of the trials with these settings, as ``where`` has them; None where there is none."""
         found = self.where(**settings)
         return found.iloc[0] if len(found) else None
 
-    def trial(self, key: object) -> Trial | None:
+    def trial(self, key: object) -> TrialRow | None:
         """The trial of this key; None where it is none of these."""
         found = self.trials[self.trials["trial_key"] == key]
         return found.iloc[0] if len(found) else None

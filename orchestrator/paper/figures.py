@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from prunesweep.orchestrator.paper.experiments import Experiments, Trial, measured_alike
+from prunesweep.orchestrator.paper.experiments import Experiments, TrialRow, measured_alike
 from prunesweep.orchestrator.paper.published import FIGURE5, FIGURE5_ELEMENTS
 from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
 from prunesweep.orchestrator.paper.tables import ONE_SHOT, baseline_of, in_store, needs_sweep, needs_transfer
 from prunesweep.orchestrator.query.columns import COMPARABLE_WITHIN
-from prunesweep.orchestrator.query.descriptions import KEY_DIGITS, network_label
+from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
 from prunesweep.orchestrator.statistics import pearson
 from prunesweep.sweeps.attacks import epsilon_text
 from prunesweep.sweeps.words import counted
@@ -246,7 +246,7 @@ def figure5(experiments: Experiments) -> Reproduction:
     )
 
 
-def _whole_elements(elements: pd.DataFrame, baseline: Trial) -> pd.DataFrame:
+def _whole_elements(elements: pd.DataFrame, baseline: TrialRow) -> pd.DataFrame:
     """A network's rows, of each structure on the images on which most elements were measured, or most images."""
     own = elements[elements["trial_key"] == baseline["trial_key"]]
     runs = own.groupby(["structure", "images", "test_fingerprint"], as_index=False).size()
@@ -255,13 +255,13 @@ def _whole_elements(elements: pd.DataFrame, baseline: Trial) -> pd.DataFrame:
     return whole
 
 
-def _unpruned_and_pruned(experiments: Experiments) -> tuple[Trial | None, Trial | None]:
+def _unpruned_and_pruned(experiments: Experiments) -> tuple[TrialRow | None, TrialRow | None]:
     """ResNet56 with fewer filters, and the baseline that it descends from."""
     pruned = experiments.first(**PRUNED)
     return baseline_of(experiments, pruned, RESNET), pruned
 
 
-def _severities(experiments: Experiments, trial: Trial, attack: str) -> pd.DataFrame:
+def _severities(experiments: Experiments, trial: TrialRow, attack: str) -> pd.DataFrame:
     """severity, accuracy: the mean over the attack's kinds."""
     rows = experiments.attacks
     rows = rows[(rows["trial_key"] == trial["trial_key"]) & (rows["attack"] == attack)]
@@ -269,12 +269,12 @@ def _severities(experiments: Experiments, trial: Trial, attack: str) -> pd.DataF
     return means
 
 
-def _crafted_at(epsilon: float, experiments: Experiments, source: Trial, target: Trial) -> Gap:
-    what = f"{network_label(target)} on images of the unpruned at {epsilon_text(epsilon)}"
+def _crafted_at(epsilon: float, experiments: Experiments, source: TrialRow, target: TrialRow) -> Gap:
+    what = f"{describe_network(target)} on images of the unpruned at {epsilon_text(epsilon)}"
     return needs_transfer(what, experiments, [source["trial_key"]], [target["trial_key"]], epsilon)
 
 
-def _single(structure: str, what: str, experiments: Experiments, baseline: Trial) -> Gap:
+def _single(structure: str, what: str, experiments: Experiments, baseline: TrialRow) -> Gap:
     from prunesweep.orchestrator.analyses.elements import single_elements
     from prunesweep.orchestrator.display.elements import progress_line
 

@@ -10,10 +10,10 @@ FIGURES = {
     "clean": "generalization",
 }
 
-Row = Mapping[str, float | None]
+PaperRow = Mapping[str, float | None]
 
 # (architecture, structure) by PLS, one iteration, fine-tuning.
-TABLE1: Mapping[tuple[str, str], Row] = {
+TABLE1: Mapping[tuple[str, str], PaperRow] = {
     ("resnet56", "filters"): {"semantic": 1.58, "occlusion": 2.76, "FGSM": 3.68, "clean": 0.60, "average": 2.15},
     ("resnet56", "layers"): {"semantic": 1.05, "occlusion": 1.06, "FGSM": 3.20, "clean": 0.84, "average": 1.53},
     ("resnet56", "both"): {"semantic": -4.13, "occlusion": 4.62, "FGSM": 0.36, "clean": -0.60, "average": 0.06},
@@ -26,7 +26,7 @@ TABLE1: Mapping[tuple[str, str], Row] = {
 # ResNet56's filters by criterion. The text at hand lost the names of the first four rows: L1-norm and ExpectedABS
 # stand in one order or the other, and so do HRank and KL-divergence; this is the order that its prose suggests. Two of
 # the occlusion cells are derived from the average.
-TABLE2: Mapping[str, Row] = {
+TABLE2: Mapping[str, PaperRow] = {
     "l1": {"semantic": 1.64, "occlusion": -0.80, "FGSM": 3.75, "clean": 0.38, "average": 1.24},
     "expected_abs": {"semantic": 0.96, "occlusion": -0.09, "FGSM": 4.29, "clean": 0.51, "average": 1.41},
     "hrank": {"semantic": 0.93, "occlusion": 2.90, "FGSM": 3.18, "clean": 0.39, "average": 1.85},
@@ -35,7 +35,7 @@ TABLE2: Mapping[str, Row] = {
 }
 
 # ResNet56's filters by PLS, by adjustment scheme; the average is over the attacks alone.
-TABLE3: Mapping[str, Row] = {
+TABLE3: Mapping[str, PaperRow] = {
     "scratch_e": {"semantic": 1.72, "occlusion": -0.60, "FGSM": 1.64, "average": 0.92},
     "scratch_b": {"semantic": 1.25, "occlusion": -0.71, "FGSM": 3.64, "average": 1.39},
     "winning_ticket": {"semantic": 1.13, "occlusion": -5.41, "FGSM": 1.40, "average": -0.96},
@@ -57,7 +57,7 @@ TABLE4 = (
 )
 
 # ResNet50: (recipe, structure). The first four rows are copied by the paper from others, whose baselines differ.
-TABLE5: Mapping[tuple[str, str], Row] = {
+TABLE5: Mapping[tuple[str, str], PaperRow] = {
     ("stylized", "none"): {"robustness": -2.29, "generalization": -16.20, "average": -9.24},
     ("mixup", "none"): {"robustness": -4.77, "generalization": 1.10, "average": -1.83},
     ("cutout", "none"): {"robustness": 1.39, "generalization": 0.75, "average": 1.06},

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from prunesweep.orchestrator.comparison.compare import OVER
-from prunesweep.orchestrator.paper.experiments import RATIO, Experiments, Gain, Trial
+from prunesweep.orchestrator.paper.experiments import RATIO, Experiments, Gain, TrialRow
 from prunesweep.orchestrator.paper.published import (
     FIGURES,
     TABLE1,
@@ -20,7 +20,7 @@ from prunesweep.orchestrator.paper.published import (
     TABLE4_NETWORKS,
     TABLE5,
     TABLE5_FIGURES,
-    Row,
+    PaperRow,
 )
 from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
 from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
@@ -36,13 +36,13 @@ ON_CIFAR, ON_IMAGENET, ON_PUBLISHED = "paper/cifar10", "paper/imagenet", "paper/
 _HINTS = {ON_CIFAR: "on a small machine paper/cifar10_short", ON_IMAGENET: "on a small machine paper/imagenet_short"}
 _BASELINE, _CONTROL = OVER
 
-Wanted = Mapping[str, Any]
+SettingsWanted = Mapping[str, Any]
 """Settings that name one row's trials."""
 
 
 def table1(experiments: Experiments) -> Reproduction:
     """Gains by architecture and structure."""
-    rows: list[tuple[str, Wanted, Row]] = [
+    rows: list[tuple[str, SettingsWanted, PaperRow]] = [
         (f"{architecture} {structure}", {**ONE_SHOT, "architecture": architecture, "structure": structure}, row)
         for (architecture, structure), row in TABLE1.items()
     ]
@@ -52,7 +52,7 @@ def table1(experiments: Experiments) -> Reproduction:
 def table2(experiments: Experiments) -> Reproduction:
     """Gains by criterion."""
     filters = {**ONE_SHOT, "architecture": "resnet56", "structure": "filters"}
-    rows: list[tuple[str, Wanted, Row]] = [
+    rows: list[tuple[str, SettingsWanted, PaperRow]] = [
         (criterion, {**filters, "criterion": criterion}, row) for criterion, row in TABLE2.items()
     ]
     note = "the paper's rows of l1 and expected_abs, and those of hrank and kl_divergence, may stand in the other order"
@@ -62,7 +62,7 @@ def table2(experiments: Experiments) -> Reproduction:
 def table3(experiments: Experiments) -> Reproduction:
     """Gains in robustness by adjustment scheme."""
     filters = {**ONE_SHOT, "architecture": "resnet56", "structure": "filters"}
-    rows: list[tuple[str, Wanted, Row]] = [
+    rows: list[tuple[str, SettingsWanted, PaperRow]] = [
         (scheme, {**filters, "adjustment": scheme}, row) for scheme, row in TABLE3.items()
     ]
     attacks = {name: figure for name, figure in FIGURES.items() if name != "clean"}
@@ -77,7 +77,7 @@ def table3(experiments: Experiments) -> Reproduction:
 
 def table5(experiments: Experiments) -> Reproduction:
     """Defences on ResNet50, pruning among them."""
-    rows: list[tuple[str, Wanted, Row]] = []
+    rows: list[tuple[str, SettingsWanted, PaperRow]] = []
     for (recipe, structure), row in TABLE5.items():
         chosen: dict[str, Any] = {"architecture": "resnet50", "recipe": recipe, "structure": structure}
         chosen |= {"iterations": 0} if structure == NONE else ONE_SHOT | chosen
@@ -98,7 +98,7 @@ def _gains(
     name: str,
     title: str,
     experiments: Experiments,
-    rows: Sequence[tuple[str, Wanted, Row]],
+    rows: Sequence[tuple[str, SettingsWanted, PaperRow]],
     *,
     figures: Mapping[str, str] = FIGURES,
     sweeps: Mapping[str, str] | None = None,
@@ -243,13 +243,13 @@ def in_store(experiments: Experiments) -> str:
     return f"--store {quote(experiments.store.url)}"
 
 
-def _network(experiments: Experiments, architecture: str, structure: str) -> Trial | None:
+def _network(experiments: Experiments, architecture: str, structure: str) -> TrialRow | None:
     """The pruned network, or the baseline that it descends from."""
     pruned = experiments.first(architecture=architecture, **ONE_SHOT, structure="filters")
     return pruned if structure != NONE else baseline_of(experiments, pruned, architecture)
 
 
-def baseline_of(experiments: Experiments, pruned: Trial | None, architecture: str) -> Trial | None:
+def baseline_of(experiments: Experiments, pruned: TrialRow | None, architecture: str) -> TrialRow | None:
     """The baseline of a network; where there is no such network, any plain one of the architecture."""
     if pruned is None:
         return experiments.first(architecture=architecture, **UNPRUNED)
@@ -257,7 +257,7 @@ def baseline_of(experiments: Experiments, pruned: Trial | None, architecture: st
 
 
 def _transferred(
-    experiments: Experiments, source: Trial | None, target: Trial | None, epsilon: float = 8 / 255
+    experiments: Experiments, source: TrialRow | None, target: TrialRow | None, epsilon: float = 8 / 255
 ) -> float:
     """The accuracy in percent; NaN where it is not stored."""
     if source is None or target is None:

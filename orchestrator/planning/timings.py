@@ -19,9 +19,9 @@ from prunesweep.sweeps.catalogue import ATTACKS
 from prunesweep.sweeps.language import Resources
 from prunesweep.sweeps.trial import Trial
 
-SAMPLE = 1000  # trials of an architecture whose timings are read
+TIMED_TRIALS = 1000  # trials of an architecture whose timings are read
 FEWEST_CHECKED = 4  # trials from which an error is told
-COLUMNS = ("trial_key", "architecture", "recipe", "adjustment", "criterion", "epochs", "seconds")
+TIMING_COLUMNS = ("trial_key", "architecture", "recipe", "adjustment", "criterion", "epochs", "seconds")
 
 Group = tuple[str, ...]
 
@@ -30,7 +30,7 @@ class NoTimings(Exception):
     """Nothing like it has run on the store; the message names it."""
 
 
-class Described(NamedTuple):
+class Workload(NamedTuple):
     """A trial, by what its time depends on. ``attacks``: their names; ``epochs``: that are to be trained."""
 
     architecture: str
@@ -51,10 +51,10 @@ class Described(NamedTuple):
         return self.architecture, self.attacks, self.criterion
 
 
-class Timed(NamedTuple):
+class TimedWorkload(NamedTuple):
     """What a stored trial took: seconds in all its epochs, and beside them."""
 
-    described: Described
+    workload: Workload
     training: float
     beside: float
 
@@ -67,25 +67,25 @@ class Timings:
     beside: Mapping[Group, float]
 
     @staticmethod
-    def of(stored: Iterable[Timed]) -> "Timings":
+    def of(stored: Iterable[TimedWorkload]) -> "Timings":
         epochs: dict[Group, list[float]] = defaultdict(list)
         beside: dict[Group, list[float]] = defaultdict(list)
-        for described, training, beside_it in stored:
-            for group in _widening(described.training, 1) if described.epochs else ():
-                epochs[group].append(training / described.epochs)
-            for group in _widening(described.beside, 2):
+        for workload, training, beside_it in stored:
+            for group in _widening(workload.training, 1) if workload.epochs else ():
+                epochs[group].append(training / workload.epochs)
+            for group in _widening(workload.beside, 2):
                 beside[group].append(beside_it)
         return Timings(_medians(epochs), _medians(beside))
 
-    def seconds(self, described: Described) -> float:
+    def seconds(self, workload: Workload) -> float:
         """The estimate for one trial, by the narrowest group that it belongs to. Raises: NoTimings."""
-        beside = _narrowest(self.beside, _widening(described.beside, 2))
+        beside = _narrowest(self.beside, _widening(workload.beside, 2))
         if beside is None:
-            raise NoTimings(f"{described.architecture} under {described.attacks or 'no attack'}")
-        epoch = _narrowest(self.epoch, _widening(described.training, 1)) if described.epochs else 0.0
+            raise NoTimings(f"{workload.architecture} under {workload.attacks or 'no attack'}")
+        epoch = _narrowest(self.epoch, _widening(workload.training, 1)) if workload.epochs else 0.0
         if epoch is None:
-            raise NoTimings(f"training {described.architecture}")
-        return described.epochs * epoch + beside
+            raise NoTimings(f"training {workload.architecture}")
+        return workload.epochs * epoch + beside
 
 
 def _widening(group: Group, fewest: int) -> Iterator[Group]:
@@ -102,7 +102,7 @@ def _medians(values: Mapping[Group, Sequence[float]]) -> dict[Group, float]:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TimeEstimate:
     """What a plan's trials will take, and how far such estimates are off.
 
     ``each``: seconds of every trial by key; ``longest``: of the dearest chain of trials, each of which waits for its
@@ -130,9 +130,9 @@ class Estimate:
         return max(self.seconds / workers, self.longest)
 
 
-def estimate_plan(plan: Plan, store: Store) -> Estimate:
+def estimate_plan(plan: Plan, store: Store) -> TimeEstimate:
     """Estimates what a plan has to run. Reads tables where the store has results."""
-    timed = read_timed(store, next(iter(plan.tree)).conditions.test_fingerprint) if plan.results else []
+    timed = read_timed(store, next(iter(plan.tree)).context.test_fingerprint) if plan.results else []
     timings = Timings.of(timed)
     attacks = _names(plan.sweep.attacks.chosen())
     each: dict[str, float] = {}
@@ -140,14 +140,14 @@ def estimate_plan(plan: Plan, store: Store) -> Estimate:
     unknown: Counter[str] = Counter()
     for trial in plan.to_run:  # parents before children
         epochs = 0 if trial.key in plan.networks else trial.round.epochs
-        described = Described(trial.architecture, trial.recipe, trial.adjustment, trial.criterion, attacks, epochs)
+        workload = Workload(trial.architecture, trial.recipe, trial.adjustment, trial.criterion, attacks, epochs)
         try:
-            each[trial.key] = timings.seconds(described)
+            each[trial.key] = timings.seconds(workload)
         except NoTimings as error:
             unknown[str(error)] += 1
             each[trial.key] = 0.0
         ends[trial.key] = each[trial.key] + (ends.get(trial.parent.key, 0.0) if trial.parent else 0.0)
-    return Estimate(each, max(ends.values(), default=0.0), unknown, len(timed), typical_error(timed))
+    return TimeEstimate(each, max(ends.values(), default=0.0), unknown, len(timed), typical_error(timed))
 
 
 def at_once(resources: Resources) -> int | None:
@@ -157,22 +157,22 @@ def at_once(resources: Resources) -> int | None:
     return max(1, node_capacity(own_cpus(), 0, resources.cpu, 0)) if resources.gpu == 0 else None
 
 
-def read_timed(store: Store, test_fingerprint: str) -> list[Timed]:
+def read_timed(store: Store, test_fingerprint: str) -> list[TimedWorkload]:
     """What stored trials took that were tested on these images."""
     trials, history = store.table("trials"), store.table("history")
     done = trials[(trials["test_fingerprint"] == test_fingerprint) & trials["error"].isna()]
-    done = done.groupby("architecture").head(SAMPLE)  # sorted by key, and so at random
+    done = done.groupby("architecture").head(TIMED_TRIALS)  # sorted by key, and so at random
     own = history["trial_key"].isin(done["trial_key"])
     trained = history[own].groupby("trial_key")["seconds"].sum().to_dict()
-    rows = done[[*COLUMNS, *(f"robustness_{name}" for name in ATTACKS)]].to_dict("records")
+    rows = done[[*TIMING_COLUMNS, *(f"robustness_{name}" for name in ATTACKS)]].to_dict("records")
     return [_timed(row, float(trained.get(row["trial_key"], 0.0))) for row in rows]
 
 
-def _timed(row: Mapping[Hashable, Any], training: float) -> Timed:
+def _timed(row: Mapping[Hashable, Any], training: float) -> TimedWorkload:
     attacks = _names(name for name in ATTACKS if not math.isnan(row[f"robustness_{name}"]))
     words = row["architecture"], row["recipe"], row["adjustment"], row["criterion"]
     # A trial that went on from a checkpoint took less than all its epochs.
-    return Timed(Described(*words, attacks, int(row["epochs"])), training, max(row["seconds"] - training, 0.0))
+    return TimedWorkload(Workload(*words, attacks, int(row["epochs"])), training, max(row["seconds"] - training, 0.0))
 
 
 def _names(attacks: Iterable[object]) -> str:
@@ -180,7 +180,7 @@ def _names(attacks: Iterable[object]) -> str:
     return ", ".join(name for name in ATTACKS if name in chosen)
 
 
-def typical_error(timed: Sequence[Timed]) -> float | None:
+def typical_error(timed: Sequence[TimedWorkload]) -> float | None:
     """How far estimates for stored trials are off: half of the trials estimated from the other half, and vice versa.
 
     Returns:
@@ -191,9 +191,9 @@ def typical_error(timed: Sequence[Timed]) -> float | None:
     return median(errors) if len(errors) >= FEWEST_CHECKED else None
 
 
-def _errors(timings: Timings, timed: Iterable[Timed]) -> Iterator[float]:
-    for described, training, beside in timed:
+def _errors(timings: Timings, timed: Iterable[TimedWorkload]) -> Iterator[float]:
+    for workload, training, beside in timed:
         try:
-            yield abs(timings.seconds(described) / (training + beside) - 1)
+            yield abs(timings.seconds(workload) / (training + beside) - 1)
         except (NoTimings, ZeroDivisionError):
             continue

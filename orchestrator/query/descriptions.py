@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from prunesweep.orchestrator.query.columns import DETAILS, EPOCHS, SETTING_KEY
-from prunesweep.sweeps.descriptions import removal_notes, setting_label
+from prunesweep.sweeps.descriptions import describe_setting, removal_notes
 from prunesweep.sweeps.words import counted
 
 HASHES = frozenset({"setting_key", "train_fingerprint", "baseline_weights"})
@@ -19,16 +19,16 @@ def short_keys(row: Mapping[Hashable, Any] | pd.Series) -> str:
     return str(first)[:KEY_DIGITS] + (f" +{len(others)}" if others else "")
 
 
-def network_label(row: Mapping[Hashable, Any] | pd.Series) -> str:
+def describe_network(row: Mapping[Hashable, Any] | pd.Series) -> str:
     """A network in words: its setting, and what is worth a word about what pruning left of it."""
     words = {str(name): value for name, value in row.items()}
     notes = removal_notes(words) if "blocks_removed" in words and pd.notna(words["blocks_removed"]) else []
-    return f"{setting_label(words)} ({', '.join(notes)})" if notes else setting_label(words)
+    return f"{describe_setting(words)} ({', '.join(notes)})" if notes else describe_setting(words)
 
 
-def network_labels(rows: pd.DataFrame) -> list[str]:
+def describe_networks(rows: pd.DataFrame) -> list[str]:
     """Networks in words, each with what tells it from those among them that read the same."""
-    labels = [network_label(row) for _, row in rows.iterrows()]
+    labels = [describe_network(row) for _, row in rows.iterrows()]
     details = rows[[name for name in (*DETAILS, EPOCHS, SETTING_KEY) if name in rows]].reset_index(drop=True)
     differing: dict[str, list[str]] = {
         str(label): [str(name) for name in details if alike[name].nunique(dropna=False) > 1]

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.query.descriptions import fell_with_it, network_label
+from prunesweep.orchestrator.query.descriptions import fell_with_it
 from prunesweep.results_store import NotStored, Store, StoreError, StoreLike, existing_store
 
 
@@ -62,4 +62,4 @@ def failures_of(store: Store) -> Iterator[str]:
     told = failed["failed_ancestor"].isin(failed["trial_key"])
     for row in failed[~told].to_dict("records"):
         also = fell_with_it(int(fallen.get(row["trial_key"], 0)))
-        yield f"failed: {row['trial_key']} {network_label(row)} seed {row['seed']}{also}: {row['error']}"
+        yield f"failed: {row['trial_key']} {describe_network(row)} seed {row['seed']}{also}: {row['error']}"

@@ -14,7 +14,7 @@ from prunesweep.results_store import NotStored, Store
 from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.fingerprints import data_fingerprints
-from prunesweep.sweeps.language import Dataset
+from prunesweep.sweeps.language import AnyDatasetSettings
 from prunesweep.sweeps.names import unknown_name
 from prunesweep.sweeps.words import counted, listed
 
@@ -109,7 +109,7 @@ def _settings_of(store: Store, key: str) -> dict[str, Any]:
 
 
 def _dataset(settings: Mapping[str, Any]) -> DatasetSettings:
-    dataset: DatasetSettings = TypeAdapter(Dataset).validate_python(settings["dataset"])
+    dataset: DatasetSettings = TypeAdapter(AnyDatasetSettings).validate_python(settings["dataset"])
     return dataset
 
 

@@ -15,14 +15,14 @@ from rich.console import Console
 from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.display.reporter import Reporter, make_reporter
 from prunesweep.orchestrator.planning.plan import Plan, make_plan
-from prunesweep.orchestrator.planning.timings import Estimate, estimate_plan
+from prunesweep.orchestrator.planning.timings import TimeEstimate, estimate_plan
 from prunesweep.orchestrator.running.cluster.executor import ClusterExecutor
 from prunesweep.orchestrator.running.dispatcher import Failure
 from prunesweep.orchestrator.running.executor import Executor
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
 from prunesweep.orchestrator.running.interruption import interruptible
 from prunesweep.results_store import Store, StoreError, StoreLike, open_store
-from prunesweep.results_store.run_times import Run, note_run
+from prunesweep.results_store.run_times import RunTime, note_run_time
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.language import AUTO
@@ -159,11 +159,11 @@ def _executor(store: Store, address: str | None, in_process: bool) -> Executor:
 
 
 @dataclass(frozen=True)
-class _Ran:
+class _ExecutorRun:
     """``workers``: how many trials could run at once; ``seconds``: of wall time."""
 
     failures: dict[str, Failure]
-    estimate: Estimate
+    estimate: TimeEstimate
     workers: int
     seconds: float
 
@@ -174,7 +174,7 @@ def _run(
     reporter: Reporter,
     executor: Executor,
     begin: Callable[[Mapping[str, object]], None],
-) -> _Ran:
+) -> _ExecutorRun:
     """Check everything that can be checked, then begin to write and to run."""
     # torch is imported only where there is something to run.
     from prunesweep.workers.data.load import load_dataset
@@ -192,7 +192,7 @@ def _run(
         start = time.monotonic()
         with reporter.showing():
             failures = executor.run(settled, store, data, reporter, cost=estimate.cost)
-        return _Ran(failures, estimate, workers, time.monotonic() - start)
+        return _ExecutorRun(failures, estimate, workers, time.monotonic() - start)
 
 
 def _settle_gpu(plan: Plan, data: "Dataset", executor: Executor, reporter: Reporter) -> tuple[Plan, dict[str, object]]:
@@ -206,11 +206,11 @@ def _settle_gpu(plan: Plan, data: "Dataset", executor: Executor, reporter: Repor
     return replace(plan, sweep=plan.sweep.model_copy(update={"resources": settled})), {"packing": asdict(packing)}
 
 
-def _note_time(plan: Plan, store: Store, ran: _Ran) -> None:
+def _note_time(plan: Plan, store: Store, ran: _ExecutorRun) -> None:
     """Keeps what was estimated beside what it took, where all of it had an estimate."""
     if ran.estimate.unknown or not ran.estimate.seconds or not ran.workers:
         return
-    noted: Run = {
+    noted: RunTime = {
         "trials": len(plan.to_run),
         "workers": ran.workers,
         "estimated": ran.estimate.wall(ran.workers),
@@ -218,14 +218,14 @@ def _note_time(plan: Plan, store: Store, ran: _Ran) -> None:
         "finished_at": time.time(),
     }
     with suppress(StoreError):  # the sweep is done; a note that is missing costs an estimate's error a figure
-        note_run(store.objects, plan.sweep.name, noted)
+        note_run_time(store.objects, plan.sweep.name, noted)
 
 
 def _fingerprints(plan: Plan) -> dict[str, object]:
     """What the training images and the weights files hold: with the settings, the keys of all trials follow."""
     baselines = [trial for trial in plan.tree if trial.is_baseline]
     weights = {trial.recipe: trial.round.weights_sha256 for trial in baselines if trial.round.weights_sha256}
-    return {"train": baselines[0].conditions.train_fingerprint, "weights": weights}
+    return {"train": baselines[0].context.train_fingerprint, "weights": weights}
 
 
 def _about_run(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:

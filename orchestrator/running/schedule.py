@@ -28,12 +28,11 @@ class Schedule:
         shared: Collection[str] = (),
         cost: Cost = epochs_of,
     ) -> None:
-        """
-        Args:
-            done: keys of the trials that need nothing.
-            networks: keys of the trials whose network is stored.
-            shared: keys of the scores and snapshots that are stored.
-            cost: of every trial; estimates will do.
+        """Args:
+        done: keys of the trials that need nothing.
+        networks: keys of the trials whose network is stored.
+        shared: keys of the scores and snapshots that are stored.
+        cost: of every trial; estimates will do.
         """
         self._tree = tree
         self._networks = {*networks, *done}

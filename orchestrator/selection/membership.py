@@ -16,11 +16,13 @@ from prunesweep.results_store.image_scores import ImageScores, Scores
 from prunesweep.results_store.schema import GAINS
 
 # A probability is then known to about one hundredth.
-RESAMPLES = 2_000
+MEMBERSHIP_RESAMPLES = 2_000
 _DIGITS = 9  # beyond them is rounding: candidates that agree stand or fall together
 
 
-def with_membership(front: Front, scores: ImageScores, *, resamples: int = RESAMPLES, seed: int = 0) -> Front:
+def with_membership(
+    front: Front, scores: ImageScores, *, resamples: int = MEMBERSHIP_RESAMPLES, seed: int = 0
+) -> Front:
     """The front with a column ``on_front`` in ``table`` and in ``compared``, a probability in [0, 1].
 
     It is the share of bootstrap resamples in which no candidate beats this one in every objective. The images of

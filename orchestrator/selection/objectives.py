@@ -14,18 +14,18 @@ from prunesweep.orchestrator.query.errors import SelectionError, unknown
 
 
 @dataclass(frozen=True)
-class Kind:
+class ObjectiveKind:
     """Which way an objective is better, and the worst value that it can take (None: it has no bound)."""
 
     direction: Literal["maximize", "minimize"]
     worst: float | None
 
 
-ACCURACY = Kind("maximize", worst=0.0)
-GAIN = Kind("maximize", worst=-100.0)
-COST = Kind("minimize", worst=None)
+ACCURACY = ObjectiveKind("maximize", worst=0.0)
+GAIN = ObjectiveKind("maximize", worst=-100.0)
+COST = ObjectiveKind("minimize", worst=None)
 
-OBJECTIVES: dict[str, Kind] = {
+OBJECTIVES: dict[str, ObjectiveKind] = {
     "generalization": ACCURACY,
     "generalization_gain": GAIN,
     "generalization_gain_over_control": GAIN,
@@ -47,7 +47,7 @@ class Objective:
 
     name: str
     column: str
-    kind: Kind
+    kind: ObjectiveKind
 
     def losses(self, candidates: pd.DataFrame) -> NDArray[np.float64]:
         """The candidates' values, turned so that lower is better."""
@@ -83,7 +83,7 @@ def _parse(name: str, columns: Collection[str]) -> Objective:
     return Objective(figure, selection_column(figure, columns), allowed[figure])
 
 
-def _kind(figure: str) -> Kind | None:
+def _kind(figure: str) -> ObjectiveKind | None:
     if figure not in OBJECTIVES and (attack := _OF_ONE_ATTACK.fullmatch(figure)):
         return OBJECTIVES["robustness" + (attack["gain"] or "")]
     return OBJECTIVES.get(figure)

@@ -4,7 +4,7 @@ Functions of arrays, without the store and without torch. Accuracies are shares 
 """
 
 from prunesweep.orchestrator.statistics.correlation import Correlation, correlation_of, pearson
-from prunesweep.orchestrator.statistics.intervals import Estimate, estimate
+from prunesweep.orchestrator.statistics.intervals import MeanEstimate, estimate
 from prunesweep.orchestrator.statistics.multiple import holm
 from prunesweep.orchestrator.statistics.paired import Difference, image_gains, mcnemar, paired_difference
 from prunesweep.orchestrator.statistics.power import smallest_gain, smallest_mean_gain
@@ -13,7 +13,7 @@ from prunesweep.orchestrator.statistics.resampling import resampled_means
 __all__ = [
     "Correlation",
     "Difference",
-    "Estimate",
+    "MeanEstimate",
     "correlation_of",
     "estimate",
     "holm",

@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MeanEstimate:
     """The mean of ``n`` values with its interval [low, high], and their sample standard deviation, in their unit.
 
     One value has no spread and no interval: ``sd``, ``low`` and ``high`` are NaN.
@@ -22,7 +22,7 @@ class Estimate:
     n: int
 
 
-def estimate(values: Sequence[float], *, confidence: float = 0.95) -> Estimate:
+def estimate(values: Sequence[float], *, confidence: float = 0.95) -> MeanEstimate:
     """The mean of the values and its t interval (Student 1908): mean ± t · sd / √n, with n − 1 degrees of freedom.
 
     It tells how far another mean of as many seeds may lie, if seeds are independent and about normal. Seeds that
@@ -40,7 +40,7 @@ def estimate(values: Sequence[float], *, confidence: float = 0.95) -> Estimate:
         raise ValueError("there is no value to take a mean of")
     mean = float(found.mean())
     if found.size == 1:
-        return Estimate(mean, math.nan, math.nan, math.nan, 1)
+        return MeanEstimate(mean, math.nan, math.nan, math.nan, 1)
     sd = float(found.std(ddof=1))
     reach = float(stdtrit(found.size - 1, (1 + confidence) / 2)) * sd / math.sqrt(found.size)
-    return Estimate(mean, sd, mean - reach, mean + reach, found.size)
+    return MeanEstimate(mean, sd, mean - reach, mean + reach, found.size)

@@ -15,8 +15,8 @@ from prunesweep.sweeps.images.class_folders import is_hidden
 from prunesweep.sweeps.keys import key_of
 
 LABELS_NAME = "labels.npy"
-IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
-SAMPLE = 2**20  # bytes at either end of a large file
+CORRUPTED_IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
+HASHED_BYTES = 2**20  # bytes at either end of a large file
 WHERE = "attacks.corruptions.root"
 
 
@@ -49,7 +49,9 @@ def images_in(folder: Path) -> list[str]:
     """The names of the images in a class folder, sorted. Raises: DataError where there are none."""
     try:
         names = sorted(
-            name for name in os.listdir(folder) if name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
+            name
+            for name in os.listdir(folder)
+            if name.lower().endswith(CORRUPTED_IMAGE_SUFFIXES) and not is_hidden(name)
         )
     except OSError as error:
         raise _unreadable(folder, error) from None
@@ -93,8 +95,8 @@ def _sampled(path: Path) -> Any:
         with open(path, "rb") as file:
             length = file.seek(0, os.SEEK_END)
             file.seek(0)
-            content = hashlib.sha256(file.read(SAMPLE))
-            file.seek(max(SAMPLE, length - SAMPLE))
+            content = hashlib.sha256(file.read(HASHED_BYTES))
+            file.seek(max(HASHED_BYTES, length - HASHED_BYTES))
             content.update(file.read())
     except OSError as error:
         raise _unreadable(path, error) from None

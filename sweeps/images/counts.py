@@ -6,31 +6,31 @@ from prunesweep.sweeps.datasets import DatasetSettings, ImageFolder, Imagenet, I
 from prunesweep.sweeps.images.class_folders import class_images, image_files, is_folder
 from prunesweep.sweeps.images.parquet_files import parquet_files, rows_of
 
-Counts = tuple[int | None, int | None]
+SplitSizes = tuple[int | None, int | None]
 """Of training and of test images."""
 
 
-def digits(settings: DatasetSettings) -> Counts:
+def digits(settings: DatasetSettings) -> SplitSizes:
     """Return those of scikit-learn's digits, a fifth of which are test images."""
     return 1437, 360
 
 
-def cifar(settings: DatasetSettings) -> Counts:
+def cifar(settings: DatasetSettings) -> SplitSizes:
     """Return those of CIFAR-10 and CIFAR-100."""
     return 50_000, 10_000
 
 
-def image_parquet(settings: ImageParquet) -> Counts:
+def image_parquet(settings: ImageParquet) -> SplitSizes:
     """Return what the files' footers say."""
     return _rows(settings.train, "dataset.train"), _rows(settings.test, "dataset.test")
 
 
-def image_folder(settings: ImageFolder) -> Counts:
+def image_folder(settings: ImageFolder) -> SplitSizes:
     """Return the numbers of files."""
     return len(image_files(settings.train, "dataset.train")), len(image_files(settings.test, "dataset.test"))
 
 
-def imagenet(settings: Imagenet) -> Counts:
+def imagenet(settings: Imagenet) -> SplitSizes:
     """Return the numbers of files, or what the shards' footers say; of folders, one more than a limit is enough."""
     train = _outlined(settings.train, "dataset.train", settings.train_limit)
     return train, _outlined(settings.test, "dataset.test", settings.test_limit)

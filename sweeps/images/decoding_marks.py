@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Any
 
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.images.modes import MODES, Decoding, orientation_of, why_refused
+from prunesweep.sweeps.images.modes import MODES, ModeConversion, orientation_of, why_refused
 from prunesweep.sweeps.images.parquet_files import image_column
 from prunesweep.sweeps.images.samples import spread
 
 MARK = {"images": "upright, opaque, scaled from 16 bits"}
-SAMPLE = 1000  # images of a split whose files are too many to be read for a plan
+DECODED_SAMPLE = 1000  # images of a split whose files are too many to be read for a plan
 SHARDS, ROW_GROUPS = 16, 4  # that a sample of Parquet shards is taken from: files, and row groups of each
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TRANSPARENCY = (4, 6)  # PNG's colour types with an alpha channel
@@ -39,7 +39,7 @@ def decoded_otherwise(content: bytes) -> bool:
 
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
-            if MODES.get(image.mode, Decoding.SCALED) is Decoding.SCALED:
+            if MODES.get(image.mode, ModeConversion.SCALED) is ModeConversion.SCALED:
                 return True
             if image.format not in ("JPEG", "MPO"):  # of which all that matters stands before the pixels
                 image.load()
@@ -86,10 +86,10 @@ def parquet_images(files: Sequence[str]) -> Iterator[bytes]:
 
 
 def sampled_parquet_images(files: Sequence[str]) -> Iterator[bytes]:
-    """Yield about ``SAMPLE`` encoded images: the first rows of row groups that are spread evenly over the files."""
+    """Yield about ``DECODED_SAMPLE`` encoded images: the first rows of row groups that are spread evenly over the files."""
     chosen = spread(files, SHARDS)
     for file in chosen:
-        yield from _rows(file, -(-SAMPLE // len(chosen)))
+        yield from _rows(file, -(-DECODED_SAMPLE // len(chosen)))
 
 
 def _rows(file: str, most: int | None) -> Iterator[bytes]:

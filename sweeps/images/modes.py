@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-class Decoding(Enum):
+class ModeConversion(Enum):
     """How an image of one of Pillow's modes becomes 8-bit RGB."""
 
     CONVERTED = "converted by Pillow, without loss of what 8 bits can hold"
@@ -19,25 +19,25 @@ class Decoding(Enum):
 
 
 MODES = {
-    "1": Decoding.CONVERTED,
-    "L": Decoding.CONVERTED,
-    "P": Decoding.CONVERTED,
-    "RGB": Decoding.CONVERTED,
-    "RGBX": Decoding.CONVERTED,
-    "CMYK": Decoding.CONVERTED,
-    "YCbCr": Decoding.CONVERTED,
-    "HSV": Decoding.CONVERTED,
-    "LA": Decoding.OPAQUE,
-    "La": Decoding.OPAQUE,
-    "PA": Decoding.OPAQUE,
-    "RGBA": Decoding.OPAQUE,
-    "RGBa": Decoding.OPAQUE,
-    "I;16": Decoding.SCALED,
-    "I;16L": Decoding.SCALED,
-    "I;16B": Decoding.SCALED,
-    "I;16N": Decoding.SCALED,
+    "1": ModeConversion.CONVERTED,
+    "L": ModeConversion.CONVERTED,
+    "P": ModeConversion.CONVERTED,
+    "RGB": ModeConversion.CONVERTED,
+    "RGBX": ModeConversion.CONVERTED,
+    "CMYK": ModeConversion.CONVERTED,
+    "YCbCr": ModeConversion.CONVERTED,
+    "HSV": ModeConversion.CONVERTED,
+    "LA": ModeConversion.OPAQUE,
+    "La": ModeConversion.OPAQUE,
+    "PA": ModeConversion.OPAQUE,
+    "RGBA": ModeConversion.OPAQUE,
+    "RGBa": ModeConversion.OPAQUE,
+    "I;16": ModeConversion.SCALED,
+    "I;16L": ModeConversion.SCALED,
+    "I;16B": ModeConversion.SCALED,
+    "I;16N": ModeConversion.SCALED,
     # 16 bits as some containers and some versions of Pillow open them, or 32: which are taken where 16 bits hold them.
-    "I": Decoding.SCALED,
+    "I": ModeConversion.SCALED,
 }
 REFUSED = {
     "F": "holds floating-point numbers (mode F), of which nothing says what is black and what is white; save it with "
@@ -74,11 +74,11 @@ def why_refused(image: "Image.Image") -> str | None:
 
 def is_transparent(image: "Image.Image") -> bool:
     """Return whether some pixel of a loaded image is not opaque."""
-    if MODES.get(image.mode) is Decoding.OPAQUE:
+    if MODES.get(image.mode) is ModeConversion.OPAQUE:
         alpha = image.getchannel(image.getbands()[-1])  # A, or a where colours are multiplied by it
     elif "transparency" not in image.info:
         return False
-    elif MODES.get(image.mode) is Decoding.SCALED:  # one level is transparent
+    elif MODES.get(image.mode) is ModeConversion.SCALED:  # one level is transparent
         return image.info["transparency"] in {level for _, level in image.convert("I").getcolors(WHITE + 1) or ()}
     else:
         alpha = image.convert("RGBA").getchannel("A")

@@ -22,4 +22,4 @@ def run_here(sweep: Sweep, store: Store) -> dict[str, str]:
     failures = InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), reporter, cost=epochs_of)
     assert not failures
     store.refresh_tables()
-    return {trial.label().removesuffix(" seed 0"): trial.key for trial in plan.tree}
+    return {trial.describe().removesuffix(" seed 0"): trial.key for trial in plan.tree}

@@ -140,7 +140,7 @@ def test_packings_are_measured_as_far_as_they_fit(
 ) -> None:
     full = tmp_path / "full"
 
-    class Small(packing._Process):
+    class Small(packing._WorkerProcess):
         """Takes the place of a GPU's memory: it is full where two processes have begun to work."""
 
         def prepare(self, trials: Sequence[Any], data: Mapping[str, Any]) -> None:
@@ -152,7 +152,7 @@ def test_packings_are_measured_as_far_as_they_fit(
             (full / str(os.getpid())).touch()
             super().prepare(trials, data)
 
-    monkeypatch.setattr(packing, "_Process", Small)
+    monkeypatch.setattr(packing, "_WorkerProcess", Small)
     monkeypatch.setattr(packing, "PACKINGS", (1, 2, 3))
     made = plan(tmp_path / "store", "seeds=[0, 1, 2, 3]")
     found = find_packing(made, load_dataset(made.sweep.dataset).arrays())

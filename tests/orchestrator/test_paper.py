@@ -17,7 +17,7 @@ from prunesweep.orchestrator.paper.registry import REPRODUCTIONS, reproduce, wri
 from prunesweep.orchestrator.paper.tables import agreement
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.results_store import Store
-from prunesweep.results_store.documents import Elements, ElementsResult, Epoch, EvaluationResult, NetworkResult
+from prunesweep.results_store.documents import ElementCounts, ElementsResult, Epoch, EvaluationResult, NetworkResult
 from prunesweep.results_store.halves import selection_half
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.keys import key_of
@@ -281,7 +281,7 @@ def test_a_sweep_is_shown_by_its_own_evaluations(store: Store) -> None:
 def elements(module: str, count: int, images: int = 50) -> ElementsResult:
     """The filters of one module, each of which costs nothing and gains one image under either attack."""
     attacks = [
-        Elements(
+        ElementCounts(
             attack=attack,
             headline="",
             severity=None,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from prunesweep import compare_settings, pareto_front, run_sweep
-from prunesweep.orchestrator.query.descriptions import network_labels
+from prunesweep.orchestrator.query.descriptions import describe_networks
 from prunesweep.results_store import Store
 from prunesweep.sweeps.setting import NAMES
 from tests.helpers.command import command
@@ -92,12 +92,12 @@ def test_seeds_of_one_setting_are_averaged_whichever_sweep_asked_for_them(two_sw
 
 
 def test_labels_say_what_differs_and_nothing_else(two_sweeps: Path) -> None:
-    labels = network_labels(pruned(trials_of(two_sweeps)))
+    labels = describe_networks(pruned(trials_of(two_sweeps)))
     assert labels == [
         "resnet20 layers random 0.3 ×1 fine_tune, learning_rate 0.01",
         "resnet20 layers random 0.3 ×1 fine_tune, learning_rate 0.05",
     ]
-    (alone,) = network_labels(pruned(trials_of(two_sweeps)).head(1))
+    (alone,) = describe_networks(pruned(trials_of(two_sweeps)).head(1))
     assert alone == "resnet20 layers random 0.3 ×1 fine_tune"
 
 

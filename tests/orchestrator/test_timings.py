@@ -11,17 +11,17 @@ from prunesweep.orchestrator.planning.capacity import own_cpus
 from prunesweep.orchestrator.planning.cost import epochs_of
 from prunesweep.orchestrator.planning.plan import Plan, make_plan
 from prunesweep.orchestrator.planning.timings import (
-    Described,
-    Estimate,
     NoTimings,
-    Timed,
+    TimedWorkload,
+    TimeEstimate,
     Timings,
+    Workload,
     estimate_plan,
     read_timed,
     typical_error,
 )
 from prunesweep.results_store import Store
-from prunesweep.results_store.run_times import Run, note_run, past_runs
+from prunesweep.results_store.run_times import RunTime, note_run_time, past_run_times
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.workers import load_dataset, run_trial
 
@@ -33,7 +33,7 @@ adjustment: {epochs: 1, learning_rate: 0.01, batch_size: 32}
 axes: {architecture: resnet20, criterion: l1, iterations: [1, 2]}
 attacks: {fgsm: {}}
 """
-TRAINED = Described("resnet20", "plain", "fine_tune", "l1", "fgsm", 4)
+TRAINED = Workload("resnet20", "plain", "fine_tune", "l1", "fgsm", 4)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def plan(store: Store, *changes: str) -> Plan:
 
 def lines(store: Store, *changes: str) -> str:
     made = plan(store, *changes)
-    return "\n".join(time_lines(made, estimate_plan(made, store), past_runs(store.objects)))
+    return "\n".join(time_lines(made, estimate_plan(made, store), past_run_times(store.objects)))
 
 
 # Medians, by groups from narrow to wide
@@ -66,11 +66,11 @@ def test_the_narrowest_group_that_has_timings_counts() -> None:
     adversarial, no_criterion = TRAINED._replace(recipe="adversarial"), TRAINED._replace(criterion="none", epochs=0)
     timings = Timings.of(
         [
-            Timed(TRAINED, training=8.0, beside=5.0),
-            Timed(TRAINED, training=16.0, beside=7.0),
-            Timed(TRAINED, training=400.0, beside=6.0),
-            Timed(adversarial, training=4000.0, beside=5.0),
-            Timed(no_criterion, training=0.0, beside=1.0),
+            TimedWorkload(TRAINED, training=8.0, beside=5.0),
+            TimedWorkload(TRAINED, training=16.0, beside=7.0),
+            TimedWorkload(TRAINED, training=400.0, beside=6.0),
+            TimedWorkload(adversarial, training=4000.0, beside=5.0),
+            TimedWorkload(no_criterion, training=0.0, beside=1.0),
         ]
     )
     assert timings.seconds(TRAINED) == pytest.approx(16 + 5.5), "5, 5, 6 and 7 s beside it with its criterion"
@@ -89,13 +89,13 @@ def test_the_narrowest_group_that_has_timings_counts() -> None:
     ],
 )
 def test_what_is_not_known_is_named(change: dict[str, Any], said: str) -> None:
-    timings = Timings.of([Timed(TRAINED, 8.0, 5.0)])
+    timings = Timings.of([TimedWorkload(TRAINED, 8.0, 5.0)])
     with pytest.raises(NoTimings, match=rf"^{said}$"):
         timings.seconds(TRAINED._replace(**change))
 
 
 def test_an_epoch_that_nobody_trained_is_not_known() -> None:
-    timings = Timings.of([Timed(TRAINED._replace(epochs=0), 0.0, 5.0)])
+    timings = Timings.of([TimedWorkload(TRAINED._replace(epochs=0), 0.0, 5.0)])
     assert timings.seconds(TRAINED._replace(epochs=0)) == 5
     with pytest.raises(NoTimings, match=r"^training resnet20$"):
         timings.seconds(TRAINED)
@@ -105,35 +105,35 @@ def test_an_epoch_that_nobody_trained_is_not_known() -> None:
 
 
 def test_the_error_is_of_trials_that_others_predict() -> None:
-    same = [Timed(TRAINED, 8.0, 2.0)] * 6
+    same = [TimedWorkload(TRAINED, 8.0, 2.0)] * 6
     assert typical_error(same) == 0
-    longer = [Timed(TRAINED, 8.0, 2.0), Timed(TRAINED, 16.0, 4.0)] * 3
+    longer = [TimedWorkload(TRAINED, 8.0, 2.0), TimedWorkload(TRAINED, 16.0, 4.0)] * 3
     assert typical_error(longer) == pytest.approx((0.5 + 1) / 2), "10 s for 20 in one half, 20 for 10 in the other"
     assert typical_error(same[:3]) is None
-    strangers = [Timed(TRAINED._replace(architecture=str(number)), 8.0, 2.0) for number in range(9)]
+    strangers = [TimedWorkload(TRAINED._replace(architecture=str(number)), 8.0, 2.0) for number in range(9)]
     assert typical_error(strangers) is None
 
 
 def test_past_runs_are_kept_without_the_short_ones(tmp_path: Path) -> None:
     objects = Store(str(tmp_path)).objects
-    assert past_runs(objects) == []
-    runs = [Run(trials=9, workers=2, estimated=100.0, took=took, finished_at=1.0) for took in (80.0, 130.0, 20.0)]
-    note_run(objects, "one", runs[0])
-    note_run(objects, "two", runs[1])
-    note_run(objects, "one", runs[2])
-    assert past_runs(objects) == runs[:2]
+    assert past_run_times(objects) == []
+    runs = [RunTime(trials=9, workers=2, estimated=100.0, took=took, finished_at=1.0) for took in (80.0, 130.0, 20.0)]
+    note_run_time(objects, "one", runs[0])
+    note_run_time(objects, "two", runs[1])
+    note_run_time(objects, "one", runs[2])
+    assert past_run_times(objects) == runs[:2]
     for damaged in ("{", "null", "[null, {}]", '[{"took": "long"}]'):
         (tmp_path / "sweeps" / "two" / "runs.json").write_text(damaged)
-        assert past_runs(objects) == runs[:1], "a damaged note is worth no error"
+        assert past_run_times(objects) == runs[:1], "a damaged note is worth no error"
 
 
 # On a store
 
 
 def test_stored_trials_are_told_with_what_they_took(store: Store) -> None:
-    fingerprint = plan(store).to_run[0].conditions.test_fingerprint
-    timed = {(t.described.adjustment, t.described.criterion): t for t in read_timed(store, fingerprint)}
-    assert {words: (t.described.attacks, t.described.epochs) for words, t in timed.items()} == {
+    fingerprint = plan(store).to_run[0].context.test_fingerprint
+    timed = {(t.workload.adjustment, t.workload.criterion): t for t in read_timed(store, fingerprint)}
+    assert {words: (t.workload.attacks, t.workload.epochs) for words, t in timed.items()} == {
         ("none", "none"): ("fgsm", 2),
         ("fine_tune", "none"): ("fgsm", 1),
         ("fine_tune", "l1"): ("", 1),
@@ -147,7 +147,7 @@ def test_stored_trials_are_told_with_what_they_took(store: Store) -> None:
 def test_a_plan_is_estimated_trial_by_trial(store: Store) -> None:
     made = plan(store)
     estimate = estimate_plan(made, store)
-    fingerprint = made.to_run[0].conditions.test_fingerprint
+    fingerprint = made.to_run[0].context.test_fingerprint
     timings = Timings.of(read_timed(store, fingerprint))
     pruned = [TRAINED._replace(epochs=epochs) for epochs in (0, 1)]  # the first iteration's network is stored
     control = TRAINED._replace(criterion="none", epochs=1)
@@ -200,11 +200,11 @@ def test_an_empty_store_has_no_estimate(tmp_path: Path) -> None:
 def test_how_far_estimates_were_off_is_told(store: Store) -> None:
     made = plan(store)
     estimate = replace(estimate_plan(made, store), stored=40, error=0.182)
-    runs = [Run(trials=9, workers=2, estimated=100.0, took=took, finished_at=1.0) for took in (88.0, 130.0)]
+    runs = [RunTime(trials=9, workers=2, estimated=100.0, took=took, finished_at=1.0) for took in (88.0, 130.0)]
     *_, halves, past = time_lines(made, estimate, runs)
     assert halves.endswith("one half of the 40 stored trials from the other, a trial is typically off by 18%")
     assert past == "time: past runs took -12% to +30% against the estimate (2 runs)"
-    assert len(time_lines(made, Estimate({"a": 1.0}, 1.0, {}, 3, None), [])) == 1
+    assert len(time_lines(made, TimeEstimate({"a": 1.0}, 1.0, {}, 3, None), [])) == 1
 
 
 @pytest.mark.parametrize(

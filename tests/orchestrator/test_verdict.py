@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from prunesweep.orchestrator.analyses.robustness import HOLDS, MASKING, ONLY_FGSM, UNDECIDED, check_rules, judge
 from prunesweep.sweeps.analyses import Effort
-from prunesweep.workers.analyses.robustness.evidence import Evidence, NetworkEvidence, Outcome
+from prunesweep.workers.analyses.robustness.evidence import EpsilonOutcome, Evidence, NetworkEvidence
 
 IMAGES, SUBSET = 400, 100
 SMALL, LARGE, FAR, EVERYTHING, HEADLINE = 1 / 255, 2 / 255, 8.5 / 255, 0.5, 8 / 255
@@ -57,7 +57,7 @@ def network(left: Mapping[tuple[str, float], int] = PLAIN, shift: int = 0, vanis
         correct = standing(count)
         if attack == "square":
             attacked, correct = EVERY_FOURTH, ~np.roll(np.arange(IMAGES) < IMAGES - count, shift)
-        outcomes.append(Outcome(attack, epsilon, correct | ~attacked, attacked))
+        outcomes.append(EpsilonOutcome(attack, epsilon, correct | ~attacked, attacked))
     return NetworkEvidence(
         clean=standing(360),
         outcomes=tuple(outcomes),

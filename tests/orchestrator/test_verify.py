@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from prunesweep.orchestrator.analyses.robustness import HOLDS, MASKING, Verdict, judge, verify
 from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness
 from prunesweep.orchestrator.cli import app
+from prunesweep.orchestrator.query.verdicts import current_verdicts
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.selection.pareto import pareto_front
 from prunesweep.results_store import Store
@@ -25,7 +26,7 @@ from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.language import Sweep
 from prunesweep.sweeps.reader import parse_sweep, read_sweep
 from prunesweep.workers import load_dataset
-from prunesweep.workers.analyses.robustness.comparison import Verification
+from prunesweep.workers.analyses.robustness.network_comparison import NetworkComparison
 from prunesweep.workers.stored_network import load_stored
 from tests.helpers.run_here import run_here
 
@@ -83,10 +84,10 @@ def network_of(store: Store, key: str) -> nn.Module:
     return load_stored(store, key, torch.device("cpu")).network
 
 
-def verification(sweep: Sweep, images: int, effort: Effort) -> Verification:
+def verification(sweep: Sweep, images: int, effort: Effort) -> NetworkComparison:
     test = load_dataset(sweep.dataset).test
     chosen = torch.from_numpy(selection_half(len(test))).nonzero()[:images, 0]
-    return Verification(test.read(chosen).float() / 255, test.labels[chosen], chosen, effort)
+    return NetworkComparison(test.read(chosen).float() / 255, test.labels[chosen], chosen, effort)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,7 @@ def test_a_pruned_trial_is_compared_with_its_baseline_and_what_is_done_is_kept(
     """The control of adjustment none is the baseline itself, and no second network to compare with."""
     store, keys = defended
     made: list[str] = []
-    compare = Verification.compare
+    compare = NetworkComparison.compare
 
     def interrupted(*networks: Any) -> object:
         made.append("once")
@@ -171,7 +172,7 @@ def test_a_pruned_trial_is_compared_with_its_baseline_and_what_is_done_is_kept(
 
     before = set(store.table("verdicts")["trial_key"])
     with monkeypatch.context() as patch:
-        patch.setattr(Verification, "compare", interrupted)
+        patch.setattr(NetworkComparison, "compare", interrupted)
         with pytest.raises(KeyboardInterrupt):
             verify_robustness(store, ["structure == filters", "iterations == 1"], images=10, autoattack=0)
             verify_robustness(store, [keys[DEFENDED]], images=10, autoattack=0)

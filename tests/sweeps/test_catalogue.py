@@ -22,7 +22,7 @@ from prunesweep.sweeps.catalogue import (
     resolve,
 )
 from prunesweep.sweeps.datasets import DatasetSettings
-from prunesweep.sweeps.language import Dataset, Training
+from prunesweep.sweeps.language import AnyDatasetSettings, Training
 from prunesweep.sweeps.trial import Round
 from prunesweep.workers.architectures.architecture import Architecture
 
@@ -82,7 +82,7 @@ def test_a_data_set_is_loaded_from_its_settings(name: str) -> None:
 def test_the_blocks_of_the_sweep_language_are_those_of_the_catalogue() -> None:
     fields = {name: get_args(field.annotation)[0] for name, field in Attacks.model_fields.items()}
     assert fields == {name: entry.settings for name, entry in ATTACKS.items()}
-    union: tuple[type[DatasetSettings], ...] = get_args(get_args(Dataset)[0])
+    union: tuple[type[DatasetSettings], ...] = get_args(get_args(AnyDatasetSettings)[0])
     assert set(union) == {entry.settings for entry in DATASETS.values()}
 
 

@@ -137,7 +137,7 @@ def test_one_image_that_was_decoded_otherwise_marks_its_split_alone(
 def test_readers_that_read_all_bytes_look_at_every_image(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding_marks, "SAMPLE", 2)
+    monkeypatch.setattr(decoding_marks, "DECODED_SAMPLE", 2)
     test_one_image_that_was_decoded_otherwise_marks_its_split_alone(make, 3, tmp_path, monkeypatch)
 
 
@@ -148,7 +148,7 @@ def test_of_many_shards_some_rows_of_some_row_groups_are_looked_at(
         write_contents(tmp_path / f"{n}.parquet", [b"%d-%d" % (n, row) for row in range(40)], [0] * 40)
         for n in range(6)
     ]
-    monkeypatch.setattr(decoding_marks, "SAMPLE", 12)
+    monkeypatch.setattr(decoding_marks, "DECODED_SAMPLE", 12)
     monkeypatch.setattr(decoding_marks, "SHARDS", 3)
     monkeypatch.setattr(decoding_marks, "ROW_GROUPS", 2)
     looked_at = [content.decode() for content in sampled_parquet_images(files)]

@@ -324,10 +324,10 @@ def test_a_setting_that_is_added_later_leaves_keys_as_long_as_it_is_at_its_defau
 
 def test_an_attacks_setting_that_is_added_later_leaves_keys_too() -> None:
     trial = last_trial("attacks={fgsm: {epsilons: [8/255]}}")
-    later = replace(trial.conditions, attacks={"fgsm": FgsmLater(epsilons=(8 / 255,))})
-    assert replace(trial, conditions=later).evaluation_key("fgsm") == trial.evaluation_key("fgsm")
-    other = replace(trial.conditions, attacks={"fgsm": FgsmLater(epsilons=(8 / 255,), steps=2)})
-    assert replace(trial, conditions=other).evaluation_key("fgsm") != trial.evaluation_key("fgsm")
+    later = replace(trial.context, attacks={"fgsm": FgsmLater(epsilons=(8 / 255,))})
+    assert replace(trial, context=later).evaluation_key("fgsm") == trial.evaluation_key("fgsm")
+    other = replace(trial.context, attacks={"fgsm": FgsmLater(epsilons=(8 / 255,), steps=2)})
+    assert replace(trial, context=other).evaluation_key("fgsm") != trial.evaluation_key("fgsm")
 
 
 # Evaluations and scores
@@ -446,7 +446,7 @@ def test_settled_settings_reach_other_processes_as_they_are(tmp_path: Path) -> N
     with_arrays(tmp_path)
     trial = last_trial(f"attacks={{corruptions: {{source: cifar10_c, root: {tmp_path}, kinds: [fog]}}}}")
     elsewhere = pickle.loads(pickle.dumps(trial))
-    assert elsewhere.conditions.attacks == trial.conditions.attacks
+    assert elsewhere.context.attacks == trial.context.attacks
     assert elsewhere.result_keys == trial.result_keys
 
 

@@ -130,7 +130,7 @@ def test_both_runs_out_of_one_and_goes_on_with_the_other_until_neither_is_left()
     assert left_out.reason == "no block and no filter that may go is left"
     store, data = Store(f"memory://{uuid4().hex}"), load_dataset(parse_sweep(SWEEP).dataset)
     for trial in tree:
-        run_trial(replace(trial, conditions=replace(trial.conditions, attacks={})), store, data)
+        run_trial(replace(trial, context=replace(trial.context, attacks={})), store, data)
     rows = store.table("trials").sort_values("iterations")
     assert rows["blocks_removed"].tolist() == [0, 1, 2, 3]
     filters = rows["filters_removed"].tolist()

@@ -9,7 +9,7 @@ import pytest
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.language import MOST_ITERATIONS, Sweep, Training
 from prunesweep.sweeps.reader import read_sweep
-from prunesweep.sweeps.tree import Invalid, TrialTree, grow_tree
+from prunesweep.sweeps.tree import ImpossibleCombination, TrialTree, grow_tree
 from prunesweep.sweeps.trial import Trial
 
 SWEEP = """
@@ -38,7 +38,7 @@ def weights(tmp_path: Path) -> str:
 
 
 def labels(tree: TrialTree) -> list[str]:
-    return [trial.label() for trial in tree]
+    return [trial.describe() for trial in tree]
 
 
 def pruned(tree: TrialTree, **settings: Any) -> list[Trial]:
@@ -312,7 +312,10 @@ def test_architectures_without_blocks_lose_filters_alone(grow: Grow) -> None:
         "seeds=[0, 1]",
     )
     reason = "vgg16 has no residual blocks to remove"
-    assert tree.invalid == (Invalid("layers of vgg16", reason, 8), Invalid("both of vgg16", reason, 8))
+    assert tree.invalid == (
+        ImpossibleCombination("layers of vgg16", reason, 8),
+        ImpossibleCombination("both of vgg16", reason, 8),
+    )
     assert {trial.structure for trial in pruned(tree, architecture="vgg16")} == {"filters"}
     assert {trial.structure for trial in pruned(tree, architecture="resnet20")} == {"filters", "layers", "both"}
 

@@ -19,7 +19,7 @@ from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria import expected_abs, hrank, kl_divergence, l1, pls, random
 from prunesweep.workers.pruning.filters import remove_filters
-from prunesweep.workers.pruning.scoring_images import BATCH, Sample
+from prunesweep.workers.pruning.scoring_images import SCORING_BATCH, ScoringImages
 from tests.helpers.making import MakeNetwork, widths_of
 
 Floats = NDArray[np.floating[Any]]
@@ -33,10 +33,10 @@ def cells(architectures: Sequence[str]) -> Iterator[ParameterSet]:
         yield pytest.param(criterion, architecture, marks=[pytest.mark.full] if is_slow else [])
 
 
-def sample_of(images: int, size: int = 16, seed: int = 0) -> Sample:
+def sample_of(images: int, size: int = 16, seed: int = 0) -> ScoringImages:
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8, generator=generator)
-    return Sample(pixels, torch.arange(images) % 3, classes=3, seed=5)
+    return ScoringImages(pixels, torch.arange(images) % 3, classes=3, seed=5)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_several_batches_are_one_sample(thin_network: MakeNetwork, criterion: st
     network, code = thin_network("resnet20"), resolve(CRITERIA[criterion].code)
     once = sample_of(150)
     twice = replace(once, images=once.images.repeat(2, 1, 1, 1), labels=once.labels.repeat(2))
-    assert len(twice.images) > BATCH
+    assert len(twice.images) > SCORING_BATCH
     for score, structures in ((code.score_filters, groups_of), (code.score_blocks, blocks_of)):
         scores, again = (score(network, structures(network), sample) for sample in (once, twice))
         for name, values in scores.items():
@@ -127,10 +127,10 @@ def test_several_batches_are_one_sample(thin_network: MakeNetwork, criterion: st
 
 
 def test_batches_are_floats_in_the_unit_interval() -> None:
-    sample = sample_of(BATCH + 1)
+    sample = sample_of(SCORING_BATCH + 1)
     sample.images[0, 0, 0, 0], sample.images[0, 0, 0, 1] = 0, 255
     batches = list(sample.batches())
-    assert [len(batch) for batch in batches] == [BATCH, 1] and batches[0].dtype == torch.float32
+    assert [len(batch) for batch in batches] == [SCORING_BATCH, 1] and batches[0].dtype == torch.float32
     assert torch.equal((torch.cat(batches) * 255).round().to(torch.uint8), sample.images)
     assert batches[0].min() == 0 and batches[0].max() == 1
 

@@ -105,7 +105,7 @@ def full_passes_without(
 def test_counts_are_those_of_the_network_without_the_element(
     random_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch, architecture: str, structure: str
 ) -> None:
-    monkeypatch.setattr(subjects, "BATCH", 8)
+    monkeypatch.setattr(subjects, "EVALUATION_BATCH", 8)
     network = random_network(architecture)
     test = images_for(network, 12)
     step = 6 if structure == "filters" else 3
@@ -133,7 +133,7 @@ def test_without_fgsm_the_clean_images_are_counted_all_the_same(thin_network: Ma
 
 
 def test_only_the_first_images_are_shown(thin_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subjects, "BATCH", 8)
+    monkeypatch.setattr(subjects, "EVALUATION_BATCH", 8)
     network = thin_network("resnet20")
     test = images_for(network)
     silencings = removable_modules(network, "layers")[0].silencings
@@ -228,7 +228,7 @@ def test_an_interrupted_run_goes_on_where_it_was(stored: Stored, counted: list[i
 
 
 def test_progress_is_told_after_every_batch(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subjects, "BATCH", 8)
+    monkeypatch.setattr(subjects, "EVALUATION_BATCH", 8)
     events: list[ElementsEvent] = []
     measure(stored, structure="layers", modules="layer3", progress=events.append)
     told = [(event.images, event.of) for event in events if isinstance(event, ImagesShown)]

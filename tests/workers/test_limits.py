@@ -281,7 +281,7 @@ def test_elements_see_a_sample_over_the_classes(
     kind: type[Split], store: tuple[Store, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The counts are those of whole evaluations, of the images that are chosen; here they lie sorted by class."""
-    monkeypatch.setattr("prunesweep.workers.attacks.subject.BATCH", 4)
+    monkeypatch.setattr("prunesweep.workers.attacks.subject.EVALUATION_BATCH", 4)
     whole = load_dataset(Digits(name="digits", size=16, test_limit=40))
     order = whole.test.labels.argsort(stable=True)
     test = kind(whole.test.read(order), whole.test.labels[order])

@@ -72,7 +72,7 @@ def test_any_number_of_maps_in_any_layout(monkeypatch: pytest.MonkeyPatch) -> No
     expected = np.linalg.matrix_rank(maps.numpy())
     assert np.array_equal(matrix_ranks(maps.to(memory_format=torch.channels_last)), expected)
     assert matrix_ranks(maps[:0]).shape == (0, 3)
-    monkeypatch.setattr(module, "CHUNK_LEVELS", 4 * 9 * 12)
+    monkeypatch.setattr(module, "CHUNK_VALUES", 4 * 9 * 12)
     assert np.array_equal(matrix_ranks(maps), expected)
 
 

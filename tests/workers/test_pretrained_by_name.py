@@ -11,12 +11,12 @@ from torchvision.models import get_model_weights
 from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import ARCHITECTURES, resolve
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.pretrained import PREFIX, PRETRAINED, Pretrained
+from prunesweep.sweeps.pretrained import PRETRAINED, TORCHVISION_PREFIX, Pretrained
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.workers import load_dataset, load_network, run_trial
+from prunesweep.workers.architectures.baseline_weights import read_weights
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.architectures.pretrained import read_weights
 from prunesweep.workers.architectures.weights_file import load_weights, read_weights_file
 from prunesweep.workers.preflight import check_trials
 
@@ -35,7 +35,7 @@ attacks: {{fgsm: {{epsilons: [8/255]}}}}
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_the_registry_is_torchvisions(name: str) -> None:
     pretrained = PRETRAINED[name]
-    published = get_model_weights(pretrained.architecture)[name.removeprefix(PREFIX)]
+    published = get_model_weights(pretrained.architecture)[name.removeprefix(TORCHVISION_PREFIX)]
     transforms = published.transforms()
     assert pretrained.url == published.url
     assert (list(pretrained.mean), list(pretrained.std)) == (transforms.mean, transforms.std)

@@ -18,7 +18,7 @@ from prunesweep.workers import load_dataset, rate
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.fgsm import fgsm
 from prunesweep.workers.attacks.subject import Subject
-from prunesweep.workers.rate import STEPS, WorkSample
+from prunesweep.workers.rate import STEPS, WorkExcerpt
 from prunesweep.workers.training.loop import train
 from prunesweep.workers.work import Work
 
@@ -51,8 +51,8 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> Seen:
     return seen
 
 
-def sample(sweep: Sweep, trials: Sequence[Trial]) -> WorkSample:
-    return WorkSample(trials, load_dataset(sweep.dataset).arrays())
+def sample(sweep: Sweep, trials: Sequence[Trial]) -> WorkExcerpt:
+    return WorkExcerpt(trials, load_dataset(sweep.dataset).arrays())
 
 
 def test_a_piece_is_some_steps_and_a_batch_of_an_attack_of_each_trial(

@@ -289,7 +289,7 @@ def test_a_limit_takes_rows_of_many_row_groups(make: Callable[..., Imagenet], li
 def test_attacks_find_the_same_of_streamed_images_and_of_images_in_memory(
     attack: str, random_network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prunesweep.workers.attacks.subject.BATCH", 4)  # so that there are several
+    monkeypatch.setattr("prunesweep.workers.attacks.subject.EVALUATION_BATCH", 4)  # so that there are several
     streamed = load_dataset(shards(tmp_path)).test
     held = Split(streamed.read(slice(None)), streamed.labels)
     settings = EVALUATIONS[attack].settings().settled()

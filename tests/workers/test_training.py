@@ -20,7 +20,7 @@ from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.random_streams import stream
 from prunesweep.workers.training.batch_norm import estimate_statistics
 from prunesweep.workers.training.checkpoint import Checkpoint
-from prunesweep.workers.training.schedule import learning_rate
+from prunesweep.workers.training.learning_rates import learning_rate
 from prunesweep.workers.work import Stopped, TrialError
 from tests.helpers.making import MakeNetwork
 

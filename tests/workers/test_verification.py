@@ -9,9 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from prunesweep.sweeps.analyses import Effort
-from prunesweep.workers.analyses.robustness import comparison as gather
-from prunesweep.workers.analyses.robustness.comparison import Verification, spread
-from prunesweep.workers.analyses.robustness.own_attacks import Alone, Crafted, Sample, attack_alone, show
+from prunesweep.workers.analyses.robustness import network_comparison as gather
+from prunesweep.workers.analyses.robustness.network_comparison import NetworkComparison, spread
+from prunesweep.workers.analyses.robustness.own_attacks import (
+    AttackSample,
+    CraftedImages,
+    OwnAttackOutcomes,
+    attack_alone,
+    show,
+)
 from prunesweep.workers.analyses.robustness.smallest_epsilon import GRID, NoEpsilon, graded_epsilons, smallest_epsilons
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.pgd import pgd_images
@@ -32,10 +38,10 @@ def grey(levels: list[float], side: int = 16) -> Tensor:
     return torch.tensor(levels)[:, None, None, None].expand(-1, 3, side, side).clone()
 
 
-def bright_sample(levels: list[float]) -> Sample:
+def bright_sample(levels: list[float]) -> AttackSample:
     """Grey images with their right classes under ``Linear``."""
     images = grey(levels)
-    return Sample(images, (images.flatten(1).mean(1) > 0.5).long(), torch.arange(len(levels)))
+    return AttackSample(images, (images.flatten(1).mean(1) > 0.5).long(), torch.arange(len(levels)))
 
 
 def test_the_smallest_epsilon_by_hand() -> None:
@@ -89,12 +95,12 @@ def test_spread_takes_images_from_everywhere() -> None:
 
 
 @pytest.fixture(scope="module")
-def bench() -> Verification:
+def bench() -> NetworkComparison:
     sample = bright_sample([0.5 + sign * (1.1 + index) / 255 for index in range(IMAGES // 2) for sign in (-1, 1)])
-    return Verification(sample.images, sample.labels, sample.indices, EFFORT)
+    return NetworkComparison(sample.images, sample.labels, sample.indices, EFFORT)
 
 
-def test_who_is_attacked_with_what(bench: Verification) -> None:
+def test_who_is_attacked_with_what(bench: NetworkComparison) -> None:
     evidence = bench.compare(Linear(), Linear(), Linear())
     assert set(evidence.networks) == {"network", "baseline", "control"}
     assert evidence.classes == 2 and evidence.images == IMAGES
@@ -122,13 +128,13 @@ def test_who_is_attacked_with_what(bench: Verification) -> None:
 def test_no_epsilon_is_attacked_within_twice_where_the_far_one_is_everything() -> None:
     """A baseline so robust that four times its largest graded ε is more than grey needs."""
     sample = bright_sample([0.5 + sign * (20 + 2 * index) / 255 for index in range(12) for sign in (-1, 1)])
-    evidence = Verification(sample.images, sample.labels, sample.indices, EFFORT).compare(Linear(), Linear())
+    evidence = NetworkComparison(sample.images, sample.labels, sample.indices, EFFORT).compare(Linear(), Linear())
     assert evidence.far == evidence.everything
     outcomes = evidence.networks["network"].outcomes
     assert len({(outcome.attack, outcome.epsilon) for outcome in outcomes}) == len(outcomes)
 
 
-def test_the_worst_case_of_a_linear_network_by_hand(bench: Verification) -> None:
+def test_the_worst_case_of_a_linear_network_by_hand(bench: NetworkComparison) -> None:
     """An image of distance d from the boundary stands within ε where d > ε."""
     evidence = bench.compare(Linear(), Linear())
     distances = np.repeat(1.1 + np.arange(IMAGES // 2), 2) / 255
@@ -141,18 +147,24 @@ def test_images_crafted_on_another_count_where_they_were_crafted() -> None:
     sample = bright_sample([0.6, 0.6, 0.4, 0.4])
     attacked = torch.tensor([True, False, True, False])
     everyone = torch.ones(4, dtype=torch.bool)
-    harmless = Crafted(0.1, everyone, sample.images)
-    crafted = (Crafted(0.1, attacked, grey([0.45, 0.45])), Crafted(0.1, ~attacked, grey([0.7, 0.6])), harmless)
+    harmless = CraftedImages(0.1, everyone, sample.images)
+    crafted = (
+        CraftedImages(0.1, attacked, grey([0.45, 0.45])),
+        CraftedImages(0.1, ~attacked, grey([0.7, 0.6])),
+        harmless,
+    )
     (outcome,) = show(Linear(), sample, crafted, "transfer_from_baseline")
     assert outcome.attacked.all() and outcome.correct.tolist() == [False, True, True, False]
     (part,) = show(Linear(), sample, crafted[:1], "transfer_from_baseline")
     assert part.attacked.tolist() == attacked.tolist() and part.correct.tolist() == [False, True, True, True]
 
 
-def test_a_baseline_is_attacked_once_for_all_its_trials(bench: Verification, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_baseline_is_attacked_once_for_all_its_trials(
+    bench: NetworkComparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
     attacked: list[nn.Module] = []
 
-    def counted(network: nn.Module, *given: Any) -> Alone:
+    def counted(network: nn.Module, *given: Any) -> OwnAttackOutcomes:
         attacked.append(network)
         return attack_alone(network, *given)
 
@@ -166,7 +178,7 @@ def test_a_baseline_is_attacked_once_for_all_its_trials(bench: Verification, mon
     assert attacked[2:] == [trial]
 
 
-def test_verifying_draws_from_no_global_stream(bench: Verification) -> None:
+def test_verifying_draws_from_no_global_stream(bench: NetworkComparison) -> None:
     torch.manual_seed(7)
     before = torch.get_rng_state()
     first = bench.compare(Linear(), Linear()).to_json()
@@ -178,7 +190,7 @@ def test_verifying_draws_from_no_global_stream(bench: Verification) -> None:
 def test_autoattack_sees_what_still_stands() -> None:
     pytest.importorskip("pyautoattack")
     sample = bright_sample([0.5 + sign * (1 + index) / 255 for index in range(5) for sign in (-1, 1)])
-    bench = Verification(
+    bench = NetworkComparison(
         sample.images, sample.labels, sample.indices, Effort(steps=3, restarts=1, queries=2, subset=10, autoattack=4)
     )
     evidence = bench.compare(Linear(), Linear())

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from prunesweep.results_store import Store
-from prunesweep.results_store.documents import Elements, ElementsResult
+from prunesweep.results_store.documents import ElementCounts, ElementsResult
 from prunesweep.sweeps.analyses import ElementsAnalysis
 from prunesweep.sweeps.attacks import MEAN, AttackSettings, Clean, Corruptions, Fgsm, Occlusion
 from prunesweep.sweeps.catalogue import CLEAN, DATASETS, EVALUATIONS
@@ -254,7 +254,7 @@ class _Run:
                 "finished_at": time.time(),
             }
 
-    def _of_attack(self, attack: str, settings: AttackSettings, correct: list[int], reference: int) -> Elements:
+    def _of_attack(self, attack: str, settings: AttackSettings, correct: list[int], reference: int) -> ElementCounts:
         version = EVALUATIONS[attack].version
         severity, times = _severity_and_times(settings, self.subject.side)
         return {
@@ -294,7 +294,7 @@ def count_each(
 
     ``images``: their indices, int64 (n,), or how many of the first ones.
 
-    As in any evaluation, clean images are classified by the network itself and attacked ones by its folded classifier.
+    As in any evaluation, clean images are classified by the network itself and attacked ones by its folded form.
     Counts are those of full passes: of the silenced network on clean images, and for each of ``attacks`` at its
     headline on images that are attacked as if that network were all there is. An attack of several kinds counts an
     image once a kind.
@@ -311,7 +311,7 @@ def count_each(
         labels = subject.labels[batch]
         with torch.no_grad():
             for name, attacked in shown.items():
-                network = subject.network if name == CLEAN else subject.classifier
+                network = subject.network if name == CLEAN else subject.folded_network
                 for pixels in attacked(batch):
                     for numbers, logits in logits_of_each(network, silencings, pixels):
                         subject.check_stop()
@@ -371,7 +371,7 @@ def _count_fgsm(
     The pass that the gradient needs also classifies the clean images. It begins at the segment that an element lies
     in; of what comes before, the graph is kept, and only its backward pass is an element's own.
     """
-    network, classifier = subject.network, subject.classifier
+    network, folded_network = subject.network, subject.folded_network
     labels, images = subject.labels[batch], subject.pixels(batch)
     segments = network.architecture.segments(network.body)
     clean = torch.zeros(len(silencings), dtype=torch.int64, device=labels.device)
@@ -385,8 +385,8 @@ def _count_fgsm(
                 silent = [silencings[number].channels]
                 with silenced_apart(network.body, silent):
                     signs, clean[number] = _signs_and_correct(segments[position:], entering, pixels, labels)
-                with silenced_apart(classifier.body, silent), torch.no_grad():
-                    attacked[number] = _correct(classifier(step(images, signs, epsilon)), labels)
+                with silenced_apart(folded_network.body, silent), torch.no_grad():
+                    attacked[number] = _correct(folded_network(step(images, signs, epsilon)), labels)
             entering = segments[position][1](entering)
     return clean, attacked
 

@@ -54,13 +54,13 @@ def transfer_from(
     start = time.monotonic()
     subject = Subject(source.network, test, test_fingerprint)
     crafted = _crafted(source, subject, attack, settings)
-    classifiers = {target.key: folded(target.network) for target in targets}
+    folded_targets = {target.key: folded(target.network) for target in targets}
     correct: dict[str, list[Tensor]] = {target.key: [] for target in targets}
     for batch in subject.batches():
         images = crafted(batch)  # which may need gradients
         with torch.inference_mode():
-            for key, classifier in classifiers.items():
-                correct[key].append(classifier(images).argmax(1) == subject.labels[batch])
+            for key, folded_network in folded_targets.items():
+                correct[key].append(folded_network(images).argmax(1) == subject.labels[batch])
     seconds = (time.monotonic() - start) / len(targets)
     for target in targets:
         right = torch.cat(correct[target.key]).cpu().numpy()

@@ -10,10 +10,10 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from prunesweep.workers.architectures.modules import module_at
 
-Module = TypeVar("Module", bound=nn.Module)
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
-def folded(network: Module) -> Module:
+def folded(network: _Module) -> _Module:
     """A copy in evaluation mode, without gradients of its parameters, that says what ``network`` says.
 
     Logits differ by rounding alone. It is for classifying: the sign of a gradient near zero hangs on roundings. A norm

@@ -4,10 +4,10 @@ from typing import TypeVar
 
 from torch import nn
 
-Module = TypeVar("Module", bound=nn.Module)
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
-def module_at(body: nn.Module, path: str, kind: type[Module]) -> Module:
+def module_at(body: nn.Module, path: str, kind: type[_Module]) -> _Module:
     """The module at ``path`` inside ``body``, which is of that kind.
 
     Raises:

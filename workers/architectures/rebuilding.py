@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from prunesweep.workers.architectures.spec import LEAST_IMAGE_SIZE, NetworkError, NetworkSpec
 
-PREFIX = "body."
+BODY_PREFIX = "body."
 """Where a network's state dict keeps the tensors of its body."""
 
 
@@ -26,7 +26,7 @@ def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]
             f"kept_filters names {name}, no convolution of this network",
         )
     for name, layer in layers.items():
-        key = f"{PREFIX}{name}.weight"
+        key = f"{BODY_PREFIX}{name}.weight"
         _demand(key in tensors, f"{key} is missing")
         shape = tensors[key].shape
         alike = len(shape) == layer.weight.ndim and shape[2:] == layer.weight.shape[2:] and 0 not in shape

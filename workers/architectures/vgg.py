@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from prunesweep.workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
 from prunesweep.workers.architectures.modules import module_at
 
-STAGE_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+VGG_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
 class VggBody(nn.Module):
@@ -22,7 +22,7 @@ class VggBody(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         width = 3
-        for widths in STAGE_WIDTHS:
+        for widths in VGG_WIDTHS:
             for after in widths:
                 layers += [nn.Conv2d(width, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
                 width = after

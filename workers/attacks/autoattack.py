@@ -14,7 +14,7 @@ from prunesweep.workers.attacks.losses import misclassified
 from prunesweep.workers.attacks.subject import Evaluation, Subject
 from prunesweep.workers.attacks.worst_case import Search, evaluation
 
-SEED = 0
+AUTOATTACK_SEED = 0
 TARGETS = 9  # of the targeted attacks: the standard number, where there are ten classes
 
 # The package warns of networks that it may not suit; without a handler, Python would print that.
@@ -75,9 +75,11 @@ def autoattack_images(
     except ImportError:
         raise UserError(AUTOATTACK_MISSING) from None
 
-    attacked = _Attacked(network, check_stop)
+    attacked = _AttachedNetwork(network, check_stop)
     with torch.inference_mode(False), _left_as_it_was(network, images.device):
-        attack = AutoAttack(attacked, device=images.device, eps=epsilon, norm="Linf", seed=SEED, version=version)
+        attack = AutoAttack(
+            attacked, device=images.device, eps=epsilon, norm="Linf", seed=AUTOATTACK_SEED, version=version
+        )
         with torch.no_grad():
             classes = network(images[:1]).shape[1]
         attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(TARGETS, classes - 1)
@@ -97,7 +99,7 @@ def _possible(attacks: list[str], classes: int) -> list[str]:
     return [name for name in dict.fromkeys(untargeted) if classes > 2 or name != "apgd-dlr"]
 
 
-class _Attacked(nn.Module):
+class _AttachedNetwork(nn.Module):
     """A network whose logits always hang on the images, also where a step in it cuts the gradient: then it is zero."""
 
     def __init__(self, network: nn.Module, check_stop: Callable[[], None]) -> None:

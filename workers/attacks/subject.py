@@ -15,8 +15,8 @@ from prunesweep.workers.attacks.losses import input_gradient, logit_margins, mis
 from prunesweep.workers.data.split import LabelledImages
 
 # Fixed, because the last bits of a convolution may depend on it; fewer of images so large that gradients take long.
-BATCH = 250
-BATCH_OF_LARGE = 50
+EVALUATION_BATCH = 250
+LARGE_IMAGE_BATCH = 50
 LARGE_SIDE = 65
 # Below this, a gradient of the loss with respect to an image counts as none: fp32 has nothing left to follow.
 VANISHING = 1e-12
@@ -64,7 +64,7 @@ class CleanPass:
 class Subject:
     """A network in evaluation mode in fp32, with all test images and their true labels.
 
-    ``test_fingerprint`` names the images, for what is made of them once and kept. ``classifier``: where the caller has
+    ``test_fingerprint`` names the images, for what is made of them once and kept. ``folded_network``: where the caller has
     it already.
     """
 
@@ -75,7 +75,7 @@ class Subject:
         test_fingerprint: str,
         check_stop: Callable[[], None] = lambda: None,
         *,
-        classifier: Network | None = None,
+        folded_network: Network | None = None,
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.test = test
@@ -83,11 +83,11 @@ class Subject:
         self.test_fingerprint = test_fingerprint
         self._check_stop = check_stop
         self._last: tuple[slice | Tensor, Tensor] | None = None
-        if classifier is not None:
-            self.classifier = classifier
+        if folded_network is not None:
+            self.folded_network = folded_network
 
     @cached_property
-    def classifier(self) -> Network:
+    def folded_network(self) -> Network:
         """The network with its batch norms folded: what images are shown to of which no gradient is wanted."""
         return folded(self.network)
 
@@ -103,7 +103,7 @@ class Subject:
     @property
     def batch_size(self) -> int:
         """How many images are shown at once."""
-        return BATCH if self.side < LARGE_SIDE else BATCH_OF_LARGE
+        return EVALUATION_BATCH if self.side < LARGE_SIDE else LARGE_IMAGE_BATCH
 
     def batches(self) -> Iterator[slice]:
         """The test images in order, as slices; an end that is asked for comes between two."""
@@ -139,7 +139,7 @@ class Subject:
 
     def _correct_batch(self, images: Tensor, batch: slice) -> Tensor:
         self._check_stop()
-        logits: Tensor = self.classifier(images)
+        logits: Tensor = self.folded_network(images)
         return logits.argmax(1) == self.labels[batch]
 
     def gradient_signs(self, batch: slice) -> Tensor:

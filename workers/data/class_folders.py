@@ -15,7 +15,7 @@ from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.images.class_folders import class_images
 from prunesweep.sweeps.images.samples import spread
 from prunesweep.workers.data.limits import choose
-from prunesweep.workers.data.streaming import Encoded, Glimpse
+from prunesweep.workers.data.streaming import Encoded, FileEnds
 
 GLIMPSES = 50_000  # files that are opened before a sweep starts
 OPENERS, AT_ONCE = 16, 64  # threads that open files, because a network's disk answers late; files that each opens
@@ -57,18 +57,18 @@ class ClassFolders:
         paths = [self._path(index) for index in indices]
         return [(str(path), path.read_bytes()) for path in paths]
 
-    def glimpses(self) -> Iterator[Glimpse]:
+    def file_ends(self) -> Iterator[FileEnds]:
         indices = spread(range(len(self.labels)), GLIMPSES)
         parts = [indices[first : first + AT_ONCE] for first in range(0, len(indices), AT_ONCE)]
         with ThreadPoolExecutor(OPENERS) as pool:
             for first in range(0, len(parts), OPENERS):  # and not all at once, which would fill the memory
-                for glimpses in pool.map(self._glimpses_of, parts[first : first + OPENERS]):
-                    yield from glimpses
+                for file_ends in pool.map(self._glimpses_of, parts[first : first + OPENERS]):
+                    yield from file_ends
 
     def order(self, generator: torch.Generator) -> Tensor:
         return torch.randperm(len(self.labels), generator=generator)
 
-    def _glimpses_of(self, indices: Sequence[int]) -> list[Glimpse]:
+    def _glimpses_of(self, indices: Sequence[int]) -> list[FileEnds]:
         return [(index, *_ends(self._path(index))) for index in indices]
 
     def _path(self, index: int) -> Path:

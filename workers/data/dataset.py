@@ -15,9 +15,9 @@ from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.words import counted, listed
 from prunesweep.workers.data.decoding import OF_ANY_SIZE
 from prunesweep.workers.data.labels import unlabelled
-from prunesweep.workers.data.limits import Chosen, choose
+from prunesweep.workers.data.limits import ImageSubset, choose
 from prunesweep.workers.data.overlap import check_paths_apart, check_pixels_apart
-from prunesweep.workers.data.split import Channels, LabelledImages, Split
+from prunesweep.workers.data.split import ChannelValues, LabelledImages, Split
 from prunesweep.workers.data.variation import check_variation
 
 __all__ = ["Dataset", "LabelledImages", "Split", "check_labels", "make_dataset"]
@@ -51,7 +51,7 @@ class Dataset:
         """The same data set with its pixels on ``device``."""
         return replace(self, train=self.train.to(device), test=self.test.to(device))
 
-    def channel_statistics(self) -> tuple[Channels, Channels]:
+    def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
         """Mean and standard deviation of each channel of the training images, in [0, 1], to normalise by."""
         return self.train.channel_statistics()
 
@@ -81,7 +81,7 @@ class Dataset:
         return Dataset(arrays["name"], train, test, tuple(arrays["classes"]))
 
 
-def _from_arrays(arrays: tuple[NDArray[np.uint8], NDArray[np.int64]], chosen: Chosen | None) -> Split:
+def _from_arrays(arrays: tuple[NDArray[np.uint8], NDArray[np.int64]], chosen: ImageSubset | None) -> Split:
     images, labels = map(torch.from_numpy, arrays)
     return Split(images, labels, chosen)
 
@@ -201,12 +201,12 @@ def _size(images: NDArray[Any]) -> str:
 
 def _limited(
     images: NDArray[np.uint8], labels: NDArray[np.int64], limit: int | None
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], Chosen | None]:
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], ImageSubset | None]:
     chosen = choose(labels, limit)
     return (images, labels, None) if chosen is None else (images[chosen.places], labels[chosen.places], chosen)
 
 
-def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], chosen: Chosen | None) -> Split:
+def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], chosen: ImageSubset | None) -> Split:
     return Split(
         torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))),
         torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int64)),

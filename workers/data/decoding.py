@@ -13,7 +13,7 @@ from prunesweep.sweeps import git_lfs
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.images.modes import (
     MODES,
-    Decoding,
+    ModeConversion,
     highest_level,
     is_negative,
     orientation_of,
@@ -35,7 +35,7 @@ OF_ANY_SIZE = "to resize images of any size, set dataset.name to imagenet and da
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedImage:
     """One image in 8-bit RGB. ``highest``: where it was scaled from integers, the highest level among these."""
 
     image: Image.Image
@@ -95,7 +95,7 @@ def decode_image(name: str, content: bytes) -> Image.Image:
     return decode(name, content).image
 
 
-def decode(name: str, content: bytes) -> Decoded:
+def decode(name: str, content: bytes) -> DecodedImage:
     """Return one file's picture, and the levels it was scaled from. Raises as ``decode_image`` does."""
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -109,10 +109,10 @@ def decode(name: str, content: bytes) -> Decoded:
     return decoded
 
 
-def _decoded(image: Image.Image) -> Decoded:
+def _decoded(image: Image.Image) -> DecodedImage:
     """A loaded image of a mode that is not refused."""
     turn = TURNS.get(orientation_of(image))
-    if MODES[image.mode] is Decoding.SCALED:
+    if MODES[image.mode] is ModeConversion.SCALED:
         levels = np.asarray(image).astype(np.int64)
         scaled, highest = Image.fromarray(to_8_bits(levels, image)), int(levels.max())
     else:
@@ -120,7 +120,7 @@ def _decoded(image: Image.Image) -> Decoded:
     if scaled.mode == "P" and "transparency" in scaled.info:
         scaled = scaled.convert("RGBA")  # which has the same colours, and Pillow does not warn
     rgb = scaled.convert("RGB")
-    return Decoded(rgb if turn is None else rgb.transpose(turn), highest)
+    return DecodedImage(rgb if turn is None else rgb.transpose(turn), highest)
 
 
 def to_8_bits(levels: NDArray[np.int64], image: Image.Image) -> NDArray[np.uint8]:

@@ -46,11 +46,11 @@ def load(settings: Imagenet) -> Dataset:
     )
 
 
-Read = tuple[Source, Source, Sequence[str], tuple[str, ...]]
+SplitSources = tuple[Source, Source, Sequence[str], tuple[str, ...]]
 """The training and the test images, the names of the classes, and what to tell the user."""
 
 
-def _folders(settings: Imagenet) -> Read:
+def _folders(settings: Imagenet) -> SplitSources:
     train = ClassFolders(settings.train[0], "dataset.train", settings.train_limit)
     test = ClassFolders(settings.test[0], "dataset.test", settings.test_limit, train.classes)
     if settings.classes not in (None, len(train.classes)):
@@ -64,7 +64,7 @@ def _folders(settings: Imagenet) -> Read:
     return train, test, train.classes, notes
 
 
-def _shards(settings: Imagenet) -> Read:
+def _shards(settings: Imagenet) -> SplitSources:
     files = parquet_files(settings.train, "dataset.train"), parquet_files(settings.test, "dataset.test")
     labels = match_labels(*([read_labels(file) for file in of_split] for of_split in files))
     classes = name_classes(settings, labels.names, labels.train)

@@ -10,7 +10,7 @@ from prunesweep.workers.random_streams import stream
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ImageSubset:
     """Some images of a larger split, in its order.
 
     Attributes:
@@ -24,7 +24,7 @@ class Chosen:
     whole: int
 
 
-def choose(labels: NDArray[np.int64], limit: int | None) -> Chosen | None:
+def choose(labels: NDArray[np.int64], limit: int | None) -> ImageSubset | None:
     """Return the images that a limit keeps of a split with these labels (N,); None where it keeps all.
 
     They are spread evenly over the classes: the numbers of two classes differ by one at the most, unless a class has
@@ -39,7 +39,7 @@ def choose(labels: NDArray[np.int64], limit: int | None) -> Chosen | None:
     position[order] = np.arange(len(order))
     # One of each class, then a second one of each, and so on.
     places = np.sort(np.lexsort((position, turn))[:limit])
-    return Chosen(places, _rank_within_class(labels)[places], len(labels))
+    return ImageSubset(places, _rank_within_class(labels)[places], len(labels))
 
 
 def _rank_within_class(labels: NDArray[np.int64]) -> NDArray[np.int64]:

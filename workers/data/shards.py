@@ -16,7 +16,7 @@ from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.images.samples import spread
 from prunesweep.workers.data.image_parquet import contents_of, find_columns, read_labels
 from prunesweep.workers.data.limits import choose
-from prunesweep.workers.data.streaming import Encoded, Glimpse
+from prunesweep.workers.data.streaming import Encoded, FileEnds
 
 MIB = 2**20
 GLIMPSED = 256 * MIB  # of row groups that are read before a sweep starts
@@ -73,7 +73,7 @@ class Shards:
         self._groups = [group for group in _row_groups(files, places) if group.images]
         self._firsts = np.asarray([group.first for group in self._groups])
         self._window = window * MIB
-        self._held = _Held(self._window)
+        self._held = _RowGroupCache(self._window)
 
     def encoded(self, indices: Sequence[int]) -> list[Encoded]:
         wanted = np.asarray(indices, dtype=np.int64)
@@ -87,7 +87,7 @@ class Shards:
                 found[place] = _encoded(group, images, int(self._places[indices[place]]) - group.first_place)
         return found
 
-    def glimpses(self) -> Iterator[Glimpse]:
+    def file_ends(self) -> Iterator[FileEnds]:
         total = sum(group.bytes for group in self._groups)
         for group in spread(self._groups, max(1, len(self._groups) * GLIMPSED // max(total, GLIMPSED))):
             indices = range(group.first, group.first + group.images)
@@ -109,7 +109,7 @@ class Shards:
         return torch.cat(parts)
 
 
-class _Held:
+class _RowGroupCache:
     """The row groups that were read last: of ``capacity`` bytes at most, but two of them whatever they take."""
 
     def __init__(self, capacity: int) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from prunesweep.sweeps.images.decoding_marks import is_plain
 from prunesweep.sweeps.images.samples import spread
-from prunesweep.workers.data.decoding import Decoded, check_levels, decode
+from prunesweep.workers.data.decoding import DecodedImage, check_levels, decode
 from prunesweep.workers.data.streaming import Encoded, Source
 from prunesweep.workers.data.variation import check_variation
 
@@ -34,7 +34,7 @@ def check_source(source: Source, what: str) -> None:
         DataError: a line says which image or what is wrong.
     """
     seen, doubtful = [], []
-    for index, start, end in source.glimpses():
+    for index, start, end in source.file_ends():
         seen.append(index)
         if not looks_whole(start, end):
             doubtful.append(index)
@@ -63,7 +63,7 @@ def looks_whole(start: bytes, end: bytes) -> bool:
     return False
 
 
-def _decoded(source: Source, indices: Sequence[int]) -> Iterator[tuple[str, Decoded]]:
+def _decoded(source: Source, indices: Sequence[int]) -> Iterator[tuple[str, DecodedImage]]:
     """Yield the images of these indices with their names, decoded by as many threads as torch may use."""
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for first in range(0, len(indices), AT_ONCE):
@@ -71,5 +71,5 @@ def _decoded(source: Source, indices: Sequence[int]) -> Iterator[tuple[str, Deco
             yield from zip((name for name, _ in encoded), pool.map(_decode, encoded), strict=True)
 
 
-def _decode(encoded: Encoded) -> Decoded:
+def _decode(encoded: Encoded) -> DecodedImage:
     return decode(*encoded)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.data.augmentation import augment
-from prunesweep.workers.data.limits import Chosen
+from prunesweep.workers.data.limits import ImageSubset
 
-Channels = tuple[float, float, float]
+ChannelValues = tuple[float, float, float]
 
 
 class LabelledImages(ABC):
@@ -24,7 +24,7 @@ class LabelledImages(ABC):
     """
 
     labels: Tensor
-    chosen: Chosen | None = None
+    chosen: ImageSubset | None = None
     holds_pixels: ClassVar[bool]
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class LabelledImages(ABC):
         """
 
     @abstractmethod
-    def channel_statistics(self) -> tuple[Channels, Channels]:
+    def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
         """Mean and standard deviation of each channel in [0, 1], to normalise by."""
 
 
@@ -69,7 +69,7 @@ class Split(LabelledImages):
 
     images: Tensor
     labels: Tensor
-    chosen: Chosen | None = None
+    chosen: ImageSubset | None = None
     holds_pixels = True
 
     @property
@@ -91,7 +91,7 @@ class Split(LabelledImages):
         images = augment(self.images[chosen], padding=padding, flip=bool(training.flip), generator=generator)
         return images.float().div_(255)
 
-    def channel_statistics(self) -> tuple[Channels, Channels]:
+    def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
         """Of all pixels, to four decimals.
 
         From the histogram of the levels, so that it is exact and the same everywhere.

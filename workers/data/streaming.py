@@ -12,18 +12,18 @@ from torch import Tensor
 
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.data.decoding import decode_image
-from prunesweep.workers.data.limits import Chosen
-from prunesweep.workers.data.split import Channels, LabelledImages
+from prunesweep.workers.data.limits import ImageSubset
+from prunesweep.workers.data.split import ChannelValues, LabelledImages
 from prunesweep.workers.data.views import View
 
-Item = TypeVar("Item")
+Element = TypeVar("Element")
 Encoded = tuple[str, bytes]
-Glimpse = tuple[int, bytes, bytes]
+FileEnds = tuple[int, bytes, bytes]
 """An image's index, and the first and the last bytes of its file: at the most, all of them."""
-Seen = Callable[[Image.Image], Image.Image]
+ImageView = Callable[[Image.Image], Image.Image]
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def ahead(items: Iterator[Element]) -> Iterator[Element]:
     """The same items in the same order, each made while the one before it is used: decoding takes long."""
     with ThreadPoolExecutor(1) as maker:
         coming = maker.submit(next, items, None)
@@ -39,12 +39,12 @@ class Source(Protocol):
     """
 
     labels: NDArray[np.int64]
-    chosen: Chosen | None
+    chosen: ImageSubset | None
 
     def encoded(self, indices: Sequence[int]) -> list[Encoded]:
         """(name for messages, file content) of these images."""
 
-    def glimpses(self) -> Iterator[Glimpse]:
+    def file_ends(self) -> Iterator[FileEnds]:
         """Look at as many images as take seconds, spread evenly: at all of them where there are no more."""
 
     def order(self, generator: torch.Generator) -> Tensor:
@@ -59,7 +59,9 @@ class StreamedSplit(LabelledImages):
 
     holds_pixels = False
 
-    def __init__(self, source: Source, view: View, statistics: tuple[Channels, Channels], labels: Tensor | None = None):
+    def __init__(
+        self, source: Source, view: View, statistics: tuple[ChannelValues, ChannelValues], labels: Tensor | None = None
+    ):
         self.source = source
         self.chosen = source.chosen
         self._view = view
@@ -85,20 +87,20 @@ class StreamedSplit(LabelledImages):
         seeds = torch.randint(2**63 - 1, (len(chosen),), generator=generator).tolist()
         flip = bool(training.flip)
 
-        def view(seed: int) -> Seen:
+        def view(seed: int) -> ImageView:
             own = torch.Generator().manual_seed(seed)
             return lambda image: self._view.for_training(image, flip=flip, generator=own)
 
         return self._decode(chosen.tolist(), [view(seed) for seed in seeds]).float().div_(255)
 
-    def channel_statistics(self) -> tuple[Channels, Channels]:
+    def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
         return self._statistics
 
-    def _decode(self, indices: Sequence[int], views: Sequence[Seen]) -> Tensor:
+    def _decode(self, indices: Sequence[int], views: Sequence[ImageView]) -> Tensor:
         """uint8 (n, 3, H, W) of these images, each through its view."""
         pixels = np.empty((len(indices), self.side, self.side, 3), dtype=np.uint8)
 
-        def fill(place: int, encoded: Encoded, view: Seen) -> None:
+        def fill(place: int, encoded: Encoded, view: ImageView) -> None:
             pixels[place] = np.asarray(view(decode_image(*encoded)))
 
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:

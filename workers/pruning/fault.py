@@ -3,10 +3,10 @@
 import torch
 
 from prunesweep.workers.architectures.network import Network, evaluating
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
-def fault_of(network: Network, sample: Sample) -> str | None:
+def fault_of(network: Network, sample: ScoringImages) -> str | None:
     """Return what is wrong with a network, or with the images that it is scored on; None where nothing is.
 
     Args:

@@ -11,12 +11,12 @@ from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
 
 ALL_CHANNELS = slice(None)
-Channels = Mapping[str, Sequence[int] | slice]
+SilencedChannels = Mapping[str, Sequence[int] | slice]
 """Channels of batch norms, by the norm's module path inside the body."""
 
 
 @contextmanager
-def silenced(body: nn.Module, channels: Channels) -> Iterator[None]:
+def silenced(body: nn.Module, channels: SilencedChannels) -> Iterator[None]:
     """Within the context the given channels of the given batch norms are zero, whatever enters them.
 
     Their weights and biases are zeroed in place, and put back bit for bit at the end.
@@ -37,7 +37,7 @@ def silenced(body: nn.Module, channels: Channels) -> Iterator[None]:
 
 
 @contextmanager
-def silenced_apart(body: nn.Module, apart: Sequence[Channels]) -> Iterator[None]:
+def silenced_apart(body: nn.Module, apart: Sequence[SilencedChannels]) -> Iterator[None]:
     """Within the context the body takes ``len(apart)`` equal batches as one, each with its own silence.
 
     Batch i passes with the channels ``apart[i]`` zero after their norms, which may be folded (``folding``).

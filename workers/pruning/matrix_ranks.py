@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-LEAST_SIDE = 8  # the tolerance of smaller matrices is close to the rounding of their singular values
+LEAST_MATRIX_SIDE = 8  # the tolerance of smaller matrices is close to the rounding of their singular values
 MARGIN = 4.0  # on squares: singular values within a factor of two of the tolerance are computed
-CHUNK_LEVELS = 2**18  # whose float64 copies fit a processor's cache
+CHUNK_VALUES = 2**18  # whose float64 copies fit a processor's cache
 
 
 def matrix_ranks(matrices: Tensor) -> Tensor:
@@ -20,10 +20,10 @@ def matrix_ranks(matrices: Tensor) -> Tensor:
         torch.linalg.LinAlgError: a matrix is not finite.
     """
     height, width = matrices.shape[-2:]
-    if matrices.device.type != "cpu" or min(height, width) < LEAST_SIDE:
+    if matrices.device.type != "cpu" or min(height, width) < LEAST_MATRIX_SIDE:
         ranks: Tensor = torch.linalg.matrix_rank(matrices)
         return ranks
-    chunks = matrices.flatten(0, -3).split(max(1, CHUNK_LEVELS // (height * width)))
+    chunks = matrices.flatten(0, -3).split(max(1, CHUNK_VALUES // (height * width)))
     return torch.cat([_ranks(chunk) for chunk in chunks]).view(matrices.shape[:-2])
 
 

@@ -6,10 +6,12 @@ from contextlib import ExitStack
 from torch import Tensor
 
 from prunesweep.workers.architectures.network import Network, evaluating
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
-def observe(network: Network, paths: Iterable[str], sample: Sample, receive: Callable[[str, Tensor], None]) -> None:
+def observe(
+    network: Network, paths: Iterable[str], sample: ScoringImages, receive: Callable[[str, Tensor], None]
+) -> None:
     """Runs the sample through the network in eval mode, without gradients.
 
     For every batch of n images, ``receive`` gets each module path inside the body with that module's output
@@ -25,7 +27,7 @@ def observe(network: Network, paths: Iterable[str], sample: Sample, receive: Cal
 
 
 def mean_over_sample(
-    network: Network, paths: Iterable[str], sample: Sample, measure: Callable[[Tensor], Tensor]
+    network: Network, paths: Iterable[str], sample: ScoringImages, measure: Callable[[Tensor], Tensor]
 ) -> dict[str, Tensor]:
     """The mean over all images of ``measure``, which turns a module's output (n, c, h, w) into (n, c).
 

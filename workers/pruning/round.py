@@ -17,7 +17,7 @@ from prunesweep.workers.pruning.fault import fault_of
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
 from prunesweep.workers.pruning.ranking import lowest_blocks, lowest_filters
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 from prunesweep.workers.random_streams import stream
 from prunesweep.workers.tensors import to_arrays, to_tensors
 from prunesweep.workers.work import TrialError, Work
@@ -135,10 +135,10 @@ def _scored_names(network: Network, scored: str) -> list[str]:
     return [block.name for block in architecture.removable_blocks(body)]
 
 
-def _sample(work: Work) -> Sample:
+def _sample(work: Work) -> ScoringImages:
     """The training images that criteria look at: the same for all criteria of a seed."""
     trial, split = work.trial, work.data.train
     order = torch.randperm(len(split), generator=stream("scoring", trial.seed))
     chosen = order[: trial.round.scoring_images].to(split.labels.device)
     draw = int(torch.randint(2**31, (), generator=stream("random scores", trial.seed, trial.iterations)))
-    return Sample(split.read(chosen), split.labels[chosen], len(work.data.classes), draw)
+    return ScoringImages(split.read(chosen), split.labels[chosen], len(work.data.classes), draw)

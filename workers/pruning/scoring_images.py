@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BATCH = 250
+SCORING_BATCH = 250
 """Images a batch. It is fixed, because sums of floats, and so scores, depend on it."""
 
 
 @dataclass(frozen=True)
-class Sample:
+class ScoringImages:
     """``images``: uint8 (N, 3, H, W) on the network's device; ``labels``: integers (N,) in [0, classes)."""
 
     images: Tensor
@@ -21,5 +21,5 @@ class Sample:
 
     def batches(self) -> Iterator[Tensor]:
         """The images in order, as floats (n, 3, H, W) in [0, 1] with n at most 250."""
-        for images in self.images.split(BATCH):
+        for images in self.images.split(SCORING_BATCH):
             yield images.to(torch.float32) / 255

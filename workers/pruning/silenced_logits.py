@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from prunesweep.workers.architectures.architecture import Block, FilterGroup, Segment
 from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.masking import ALL_CHANNELS, Channels, silenced_apart
-from prunesweep.workers.pruning.scoring_images import BATCH
+from prunesweep.workers.pruning.masking import ALL_CHANNELS, SilencedChannels, silenced_apart
+from prunesweep.workers.pruning.scoring_images import SCORING_BATCH
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Silencing:
     """``channels`` that fall silent; ``path``: the first module that this touches."""
 
     path: str
-    channels: Channels
+    channels: SilencedChannels
 
 
 def filter_silencings(network: Network, group: FilterGroup) -> list[Silencing]:
@@ -48,7 +48,7 @@ def logits_of_each(
     """
     segments = network.architecture.segments(network.body)
     entering = network.normalise(images)
-    at_once = max(1, BATCH // len(images))
+    at_once = max(1, SCORING_BATCH // len(images))
     for position, numbers in by_segment(segments, silencings).items():
         for some in (numbers[start : start + at_once] for start in range(0, len(numbers), at_once)):
             copies = entering.repeat(len(some), 1, 1, 1)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from prunesweep.results_store.documents import Epoch
 from prunesweep.sweeps.trial import snapshot_key
+from prunesweep.workers.architectures.baseline_weights import read_weights
 from prunesweep.workers.architectures.network import Network, NetworkSpec, new_network, rebuild_network
-from prunesweep.workers.architectures.pretrained import read_weights
 from prunesweep.workers.architectures.weights_file import load_weights
 from prunesweep.workers.random_streams import stream
 from prunesweep.workers.runtime import place

@@ -19,11 +19,10 @@ class Observer:
     """Takes the figures of one training, against the weights that it began with."""
 
     def __init__(self, network: nn.Module, batches: Callable[[], Iterable[Batch]], label_smoothing: float) -> None:
-        """
-        Args:
-            network: as this training begins.
-            batches: gives the same training batches each time; the first ``BATCHES`` are used.
-            label_smoothing: of the training loss.
+        """Args:
+        network: as this training begins.
+        batches: gives the same training batches each time; the first ``BATCHES`` are used.
+        label_smoothing: of the training loss.
         """
         self._network = network
         self._batches = batches

@@ -19,7 +19,7 @@ from prunesweep.workers.random_streams import stream
 from prunesweep.workers.runtime import place
 from prunesweep.workers.training.checkpoint import Checkpoint
 from prunesweep.workers.training.dynamics import Observer
-from prunesweep.workers.training.schedule import learning_rate
+from prunesweep.workers.training.learning_rates import learning_rate
 from prunesweep.workers.work import Stopped, TrialError, Work
 
 AfterEpoch = Callable[[int, Network], None]
@@ -95,7 +95,7 @@ def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Trainin
     start = time.monotonic()
     network.train()
     device = work.data.device
-    mixed = torch.autocast(device.type, torch.bfloat16, enabled=work.trial.conditions.precision == "bf16")
+    mixed = torch.autocast(device.type, torch.bfloat16, enabled=work.trial.context.precision == "bf16")
     losses = torch.zeros((), dtype=torch.float64, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     seen, images_of_epoch = 0, len(work.data.train)

@@ -19,7 +19,7 @@ from scipy.stats import binom
 from prunesweep.results_store.verdict_names import FGSM, FGSM_MARGIN, NETWORK, PGD, PGD_MARGIN, SQUARE, TRANSFER_FROM
 
 if TYPE_CHECKING:
-    from prunesweep.workers.analyses.robustness.evidence import Evidence, NetworkEvidence, Outcome
+    from prunesweep.workers.analyses.robustness.evidence import EpsilonOutcome, Evidence, NetworkEvidence
 
 # A rule is broken by chance in at most this share of cases; there are about twenty comparisons a network.
 ALPHA = 0.001
@@ -146,7 +146,9 @@ def _gradients_are_there(network: NetworkEvidence, evidence: Evidence) -> Iterat
         yield _share("gradients do not vanish", round(share * images), images, VANISHING_TOLERANCE, line)
 
 
-def _paired(rule: str, should_be_less: Outcome, should_be_more: Outcome, line: str, tolerance: float) -> Check:
+def _paired(
+    rule: str, should_be_less: EpsilonOutcome, should_be_more: EpsilonOutcome, line: str, tolerance: float
+) -> Check:
     """Whether an attack leaves more images than it should: one-sided exact McNemar on those that both saw."""
     both = should_be_less.attacked & should_be_more.attacked
     against, for_it = _discordant(should_be_less.correct[both], should_be_more.correct[both])
@@ -171,7 +173,7 @@ def _epsilons(network: NetworkEvidence, attack: str) -> set[float]:
     return {outcome.epsilon for outcome in network.outcomes if outcome.attack == attack}
 
 
-def _has(network: NetworkEvidence, attack: str, outcome: Outcome) -> bool:
+def _has(network: NetworkEvidence, attack: str, outcome: EpsilonOutcome) -> bool:
     return outcome.epsilon in _epsilons(network, attack)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from prunesweep.workers.analyses.robustness.comparison import Verification
+    from prunesweep.workers.analyses.robustness.network_comparison import NetworkComparison
 
 IMAGES = 300
 """How many images are attacked, of those that networks are chosen by."""
@@ -235,16 +235,16 @@ class _Bench:
         return self._networks[key]
 
 
-def _verification(dataset: DatasetSettings, images: int, effort: Effort, device: "torch.device") -> "Verification":
+def _verification(dataset: DatasetSettings, images: int, effort: Effort, device: "torch.device") -> "NetworkComparison":
     """The images, spread over the selection half."""
     import torch
 
     from prunesweep.results_store.halves import selection_half
-    from prunesweep.workers.analyses.robustness.comparison import Verification, spread
+    from prunesweep.workers.analyses.robustness.network_comparison import NetworkComparison, spread
     from prunesweep.workers.data.load import load_dataset
 
     test = load_dataset(dataset).test.to(device)
     half = torch.from_numpy(selection_half(len(test))).nonzero()[:, 0]
     chosen = half[spread(len(half), images)]
     pixels = test.read(chosen.to(device)).float().div_(255)
-    return Verification(pixels, test.labels[chosen.to(device)], chosen, effort)
+    return NetworkComparison(pixels, test.labels[chosen.to(device)], chosen, effort)

@@ -60,11 +60,11 @@ def _tune(dispatcher: Dispatcher, plan: Plan, store: Store, data: dict[str, Any]
 
     from prunesweep.orchestrator.running.cluster.actor import TrialActor
     from prunesweep.orchestrator.running.cluster.searcher import TreeSearcher
-    from prunesweep.orchestrator.running.cluster.tune_scheduler import NoFavourite
+    from prunesweep.orchestrator.running.cluster.tune_scheduler import PassiveScheduler
 
     resources = plan.sweep.resources
     trials = {trial.key: trial for trial in plan.to_run}
-    scheduler = NoFavourite()
+    scheduler = PassiveScheduler()
     searcher = TreeSearcher(
         dispatcher, capacity=lambda: cluster_capacity(resources), reason_of_loss=scheduler.reason_of_loss
     )

@@ -96,7 +96,7 @@ def measure_packings(
     one_gpu = placement_group([{"CPU": cpu * most, "GPU": 1}])  # a bundle is a whole GPU of one node
     process = ray.remote(
         num_cpus=cpu, num_gpus=1 / most, scheduling_strategy=PlacementGroupSchedulingStrategy(one_gpu)
-    )(_Process)
+    )(_WorkerProcess)
     processes: list[Any] = []
     rates: dict[int, float] = {}
     try:
@@ -121,13 +121,13 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
 
 
-class _Process:
+class _WorkerProcess:
     """A Ray actor that works as a trial's worker does."""
 
     def prepare(self, trials: Sequence[Trial], data: Mapping[str, Any]) -> None:
-        from prunesweep.workers.rate import WorkSample
+        from prunesweep.workers.rate import WorkExcerpt
 
-        self._sample = WorkSample(trials, data)
+        self._sample = WorkExcerpt(trials, data)
 
     def rate(self, seconds: float) -> float:
         """Images a second."""

@@ -13,7 +13,7 @@ _ATTEMPT = "Failure #"
 _PLACE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 
-class NoFavourite(FIFOScheduler):
+class PassiveScheduler(FIFOScheduler):
     """Leaves it to Tune to give a free worker to a trial that has none coming.
 
     Tune's own scheduler prefers the oldest trial that waits, and so one whose worker is being started: it gets the

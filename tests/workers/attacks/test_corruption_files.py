@@ -97,7 +97,7 @@ def shown_to(subject: Subject) -> list[Tensor]:
     def keep(_: nn.Module, inputs: tuple[Tensor]) -> None:
         pictures.append((inputs[0] * 255).round().to(torch.uint8))
 
-    subject.classifier.register_forward_pre_hook(keep)
+    subject.folded_network.register_forward_pre_hook(keep)
     return pictures
 
 

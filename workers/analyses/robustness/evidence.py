@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from prunesweep.results_store.verdict_names import NETWORK
 from prunesweep.sweeps.analyses import Effort
 
-Images = NDArray[np.bool_]
+ImageFlags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EpsilonOutcome:
     """What one attack within one ε left of the images.
 
     ``correct``: bool (images,), which it does not fool, whether it was run on them or not; ``attacked``: bool
@@ -24,8 +24,8 @@ class Outcome:
 
     attack: str
     epsilon: float
-    correct: Images
-    attacked: Images
+    correct: ImageFlags
+    attacked: ImageFlags
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,26 @@ class NetworkEvidence:
         logit_margin: mean of the true class's logit minus the largest other, on clean images.
     """
 
-    clean: Images
-    outcomes: tuple[Outcome, ...]
+    clean: ImageFlags
+    outcomes: tuple[EpsilonOutcome, ...]
     smallest: NDArray[np.float64]
     vanishing: Mapping[str, float]
     logit_margin: float
 
-    def outcome(self, attack: str, epsilon: float) -> Outcome:
+    def outcome(self, attack: str, epsilon: float) -> EpsilonOutcome:
         """Raises: KeyError where this was not run."""
         for outcome in self.outcomes:
             if (outcome.attack, outcome.epsilon) == (attack, epsilon):
                 return outcome
         raise KeyError(f"{attack} at {epsilon}")
 
-    def at(self, epsilon: float) -> tuple[Outcome, ...]:
+    def at(self, epsilon: float) -> tuple[EpsilonOutcome, ...]:
         """All attacks that were run within this ε."""
         return tuple(outcome for outcome in self.outcomes if outcome.epsilon == epsilon)
 
-    def worst_case(self, epsilon: float) -> Images:
+    def worst_case(self, epsilon: float) -> ImageFlags:
         """Which images no attack within ε fools, bool (images,)."""
-        worst: Images = np.logical_and.reduce([self.clean, *(outcome.correct for outcome in self.at(epsilon))])
+        worst: ImageFlags = np.logical_and.reduce([self.clean, *(outcome.correct for outcome in self.at(epsilon))])
         return worst
 
 

@@ -10,21 +10,21 @@ from torch import Tensor, nn
 
 from prunesweep.results_store.verdict_names import AUTOATTACK, FGSM, FGSM_MARGIN, PGD, PGD_MARGIN, SQUARE
 from prunesweep.sweeps.analyses import Effort
-from prunesweep.workers.analyses.robustness.evidence import Images, Outcome
+from prunesweep.workers.analyses.robustness.evidence import EpsilonOutcome, ImageFlags
 from prunesweep.workers.attacks.autoattack import autoattack_images
 from prunesweep.workers.attacks.fgsm import step
 from prunesweep.workers.attacks.losses import LOSSES, gradient_signs, input_gradient, logit_margins, misclassified
 from prunesweep.workers.attacks.pgd import pgd_images
 from prunesweep.workers.attacks.square import square_images
-from prunesweep.workers.attacks.subject import BATCH_OF_LARGE, LARGE_SIDE, VANISHING
+from prunesweep.workers.attacks.subject import LARGE_IMAGE_BATCH, LARGE_SIDE, VANISHING
 from prunesweep.workers.attacks.worst_case import Search
 
 # Fixed, as that of evaluations; smaller, since networks that are compared are in memory together.
-BATCH = 100
+COMPARISON_BATCH = 100
 
 
 @dataclass(frozen=True)
-class Sample:
+class AttackSample:
     """Images to attack.
 
     ``images``: float32 (N, 3, H, W) in [0, 1]; ``labels``: int64 (N,); ``indices``: (N,) in the test set, on the CPU.
@@ -37,20 +37,20 @@ class Sample:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def part(self, chosen: Tensor) -> "Sample":
+    def part(self, chosen: Tensor) -> "AttackSample":
         """Some of them; ``chosen``: bool (N,) on the CPU."""
         there = chosen.to(self.images.device)
-        return Sample(self.images[there], self.labels[there], self.indices[chosen])
+        return AttackSample(self.images[there], self.labels[there], self.indices[chosen])
 
-    def batches(self) -> Iterator["Sample"]:
-        size = BATCH if self.images.shape[-1] < LARGE_SIDE else BATCH_OF_LARGE
+    def batches(self) -> Iterator["AttackSample"]:
+        size = COMPARISON_BATCH if self.images.shape[-1] < LARGE_SIDE else LARGE_IMAGE_BATCH
         for start in range(0, len(self), size):
             one = slice(start, start + size)
-            yield Sample(self.images[one], self.labels[one], self.indices[one])
+            yield AttackSample(self.images[one], self.labels[one], self.indices[one])
 
 
 @dataclass(frozen=True)
-class Crafted:
+class CraftedImages:
     """What one attack within one ε made of the images of ``attacked``, bool (N,): float32 (attacked, 3, H, W)."""
 
     epsilon: float
@@ -59,12 +59,12 @@ class Crafted:
 
 
 @dataclass(frozen=True)
-class Alone:
+class OwnAttackOutcomes:
     """One network's outcomes under its own attacks; see ``NetworkEvidence``."""
 
-    clean: Images
-    outcomes: tuple[Outcome, ...]
-    crafted: tuple[Crafted, ...]
+    clean: ImageFlags
+    outcomes: tuple[EpsilonOutcome, ...]
+    crafted: tuple[CraftedImages, ...]
     vanishing: Mapping[str, float]
     logit_margin: float
 
@@ -79,7 +79,9 @@ class Radii:
     headline: float
 
 
-def attack_alone(network: nn.Module, sample: Sample, subset: Tensor, radii: Radii, effort: Effort) -> Alone:
+def attack_alone(
+    network: nn.Module, sample: AttackSample, subset: Tensor, radii: Radii, effort: Effort
+) -> OwnAttackOutcomes:
     """Attacks one network by its own gradients and logits.
 
     FGSM and PGD see all images within each graded ε, and those of the subset within ``far`` and ``everything``. Square
@@ -107,10 +109,12 @@ def attack_alone(network: nn.Module, sample: Sample, subset: Tensor, radii: Radi
         first = subset & (subset.cumsum(0) <= effort.autoattack)
         run.autoattack(first & clean & run.standing(largest), largest)
     vanishing = _vanishing(network, sample, subset & clean)
-    return Alone(clean.numpy(), tuple(run.outcomes), tuple(run.crafted), vanishing, margin)
+    return OwnAttackOutcomes(clean.numpy(), tuple(run.outcomes), tuple(run.crafted), vanishing, margin)
 
 
-def show(network: nn.Module, sample: Sample, crafted: tuple[Crafted, ...], attack: str) -> list[Outcome]:
+def show(
+    network: nn.Module, sample: AttackSample, crafted: tuple[CraftedImages, ...], attack: str
+) -> list[EpsilonOutcome]:
     """What is left of the images when the network is shown those that were crafted on another, an outcome an ε."""
     outcomes = []
     for epsilon in sorted({found.epsilon for found in crafted}):
@@ -118,20 +122,20 @@ def show(network: nn.Module, sample: Sample, crafted: tuple[Crafted, ...], attac
         attacked = torch.zeros(len(sample), dtype=torch.bool)
         for found in (found for found in crafted if found.epsilon == epsilon):
             shown = sample.part(found.attacked)
-            correct[found.attacked] &= ~_wrong(network, Sample(found.images, shown.labels, shown.indices))
+            correct[found.attacked] &= ~_wrong(network, AttackSample(found.images, shown.labels, shown.indices))
             attacked |= found.attacked
-        outcomes.append(Outcome(attack, epsilon, correct.numpy(), attacked.numpy()))
+        outcomes.append(EpsilonOutcome(attack, epsilon, correct.numpy(), attacked.numpy()))
     return outcomes
 
 
 class _Run:
     """Gathers the outcomes of attacks on one network, and the images that they made."""
 
-    def __init__(self, network: nn.Module, sample: Sample) -> None:
+    def __init__(self, network: nn.Module, sample: AttackSample) -> None:
         self._network = network
         self._sample = sample
-        self.outcomes: list[Outcome] = []
-        self.crafted: list[Crafted] = []
+        self.outcomes: list[EpsilonOutcome] = []
+        self.crafted: list[CraftedImages] = []
 
     def standing(self, epsilon: float) -> Tensor:
         """Which images no attack so far fools within ε, bool (N,)."""
@@ -146,7 +150,7 @@ class _Run:
             signs = torch.cat(parts)
             for epsilon in sorted(epsilons):
                 images = step(some.images, signs, epsilon)
-                fooled = _wrong(self._network, Sample(images, some.labels, some.indices))
+                fooled = _wrong(self._network, AttackSample(images, some.labels, some.indices))
                 self._note(name, epsilon, attacked, images, fooled)
 
     def pgd(self, attacked: Tensor, epsilon: float, effort: Effort) -> None:
@@ -176,11 +180,11 @@ class _Run:
     def _note(self, attack: str, epsilon: float, attacked: Tensor, images: Tensor, fooled: Tensor) -> None:
         correct = torch.ones(len(self._sample), dtype=torch.bool)
         correct[attacked] = ~fooled
-        self.outcomes.append(Outcome(attack, epsilon, correct.numpy(), attacked.numpy()))
-        self.crafted.append(Crafted(epsilon, attacked, images))
+        self.outcomes.append(EpsilonOutcome(attack, epsilon, correct.numpy(), attacked.numpy()))
+        self.crafted.append(CraftedImages(epsilon, attacked, images))
 
 
-def _clean(network: nn.Module, sample: Sample) -> tuple[Tensor, float]:
+def _clean(network: nn.Module, sample: AttackSample) -> tuple[Tensor, float]:
     """Which images are classified rightly, bool (N,) on the CPU, and the mean logit margin."""
     with torch.inference_mode():
         parts = [(network(part.images), part.labels) for part in sample.batches()]
@@ -189,14 +193,14 @@ def _clean(network: nn.Module, sample: Sample) -> tuple[Tensor, float]:
     return right, margins.double().mean().item()
 
 
-def _wrong(network: nn.Module, sample: Sample) -> Tensor:
+def _wrong(network: nn.Module, sample: AttackSample) -> Tensor:
     """Which images are misclassified, bool (N,) on the CPU."""
     with torch.inference_mode():
         parts = [misclassified(network(part.images), part.labels).cpu() for part in sample.batches()]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.bool)
 
 
-def _vanishing(network: nn.Module, sample: Sample, asked: Tensor) -> dict[str, float]:
+def _vanishing(network: nn.Module, sample: AttackSample, asked: Tensor) -> dict[str, float]:
     """By loss, the share of the images asked for whose gradient is below ``VANISHING`` everywhere; 0 of none."""
     some = sample.part(asked)
     shares = {}
@@ -206,7 +210,7 @@ def _vanishing(network: nn.Module, sample: Sample, asked: Tensor) -> dict[str, f
     return shares
 
 
-def _largest_gradient(network: nn.Module, sample: Sample, loss: str) -> Tensor:
+def _largest_gradient(network: nn.Module, sample: AttackSample, loss: str) -> Tensor:
     """Of each image, the largest component of a loss's gradient, (N,)."""
     gradient, _ = input_gradient(network, sample.images, sample.labels, loss)
     return gradient.abs().amax((1, 2, 3)).nan_to_num(0.0)

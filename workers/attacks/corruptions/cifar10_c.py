@@ -13,7 +13,7 @@ from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.images.corruption_files import WHERE, cifar10_c_file
 from prunesweep.workers.data.split import LabelledImages
 
-SEVERITIES = 5
+SEVERITY_COUNT = 5
 
 
 class Cifar10C:
@@ -31,9 +31,9 @@ class Cifar10C:
         self._labels = _array(labels_file)
         self._images = {kind: _array(cifar10_c_file(root, kind)) for kind in kinds}
         rows = len(self._labels)
-        some = test.chosen if test.chosen is not None and rows != SEVERITIES * len(test) else None
+        some = test.chosen if test.chosen is not None and rows != SEVERITY_COUNT * len(test) else None
         self._places = np.arange(len(test)) if some is None else some.places
-        if self._labels.ndim != 1 or rows == 0 or rows % SEVERITIES:
+        if self._labels.ndim != 1 or rows == 0 or rows % SEVERITY_COUNT:
             raise DataError(
                 f"{WHERE}: {labels_file}: is {_shape(self._labels)}, not one label for each of 5 severities"
             )
@@ -46,7 +46,7 @@ class Cifar10C:
                 )
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
-        first = (severity - 1) * (len(self._labels) // SEVERITIES)
+        first = (severity - 1) * (len(self._labels) // SEVERITY_COUNT)
         places = self._places[np.asarray(indices, dtype=np.int64)]
         return torch.from_numpy(self._images[kind][first + places]).permute(0, 3, 1, 2)
 
@@ -58,7 +58,7 @@ class Cifar10C:
         Raises:
             DataError: they are others; one line says what differs first.
         """
-        per_severity, needed = len(self._labels) // SEVERITIES, 1 + int(self._places.max())
+        per_severity, needed = len(self._labels) // SEVERITY_COUNT, 1 + int(self._places.max())
         if per_severity < needed:
             count = len(test) if per_severity < len(test) or test.chosen is None else test.chosen.whole
             raise DataError(
@@ -72,7 +72,7 @@ class Cifar10C:
                     f"data set's {test.side}"
                 )
         labels = test.labels.cpu().numpy()
-        for severity in range(1, SEVERITIES + 1):
+        for severity in range(1, SEVERITY_COUNT + 1):
             first = (severity - 1) * per_severity
             differing = np.flatnonzero(self._labels[first + self._places] != labels)
             if len(differing):

@@ -13,7 +13,7 @@ from torch import Tensor
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.images.corruption_files import WHERE, imagenet_c_classes, imagenet_c_folder, images_in
 from prunesweep.workers.data.decoding import decode_image
-from prunesweep.workers.data.limits import Chosen
+from prunesweep.workers.data.limits import ImageSubset
 from prunesweep.workers.data.split import LabelledImages
 
 
@@ -78,7 +78,7 @@ class ImagenetC:
         if missing is not None:
             raise DataError(f"{WHERE}: {folder / missing}: no such file; every kind and severity holds the same names")
 
-    def _names_of(self, labels: NDArray[np.int64], chosen: Chosen | None) -> list[str]:
+    def _names_of(self, labels: NDArray[np.int64], chosen: ImageSubset | None) -> list[str]:
         """CLASS/FILE of each test image."""
         names = [""] * len(labels)
         for label in np.unique(labels).tolist():

@@ -16,7 +16,7 @@ from prunesweep.workers.attacks.corruptions.library import corrupted_images
 from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset
 
-SAMPLE = 100  # images of each kind that are compared with the test images
+COMPARED_IMAGES = 100  # images of each kind that are compared with the test images
 LEAST_ALIKE = 0.75  # of fog at severity 5 with ImageNet-C's constants, 0.83 are; of all other kinds, 0.94 and more
 
 
@@ -27,7 +27,7 @@ class CorruptedImages(Protocol):
         """Images, uint8 (n, 3, H, W), on any device and not to be changed."""
 
 
-class Kept:
+class CachedCorruptions:
     """Those of images in memory: made once for all trials of a machine."""
 
     def __init__(self, subject: Subject, frost_textures: str) -> None:
@@ -45,7 +45,7 @@ class Kept:
         return self._opened[kind, severity][torch.tensor(indices)]
 
 
-class MadeAsNeeded:
+class StreamedCorruptions:
     """Those of streamed images: as many as they are, kept they would fill a disk."""
 
     def __init__(self, subject: Subject, frost_textures: str) -> None:
@@ -76,8 +76,8 @@ def corrupted_source(subject: Subject, settings: Corruptions) -> CorruptedImages
             settings.root or "", settings.kinds, settings.severities, subject.test, subject.network.spec.classes
         )
     if subject.test.holds_pixels:
-        return Kept(subject, settings.frost_textures)
-    return MadeAsNeeded(subject, settings.frost_textures)
+        return CachedCorruptions(subject, settings.frost_textures)
+    return StreamedCorruptions(subject, settings.frost_textures)
 
 
 def check_files(settings: Corruptions, data: Dataset) -> None:
@@ -99,7 +99,7 @@ def check_files(settings: Corruptions, data: Dataset) -> None:
 
 def _check_pixels(files: CorruptedImages, settings: Corruptions, data: Dataset) -> None:
     """Compares images from all over the test set, of each kind at its lowest severity."""
-    indices = range(0, len(data.test), max(1, len(data.test) // SAMPLE))
+    indices = range(0, len(data.test), max(1, len(data.test) // COMPARED_IMAGES))
     sample = slice(indices.start, indices.stop, indices.step)
     clean, labels = data.test.read(sample).cpu(), data.test.labels[sample].cpu()
     severity = min(settings.severities)

@@ -7,14 +7,16 @@ from torch import Tensor
 
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
 class Criterion(Protocol):
     """Scores of what may go; the lowest goes first."""
 
-    def score_filters(self, network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+    def score_filters(
+        self, network: Network, groups: Sequence[FilterGroup], sample: ScoringImages
+    ) -> dict[str, Tensor]:
         """A score of each filter: (n_filters,) by convolution."""
 
-    def score_blocks(self, network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+    def score_blocks(self, network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
         """A score of each block: () by block."""

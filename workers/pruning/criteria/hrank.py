@@ -10,16 +10,16 @@ from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.matrix_ranks import matrix_ranks
 from prunesweep.workers.pruning.observing import mean_over_sample
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
-def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
     """Each filter's mean rank of its map after the ReLU that follows: float64 (n_filters,) by convolution."""
     ranks = mean_over_sample(network, [group.activation for group in groups], sample, matrix_ranks)
     return {group.convolution: ranks[group.activation] for group in groups}
 
 
-def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
     """The mean rank of a block's output maps over max(height, width), in [0, 1]: float64 () by block."""
     ranks = mean_over_sample(network, [block.name for block in blocks], sample, _relative_rank)
     return {block.name: ranks[block.name].mean() for block in blocks}

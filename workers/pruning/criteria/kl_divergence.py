@@ -13,11 +13,11 @@ from torch import Tensor
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.folding import folded
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 from prunesweep.workers.pruning.silenced_logits import Silencing, block_silencing, filter_silencings, logits_of_each
 
 
-def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
     """The divergence when one filter is silent: float64 (n_filters,), at least 0, by convolution."""
     of_group = [filter_silencings(network, group) for group in groups]
     widths = [len(silencings) for silencings in of_group]
@@ -25,13 +25,13 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sampl
     return {group.convolution: score for group, score in zip(groups, scores, strict=True)}
 
 
-def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
     """The divergence when one block is silent: float64 (), at least 0, by block."""
     scores = _divergences(network, [block_silencing(block) for block in blocks], sample)
     return {block.name: score for block, score in zip(blocks, scores, strict=True)}
 
 
-def _divergences(network: Network, silencings: Sequence[Silencing], sample: Sample) -> Tensor:
+def _divergences(network: Network, silencings: Sequence[Silencing], sample: ScoringImages) -> Tensor:
     """The mean divergence of each silencing: float64 (n_silencings,) on the CPU."""
     sums = torch.zeros(len(silencings), dtype=torch.float64, device=sample.images.device)
     network = folded(network)

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
-def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
     """Σ|w| over each filter's weights: float64 (n_filters,) by convolution. The sample is not looked at."""
     return {group.convolution: _norms(module_at(network.body, group.convolution, nn.Conv2d)) for group in groups}
 
 
-def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
     """The mean of Σ|w| over all filters of a block's convolutions: float64 () by block.
 
     This definition is ours: the paper's code has none for layers. The sample is not looked at.

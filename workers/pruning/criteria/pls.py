@@ -18,16 +18,16 @@ from torch.nn.functional import one_hot
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.observing import observe
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 COMPONENTS = 2
 # The power iteration behind each component stops when its squared change is below this. At the default, 1e-6,
 # scores are right to two digits only.
-TOLERANCE = 1e-12
-MOST_ITERATIONS = 10_000
+PLS_TOLERANCE = 1e-12
+PLS_MOST_ITERATIONS = 10_000
 
 
-def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
     """Each filter's VIP: float64 (n_filters,), at least 0, by convolution.
 
     As in the paper's code, all convolutions of the network, also those whose filters may not go, stand side
@@ -38,7 +38,7 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sampl
     return {group.convolution: importance[group.convolution] for group in groups}
 
 
-def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
     """The mean VIP of a block's output channels, in one regression on all given blocks: float64 () by block.
 
     This definition is ours: the paper's code has none for layers.
@@ -55,7 +55,7 @@ def vip(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[n
     standardised, as in the paper's code: else the scale of a convolution's weights, which batch norm undoes,
     would count. Returns (p,).
     """
-    regression = PLSRegression(COMPONENTS, scale=True, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
+    regression = PLSRegression(COMPONENTS, scale=True, max_iter=PLS_MOST_ITERATIONS, tol=PLS_TOLERANCE)
     regression.fit(features, labels)
     explained = (regression.x_scores_**2).sum(axis=0) * (regression.y_loadings_**2).sum(axis=0)
     weights = regression.x_weights_ / np.linalg.norm(regression.x_weights_, axis=0)
@@ -63,7 +63,7 @@ def vip(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[n
     return importance
 
 
-def _importance(network: Network, paths: Sequence[str], sample: Sample) -> dict[str, Tensor]:
+def _importance(network: Network, paths: Sequence[str], sample: ScoringImages) -> dict[str, Tensor]:
     """The VIP of the output channels of the modules at ``paths``, in one regression: float64 (channels,) by
     path.
     """

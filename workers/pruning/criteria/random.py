@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from prunesweep.workers.architectures.architecture import Block, FilterGroup
 from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.scoring_images import Sample
+from prunesweep.workers.pruning.scoring_images import ScoringImages
 from prunesweep.workers.random_streams import stream
 
 
-def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sample) -> dict[str, Tensor]:
+def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
     """Uniform in [0, 1), drawn from the sample's seed and the convolution's name: float64 (n_filters,)."""
     return {
         group.convolution: _draw(
@@ -22,7 +22,7 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Sampl
     }
 
 
-def score_blocks(network: Network, blocks: Sequence[Block], sample: Sample) -> dict[str, Tensor]:
+def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
     """Uniform in [0, 1), drawn from the sample's seed and the block's name: float64 () by block."""
     return {block.name: _draw(sample.seed, block.name, 1)[0] for block in blocks}
 

@@ -12,7 +12,13 @@ from prunesweep.sweeps.analyses import Effort
 from prunesweep.sweeps.attacks import Autoattack
 from prunesweep.sweeps.words import counted
 from prunesweep.workers.analyses.robustness.evidence import Evidence, NetworkEvidence
-from prunesweep.workers.analyses.robustness.own_attacks import Alone, Radii, Sample, attack_alone, show
+from prunesweep.workers.analyses.robustness.own_attacks import (
+    AttackSample,
+    OwnAttackOutcomes,
+    Radii,
+    attack_alone,
+    show,
+)
 from prunesweep.workers.analyses.robustness.smallest_epsilon import graded_epsilons, smallest_epsilons
 
 FAR = 4  # times the largest graded ε
@@ -20,7 +26,7 @@ EVERYTHING = 0.5
 HEADLINE = 8 / 255
 
 
-class Verification:
+class NetworkComparison:
     """Compares networks on some images. What is known of a network is kept: a baseline serves all its trials.
 
     Networks are plain modules, images (N, 3, H, W) in [0, 1] to logits, in evaluation mode on the images' device.
@@ -28,11 +34,11 @@ class Verification:
 
     def __init__(self, images: Tensor, labels: Tensor, indices: Tensor, effort: Effort | None = None) -> None:
         """Takes float32 images (N, 3, H, W) in [0, 1], labels int64 (N,), and the images' indices in the test set."""
-        self._sample = Sample(images, labels, indices.cpu())
+        self._sample = AttackSample(images, labels, indices.cpu())
         self._effort = effort or Effort()
         self._subset = spread(len(labels), self._effort.subset)
         self._smallest: dict[nn.Module, NDArray[np.float64]] = {}
-        self._alone: dict[tuple[nn.Module, Radii], Alone] = {}
+        self._alone: dict[tuple[nn.Module, Radii], OwnAttackOutcomes] = {}
 
     def compare(self, network: nn.Module, baseline: nn.Module, control: nn.Module | None = None) -> Evidence:
         """The evidence on a network: each of the networks is attacked with what fits it, and shown the others' images.
@@ -63,7 +69,7 @@ class Verification:
         for known in [known for known in self._alone if known[0] is network]:
             del self._alone[known]
 
-    def _evidence(self, name: str, network: nn.Module, alone: Mapping[str, Alone]) -> NetworkEvidence:
+    def _evidence(self, name: str, network: nn.Module, alone: Mapping[str, OwnAttackOutcomes]) -> NetworkEvidence:
         own = alone[name]
         shown = [
             outcome
@@ -79,7 +85,7 @@ class Verification:
             logit_margin=own.logit_margin,
         )
 
-    def _attacked(self, network: nn.Module, radii: Radii) -> Alone:
+    def _attacked(self, network: nn.Module, radii: Radii) -> OwnAttackOutcomes:
         if (network, radii) not in self._alone:
             self._alone[network, radii] = attack_alone(network, self._sample, self._subset, radii, self._effort)
         return self._alone[network, radii]
