@@ -22,6 +22,7 @@ from prunesweep.sweeps.catalogue import (
     SCORING_VERSION,
     TRAINING_VERSION,
 )
+from prunesweep.sweeps.descriptions import describe_setting
 from prunesweep.sweeps.frozen_model import FrozenModel
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.language import Deviations, Means, Training

@@ -12,7 +12,7 @@ from prunesweep.orchestrator.paper.published import FIGURE5, FIGURE5_ELEMENTS
 from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
 from prunesweep.orchestrator.paper.tables import ONE_SHOT, baseline_of, in_store, needs_sweep, needs_transfer
 from prunesweep.orchestrator.query.columns import COMPARABLE_WITHIN
-from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
+from prunesweep.orchestrator.query.descriptions import KEY_DIGITS, describe_network
 from prunesweep.orchestrator.statistics import pearson
 from prunesweep.sweeps.attacks import epsilon_text
 from prunesweep.sweeps.words import counted

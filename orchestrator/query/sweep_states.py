@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.query.descriptions import fell_with_it
+from prunesweep.orchestrator.query.descriptions import describe_network, fell_with_it
 from prunesweep.results_store import NotStored, Store, StoreError, StoreLike, existing_store
 
 
