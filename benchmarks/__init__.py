@@ -1,1 +1,1 @@
-"""Speed and memory, as ratios of two things run in one call: ``make bench``, or ``python -m benchmarks.NAME``."""
+"""Benchmarks of speed and memory, as ratios of two measurements: ``make bench`` or ``python -m benchmarks.NAME``."""

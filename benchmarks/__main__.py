@@ -1,4 +1,4 @@
-"""Runs every benchmark, each in a process of its own, and prints the table: ``make bench``."""
+"""A run of all benchmarks, each in its own process, that prints the table of results: ``make bench``."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ BENCHMARKS = (
     "start",
 )
 
-ended = {name: subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode for name in BENCHMARKS}
-broken = [name for name, status in ended.items() if status]
-if broken:
-    sys.exit(f"benchmarks that broke: {', '.join(broken)}")
+exit_statuses = {name: subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode for name in BENCHMARKS}
+failed = [name for name, status in exit_statuses.items() if status]
+if failed:
+    sys.exit(f"failed benchmarks: {', '.join(failed)}")

@@ -1,12 +1,12 @@
-"""FGSM at eight values of ε on ResNet56: one gradient for all of them, against libraries given the same list."""
+"""FGSM at eight values of ε on ResNet56, compared with two libraries; our side computes one gradient for all values."""
 
 import foolbox
 import torch
 import torchattacks
 from foolbox.models.pytorch import PyTorchModel
 
-from benchmarks.subjects import as_attacked, random_subject
-from benchmarks.timing import Row, seconds, show, times_faster
+from benchmarks.subjects import copy_for_attack, random_subject
+from benchmarks.timing import Row, median_seconds, print_rows, speedup_row
 from prunesweep.sweeps.attacks import Fgsm
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.fgsm import fgsm
@@ -17,21 +17,22 @@ IMAGES = 250
 
 
 def run() -> list[Row]:
-    """All attack the same network and images; their outcomes have to be equal.
+    """Return one row per library; all sides attack the same network and images, and their outcomes must be equal.
 
-    The layout of the memory changes roundings, which decide for some of the noise that a random network has near a
-    boundary, and so outcomes are compared in one layout; those of a trained network are equal in both (tests).
+    The memory layout changes rounding, which decides the class of some images of noise near a decision boundary of the
+    random network. So outcomes are compared in the same layout; the tests show that a trained network has equal
+    outcomes in both.
     """
     network, split = random_subject("resnet56", IMAGES)
     images, labels = split.images.float() / 255, split.labels
     settings = Fgsm(epsilons=EPSILONS, headline=EPSILONS[3])
 
-    def attack(attacked: Network) -> list[int]:
-        subject = Subject(attacked, split, "benchmark")
+    def attack(target: Network) -> list[int]:
+        subject = Subject(target, split, "benchmark")
         return [int(outcome.correct.sum()) for outcome in fgsm(subject, settings).outcomes]
 
     def ours() -> list[int]:
-        return attack(as_attacked(network))
+        return attack(copy_for_attack(network))
 
     def by_foolbox() -> list[int]:
         model = PyTorchModel(network, bounds=(0, 1), device="cpu")
@@ -47,12 +48,12 @@ def run() -> list[Row]:
         return correct
 
     assert attack(network) == by_foolbox() == by_torchattacks(), "the sides disagree"
-    mine, *others = seconds(ours, by_foolbox, by_torchattacks, rounds=3)
+    our_seconds, *their_seconds = median_seconds(ours, by_foolbox, by_torchattacks, rounds=3)
     return [
-        times_faster(f"fgsm: 8 epsilons, ResNet56, {peer}", mine, other, at_least=3)
-        for peer, other in zip(("foolbox", "torchattacks"), others, strict=True)
+        speedup_row(f"fgsm: 8 epsilons, ResNet56, {library}", our_seconds, library_seconds, at_least=3)
+        for library, library_seconds in zip(("foolbox", "torchattacks"), their_seconds, strict=True)
     ]
 
 
 if __name__ == "__main__":
-    show(run())
+    print_rows(run())

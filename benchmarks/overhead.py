@@ -1,6 +1,6 @@
-"""What the driver costs: trials that only write their result, against Ray Tune's grid search of as many points.
+"""The overhead of the driver: trials that only write a result, compared with Ray Tune's grid search of as many points.
 
-What they write says nothing, so that no tables come of it: on that the driver spends a few per cent of a sweep's time.
+The written results are empty, so that no tables are built from them; tables take a few per cent of a sweep's time.
 """
 
 import io
@@ -13,9 +13,9 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.timing import Row, show
+from benchmarks.timing import Row, print_rows
 from prunesweep.orchestrator.display.reporter import Reporter
-from prunesweep.orchestrator.planning.capacity import own_cpus
+from prunesweep.orchestrator.planning.capacity import available_cpus
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
@@ -39,39 +39,58 @@ attacks: {}
 
 
 @dataclass(frozen=True)
-class Tree:
-    """The shape of a sweep's trees, one a seed: what sets it, and its number of trials."""
+class TreeShape:
+    """The shape of the trial tree of each seed.
+
+    Attributes:
+        overrides: the overrides of ``SWEEP`` that give this shape.
+        trials: the number of trials per seed.
+    """
 
     overrides: tuple[str, ...]
     trials: int
 
 
-# A baseline with nine children, and a chain without a branch.
+# A baseline with nine children, and a chain without branches.
 TREES = {
-    "wide": Tree(("axes.criterion=[l1,pls,random]", "axes.adjustment=[fine_tune,scratch_e,scratch_b]"), 10),
-    "narrow": Tree(("axes.criterion=l1", "axes.adjustment=fine_tune", "axes.iterations=199"), 200),
+    "wide": TreeShape(("axes.criterion=[l1,pls,random]", "axes.adjustment=[fine_tune,scratch_e,scratch_b]"), 10),
+    "narrow": TreeShape(("axes.criterion=l1", "axes.adjustment=fine_tune", "axes.iterations=199"), 200),
 }
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a run took in seconds, on a cluster that runs already; and how many actors were started for it."""
+class RunCost:
+    """The cost of a run on a running cluster.
+
+    Attributes:
+        seconds: the duration of the run.
+        actors: how many Ray actors were started for it.
+    """
 
     seconds: float
     actors: int
 
     def __str__(self) -> str:
+        """Return the cost in words."""
         return f"{self.seconds:.1f} s, {self.actors} actors"
 
 
 def run() -> list[Row]:
-    """Each runs once, being long. ``ray_session`` turns Tune's loggers and snapshots off for both sides."""
-    theirs = {trials: cost_of(grid_search, trials) for trials in (FEW, MANY)}
-    ours = {name: {trials: cost_of(partial(sweep, tree), trials) for trials in theirs} for name, tree in TREES.items()}
-    return [row for name, costs in ours.items() for row in (*_against(name, costs, theirs), _growth(name, costs))]
+    """Return the rows of both tree shapes; each run is long and is timed once.
+
+    ``ray_session`` turns Tune's loggers and snapshots off for both sides.
+    """
+    theirs = {trials: measure_cost(grid_search, trials) for trials in (FEW, MANY)}
+    ours = {
+        name: {trials: measure_cost(partial(run_our_sweep, shape), trials) for trials in theirs}
+        for name, shape in TREES.items()
+    }
+    return [
+        row for name, costs in ours.items() for row in (*_rows_over_tune(name, costs, theirs), _growth_row(name, costs))
+    ]
 
 
-def _against(name: str, ours: Mapping[int, Cost], theirs: Mapping[int, Cost]) -> list[Row]:
+def _rows_over_tune(name: str, ours: Mapping[int, RunCost], theirs: Mapping[int, RunCost]) -> list[Row]:
     return [
         Row(
             f"overhead: {trials:,} trials, {name}, Ray Tune",
@@ -83,15 +102,15 @@ def _against(name: str, ours: Mapping[int, Cost], theirs: Mapping[int, Cost]) ->
     ]
 
 
-def _growth(name: str, ours: Mapping[int, Cost]) -> Row:
+def _growth_row(name: str, ours: Mapping[int, RunCost]) -> Row:
     details = f"{ours[FEW]}; {ours[MANY]}"
     return Row(
         f"overhead: {MANY // FEW} times as many, {name}", ours[MANY].seconds / ours[FEW].seconds, details, at_most=5.5
     )
 
 
-def cost_of(side: Callable[[Store, int], None], trials: int) -> Cost:
-    """Runs one side on an empty store, and checks that every trial has written its object."""
+def measure_cost(side: Callable[[Store, int], None], trials: int) -> RunCost:
+    """Run one side on an empty store, check that every trial has written its object, and return the cost."""
     with tempfile.TemporaryDirectory() as folder, ray_session(None, Resources()):
         import ray
 
@@ -99,15 +118,15 @@ def cost_of(side: Callable[[Store, int], None], trials: int) -> Cost:
         start = time.perf_counter()
         side(store, trials)
         seconds = time.perf_counter() - start
-        assert len(store.result_keys()) == trials, "a trial has not written"
-        # Not ray.util.state, which needs the dashboard.
-        return Cost(seconds, len(ray._private.state.actors()))
+        assert len(store.result_keys()) == trials, "a trial has not written its object"
+        # ray.util.state would need the dashboard.
+        return RunCost(seconds, len(ray._private.state.actors()))
 
 
-def sweep(tree: Tree, store: Store, trials: int) -> None:
-    """Our side: a plan through the driver, with the trial's own work left out."""
-    seeds = list(range(trials // tree.trials))
-    settings = parse_sweep(SWEEP, [f"seeds={seeds}", *tree.overrides])
+def run_our_sweep(shape: TreeShape, store: Store, trials: int) -> None:
+    """Run our side: a plan by the driver, with trials that only write their result."""
+    seeds = list(range(trials // shape.trials))
+    settings = parse_sweep(SWEEP, [f"seeds={seeds}", *shape.overrides])
     plan = make_plan(settings, store)
     reporter = Reporter(trials, Console(file=io.StringIO()))
     data = load_dataset(settings.dataset).arrays()
@@ -115,27 +134,27 @@ def sweep(tree: Tree, store: Store, trials: int) -> None:
 
 
 def write_result(trial: Trial, store: Store, data: object, **_: object) -> WorkCounts:
-    """Stands where ``prunesweep.workers.run_trial`` does."""
+    """Write the result of a trial, in place of ``prunesweep.workers.run_trial``."""
     _write(store, trial.key)
     return WorkCounts()
 
 
 def grid_search(store: Store, trials: int) -> None:
-    """Their side, as Ray Tune's documentation has it: a function, one actor a CPU, each used again and again."""
+    """Run their side as in Ray Tune's documentation: a function, with one actor per CPU that is reused."""
     from ray import tune
 
     with tempfile.TemporaryDirectory() as folder:
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(train, store=store), {"cpu": 1}),
             param_space={"point": tune.grid_search(list(range(trials)))},
-            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=own_cpus()),
+            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=available_cpus()),
             run_config=tune.RunConfig(name="overhead", storage_path=folder, verbose=0),
         )
         assert not tuner.fit().errors
 
 
 def train(config: Mapping[str, Any], store: Store) -> None:
-    """Ray Tune's function of one point."""
+    """Write the result of one point, as Ray Tune's trial function."""
     from ray import tune
 
     _write(store, str(config["point"]))
@@ -147,4 +166,4 @@ def _write(store: Store, key: str) -> None:
 
 
 if __name__ == "__main__":
-    show(run())
+    print_rows(run())

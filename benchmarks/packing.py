@@ -1,4 +1,4 @@
-"""Trials an hour where 1, 2, 4 and 8 of them share one GPU, and whether ``gpu: auto`` finds the best of these."""
+"""Trials per hour with 1, 2, 4 and 8 trials sharing one GPU, and whether ``gpu: auto`` finds the best packing."""
 
 import tempfile
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from benchmarks.timing import Row, show
+from benchmarks.timing import Row, print_rows
 from prunesweep.orchestrator.display.reporter import Reporter
-from prunesweep.orchestrator.planning.capacity import own_cpus
+from prunesweep.orchestrator.planning.capacity import available_cpus
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.packing import PACKINGS, find_packing
@@ -32,44 +32,50 @@ AUTO = "packing: gpu auto, the best packing"
 
 
 def run() -> list[Row]:
-    """The same trials, each packing on a store of its own; the outcomes have to be equal."""
+    """Return the rows of all packings, or rows without measurements if there is no GPU.
+
+    All packings run the same trials, each on its own store; the outcomes must be equal.
+    """
     if not torch.cuda.is_available():
         return [Row(name, None, "needs a GPU") for name in (*map(_name, PACKINGS[1:]), AUTO)]
     with ray_session(None, parse_sweep(SWEEP).resources):
-        return compare([count for count in PACKINGS if count <= own_cpus()])
+        return compare([count for count in PACKINGS if count <= available_cpus()])
 
 
 def compare(packings: Sequence[int], *changes: str) -> list[Row]:
-    """The rows, on the Ray cluster that this process is connected to.
+    """Return the rows of some packings, on the Ray cluster that this process is connected to.
 
-    ``changes``: of the sweep, as ``--set`` takes them; so a short one can be tried on a GPU that Ray only pretends.
+    Args:
+        packings: the numbers of trials that share a GPU; one of them must be 1.
+        changes: overrides of the sweep, as for ``--set``: a short sweep can be tried with a GPU that exists only in
+            Ray's resources.
     """
     sweep = parse_sweep(SWEEP, changes)
     data = load_dataset(sweep.dataset).arrays()
-    hourly, outcomes = {}, []
-    for count in packings:
-        hourly[count], outcome = _trials_an_hour(changes, data, count)
-        outcomes.append(outcome)
-    assert all(outcome == outcomes[0] for outcome in outcomes), "the packings disagree"
+    rates, all_counts = {}, []
+    for packing in packings:
+        rates[packing], counts = _measure_rate(changes, data, packing)
+        all_counts.append(counts)
+    assert all(counts == all_counts[0] for counts in all_counts), "the packings disagree"
     with tempfile.TemporaryDirectory() as empty:
-        found = find_packing(make_plan(sweep, Store(empty)), data)
+        chosen = find_packing(make_plan(sweep, Store(empty)), data)
     rows = [
-        Row(_name(count), rate / hourly[1], f"{rate:,.0f} trials an hour, one at a time {hourly[1]:,.0f}")
-        for count, rate in hourly.items()
-        if count > 1
+        Row(_name(packing), rate / rates[1], f"{rate:,.0f} trials per hour, one at a time {rates[1]:,.0f}")
+        for packing, rate in rates.items()
+        if packing > 1
     ]
-    best = max(hourly, key=lambda count: hourly[count])
-    details = f"{found.trials} a GPU, best {best}; {found.why}"
-    return [*rows, Row(AUTO, hourly[found.trials] / hourly[best], details, at_least=0.9)]
+    best = max(rates, key=lambda packing: rates[packing])
+    details = f"{chosen.trials} per GPU, best {best}; {chosen.why}"
+    return [*rows, Row(AUTO, rates[chosen.trials] / rates[best], details, at_least=0.9)]
 
 
-def _name(count: int) -> str:
-    return f"packing: {count} trials a GPU, one"
+def _name(packing: int) -> str:
+    return f"packing: {packing} trials per GPU, one"
 
 
-def _trials_an_hour(changes: tuple[str, ...], data: dict[str, Any], count: int) -> tuple[float, dict[str, Any]]:
-    """The rate from the first trial's start to the last one's end, and each evaluation's counts by its key."""
-    sweep = parse_sweep(SWEEP, [*changes, f"resources.gpu={1 / count}"])
+def _measure_rate(changes: tuple[str, ...], data: dict[str, Any], packing: int) -> tuple[float, dict[str, Any]]:
+    """Return the trials per hour, from the first start to the last end, and the counts of each evaluation by key."""
+    sweep = parse_sweep(SWEEP, [*changes, f"resources.gpu={1 / packing}"])
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
         store.prepare()
@@ -85,4 +91,4 @@ def _trials_an_hour(changes: tuple[str, ...], data: dict[str, Any], count: int) 
 
 
 if __name__ == "__main__":
-    show(run())
+    print_rows(run())

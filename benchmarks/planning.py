@@ -1,4 +1,4 @@
-"""``prunesweep plan`` of 98,100 trials over that of 9,810: its time, and its memory beyond that of a small plan."""
+"""``prunesweep plan`` of 98,100 trials, over that of 9,810: time, and memory in excess of a small plan."""
 
 import contextlib
 import io
@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.memory import MIB, own_peak
-from benchmarks.timing import Row, longer, show
+from benchmarks.memory import MIB, own_peak_memory
+from benchmarks.timing import Row, measure_time_ratio, print_rows
 from prunesweep.orchestrator.commands.plan import plan
 
 SWEEP = """
@@ -25,15 +25,15 @@ axes:
   ratio: [0.1, 0.2, 0.3, 0.4]
 adjustment: {{epochs: 1}}
 """
-SEEDS = (10, 100)  # of 981 trials each
+SEEDS = (10, 100)  # each seed has 981 trials
 
 
 def run() -> list[Row]:
-    """The store is empty: every trial is named, and held against it."""
+    """Return rows on time and memory of plans on an empty store."""
     with tempfile.TemporaryDirectory() as folder:
-        few, many = (_sweep_file(Path(folder), seeds) for seeds in SEEDS)
+        few, many = (_write_sweep(Path(folder), seeds) for seeds in SEEDS)
         rows = [
-            longer(
+            measure_time_ratio(
                 "planning: ten times the trials, time",
                 lambda: _plan(many),
                 lambda: _plan(few),
@@ -42,19 +42,19 @@ def run() -> list[Row]:
                 sides=("many", "few"),
             )
         ]
-        least, less, more = (_peak_memory(sweep) for sweep in ("quickstart", few, many))
-    details = f"{more / MIB:.0f} MiB, {less / MIB:.0f} MiB; quickstart {least / MIB:.0f} MiB"
-    memory = (more - least) / (less - least)
+        base_peak, few_peak, many_peak = (_peak_memory(sweep) for sweep in ("quickstart", few, many))
+    details = f"{many_peak / MIB:.0f} MiB, {few_peak / MIB:.0f} MiB; quickstart {base_peak / MIB:.0f} MiB"
+    memory = (many_peak - base_peak) / (few_peak - base_peak)
     return [*rows, Row("planning: ten times the trials, memory", memory, details, at_most=12)]
 
 
 def print_peak_memory(sweep: str) -> None:
-    """Plans a sweep; prints this process's peak memory, in bytes."""
+    """Plan a sweep and print the peak memory of this process, in bytes."""
     _plan(sweep)
-    print(own_peak())
+    print(own_peak_memory())
 
 
-def _sweep_file(folder: Path, seeds: int) -> str:
+def _write_sweep(folder: Path, seeds: int) -> str:
     path = folder / f"{seeds}.yaml"
     path.write_text(SWEEP.format(seeds=list(range(seeds))))
     return str(path)
@@ -73,4 +73,4 @@ def _peak_memory(sweep: str) -> int:
 
 
 if __name__ == "__main__":
-    show(run())
+    print_rows(run())

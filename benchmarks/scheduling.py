@@ -1,9 +1,9 @@
-"""When random sweeps end on a simulated cluster, over what no order of their trials can beat.
+"""The makespan of random sweeps on a simulated cluster, over a lower bound for all orders of their trials.
 
-The searcher knows the trials' lengths as estimates only. The bound is the larger one of work / GPUs and the longest
-chain. Some sweeps no order can bring near it, as they have too few baselines to begin with: these, the others, are held
-against a sharp bound that counts that too. Sweeps have 10 to 40 trials a GPU, as those have for which one takes a
-cluster; smaller ones have rows of their own, down to those whose every order can be tried.
+The searcher has only estimates of the trials' durations. The bound is the larger one of work / GPUs and the longest
+chain of trials. Some sweeps cannot come near this bound in any order, because they have too few baselines to start
+with; their makespan is compared with a sharper bound that takes this into account. The sweeps have 10 to 40 trials per
+GPU, as is usual on a cluster. Smaller sweeps have rows of their own, down to those small enough to try every order.
 """
 
 import heapq
@@ -15,22 +15,22 @@ from itertools import count
 from pathlib import Path
 from statistics import fmean
 
-from benchmarks.simulation.bounds import Bounds, bounds
+from benchmarks.simulation.bounds import MakespanBounds, makespan_bounds
 from benchmarks.simulation.cluster import makespan
-from benchmarks.simulation.optimum import optimum
-from benchmarks.simulation.trees import random_guesses, random_lengths, random_tree
-from benchmarks.timing import Row, show
+from benchmarks.simulation.optimum import optimal_makespan
+from benchmarks.simulation.trees import random_durations, random_estimates, random_tree
+from benchmarks.timing import Row, print_rows
 from prunesweep.orchestrator.running.schedule import Schedule
 
-TREES = 500  # a size of cluster
+TREES = 500  # per cluster size
 SMALL_TREES = 200
-MOST_TRIALS = 9  # where every order is tried
-REACHABLE = 1.02  # of the plain bound: where no order comes as near, the bound says nothing of an order
-HARD = (0.8, 1.25)  # work / GPUs over the longest chain, where neither hides the other
+MAX_OPTIMAL_TRIALS = 9  # of sweeps for which every order is tried
+REACHABLE = 1.02  # the sharp bound over the simple bound, at most, of a sweep whose simple bound is reachable
+HARD = (0.8, 1.25)  # the range of work / GPUs over the longest chain of sweeps in which both matter
 
 
 class FirstCome(Schedule):
-    """The usual order: whichever is ready first goes first."""
+    """A schedule that starts trials in the order in which they become ready."""
 
     _arrivals = count()
 
@@ -40,32 +40,46 @@ class FirstCome(Schedule):
 
 @dataclass(frozen=True)
 class Outcome:
-    """When a sweep ends, by each order, and how early it could; ``by_epochs``: ours without any estimates."""
+    """The makespans of one sweep in several orders, with their lower bounds, all in the same unit.
 
-    bounds: Bounds
+    Attributes:
+        bounds: the lower bounds.
+        ours: by our schedule, with estimates of the durations.
+        first_come: in the order in which trials become ready.
+        by_epochs: by our schedule without estimates.
+    """
+
+    bounds: MakespanBounds
     ours: float
     first_come: float
     by_epochs: float
 
     @property
-    def over_plain(self) -> float:
-        return self.ours / self.bounds.plain
+    def over_simple(self) -> float:
+        """Return our makespan over the simple bound."""
+        return self.ours / self.bounds.simple
 
     @property
     def over_sharp(self) -> float:
+        """Return our makespan over the sharp bound."""
         return self.ours / self.bounds.sharp
 
     @property
     def is_reachable(self) -> bool:
-        return self.bounds.sharp <= REACHABLE * self.bounds.plain
+        """Return whether some order may come near the simple bound."""
+        return self.bounds.sharp <= REACHABLE * self.bounds.simple
 
     @property
     def is_hard(self) -> bool:
+        """Return whether work / GPUs and the longest chain are about equal."""
         return HARD[0] <= self.bounds.work / self.bounds.chain <= HARD[1]
 
 
 def run() -> list[Row]:
-    """Whatever the order, a sweep runs by the real schedule and searcher, and its trials take the same time."""
+    """Return the rows on 8 and 64 GPUs and on small sweeps.
+
+    Every order runs by the real searcher, and trials take the same time in all orders of a sweep.
+    """
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, "weights.th")
         weights.write_bytes(b"for its fingerprint")
@@ -73,53 +87,59 @@ def run() -> list[Row]:
 
 
 def _outcome(seed: int, gpus: int, trials: range, weights: Path) -> Outcome:
-    chance = random.Random(seed)
-    tree = random_tree(chance, trials, str(weights))
-    lengths = random_lengths(chance, tree)
-    guesses = random_guesses(chance, lengths)
+    rng = random.Random(seed)
+    tree = random_tree(rng, trials, str(weights))
+    durations = random_durations(rng, tree)
+    estimates = random_estimates(rng, durations)
     return Outcome(
-        bounds=bounds(tree, gpus, lengths),
-        ours=makespan(Schedule(tree, cost=lambda trial: guesses[trial.key]), gpus, lengths),
-        first_come=makespan(FirstCome(tree), gpus, lengths),
-        by_epochs=makespan(Schedule(tree), gpus, lengths),
+        bounds=makespan_bounds(tree, gpus, durations),
+        ours=makespan(Schedule(tree, cost=lambda trial: estimates[trial.key]), gpus, durations),
+        first_come=makespan(FirstCome(tree), gpus, durations),
+        by_epochs=makespan(Schedule(tree), gpus, durations),
     )
 
 
 def _rows(gpus: int, weights: Path) -> list[Row]:
     outcomes = [_outcome(seed, gpus, range(10 * gpus, 40 * gpus), weights) for seed in range(TREES)]
-    reachable = [one for one in outcomes if one.is_reachable]
-    others = [one for one in outcomes if not one.is_reachable]
+    reachable = [outcome for outcome in outcomes if outcome.is_reachable]
+    others = [outcome for outcome in outcomes if not outcome.is_reachable]
     return [
-        _mean(f"{gpus} GPUs, mean over bound", [one.over_plain for one in outcomes], goal=1.05),
-        _worst(f"{gpus} GPUs, worst where the bound is reachable", [one.over_plain for one in reachable], goal=1.15),
-        _worst(f"{gpus} GPUs, worst of the others", [one.over_sharp for one in others]),
-        _mean(f"{gpus} GPUs, work / GPUs near chain", [one.over_plain for one in reachable if one.is_hard]),
-        _mean(f"{gpus} GPUs, first come", [one.first_come / one.bounds.plain for one in outcomes]),
-        _mean(f"{gpus} GPUs, no estimates", [one.by_epochs / one.bounds.plain for one in outcomes]),
+        _mean(f"{gpus} GPUs, mean over bound", [outcome.over_simple for outcome in outcomes], goal=1.05),
+        _worst(
+            f"{gpus} GPUs, worst where the bound is reachable",
+            [outcome.over_simple for outcome in reachable],
+            goal=1.15,
+        ),
+        _worst(f"{gpus} GPUs, worst of the other sweeps", [outcome.over_sharp for outcome in others]),
+        _mean(
+            f"{gpus} GPUs, work / GPUs near chain", [outcome.over_simple for outcome in reachable if outcome.is_hard]
+        ),
+        _mean(f"{gpus} GPUs, first come", [outcome.first_come / outcome.bounds.simple for outcome in outcomes]),
+        _mean(f"{gpus} GPUs, without estimates", [outcome.by_epochs / outcome.bounds.simple for outcome in outcomes]),
     ]
 
 
 def _small_rows(weights: Path) -> list[Row]:
-    few = [_outcome(seed, 8, range(8, 80), weights) for seed in range(SMALL_TREES)]
-    over_optimum = [_over_optimum(seed, weights) for seed in range(SMALL_TREES)]
+    outcomes = [_outcome(seed, 8, range(8, 80), weights) for seed in range(SMALL_TREES)]
+    over_optimal = [_over_optimal(seed, weights) for seed in range(SMALL_TREES)]
     return [
-        _mean("8 GPUs, 1 to 10 trials each", [one.over_plain for one in few]),
-        _mean("the same, over sharp bound", [one.over_sharp for one in few]),
-        _mean("2 or 3 GPUs, mean over optimum", over_optimum),
-        _worst("2 or 3 GPUs, worst over optimum", over_optimum),
+        _mean("8 GPUs, 1 to 10 trials each", [outcome.over_simple for outcome in outcomes]),
+        _mean("the same, over sharp bound", [outcome.over_sharp for outcome in outcomes]),
+        _mean("2 or 3 GPUs, mean over optimum", over_optimal),
+        _worst("2 or 3 GPUs, worst over optimum", over_optimal),
     ]
 
 
-def _over_optimum(seed: int, weights: Path) -> float:
-    chance = random.Random(seed)
-    gpus = chance.choice([2, 3])
-    while len(tree := random_tree(chance, range(2, MOST_TRIALS), str(weights))) > MOST_TRIALS:
+def _over_optimal(seed: int, weights: Path) -> float:
+    rng = random.Random(seed)
+    gpus = rng.choice([2, 3])
+    while len(tree := random_tree(rng, range(2, MAX_OPTIMAL_TRIALS), str(weights))) > MAX_OPTIMAL_TRIALS:
         pass
-    lengths = random_lengths(chance, tree)
-    guesses = random_guesses(chance, lengths)
-    ours = makespan(Schedule(tree, cost=lambda trial: guesses[trial.key]), gpus, lengths)
-    best = optimum(tree, gpus, lengths, known=ours)
-    assert bounds(tree, gpus, lengths).sharp <= best * (1 + 1e-9), "a bound that some order beats"
+    durations = random_durations(rng, tree)
+    estimates = random_estimates(rng, durations)
+    ours = makespan(Schedule(tree, cost=lambda trial: estimates[trial.key]), gpus, durations)
+    best = optimal_makespan(tree, gpus, durations, upper_bound=ours)
+    assert makespan_bounds(tree, gpus, durations).sharp <= best * (1 + 1e-9), "some order beats the lower bound"
     return ours / best
 
 
@@ -132,4 +152,4 @@ def _worst(name: str, ratios: Sequence[float], goal: float | None = None) -> Row
 
 
 if __name__ == "__main__":
-    show(run())
+    print_rows(run())

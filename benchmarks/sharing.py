@@ -1,4 +1,4 @@
-"""Eighty points of one grid, against a plain Ray Tune grid search that shares nothing between its trials."""
+"""Eighty points of one grid, compared with a Ray Tune grid search that shares nothing between its trials."""
 
 import gc
 import io
@@ -11,9 +11,9 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.timing import Row, show
+from benchmarks.timing import Row, print_rows
 from prunesweep.orchestrator.display.reporter import Reporter
-from prunesweep.orchestrator.planning.capacity import own_cpus
+from prunesweep.orchestrator.planning.capacity import available_cpus
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
@@ -29,7 +29,7 @@ from prunesweep.workers.attacks.subject import Evaluation, Subject
 from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.data.load import load_dataset
 from prunesweep.workers.pruning.round import prune
-from prunesweep.workers.runtime import configure
+from prunesweep.workers.runtime import configure_torch
 from prunesweep.workers.training.adjustments import adjust
 from prunesweep.workers.training.baseline import make_baseline
 from prunesweep.workers.work import Work
@@ -50,17 +50,23 @@ axes:
 control: false
 attacks: {fgsm: {epsilons: [8/255]}}
 """
-POINTS = 80
+POINT_COUNT = 80
 
-POINT = ("criterion", "adjustment", "iterations")
+POINT_AXES = ("criterion", "adjustment", "iterations")
 
-Point = tuple[object, ...]  # the values of POINT
-Accuracies = tuple[float, float]  # clean, under FGSM
+Point = tuple[object, ...]  # the values of POINT_AXES
+Accuracies = tuple[float, float]  # on clean images and under FGSM, in [0, 1]
 
 
 @dataclass(frozen=True)
 class Side:
-    """What one side did: its seconds, from the start of Ray on; epochs trained; and accuracies by point."""
+    """The result of one side.
+
+    Attributes:
+        seconds: the duration, from the start of Ray on.
+        epochs: the number of epochs trained.
+        accuracies: the accuracies of each point.
+    """
 
     seconds: float
     epochs: int
@@ -68,21 +74,21 @@ class Side:
 
 
 def run() -> list[Row]:
-    """Each side runs once, as a whole; their accuracies have to be equal at every point."""
+    """Return two rows; each side runs once, and the accuracies must be equal at every point."""
     sweep = parse_sweep(SWEEP)
-    theirs, ours = grid_search(sweep), prunesweep(sweep)
-    assert len(ours.accuracies) == POINTS
+    theirs, ours = run_grid_search(sweep), run_our_sweep(sweep)
+    assert len(ours.accuracies) == POINT_COUNT
     assert ours.accuracies == theirs.accuracies, "the two sides disagree"
-    faster, saved = theirs.seconds / ours.seconds, theirs.epochs / ours.epochs
+    speedup, epoch_ratio = theirs.seconds / ours.seconds, theirs.epochs / ours.epochs
     details = f"ours {ours.seconds:.1f} s, {ours.epochs} epochs; theirs {theirs.seconds:.1f} s, {theirs.epochs} epochs"
     return [
-        Row(f"sharing: {POINTS} points, Ray Tune grid search", faster, details, at_least=5),
-        Row("sharing: the same, over the epochs saved", faster / saved, f"of {saved:.2f} ×", at_least=0.8),
+        Row(f"sharing: {POINT_COUNT} points, Ray Tune grid search", speedup, details, at_least=5),
+        Row("sharing: the same, over the epochs saved", speedup / epoch_ratio, f"of {epoch_ratio:.2f} ×", at_least=0.8),
     ]
 
 
-def prunesweep(sweep: Sweep) -> Side:
-    """The sweep through our driver, on an empty store."""
+def run_our_sweep(sweep: Sweep) -> Side:
+    """Run the sweep by our driver, on an empty store."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ray_session(None, sweep.resources):
         store = Store(folder)
@@ -93,11 +99,11 @@ def prunesweep(sweep: Sweep) -> Side:
         seconds = time.perf_counter() - start
     points = zip(trials["criterion"], trials["adjustment"], trials["iterations"], strict=True)
     accuracies = zip(trials["generalization"], trials["robustness_fgsm"], strict=True)
-    return Side(seconds, reporter.made.epochs, dict(zip(points, accuracies, strict=True)))
+    return Side(seconds, reporter.work.epochs, dict(zip(points, accuracies, strict=True)))
 
 
-def grid_search(sweep: Sweep) -> Side:
-    """The same points as Ray Tune's documentation has a grid search: a function, its data through the object store."""
+def run_grid_search(sweep: Sweep) -> Side:
+    """Run the same points as a grid search of Ray Tune's documentation: a function, with data in the object store."""
     trials = {_point(trial): trial for trial in grow_tree(sweep) if not trial.is_baseline}
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ray_session(None, sweep.resources):
@@ -107,49 +113,56 @@ def grid_search(sweep: Sweep) -> Side:
         data = load_dataset(sweep.dataset).arrays()
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(train_point, trials=trials, data=data), {"cpu": 1}),
-            param_space={name: tune.grid_search(list(getattr(axes, name))) for name in POINT},
-            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=own_cpus()),
+            param_space={name: tune.grid_search(list(getattr(axes, name))) for name in POINT_AXES},
+            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=available_cpus()),
             run_config=tune.RunConfig(name="sharing", storage_path=folder, verbose=0),
         )
         results = [result.metrics for result in tuner.fit()]
         seconds = time.perf_counter() - start
     accuracies = {
-        tuple(result["config"][name] for name in POINT): (result["clean"], result["fgsm"]) for result in results
+        tuple(result["config"][name] for name in POINT_AXES): (result["clean"], result["fgsm"]) for result in results
     }
     return Side(seconds, sum(result.epochs for result in results), accuracies)
 
 
 def train_point(config: Mapping[str, Any], trials: Mapping[Point, Trial], data: Mapping[str, Any]) -> None:
-    """Ray Tune's function of one point: its own baseline, all its rounds, then the attacks on the last network."""
+    """Train the baseline of one point, run all its rounds, attack the last network, and report to Ray Tune.
+
+    Args:
+        config: the values of ``POINT_AXES``.
+        trials: the trials of all points.
+        data: the arrays of the data set.
+    """
     from ray import tune
 
-    trial = trials[tuple(config[name] for name in POINT)]
+    trial = trials[tuple(config[name] for name in POINT_AXES)]
     images = Dataset.from_arrays(data)
-    configure(trial.context.threads)
-    gc.collect()  # pruning collects garbage and would look through torch and Ray each time: as our workers, not so
+    configure_torch(trial.context.threads)
+    # As in our workers: pruning collects garbage, which would otherwise search all objects of torch and Ray each time.
+    gc.collect()
     gc.freeze()
-    # What a later round reads of an earlier one, such as the winning ticket's snapshot, stays in this trial's memory.
+    # What later rounds read from earlier ones, such as the snapshot of a winning ticket, stays in this trial's memory.
     store = Store(f"memory://{uuid.uuid4().hex}")
     network, history = make_baseline(_work(trial.baseline, store, images))
     epochs = len(history)
-    for step in _rounds(trial):
-        work = _work(step, store, images)
+    for ancestor in _rounds(trial):
+        work = _work(ancestor, store, images)
         network, history = adjust(prune(network, work)[0], work)
         epochs += len(history)
     subject = Subject(network, images.test, trial.context.test_fingerprint)
-    unattacked, attacked = trial.evaluations["clean"], trial.evaluations["fgsm"]
-    assert isinstance(unattacked, Clean)
-    assert isinstance(attacked, Fgsm)
-    accuracies = {"clean": _accuracy(clean(subject, unattacked)), "fgsm": _accuracy(fgsm(subject, attacked))}
+    clean_settings, fgsm_settings = trial.evaluations["clean"], trial.evaluations["fgsm"]
+    assert isinstance(clean_settings, Clean)
+    assert isinstance(fgsm_settings, Fgsm)
+    accuracies = {"clean": _accuracy(clean(subject, clean_settings)), "fgsm": _accuracy(fgsm(subject, fgsm_settings))}
     tune.report({"epochs": epochs, **accuracies})
 
 
 def _point(trial: Trial) -> Point:
-    return tuple(getattr(trial, name) for name in POINT)
+    return tuple(getattr(trial, name) for name in POINT_AXES)
 
 
 def _rounds(trial: Trial) -> Iterator[Trial]:
-    """A trial's ancestors and itself, from the first round on."""
+    """Yield the ancestors of a trial and the trial itself, from the first round on, without the baseline."""
     if trial.parent is not None:
         yield from _rounds(trial.parent)
         yield trial
@@ -165,4 +178,4 @@ def _accuracy(evaluation: Evaluation) -> float:
 
 
 if __name__ == "__main__":
-    show(run())
+    print_rows(run())

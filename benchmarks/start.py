@@ -1,4 +1,4 @@
-"""How long commands take, on a small store where they read one, against importing pandas."""
+"""The duration of commands, those that read a store on a small one, compared with importing pandas."""
 
 import subprocess
 import sys
@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.store import write
-from benchmarks.timing import Row, longer, show
+from benchmarks.store import write_results
+from benchmarks.timing import Row, measure_time_ratio, print_rows
 from prunesweep.sweeps.reader import read_sweep
 from prunesweep.sweeps.tree import grow_tree
 
@@ -24,25 +24,25 @@ axes:
   iterations: [1, 2, 3, 4, 5]
 attacks: {fgsm: {}, occlusion: {}, corruptions: {}}
 """
-STORED = 32  # trials, of more
+STORED_TRIALS = 32  # of a larger sweep
 
 
 def run() -> Iterator[Row]:
-    """``theirs`` is the import of pandas."""
+    """Yield one row per command; the side to compare with is the import of pandas."""
     pandas = _command("-c", "import pandas")
     with tempfile.TemporaryDirectory() as folder:
         sweep, store, empty = Path(folder, "sweep.yaml"), f"{folder}/store", f"{folder}/empty"
         sweep.write_text(SWEEP)
-        write(store, list(grow_tree(read_sweep(str(sweep), ())))[:STORED])
+        write_results(store, list(grow_tree(read_sweep(str(sweep), ())))[:STORED_TRIALS])
         commands = {
             "--help": ("--help",),
             "plan": ("plan", str(sweep), "--store", empty),
-            f"plan, {STORED} trials stored": ("plan", str(sweep), "--store", store),
-            f"pareto, {STORED} trials stored": ("pareto", "--store", store),
+            f"plan, {STORED_TRIALS} trials stored": ("plan", str(sweep), "--store", store),
+            f"pareto, {STORED_TRIALS} trials stored": ("pareto", "--store", store),
         }
         for name, arguments in commands.items():
             prunesweep = _command("-m", "prunesweep", *arguments)
-            yield longer(f"start: {name}, import pandas", prunesweep, pandas, at_most=2)
+            yield measure_time_ratio(f"start: {name}, import pandas", prunesweep, pandas, at_most=2)
 
 
 def _command(*arguments: str) -> Callable[[], object]:
@@ -50,4 +50,4 @@ def _command(*arguments: str) -> Callable[[], object]:
 
 
 if __name__ == "__main__":
-    show(run())
+    print_rows(run())

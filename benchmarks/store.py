@@ -1,7 +1,7 @@
-"""A store of 10,000 trials: writing it, making its tables, reading them, and the front of its trials.
+"""A store of 10,000 trials: writing results, building and reading tables, and the front of the trials.
 
-The trials are those of a real sweep, and what their results say is drawn. A trial has five: its network, and its
-evaluations on clean images, under FGSM at eight ε, occlusion of eight sides and 15 corruptions at five severities.
+The trials are those of a real sweep, with random results. Each trial has five results: its network, and evaluations on
+clean images, under FGSM at eight ε, under occlusion of eight sides and under 15 corruptions at five severities.
 """
 
 import random
@@ -16,7 +16,7 @@ from pathlib import Path
 import optuna
 import pandas as pd
 
-from benchmarks.timing import Row, longer, seconds, show
+from benchmarks.timing import Row, measure_time_ratio, median_seconds, print_rows
 from prunesweep.orchestrator.selection import Front, select_front
 from prunesweep.results_store import Store
 from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
@@ -45,8 +45,8 @@ attacks:
   occlusion: {sides: [2, 4, 6, 8, 10, 12, 14, 16]}
   corruptions: {severities: [1, 2, 3, 4, 5]}
 """
-# What each attack counts: its kinds and severities, and the headline's severity.
-COUNTED: dict[str, tuple[Sequence[str], Sequence[float], float]] = {
+# The kinds and severities of each attack, and its headline.
+ATTACKS: dict[str, tuple[Sequence[str], Sequence[float], float]] = {
     "clean": (["clean"], [0.0], 0.0),
     "fgsm": (["fgsm"], [2 * step / 255 for step in range(1, 9)], 8 / 255),
     "occlusion": (["occlusion"], [2.0 * step for step in range(1, 9)], 16.0),
@@ -55,76 +55,81 @@ COUNTED: dict[str, tuple[Sequence[str], Sequence[float], float]] = {
 IMAGES = 10_000
 OBJECTIVES = ("generalization", "robustness", "flops")
 FEW, MANY = 1_000, 10_000  # trials
-NEW = 20  # trials, which have 100 results
+NEW = 20  # trials, with 100 results in all
 WRITERS = 4
 
 
 def run() -> Iterator[Row]:
-    """``theirs`` is, of the tables, one Parquet file that pandas wrote; of the front, Optuna's study in memory."""
+    """Yield the rows.
+
+    Tables are compared with one Parquet file written by pandas, fronts with an Optuna study in memory.
+    """
     trials = trials_of_sweep()
     with tempfile.TemporaryDirectory() as folder:
         few, many = Store(f"{folder}/few"), Store(f"{folder}/many")
-        yield _writing(few, many, trials)
-        yield _making(few, many)
-        yield _refreshing(many, trials[MANY:])
-        yield _reading(many, "trials", Path(folder))
-        yield _reading(many, "attacks", Path(folder))
-        yield from _fronts(pd.read_parquet(f"{many.url}/trials").head(MANY))
+        yield _writing_row(few, many, trials)
+        yield _building_row(few, many)
+        yield _refreshing_row(many, trials[MANY:])
+        yield _reading_row(many, "trials", Path(folder))
+        yield _reading_row(many, "attacks", Path(folder))
+        yield from _front_rows(pd.read_parquet(f"{many.url}/trials").head(MANY))
 
 
-def _writing(few: Store, many: Store, trials: Sequence[Trial]) -> Row:
+def _writing_row(few: Store, many: Store, trials: Sequence[Trial]) -> Row:
     with ProcessPoolExecutor(WRITERS, get_context("spawn")) as pool:
 
         def fill(store: Store, count: int) -> None:
             shares = [trials[first:count:WRITERS] for first in range(WRITERS)]
-            list(pool.map(write, [store.url] * WRITERS, shares))
+            list(pool.map(write_results, [store.url] * WRITERS, shares))
 
-        fill(few, WRITERS)  # so that the processes have started
-        return _growth("written by 4 processes", lambda: fill(few, FEW), lambda: fill(many, MANY))
-
-
-def _making(few: Store, many: Store) -> Row:
-    return _growth("tables made", few.refresh_tables, many.refresh_tables, at_most=12)
+        fill(few, WRITERS)  # starts the processes
+        return _growth_row("written by 4 processes", lambda: fill(few, FEW), lambda: fill(many, MANY))
 
 
-def _growth(
-    name: str, of_few: Callable[[], object], of_many: Callable[[], object], at_most: float | None = None
+def _building_row(few: Store, many: Store) -> Row:
+    return _growth_row("tables built", few.refresh_tables, many.refresh_tables, at_most=12)
+
+
+def _growth_row(
+    name: str, run_few: Callable[[], object], run_many: Callable[[], object], at_most: float | None = None
 ) -> Row:
-    """How many times as long ten times as many trials take, once each."""
-    before, after = _once(of_few), _once(of_many)
-    details = f"{FEW:,} trials {before:.3f} s, {MANY:,} trials {after:.3f} s"
-    return Row(f"store: {name}, ten times as many trials", after / before, details, at_most=at_most)
+    """Return a row on the time of ten times as many trials over that of few; each is timed once."""
+    few_seconds, many_seconds = _seconds_once(run_few), _seconds_once(run_many)
+    details = f"{FEW:,} trials {few_seconds:.3f} s, {MANY:,} trials {many_seconds:.3f} s"
+    return Row(f"store: {name}, ten times as many trials", many_seconds / few_seconds, details, at_most=at_most)
 
 
-def _once(side: Callable[[], object]) -> float:
+def _seconds_once(side: Callable[[], object]) -> float:
     start = time.perf_counter()
     side()
     return time.perf_counter() - start
 
 
-def _refreshing(many: Store, others: Sequence[Trial]) -> Row:
-    """The tables with 100 results more, against all of them made again from the index."""
-    new = iter(range(0, len(others), NEW))
+def _refreshing_row(many: Store, further_trials: Sequence[Trial]) -> Row:
+    """Return a row on adding 100 results to the tables, compared with rebuilding the tables from the index."""
+    starts = iter(range(0, len(further_trials), NEW))
 
-    def with_new() -> None:
-        first = next(new)
-        write(many.url, others[first : first + NEW])
+    def add_results() -> None:
+        start = next(starts)
+        write_results(many.url, further_trials[start : start + NEW])
         many.refresh_tables()
 
-    def whole() -> None:
+    def rebuild() -> None:
         for table in TABLES:
             many.objects.delete(f"{table}/{table}.parquet")
         many.refresh_tables()
 
-    return longer("store: tables with 100 results more, whole", with_new, whole, at_most=0.5, rounds=1)
+    return measure_time_ratio(
+        "store: 100 results added to tables, rebuilt", add_results, rebuild, at_most=0.5, rounds=1
+    )
 
 
-def _reading(many: Store, table: str, folder: Path) -> Row:
+def _reading_row(many: Store, table: str, folder: Path) -> Row:
     frame = pd.read_parquet(f"{many.url}/{table}")
     file = folder / f"{table}.parquet"
     frame.to_parquet(file)
     pd.testing.assert_frame_equal(frame, pd.read_parquet(file))
-    return longer(
+    return measure_time_ratio(
         f"store: {table} read, {len(frame):,} rows, one file",
         lambda: pd.read_parquet(f"{many.url}/{table}"),
         lambda: pd.read_parquet(file),
@@ -133,30 +138,30 @@ def _reading(many: Store, table: str, folder: Path) -> Row:
     )
 
 
-def _fronts(trials: pd.DataFrame) -> Iterator[Row]:
-    """The front of few and of many trials, each on both sides; and what both grow by."""
-    (few, few_theirs), (many, many_theirs) = (_both_fronts(trials.head(count)) for count in (FEW, MANY))
-    compared = f"front of {MANY:,} trials, Optuna's study"
-    yield Row(f"store: {compared}", many / many_theirs, f"ours {many:.3f} s, theirs {many_theirs:.3f} s", at_most=3)
-    growth = f"ours {few:.3f} s and {many:.3f} s; Optuna's grows by {many_theirs / few_theirs:.1f} ×"
-    yield Row("store: front, ten times as many trials", many / few, growth, at_most=12)
+def _front_rows(trials: pd.DataFrame) -> Iterator[Row]:
+    """Yield a row on the front of many trials compared with Optuna's, and one on the growth from few to many trials."""
+    (our_few, their_few), (our_many, their_many) = (_measure_fronts(trials.head(count)) for count in (FEW, MANY))
+    name = f"store: front of {MANY:,} trials, Optuna's study"
+    yield Row(name, our_many / their_many, f"ours {our_many:.3f} s, theirs {their_many:.3f} s", at_most=3)
+    growth = f"ours {our_few:.3f} s and {our_many:.3f} s; Optuna's grows by {their_many / their_few:.1f} ×"
+    yield Row("store: front, ten times as many trials", our_many / our_few, growth, at_most=12)
 
 
-def _both_fronts(trials: pd.DataFrame) -> list[float]:
-    """The seconds of both sides, which have to choose the same trials."""
+def _measure_fronts(trials: pd.DataFrame) -> list[float]:
+    """Return the seconds of our side and of Optuna's, which must choose the same trials."""
     front = select_front(trials, objectives=OBJECTIVES)
     study = _study(front)
     best = [trial.number for trial in study.best_trials]
     assert _keys(front.compared.iloc[best]) == _keys(front.table), "the two sides disagree"
-    return seconds(lambda: select_front(trials, objectives=OBJECTIVES), lambda: study.best_trials)
+    return median_seconds(lambda: select_front(trials, objectives=OBJECTIVES), lambda: study.best_trials)
 
 
 def _study(front: Front) -> optuna.Study:
-    """What the front was chosen from, as somebody who has only Optuna would hold it."""
+    """Return an Optuna study with the candidates of a front, as a user of Optuna alone would have it."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=[objective.kind.direction for objective in front.objectives])
     values = front.compared[[objective.column for objective in front.objectives]].to_numpy().tolist()
-    study.add_trials([optuna.trial.create_trial(values=each) for each in values])
+    study.add_trials([optuna.trial.create_trial(values=trial_values) for trial_values in values])
     return study
 
 
@@ -165,29 +170,29 @@ def _keys(candidates: pd.DataFrame) -> list[str]:
 
 
 def trials_of_sweep() -> list[Trial]:
-    """A little more than 10,000, every parent before its children."""
+    """Return the trials of the sweep, slightly more than 10,000, every parent before its children."""
     return list(grow_tree(parse_sweep(SWEEP)))
 
 
 def documents_of(trial: Trial) -> Iterator[NetworkResult | EvaluationResult]:
-    """A trial's results: the same at every call."""
-    draw = random.Random(trial.key)
-    left = (1 - trial.ratio) ** trial.iterations
-    accuracy = 0.9 - 0.4 * (1 - left) ** 2 + draw.gauss(0, 0.02)
-    yield _network(trial, left, draw)
+    """Yield the random results of a trial, which are the same in every call."""
+    rng = random.Random(trial.key)
+    remaining = (1 - trial.ratio) ** trial.iterations
+    accuracy = 0.9 - 0.4 * (1 - remaining) ** 2 + rng.gauss(0, 0.02)
+    yield _network(trial, remaining, rng)
     for attack in trial.evaluations:
-        yield _evaluation(trial, attack, accuracy, draw)
+        yield _evaluation(trial, attack, accuracy, rng)
 
 
-def _network(trial: Trial, left: float, draw: random.Random) -> NetworkResult:
+def _network(trial: Trial, remaining: float, rng: random.Random) -> NetworkResult:
     return {
         "kind": "network",
         "key": trial.key,
         **trial.relations,
         "settings": trial.settings,
         "setting": setting_of(trial),
-        "parameters": round(800_000 * left),
-        "flops": round(80_000_000 * left * draw.uniform(0.8, 1.0)),
+        "parameters": round(800_000 * remaining),
+        "flops": round(80_000_000 * remaining * rng.uniform(0.8, 1.0)),
         "filters_asked": 100,
         "filters_removed": 100,
         "blocks_asked": 0,
@@ -195,28 +200,28 @@ def _network(trial: Trial, left: float, draw: random.Random) -> NetworkResult:
         "single_filter_layers": 0,
         "epochs": 10,
         "epochs_total": trial.epochs_total,
-        "history": [_epoch(number, draw) for number in range(1, 11)],
-        "seconds": draw.uniform(50, 60),
+        "history": [_epoch(number, rng) for number in range(1, 11)],
+        "seconds": rng.uniform(50, 60),
         "device": "cpu",
         "versions": {"prunesweep": "1", "torch": "2", "torchvision": "0", "numpy": "2", "scikit-learn": "1"},
         "finished_at": 0.0,
     }
 
 
-def _epoch(number: int, draw: random.Random) -> Epoch:
+def _epoch(number: int, rng: random.Random) -> Epoch:
     return {
         "epoch": number,
-        "loss": draw.random(),
-        "accuracy": draw.random(),
+        "loss": rng.random(),
+        "accuracy": rng.random(),
         "learning_rate": 0.01,
-        "seconds": draw.uniform(5, 6),
+        "seconds": rng.uniform(5, 6),
     }
 
 
-def _evaluation(trial: Trial, attack: str, accuracy: float, draw: random.Random) -> EvaluationResult:
-    kinds, severities, headline = COUNTED[attack]
+def _evaluation(trial: Trial, attack: str, accuracy: float, rng: random.Random) -> EvaluationResult:
+    kinds, severities, headline = ATTACKS[attack]
     counts = [
-        _count(kind, severity, accuracy * (1 - severity / (2 * severities[-1] + 1)) + draw.gauss(0, 0.02))
+        _count(kind, severity, accuracy * (1 - severity / (2 * severities[-1] + 1)) + rng.gauss(0, 0.02))
         for kind, severity in product(kinds, severities)
     ]
     return {
@@ -230,9 +235,9 @@ def _evaluation(trial: Trial, attack: str, accuracy: float, draw: random.Random)
         "test_fingerprint": trial.context.test_fingerprint,
         "total": [IMAGES, IMAGES // 2, IMAGES // 2],
         "counts": counts,
-        "measures": {"logit_margin": draw.random(), "vanishing_gradients": draw.random()} if attack == "clean" else {},
+        "measures": {"logit_margin": rng.random(), "vanishing_gradients": rng.random()} if attack == "clean" else {},
         "source": "",
-        "seconds": draw.uniform(5, 6),
+        "seconds": rng.uniform(5, 6),
         "finished_at": 0.0,
     }
 
@@ -242,8 +247,13 @@ def _count(kind: str, severity: float, accuracy: float) -> Count:
     return {"kind": kind, "severity": severity, "correct": [correct, correct // 2, correct - correct // 2]}
 
 
-def write(url: str, trials: Sequence[Trial]) -> None:
-    """Stores the results of trials, as a worker does."""
+def write_results(url: str, trials: Sequence[Trial]) -> None:
+    """Store the random results of trials as a worker does.
+
+    Args:
+        url: the store.
+        trials: the trials.
+    """
     store = Store(url)
     for trial in trials:
         for document in documents_of(trial):
@@ -251,4 +261,4 @@ def write(url: str, trials: Sequence[Trial]) -> None:
 
 
 if __name__ == "__main__":
-    show(run())
+    print_rows(run())

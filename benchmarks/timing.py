@@ -1,4 +1,4 @@
-"""Times two things in turns, so that a machine whose speed drifts is fair to both; and the rows that come of it."""
+"""Timing of functions in turns, so that drifts of the machine's speed affect all of them, and rows of results."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -10,9 +10,15 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table of benchmarks: a ratio, what it was taken of, and its goal if it has one.
+    """One row of the table of benchmarks: a ratio with its details and, for some rows, its goal.
 
-    ``factor``: the ratio, or a figure in ``unit``; None where it was not measured, and then ``details`` says why.
+    Attributes:
+        name: what was measured, beginning with the name of the benchmark.
+        factor: the ratio, or another number in ``unit``; None if it was not measured.
+        details: the measurements behind the ratio, or why it was not measured.
+        at_least: the goal, for a factor that should be large.
+        at_most: the goal, for a factor that should be small.
+        unit: the unit of the factor and the goal.
     """
 
     name: str
@@ -23,7 +29,7 @@ class Row:
     unit: str = "×"
 
     def line(self) -> str:
-        """The row in fixed columns."""
+        """Return the row as one line in fixed columns."""
         factor = "            " if self.factor is None else f"{self.factor:9.3f} {self.unit:<2}"
         return f"{self.name:<46} {factor}   {self._goal():<16} {self._verdict():<16} {self.details}"
 
@@ -35,13 +41,13 @@ class Row:
     def _verdict(self) -> str:
         if self.factor is None:
             return "not measured"
-        short = max((self.at_least or 0.0) - self.factor, self.factor - (self.at_most or float("inf")))
+        shortfall = max((self.at_least or 0.0) - self.factor, self.factor - (self.at_most or float("inf")))
         if self.at_least is None and self.at_most is None:
             return ""
-        return "met" if short <= 0 else f"missed by {short:.3f}"
+        return "met" if shortfall <= 0 else f"missed by {shortfall:.3f}"
 
 
-def faster(
+def measure_speedup(
     name: str,
     ours: Callable[[], object],
     theirs: Callable[[], object],
@@ -49,16 +55,31 @@ def faster(
     at_least: float | None = None,
     rounds: int = ROUNDS,
 ) -> Row:
-    """How many times faster ``ours`` is: a row with the goal ``at_least``."""
-    return times_faster(name, *seconds(ours, theirs, rounds=rounds), at_least=at_least)
+    """Return a row on how many times faster ``ours`` is than ``theirs``.
+
+    Args:
+        name: the name of the row.
+        ours: runs our side once.
+        theirs: runs the side to compare with once.
+        at_least: the goal of the speedup, if it has one.
+        rounds: how often each side is timed.
+    """
+    return speedup_row(name, *median_seconds(ours, theirs, rounds=rounds), at_least=at_least)
 
 
-def times_faster(name: str, ours: float, theirs: float, *, at_least: float | None = None) -> Row:
-    """The same of seconds that were taken already, where several sides are timed in turns."""
+def speedup_row(name: str, ours: float, theirs: float, *, at_least: float | None = None) -> Row:
+    """Return a row on a speedup from measured times.
+
+    Args:
+        name: the name of the row.
+        ours: the seconds of our side.
+        theirs: the seconds of the side to compare with.
+        at_least: the goal of the speedup, if it has one.
+    """
     return Row(name, theirs / ours, f"ours {ours:.3f} s, theirs {theirs:.3f} s", at_least=at_least)
 
 
-def longer(
+def measure_time_ratio(
     name: str,
     ours: Callable[[], object],
     theirs: Callable[[], object],
@@ -67,25 +88,35 @@ def longer(
     rounds: int = ROUNDS,
     sides: tuple[str, str] = ("ours", "theirs"),
 ) -> Row:
-    """How many times as long ``ours`` takes: a row with the goal ``at_most``. ``sides``: what the row calls the two."""
-    mine, other = seconds(ours, theirs, rounds=rounds)
-    return Row(name, mine / other, f"{sides[0]} {mine:.3f} s, {sides[1]} {other:.3f} s", at_most=at_most)
+    """Return a row on how many times as long ``ours`` takes as ``theirs``.
+
+    Args:
+        name: the name of the row.
+        ours: runs our side once.
+        theirs: runs the side to compare with once.
+        at_most: the goal of the ratio, if it has one.
+        rounds: how often each side is timed.
+        sides: the names of both sides in the details.
+    """
+    our_seconds, their_seconds = median_seconds(ours, theirs, rounds=rounds)
+    details = f"{sides[0]} {our_seconds:.3f} s, {sides[1]} {their_seconds:.3f} s"
+    return Row(name, our_seconds / their_seconds, details, at_most=at_most)
 
 
-def seconds(*sides: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
-    """The median seconds of each side. Each runs once to warm up, then in turns."""
+def median_seconds(*sides: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
+    """Return the median seconds of each side; after one warm-up run each, the sides are timed in turns."""
     for side in sides:
         side()
-    times: list[list[float]] = [[] for _ in sides]
+    all_times: list[list[float]] = [[] for _ in sides]
     for _ in range(rounds):
-        for side, of_side in zip(sides, times, strict=True):
+        for side, side_times in zip(sides, all_times, strict=True):
             start = time.perf_counter()
             side()
-            of_side.append(time.perf_counter() - start)
-    return [median(of_side) for of_side in times]
+            side_times.append(time.perf_counter() - start)
+    return [median(side_times) for side_times in all_times]
 
 
-def show(rows: Iterable[Row]) -> None:
-    """Prints each row as soon as it is there."""
+def print_rows(rows: Iterable[Row]) -> None:
+    """Print each row as soon as it is measured."""
     for row in rows:
         print(row.line(), flush=True)

@@ -1,4 +1,4 @@
-"""Epochs of fine-tuning on the CPU, against a DataLoader with torchvision's transforms and a plain loop."""
+"""Epochs of fine-tuning on the CPU, compared with a simple loop over a DataLoader with torchvision's transforms."""
 
 import copy
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from benchmarks.subjects import CLASSES, SIDE, random_subject
-from benchmarks.timing import Row, faster, show
+from benchmarks.timing import Row, measure_speedup, print_rows
 from prunesweep.results_store import Store
 from prunesweep.sweeps.language import Sweep, Training
 from prunesweep.sweeps.tree import grow_tree
@@ -19,18 +19,21 @@ from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.data.dataset import Dataset as TrialData
 from prunesweep.workers.data.split import Split
 from prunesweep.workers.random_streams import stream
-from prunesweep.workers.training.loop import batches, train
+from prunesweep.workers.training.loop import augmented_batches, train
 from prunesweep.workers.work import Work
 
 IMAGES = 1024
 BATCH = 128
 PADDING = SIDE // 8
 RATE = 0.01
-LOSS_TOLERANCE = 1e-3  # relative, of an epoch's mean loss in fp32: convolutions round otherwise in another layout
+LOSS_TOLERANCE = 1e-3  # relative, of an epoch's mean loss in fp32: another memory layout rounds differently
 
 
 def run() -> list[Row]:
-    """Both sides train the same network on the same images; on identical batches their losses have to be equal."""
+    """Return one row per architecture and precision.
+
+    Both sides train the same network on the same images; on identical batches their losses must be equal.
+    """
     return [
         _row("resnet20", "fp32", 1.5),
         _row("resnet20", "bf16"),
@@ -42,28 +45,31 @@ def run() -> list[Row]:
 def _row(architecture: str, precision: str, at_least: float | None = None) -> Row:
     network, split = random_subject(architecture, IMAGES)
     loader = DataLoader(_Images(split), batch_size=BATCH, shuffle=True, num_workers=2)
-    losses = _losses(network, split, precision)
-    row = faster(
+    losses = _compare_losses(network, split, precision)
+    row = measure_speedup(
         f"training: {architecture}, {precision}, DataLoader",
-        lambda: _ours(network, split, precision),
-        lambda: _plain_loop(copy.deepcopy(network), loader, precision),
+        lambda: _train_as_trial(network, split, precision),
+        lambda: _train_by_simple_loop(copy.deepcopy(network), loader, precision),
         at_least=at_least,
         rounds=3,
     )
     return replace(row, details=f"{row.details}; on identical batches losses {losses}")
 
 
-def _losses(network: Network, split: Split, precision: str) -> str:
-    """The losses of an epoch on the same augmented batches, in words; asserts that those in fp32 are equal."""
+def _compare_losses(network: Network, split: Split, precision: str) -> str:
+    """Return the mean losses of both sides on identical augmented batches, after asserting that they agree in fp32."""
     work = _work(split, precision)
-    same = list(batches(work, _training(work), stream("training", work.trial.seed, work.trial.iterations, 0)))
-    ours, theirs = _ours(network, split, precision), _plain_loop(copy.deepcopy(network), same, precision)
+    identical_batches = list(
+        augmented_batches(work, _training(work), stream("training", work.trial.seed, work.trial.iterations, 0))
+    )
+    ours = _train_as_trial(network, split, precision)
+    theirs = _train_by_simple_loop(copy.deepcopy(network), identical_batches, precision)
     assert precision != "fp32" or abs(ours - theirs) <= LOSS_TOLERANCE * theirs, f"losses {ours} and {theirs}"
     return f"{ours:.4f}, {theirs:.4f}"
 
 
-def _ours(network: Network, split: Split, precision: str) -> float:
-    """An epoch as a trial trains it. Returns its mean loss."""
+def _train_as_trial(network: Network, split: Split, precision: str) -> float:
+    """Train a copy of the network for an epoch as a trial does, and return the mean loss."""
     work = _work(split, precision)
     (epoch,) = train(copy.deepcopy(network), _training(work), work)
     return epoch["loss"]
@@ -91,7 +97,7 @@ def _training(work: Work) -> Training:
 
 
 class _Images(Dataset[tuple[Tensor, int]]):
-    """Images with labels, augmented one by one."""
+    """The images of a split with their labels, each augmented on its own."""
 
     def __init__(self, split: Split) -> None:
         self._images, self._labels = split.images, split.labels.tolist()
@@ -106,8 +112,8 @@ class _Images(Dataset[tuple[Tensor, int]]):
         return self._transform(self._images[index]), self._labels[index]
 
 
-def _plain_loop(network: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], precision: str) -> float:
-    """An epoch as PyTorch's tutorials write it. Returns its mean loss."""
+def _train_by_simple_loop(network: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], precision: str) -> float:
+    """Train the network for an epoch as in PyTorch's tutorials, and return the mean loss."""
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
     network.train()
     total = 0.0
@@ -122,4 +128,4 @@ def _plain_loop(network: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], pre
 
 
 if __name__ == "__main__":
-    show(run())
+    print_rows(run())

@@ -1,7 +1,7 @@
-"""Where the seconds of real trials go: runs a sweep's trials one after another and sorts their time by stage.
+"""A profile of real trials: the trials of a sweep run one after another, and their time is split by phase.
 
-``python -m benchmarks.trial SWEEP [key=value …]``, with the keys of ``--set``; left out, the quickstart. It has no
-ratio and so is no part of ``make bench``.
+``python -m benchmarks.trial SWEEP [key=value …]``, with overrides as for ``--set``; the default sweep is the
+quickstart. It gives no ratio and so is not part of ``make bench``.
 """
 
 import sys
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from prunesweep.orchestrator.display.reporter import Reporter
-from prunesweep.orchestrator.planning.cost import epochs_of
+from prunesweep.orchestrator.planning.cost import epoch_cost
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
 from prunesweep.results_store import Store
@@ -21,7 +21,7 @@ from prunesweep.sweeps.events import (
     EvaluationStored,
     NetworkStored,
     ScoringStarted,
-    SharedStored,
+    SharedInputsStored,
     TrialEvent,
     WorkCounts,
 )
@@ -29,50 +29,54 @@ from prunesweep.sweeps.reader import read_sweep
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers import load_dataset
 
-# What a worker was doing when it reports an event; the time since the event before is that stage's.
-STAGES: dict[type[TrialEvent], str] = {
+# The phase that ends with an event; the time since the previous event belongs to it.
+PHASES: dict[type[TrialEvent], str] = {
     ScoringStarted: "reading the parent",
-    SharedStored: "scoring and removing",
+    SharedInputsStored: "scoring and removing",
     EpochTrained: "training",
     NetworkStored: "storing the network",
 }
 
 
 class Profiler(Reporter):
-    """Sorts the seconds of each trial by stage, an attack being one of its own, and prints them at its end."""
+    """A reporter that splits the seconds of each trial by phase, with one phase per attack, and prints them."""
 
     def started(self, trial: Trial) -> None:
-        """Start the clock."""
+        """Start the clock of a trial."""
         super().started(trial)
         self._spent: defaultdict[str, float] = defaultdict(float)
         self._last = time.perf_counter()
 
     def progressed(self, trial: Trial, event: TrialEvent) -> None:
-        """Add the time since the event before to a stage."""
-        self._spend(event.attack if isinstance(event, EvaluationStored) else STAGES[type(event)])
+        """Add the time since the previous event to the phase that this event ends."""
+        self._spend(event.attack if isinstance(event, EvaluationStored) else PHASES[type(event)])
 
-    def finished(self, trial: Trial, made: WorkCounts) -> None:
-        """Print the seconds of a trial."""
+    def finished(self, trial: Trial, work: WorkCounts) -> None:
+        """Print the seconds of a finished trial by phase."""
         self._spend("tidying up")
-        super().finished(trial, made)
+        super().finished(trial, work)
         total = sum(self._spent.values())
-        for stage, spent in self._spent.items():
-            self.say(f"    {stage:<22} {spent:8.2f} s {spent / total:6.1%}")
+        for phase, spent in self._spent.items():
+            self.say(f"    {phase:<22} {spent:8.2f} s {spent / total:6.1%}")
 
-    def _spend(self, stage: str) -> None:
+    def _spend(self, phase: str) -> None:
         now = time.perf_counter()
-        self._spent[stage] += now - self._last
+        self._spent[phase] += now - self._last
         self._last = now
 
 
-def show(arguments: Sequence[str]) -> None:
-    """Print the profile of each trial of a sweep."""
+def print_profiles(arguments: Sequence[str]) -> None:
+    """Print the profile of each trial of a sweep.
+
+    Args:
+        arguments: the sweep and its overrides.
+    """
     sweep = read_sweep(arguments[0] if arguments else "quickstart", arguments[1:])
     store = Store("memory://profile")
     plan = make_plan(sweep, store)
     profiler = Profiler(len(plan.to_run), Console())
-    InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), profiler, cost=epochs_of)
+    InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), profiler, cost=epoch_cost)
 
 
 if __name__ == "__main__":
-    show(sys.argv[1:])
+    print_profiles(sys.argv[1:])

@@ -1,3 +1,3 @@
-"""All trials: plans sweeps, runs them on a Ray cluster or in this process, and chooses among their results."""
+"""Everything about many trials: planning and running sweeps, and choosing among their results."""
 
 DEFAULT_STORE = "store"

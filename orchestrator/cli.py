@@ -1,7 +1,9 @@
 """The command line: the registry of commands, and the entry point."""
 
+import inspect
 import signal
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Annotated
 
@@ -21,7 +23,7 @@ from prunesweep.orchestrator.commands import (
     verify_robustness,
 )
 from prunesweep.orchestrator.commands.shared import BAD_USAGE, ENDED_BY_SIGNAL, SUCCESS, one_line_errors
-from prunesweep.orchestrator.display.standard_streams import fill_closed, make_forgiving
+from prunesweep.orchestrator.display.standard_streams import fill_closed_descriptors, make_forgiving
 
 app = typer.Typer(
     name="prunesweep",
@@ -32,8 +34,13 @@ app = typer.Typer(
 )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(is_set: bool) -> None:
+    """Print the version and exit, if the option ``--version`` is set.
+
+    Raises:
+        Exit: after printing, with exit status 0.
+    """
+    if is_set:
         print(f"prunesweep {prunesweep.__version__}")
         raise typer.Exit
 
@@ -44,10 +51,15 @@ def options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Sweeps over ways to prune a convolutional network, and the choice among the results."""
+    """Run sweeps over ways to prune a convolutional network, and choose among the results."""
 
 
-# In the order of use. A module holds the command's function under the command's name, and an EXAMPLE.
+def _help_text(command: Callable[..., None]) -> str:
+    """Return a command's docstring without its Raises section, which is not for users of the command line."""
+    return (inspect.getdoc(command) or "").partition("\n\nRaises:")[0]
+
+
+# In the order of use. Each module has a function with the command's name, and an EXAMPLE.
 COMMANDS: dict[str, ModuleType] = {
     "plan": plan,
     "run": run,
@@ -62,31 +74,31 @@ COMMANDS: dict[str, ModuleType] = {
 }
 for name, module in COMMANDS.items():
     command = getattr(module, name.replace("-", "_"))
-    app.command(name, epilog=f"Example: {module.EXAMPLE}")(one_line_errors(command))
+    app.command(name, help=_help_text(command), epilog=f"Example: {module.EXAMPLE}")(one_line_errors(command))
 
 
 def main() -> None:
-    """The entry point ``prunesweep``."""
-    fill_closed()
+    """Run the command that the arguments name, and exit with its status; the entry point ``prunesweep``."""
+    fill_closed_descriptors()
     sys.stderr, _ = make_forgiving(sys.stderr, 2)
     sys.stdout, output = make_forgiving(sys.stdout, 1)
     status = _run_command()
     sys.stdout.flush()
-    if output.lost is not None:
-        print(f"prunesweep: standard output: {output.lost}; what was printed is incomplete", file=sys.stderr)
-        # Of a sweep, what was stored counts.
+    if output.error_text is not None:
+        print(f"prunesweep: standard output: {output.error_text}; what was printed is incomplete", file=sys.stderr)
+        # The results of a sweep are in the store, whatever was printed.
         status = status if sys.argv[1:2] == ["run"] else status or BAD_USAGE
     sys.exit(status)
 
 
 def _run_command() -> int:
-    """The exit status of the command that the arguments name."""
+    """Run the command that the arguments name and return its exit status; an exception that leaves it is a bug."""
     try:
         return app(standalone_mode=False) or SUCCESS
-    except typer.Abort:  # Ctrl-C before a command has begun
+    except typer.Abort:  # Ctrl-C before the command has begun
         return ENDED_BY_SIGNAL + signal.SIGINT
     except Exception as error:
-        # What the parser of arguments refuses: one line, like every other refusal. The rest are our bugs.
+        # What the argument parser refuses is one line, like every other error of a user. The rest are bugs.
         message = getattr(error, "format_message", None)
         if message is None:
             raise
@@ -95,6 +107,6 @@ def _run_command() -> int:
 
 
 def _sentence(message: str) -> str:
-    """A message on one line, with a full stop."""
+    """Return a message on one line, with a full stop."""
     text = " ".join(message.split())
     return text if text.endswith((".", "?", "!")) else f"{text}."

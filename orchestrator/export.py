@@ -1,4 +1,4 @@
-"""Takes a network home: out of the store, into a folder that ``prunesweep.load_network`` reads."""
+"""Exporting a network from the store to a folder that ``prunesweep.load_network`` reads."""
 
 from importlib.util import find_spec
 from os import PathLike
@@ -9,13 +9,13 @@ from prunesweep.orchestrator.query.trials import find_trial
 from prunesweep.results_store import Store, StoreError, StoreLike, existing_store
 from prunesweep.results_store.objects import Objects
 from prunesweep.sweeps.errors import UserError
-from prunesweep.sweeps.paths import expanded
+from prunesweep.sweeps.paths import expand_home
 
 FORMATS = ("safetensors", "torch_export", "onnx")
 
 
 class ExportError(UserError):
-    """A format that is none, or a folder that cannot be written."""
+    """An unknown export format, one whose packages are missing, or a folder that must not or cannot be written."""
 
 
 def export_network(
@@ -26,19 +26,23 @@ def export_network(
     format: str = "safetensors",
     force: bool = False,
 ) -> Path:
-    """Write the network of a trial to a folder: weights and ``network.json``, and what else ``format`` asks for.
+    """Write the network of a trial to a folder: its weights, ``network.json``, and the program that a format adds.
+
+    A trial without a stored network is an `UnknownTrial`, and a damaged network a `StoreError`.
 
     Args:
         store: a folder, an fsspec URL or an open store.
-        trial: its key, or enough of it to name one.
-        folder: of this machine.
-        format: ``safetensors``; ``torch_export`` adds ``network.pt2``, ``onnx`` adds ``network.onnx``. Both take
-            images (N, 3, H, W) in [0, 1] and give logits, for any N up to 2²⁰.
-        force: whether files of these names may be replaced, and others stay, in a folder that is not empty.
+        trial: the key of the trial, or a beginning of it that is unique.
+        folder: a folder on this machine.
+        format: ``safetensors``; ``torch_export`` adds ``network.pt2``, and ``onnx`` adds ``network.onnx``. Both
+            programs take images (N, 3, H, W) in [0, 1] and return logits, for any N up to 2²⁰.
+        force: whether to write into a folder that is not empty. Files of the same names are replaced, others stay.
+
+    Returns:
+        The path of the folder.
 
     Raises:
-        UnknownTrial: the trial is not there.
-        ExportError: the format is unknown or needs an extra, the folder is not empty or cannot be written.
+        ExportError: the format is unknown or needs an extra, or the folder is not empty or cannot be written.
 
     Example:
         >>> from prunesweep import export_network, load_network
@@ -46,27 +50,27 @@ def export_network(
         >>> sum(parameter.numel() for parameter in network.parameters())
         105436
     """
-    folder = expanded(folder)
+    folder = expand_home(folder)
     if format not in FORMATS:
-        raise ExportError(f"{format!r} is no format; allowed: {', '.join(FORMATS)}")
+        raise ExportError(f"unknown format {format!r}; allowed: {', '.join(FORMATS)}")
     if not folder or "://" in folder:
-        raise ExportError(f"--to {folder!r}: name a folder of this machine")
+        raise ExportError(f"--to {folder!r}: name a folder on this machine")
     if format == "onnx" and not (find_spec("onnx") and find_spec("onnxscript")):
         raise ExportError("onnx needs an extra: pip install 'prunesweep[onnx]'")
     store = existing_store(store)
-    files = _files_of(store, find_trial(store, trial), format)
-    home = Objects(folder)
-    _check_empty(Path(home.url), force)
+    files = _export_files(store, find_trial(store, trial), format)
+    objects = Objects(folder)
+    _check_folder(Path(objects.url), force)
     try:
         for name, content in files.items():
-            home.put(name, content)
+            objects.put(name, content)
     except StoreError as error:
         raise ExportError(str(error)) from None
     return Path(folder)
 
 
-def how_to_load(folder: Path, format: str) -> str:
-    """Return the lines of Python that load what was exported, on one line."""
+def loading_line(folder: Path, format: str) -> str:
+    """Return one line of Python that loads an exported network as ``network``."""
     if format == "onnx":
         return f"import onnxruntime; network = onnxruntime.InferenceSession({str(folder / 'network.onnx')!r})"
     if format == "torch_export":
@@ -74,17 +78,21 @@ def how_to_load(folder: Path, format: str) -> str:
     return f"from prunesweep import load_network; network = load_network({str(folder)!r})"
 
 
-def _check_empty(folder: Path, force: bool) -> None:
-    """Raises: ExportError where something is there that the user may want to keep."""
+def _check_folder(folder: Path, force: bool) -> None:
+    """Check that writing to a folder overwrites nothing that the user may want to keep.
+
+    Raises:
+        ExportError: the path is a file, or a folder that is not empty and ``force`` is not set.
+    """
     if folder.is_file():
         raise ExportError(f"--to {folder}: is a file; name a folder")
     if not force and folder.is_dir() and any(folder.iterdir()):
         raise ExportError(f"--to {folder}: is not empty; --force writes into it, and replaces an earlier export")
 
 
-def _files_of(store: Store, key: str, format: str) -> dict[str, bytes]:
-    """All that will be written, before anything is."""
-    store.load_network(key)  # refuses what is damaged
+def _export_files(store: Store, key: str, format: str) -> dict[str, bytes]:
+    """Return the content of all files of an export by name, so that an error occurs before any file is written."""
+    store.load_network(key)  # checks that the network is not damaged
     files = store.network_files(key)
     if format == "safetensors":
         return files

@@ -1,6 +1,6 @@
-"""Metrics of common corruptions (Hendrycks & Dietterich 2019, §4.1), from accuracies by kind and severity.
+"""Metrics of robustness to common corruptions (Hendrycks & Dietterich 2019, §4.1).
 
-Accuracies are shares in [0, 1]. The errors of ImageNet-C's metrics are percentages, as published: AlexNet has 100.
+Accuracies are shares in [0, 1]. ImageNet-C's metrics are in percent of AlexNet's error, as published: AlexNet has 100.
 """
 
 from collections.abc import Mapping
@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from prunesweep.sweeps.attacks import CORRUPTION_KINDS
 
 Accuracies = Mapping[tuple[str, int], float]
+"""Accuracy by (kind of corruption, severity), in [0, 1]."""
 
-SEVERITIES = (1, 2, 3, 4, 5)
-# AlexNet's top-1 errors on ImageNet-C, each the mean over the five severities, as its authors give them.
+IMAGENET_C_SEVERITIES = (1, 2, 3, 4, 5)
+# AlexNet's top-1 errors on ImageNet-C, each the mean over the five severities, as the authors of ImageNet-C give them.
 ALEXNET_ERRORS = {
     "gaussian_noise": 0.886428,
     "shot_noise": 0.894468,
@@ -28,42 +29,54 @@ ALEXNET_ERRORS = {
     "pixelate": 0.717840,
     "jpeg_compression": 0.606500,
 }
-# The same network's top-1 error on clean images: 43.45 % as torchvision gives it, 43.5 % in the paper's Table 1.
+# AlexNet's top-1 error on clean images: 43.45 % according to torchvision, 43.5 % in Table 1 of Hendrycks & Dietterich.
 ALEXNET_CLEAN_ERROR = 0.4345
 
 
 def is_complete(accuracies: Accuracies) -> bool:
-    """Whether all 15 kinds at all 5 severities are there, without which the benchmark's metrics mean nothing."""
-    return all((kind, severity) in accuracies for kind in CORRUPTION_KINDS for severity in SEVERITIES)
+    """Return whether all 15 kinds at all 5 severities are present, as ImageNet-C's metrics require."""
+    return all((kind, severity) in accuracies for kind in CORRUPTION_KINDS for severity in IMAGENET_C_SEVERITIES)
 
 
 def corruption_accuracy(accuracies: Accuracies) -> float:
-    """The mean over all kinds and severities that were run, a share."""
+    """Return the mean accuracy over all given kinds and severities, in [0, 1]."""
     return sum(accuracies.values()) / len(accuracies)
 
 
 def mean_corruption_error(accuracies: Accuracies) -> float:
-    """MCE in percent: the mean over the kinds of Σₛ Eₛ / Σₛ Eₛ of AlexNet. Needs all kinds and severities."""
-    return _mean_percentage({kind: _error(accuracies, kind) / error for kind, error in ALEXNET_ERRORS.items()})
+    """Return the mean corruption error (mCE), in percent of AlexNet's error.
+
+    It is the mean over the kinds of Σₛ Eₛ / Σₛ Eₛ(AlexNet), where Eₛ is the error at severity s (Hendrycks &
+    Dietterich 2019, §4.1).
+
+    Args:
+        accuracies: of all kinds and severities (see ``is_complete``).
+    """
+    return _mean_percentage({kind: _mean_error(accuracies, kind) / error for kind, error in ALEXNET_ERRORS.items()})
 
 
 def relative_mean_corruption_error(accuracies: Accuracies, clean_accuracy: float) -> float:
-    """Relative mCE in percent: the mean over the kinds of Σₛ (Eₛ − E_clean) / Σₛ (Eₛ − E_clean) of AlexNet.
+    """Return the relative mean corruption error (relative mCE), in percent of AlexNet's.
 
-    It falls below 0 for a network that is better on corrupted than on clean images. Needs all kinds and severities.
+    It is the mean over the kinds of Σₛ (Eₛ − E_clean) / Σₛ (Eₛ − E_clean)(AlexNet) (Hendrycks & Dietterich 2019,
+    §4.1), and negative for a network with a lower error on corrupted than on clean images.
+
+    Args:
+        accuracies: of all kinds and severities (see ``is_complete``).
+        clean_accuracy: on clean images, in [0, 1].
     """
-    clean = 1 - clean_accuracy
+    clean_error = 1 - clean_accuracy
     return _mean_percentage(
         {
-            kind: (_error(accuracies, kind) - clean) / (error - ALEXNET_CLEAN_ERROR)
+            kind: (_mean_error(accuracies, kind) - clean_error) / (error - ALEXNET_CLEAN_ERROR)
             for kind, error in ALEXNET_ERRORS.items()
         }
     )
 
 
-def _error(accuracies: Accuracies, kind: str) -> float:
-    """The mean error over the severities of one kind."""
-    return 1 - sum(accuracies[kind, severity] for severity in SEVERITIES) / len(SEVERITIES)
+def _mean_error(accuracies: Accuracies, kind: str) -> float:
+    """Return the error under one kind of corruption, as the mean over the severities."""
+    return 1 - sum(accuracies[kind, severity] for severity in IMAGENET_C_SEVERITIES) / len(IMAGENET_C_SEVERITIES)
 
 
 def _mean_percentage(ratios: Mapping[str, float]) -> float:

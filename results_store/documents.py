@@ -1,7 +1,7 @@
-"""The documents that ``results/`` holds: one immutable JSON object a finished piece of work.
+"""The documents in ``results/``: one immutable JSON object per finished piece of work.
 
-What is kept of networks, evaluations, transfers, single elements, verdicts and failures. Their fields are the truth;
-the tables are views.
+There are documents of networks, evaluations, transfers, single elements, verdicts and failures. The tables are derived
+from them and can be rebuilt at any time.
 """
 
 import re
@@ -13,9 +13,9 @@ from prunesweep.sweeps.trial import Trial, TrialSettings
 
 
 class Dynamics(TypedDict, total=False):
-    """How training goes after an epoch, where the sweep asked for it.
+    """Diagnostics of training after an epoch, present if the sweep requests them.
 
-    ``prunesweep.workers.training.dynamics`` defines both.
+    ``prunesweep.workers.training.dynamics`` defines and computes both.
     """
 
     gradient_confusion: float | None
@@ -23,7 +23,7 @@ class Dynamics(TypedDict, total=False):
 
 
 class Epoch(Dynamics):
-    """One epoch of training."""
+    """The measurements of one epoch of training."""
 
     epoch: int
     loss: float
@@ -33,23 +33,23 @@ class Epoch(Dynamics):
 
 
 class NetworkResult(TypedDict):
-    """A network was made and stored under ``key``."""
+    """A network that is finished and stored under ``key``."""
 
     kind: Literal["network"]
     key: str
     parent_key: str | None
     baseline_key: str
     control_key: str | None
-    plain_key: NotRequired[str | None]  # documents of older stores lack it
+    plain_key: NotRequired[str | None]  # missing in documents of older versions
     settings: TrialSettings
-    setting: NotRequired[Setting]  # documents of older stores lack it
+    setting: NotRequired[Setting]  # missing in documents of older versions
     parameters: int
     flops: int
     filters_asked: int
     filters_removed: int
     blocks_asked: int
     blocks_removed: int
-    single_filter_layers: NotRequired[int]  # likewise
+    single_filter_layers: NotRequired[int]  # missing in documents of older versions
     epochs: int
     epochs_total: int
     history: list[Epoch]
@@ -60,7 +60,10 @@ class NetworkResult(TypedDict):
 
 
 class Count(TypedDict):
-    """Correct images at one severity of one kind: among all, in the selection half, in the report half."""
+    """The number of correctly classified images under one kind of an attack at one severity.
+
+    ``correct`` counts all test images, the selection half and the report half.
+    """
 
     kind: str
     severity: float
@@ -68,7 +71,10 @@ class Count(TypedDict):
 
 
 class EvaluationResult(TypedDict):
-    """A stored network's accuracy under one attack, of ``total`` images: all, selection half, report half."""
+    """The accuracy of a stored network under one attack.
+
+    ``total`` is the number of test images: all, in the selection half, in the report half.
+    """
 
     kind: Literal["evaluation"]
     key: str
@@ -76,36 +82,42 @@ class EvaluationResult(TypedDict):
     attack: str
     version: int
     headline: str
-    headline_severity: float | None  # None: all severities count
+    headline_severity: float | None  # None: robustness is the mean over all severities
     test_fingerprint: str
     total: list[int]
     counts: list[Count]
-    measures: dict[str, float]
-    source: str
+    measures: dict[str, float]  # further columns of the table ``trials``
+    source: str  # where the attacked images come from
     seconds: float
     finished_at: float
 
 
 class FailureResult(TypedDict):
-    """A trial could not be done: the result with the key ``failed`` could not be made. Once it is, this is void."""
+    """The failure of a trial: the result with the key ``failed`` could not be produced.
+
+    The failure no longer counts once that result is stored.
+    """
 
     kind: Literal["failure"]
     key: str
     parent_key: str | None
     baseline_key: str
     control_key: str | None
-    plain_key: NotRequired[str | None]  # documents of older stores lack it
+    plain_key: NotRequired[str | None]  # missing in documents of older versions
     settings: TrialSettings
-    setting: NotRequired[Setting]  # documents of older stores lack it
+    setting: NotRequired[Setting]  # missing in documents of older versions
     failed: str
     error: str
-    ancestor: NotRequired[str | None]  # the trial that this one fell with, where it did not fail itself
+    ancestor: NotRequired[str | None]  # the ancestor that failed; None if the trial itself failed
     details: str
     finished_at: float
 
 
 class TransferResult(TypedDict):
-    """The target's accuracy on images that were crafted on the source: of all, selection half, report half."""
+    """The accuracy of the network ``target_key`` on adversarial images crafted on the network ``source_key``.
+
+    ``correct`` and ``total`` count all test images, the selection half and the report half.
+    """
 
     kind: Literal["transfer"]
     key: str
@@ -123,18 +135,22 @@ class TransferResult(TypedDict):
 
 
 class ElementCounts(TypedDict):
-    """Correct images, of ``total``, with each element of ``ElementsResult.elements`` gone alone; in their order."""
+    """The number of correctly classified images under one attack with each element removed alone.
+
+    ``correct`` has one entry per element, in the order of ``ElementsResult.elements``. For an attack of several kinds,
+    all counts are sums over the kinds.
+    """
 
     attack: str
     headline: str
     severity: float | None
     correct: list[int]
-    reference: int  # with every element in place; of an attack of several kinds, counts are sums over the kinds
+    reference: int  # correct with no element removed
     total: int
 
 
 class ElementsResult(TypedDict):
-    """The single elements of one module: each filter of a convolution, or one residual block ([0])."""
+    """The effect of removing each element of one module: the filters of a convolution, or one residual block ([0])."""
 
     kind: Literal["elements"]
     key: str
@@ -143,14 +159,17 @@ class ElementsResult(TypedDict):
     module: str
     elements: list[int]
     attacks: list[ElementCounts]
-    images: int  # the first so many test images
+    images: int  # the analysis used this many test images, from the first on
     test_fingerprint: str
     seconds: float
     finished_at: float
 
 
 class VerdictResult(TypedDict):
-    """Whether a trial's gain in robustness is real. Gains are in percentage points, ``lower`` their 95 % bounds."""
+    """The verdict on whether a trial's gain in robustness is real.
+
+    Gains are in percentage points; ``lower`` and ``lower_over_control`` are their 95 % lower bounds.
+    """
 
     kind: Literal["verdict"]
     key: str
@@ -176,13 +195,14 @@ JsonObject = dict[str, Any]
 
 
 def failure_of(trial: Trial, failed: str, error: str, details: str = "", ancestor: str | None = None) -> FailureResult:
-    """The failure of a trial.
+    """Return the document of a trial's failure.
 
     Args:
-        failed: the key of the result that could not be made.
+        trial: the failed trial.
+        failed: the key of the result that could not be produced.
         error: one line.
-        details: a traceback where the fault is ours.
-        ancestor: the key of the trial that it fell with, where it did not fail itself.
+        details: the traceback of a bug in prunesweep, else empty.
+        ancestor: the key of the ancestor that failed, if the trial itself did not.
     """
     return {
         "kind": "failure",
@@ -198,38 +218,47 @@ def failure_of(trial: Trial, failed: str, error: str, details: str = "", ancesto
     }
 
 
-def fallen_with(trial: Trial, ancestor: Trial, error: str) -> FailureResult:
-    """The failure of a trial that cannot be done because an ancestor of it failed with this error."""
+def inherited_failure(trial: Trial, ancestor: Trial, error: str) -> FailureResult:
+    """Return the failure of a trial that cannot run because one of its ancestors failed.
+
+    Args:
+        trial: the trial that cannot run.
+        ancestor: the ancestor that failed.
+        error: the ancestor's error, one line.
+    """
     why = f"its ancestor {ancestor.key} ({ancestor.describe()}) failed: {error}"
     return failure_of(trial, trial.key, why, ancestor=ancestor.key)
 
 
-def ancestor_of(failure: FailureResult) -> str | None:
-    """The key of the trial that a failed one fell with; None where it failed itself."""
-    told = _ANCESTOR.match(failure["error"])  # all that older versions noted
-    return failure.get("ancestor") or (told["key"] if told else None)
+def failed_ancestor_of(failure: FailureResult) -> str | None:
+    """Return the key of the ancestor whose failure caused this one, None if the trial itself failed."""
+    match = _ANCESTOR.match(failure["error"])  # older versions stored the ancestor in the error text alone
+    return failure.get("ancestor") or (match["key"] if match else None)
 
 
 _ANCESTOR = re.compile(r"its ancestor (?P<key>[0-9a-f]{32}) \(")
 
 
-def trial_of(document: JsonObject) -> str:
-    """The key of the trial that a document tells of; of a transfer, its source's."""
-    place = {"network": "key", "failure": "key", "transfer": "source_key"}.get(document["kind"], "trial_key")
-    key: str = document[place]
+def trial_key_of(document: JsonObject) -> str:
+    """Return the key of the trial that a document belongs to; a transfer belongs to its source network."""
+    field = {"network": "key", "failure": "key", "transfer": "source_key"}.get(document["kind"], "trial_key")
+    key: str = document[field]
     return key
 
 
-def fault_of(content: object) -> str | None:
-    """Why ``content`` is none of the documents, or None where it is one."""
+def invalid_reason(content: object) -> str | None:
+    """Return why parsed JSON is not a document of the store, None if it is one.
+
+    The reason continues a message that begins with the path of the file.
+    """
     kind = content.get("kind") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or kind not in _FIELDS:
-        return f"is no result: its kind is none of {', '.join(_FIELDS)}"
-    missing = sorted(_FIELDS[kind] - content.keys())
-    return f"is no result of a {kind}: it has no {missing[0]!r}" if missing else None
+    if not isinstance(content, dict) or kind not in _REQUIRED_FIELDS:
+        return f"is not a result: its kind is none of {', '.join(_REQUIRED_FIELDS)}"
+    missing = sorted(_REQUIRED_FIELDS[kind] - content.keys())
+    return f"is not a valid {kind} result: it has no {missing[0]!r}" if missing else None
 
 
-_FIELDS = {
+_REQUIRED_FIELDS = {
     "network": NetworkResult.__required_keys__,
     "evaluation": EvaluationResult.__required_keys__,
     "failure": FailureResult.__required_keys__,

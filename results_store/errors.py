@@ -1,11 +1,11 @@
-"""Errors of the store, each one clear line."""
+"""Errors of the store; each message is one line."""
 
 from prunesweep.sweeps.errors import UserError
 
 
 class StoreError(UserError):
-    """The store cannot be read or written, or holds something that it should not."""
+    """A store that cannot be read or written, or whose content is invalid."""
 
 
 class NotStored(StoreError):
-    """There is no such thing in the store."""
+    """An object that the store does not contain."""

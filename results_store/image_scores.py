@@ -1,4 +1,4 @@
-"""What became of every test image, behind the figures of the trials table."""
+"""Per-image accuracies of trials, whose means are the accuracies in the table ``trials``."""
 
 from collections import defaultdict
 from typing import Any
@@ -9,89 +9,98 @@ from numpy.typing import NDArray
 
 from prunesweep.results_store import Store
 from prunesweep.results_store.documents import EvaluationResult
-from prunesweep.results_store.rows import compared_with, counterpart, latest_by_attack, robustness_attacks
+from prunesweep.results_store.rows import comparable_evaluation, latest_by_attack, reference_keys, robustness_attacks
 from prunesweep.results_store.schema import GAINS
 from prunesweep.sweeps.catalogue import CLEAN
 
-Scores = NDArray[Any]
-"""(images,): bool where an image was classified once, else float in [0, 1], its mean over kinds and attacks."""
+PerImageScores = NDArray[Any]
+"""(images,): bool where each image was classified once, else float in [0, 1], the mean over kinds and attacks."""
 
 
 class ImageScores:
-    """The scores of test images of some trials; each evaluation's outcomes are read once."""
+    """The per-image accuracies of some trials; the stored outcomes of each evaluation are read at most once."""
 
     def __init__(self, store: Store, trials: pd.DataFrame, sweep: str | None = None) -> None:
-        """Of the trials of a table, as they were last attacked; or of ``table_of_sweep``, as ``sweep`` attacks them.
+        """Find the evaluations of the trials.
 
-        Raises:
-            NotStored: no sweep of that name has run on the store.
+        A sweep that has not run on the store is a `NotStored`.
+
+        Args:
+            store: holds the evaluations and their outcomes.
+            trials: rows of the table ``trials``, or of ``store.table_of_sweep("trials", sweep)`` if ``sweep`` is given.
+            sweep: use only the evaluations that belong to this sweep; without it, the latest of each trial.
         """
         self._store = store
-        self._read: dict[str, Scores] = {}
+        self._scores_by_evaluation: dict[str, PerImageScores] = {}
         keys = trials[["trial_key", "parent_key", "baseline_key", "control_key", "plain_key"]]
         rows: list[dict[Any, Any]] = keys.astype(object).where(keys.notna(), None).to_dict("records")
-        self._compared_with = {row["trial_key"]: dict(zip(GAINS, compared_with(row), strict=True)) for row in rows}
+        self._references = {row["trial_key"]: dict(zip(GAINS, reference_keys(row), strict=True)) for row in rows}
         self._evaluations: dict[str, list[EvaluationResult]] = defaultdict(list)
         for evaluation in store.evaluations(trials["trial_key"], sweep):
             self._evaluations[evaluation["trial_key"]].append(evaluation)
 
-    def of(self, trial_key: str, figure: str) -> Scores:
-        """The images' scores whose mean is a figure of the trial's row.
+    def trial_scores(self, trial_key: str, accuracy: str) -> PerImageScores:
+        """Return the per-image scores whose mean is an accuracy of the trial.
+
+        Outcomes that are damaged or missing are a `StoreError`.
 
         Args:
-            figure: ``generalization``, ``robustness`` or ``robustness_ATTACK``; the row must have it.
-
-        Raises:
-            StoreError: the outcomes are damaged or gone.
+            trial_key: one of the trials.
+            accuracy: one of ``schema.ACCURACIES``: ``generalization``, ``robustness`` or ``robustness_ATTACK``. The
+                trial's row must have it.
         """
-        return self._mean(self._shown(trial_key, figure))
+        return self._mean_scores(self._averaged_evaluations(trial_key, accuracy))
 
-    def pair(self, trial_key: str, other_key: str, figure: str) -> tuple[Scores, Scores]:
-        """The scores of a trial and of another on the same images, as views pair them for a gain.
+    def paired_scores(self, trial_key: str, other_key: str, accuracy: str) -> tuple[PerImageScores, PerImageScores]:
+        """Return the scores of a trial and of another network on the same images, paired as for a gain.
+
+        Outcomes that are damaged or missing are a `StoreError`.
 
         Args:
-            other_key: of a network that was attacked in the same way on the same images.
-
-        Raises:
-            StoreError: the outcomes are damaged or gone.
+            trial_key: one of the trials.
+            other_key: a network that was attacked in the same way on the same images.
+            accuracy: as in ``trial_scores``.
         """
-        ours = self._shown(trial_key, figure)
-        theirs = [self._counterpart(evaluation, other_key) for evaluation in ours]
-        return self._mean(ours), self._mean(theirs)
+        evaluations = self._averaged_evaluations(trial_key, accuracy)
+        others = [self._comparable_evaluation(evaluation, other_key) for evaluation in evaluations]
+        return self._mean_scores(evaluations), self._mean_scores(others)
 
-    def pair_of_gain(self, trial_key: str, figure: str, gain: str) -> tuple[Scores, Scores]:
-        """The pair whose means differ by the trial's ``FIGURE_GAIN``, which its row must have.
+    def paired_scores_of_gain(self, trial_key: str, accuracy: str, gain: str) -> tuple[PerImageScores, PerImageScores]:
+        """Return the scores of a trial and of its reference, whose means differ by the column ``ACCURACY_GAIN``.
+
+        Outcomes that are damaged or missing are a `StoreError`.
 
         Args:
-            gain: one of ``prunesweep.results_store.schema.GAINS``: over the baseline, or over the control.
-
-        Raises:
-            StoreError: the outcomes are damaged or gone.
+            trial_key: one of the trials; its row must have the gain.
+            accuracy: as in ``trial_scores``.
+            gain: one of ``schema.GAINS``: over the baseline, or over the control.
         """
-        other = self._compared_with[trial_key][gain]
-        assert other is not None, "a row has no gain over what it has not"
-        return self.pair(trial_key, other, figure)
+        other = self._references[trial_key][gain]
+        assert other is not None, "the trial has no network to compare with"
+        return self.paired_scores(trial_key, other, accuracy)
 
-    def _counterpart(self, evaluation: EvaluationResult, other_key: str) -> EvaluationResult:
-        found = counterpart(evaluation, self._evaluations[other_key])
-        assert found is not None, "what was not attacked in the same way has no pair"
-        return found
+    def _comparable_evaluation(self, evaluation: EvaluationResult, other_key: str) -> EvaluationResult:
+        other = comparable_evaluation(evaluation, self._evaluations[other_key])
+        assert other is not None, "the other network was not attacked in the same way"
+        return other
 
-    def _shown(self, trial_key: str, figure: str) -> list[EvaluationResult]:
-        """The evaluations that a figure is the mean of, as ``prunesweep.results_store.rows`` takes it."""
-        shown = latest_by_attack(self._evaluations[trial_key])
-        if figure == "generalization":
-            return [shown[CLEAN]]
-        if figure == "robustness":
-            return [shown[attack] for attack in robustness_attacks(shown)]
-        return [shown[figure.removeprefix("robustness_")]]
+    def _averaged_evaluations(self, trial_key: str, accuracy: str) -> list[EvaluationResult]:
+        """Return the evaluations over which ``prunesweep.results_store.rows`` takes the mean for an accuracy."""
+        evaluations = latest_by_attack(self._evaluations[trial_key])
+        if accuracy == "generalization":
+            return [evaluations[CLEAN]]
+        if accuracy == "robustness":
+            return [evaluations[attack] for attack in robustness_attacks(evaluations)]
+        return [evaluations[accuracy.removeprefix("robustness_")]]
 
-    def _mean(self, evaluations: list[EvaluationResult]) -> Scores:
-        scores = [self._scores(evaluation["key"]) for evaluation in evaluations]
+    def _mean_scores(self, evaluations: list[EvaluationResult]) -> PerImageScores:
+        scores = [self._load_scores(evaluation["key"]) for evaluation in evaluations]
         return scores[0] if len(scores) == 1 else np.mean(scores, axis=0)
 
-    def _scores(self, key: str) -> Scores:
-        if key not in self._read:
-            kinds = np.stack([*self._store.load_outcomes(key).values()])
-            self._read[key] = kinds[0] if len(kinds) == 1 else kinds.mean(axis=0)
-        return self._read[key]
+    def _load_scores(self, evaluation_key: str) -> PerImageScores:
+        """Return the per-image scores of one evaluation, as the mean over the kinds of its attack."""
+        if evaluation_key not in self._scores_by_evaluation:
+            outcomes = np.stack([*self._store.load_outcomes(evaluation_key).values()])
+            scores = outcomes[0] if len(outcomes) == 1 else outcomes.mean(axis=0)
+            self._scores_by_evaluation[evaluation_key] = scores
+        return self._scores_by_evaluation[evaluation_key]

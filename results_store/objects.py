@@ -1,4 +1,4 @@
-"""Named bytes in a folder or a bucket. A put is one step: a reader sees the old bytes, the new ones, or none."""
+"""Named byte objects in a folder or a bucket, written atomically: a reader never sees part of an object."""
 
 import os
 import uuid
@@ -15,84 +15,121 @@ from prunesweep.results_store.errors import NotStored, StoreError
 
 
 class Objects:
-    """The objects below one URL, named by paths with ``/``."""
+    """The byte objects below one URL, each named by its path relative to the URL, with ``/``.
+
+    Attributes:
+        url: the absolute path of a local folder, or the URL.
+    """
 
     def __init__(self, url: str) -> None:
-        """``url``: a local folder or any fsspec URL. Nothing is written. Raises: StoreError for an unknown scheme."""
-        _check_spelling(url)
+        """Resolve the URL without writing anything.
+
+        Args:
+            url: a local folder or any fsspec URL.
+
+        Raises:
+            StoreError: the scheme is unknown, or the URL is empty or ambiguous.
+        """
+        _check_url(url)
         try:
             self._fs, self._root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError, OSError) as error:
             raise StoreError(f"{url}: {error}") from None
         if self.is_local:
-            self._root = _one_spelling(str(self._root))
-        # Absolute, because workers need not have the driver's working folder.
-        self.url = str(self._root) if self.is_local else _without_slashes(url)
+            self._root = _normalize_path(str(self._root))
+        # Absolute, because the working folders of workers and driver may differ.
+        self.url = str(self._root) if self.is_local else _strip_slashes(url)
 
     def __reduce__(self) -> tuple[type["Objects"], tuple[str]]:
+        """Pickle the URL alone."""
         return Objects, (self.url,)
 
     @property
     def is_local(self) -> bool:
+        """Return whether the objects are files of the local file system."""
         return isinstance(self._fs, LocalFileSystem)
 
     def put(self, name: str, content: bytes) -> None:
-        """Writes an object whole. Raises: StoreError where that cannot be done."""
+        """Write an object, replacing an existing one.
+
+        Args:
+            name: the object's path below the URL.
+            content: all of its bytes.
+
+        Raises:
+            StoreError: the object cannot be written.
+        """
         try:
             if self.is_local:
-                with replacing(Path(self._path(name))) as file:
+                with atomic_writer(Path(self._path(name))) as file:
                     file.write(content)
             else:
                 self._fs.pipe_file(self._path(name), content)
-        except (OSError, ValueError, NotImplementedError) as error:  # the latter two of fsspec's read-only places
-            why = getattr(error, "strerror", None) or error
-            raise StoreError(f"{self._path(name)}: cannot be written: {why}") from error
+        except (OSError, ValueError, NotImplementedError) as error:  # the latter two: read-only file systems of fsspec
+            reason = getattr(error, "strerror", None) or error
+            raise StoreError(f"{self._path(name)}: cannot be written: {reason}") from error
 
     def get(self, name: str) -> bytes:
-        """The object's bytes. Raises: NotStored where there is none, StoreError where it cannot be read."""
+        """Return the bytes of an object.
+
+        Raises:
+            NotStored: there is no such object.
+            StoreError: the object cannot be read.
+        """
         try:
             content: bytes = self._fs.cat_file(self._path(name))
-        except (FileNotFoundError, KeyError):  # the latter of fsspec's archives, in some releases
+        except (FileNotFoundError, KeyError):  # KeyError: archives, in some releases of fsspec
             raise NotStored(f"{self._path(name)}: not in the store") from None
         except OSError as error:
             raise StoreError(f"{self._path(name)}: cannot be read: {error.strerror or error}") from error
         return content
 
     def has(self, name: str) -> bool:
-        """Whether there is such an object."""
+        """Return whether there is an object or a folder of this name."""
         self._fs.invalidate_cache()
         return bool(self._fs.exists(self._path(name)))
 
     def names(self, folder: str) -> list[str]:
-        """The names of the objects right below ``folder``, sorted; one listing. Hidden ones are left out.
+        """Return the sorted names of all entries of a folder, without hidden ones, by one listing.
 
-        Raises:
-            StoreError: it cannot be listed; a folder that is not there is empty.
+        A missing folder counts as empty; one that cannot be listed is a `StoreError`.
         """
-        names = (_last(str(path)) for path in self._listed(folder, detail=False))
+        names = (_last_part(str(path)) for path in self._list(folder, detail=False))
         return sorted(name for name in names if not _is_hidden(name))
 
-    def _listed(self, folder: str, *, detail: bool) -> list[Any]:
+    def _list(self, folder: str, *, detail: bool) -> list[Any]:
+        """Return fsspec's listing of a folder; a missing folder counts as empty.
+
+        Args:
+            folder: its path below the URL; empty for the URL itself.
+            detail: return fsspec's description of each entry instead of its path.
+
+        Raises:
+            StoreError: the folder cannot be listed.
+        """
         self._fs.invalidate_cache()
         try:
-            listed: list[Any] = self._fs.ls(self._path(folder), detail=detail)
+            entries: list[Any] = self._fs.ls(self._path(folder), detail=detail)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise StoreError(f"{self._path(folder)}: cannot be read: {error.strerror or error}") from error
-        return listed
+        return entries
 
     def folders(self, folder: str) -> list[str]:
-        """The names of the folders right below ``folder``, sorted; one listing. Hidden ones are left out.
+        """Return the sorted names of the subfolders of a folder, without hidden ones, by one listing.
 
-        Raises:
-            StoreError: it cannot be listed; a folder that is not there is empty.
+        A missing folder counts as empty; one that cannot be listed is a `StoreError`.
         """
-        names = (_last(entry["name"]) for entry in self._listed(folder, detail=True) if _is_folder(entry))
+        names = (_last_part(entry["name"]) for entry in self._list(folder, detail=True) if _is_folder(entry))
         return sorted(name for name in names if not _is_hidden(name))
 
     def delete(self, name: str) -> None:
-        """Removes an object; one that is not there is as well. Raises: StoreError where that cannot be done."""
+        """Delete an object if it exists.
+
+        Raises:
+            StoreError: the object cannot be deleted.
+        """
         try:
             self._fs.rm_file(self._path(name))
         except FileNotFoundError:
@@ -101,7 +138,7 @@ class Objects:
             raise StoreError(f"{self._path(name)}: cannot be deleted: {error.strerror or error}") from error
 
     def path(self, name: str) -> str:
-        """Where the object lies: a local path or a URL."""
+        """Return the full path of an object: a local path or a URL."""
         return self._path(name) if self.is_local else str(self._fs.unstrip_protocol(self._path(name)))
 
     def _path(self, name: str) -> str:
@@ -109,13 +146,13 @@ class Objects:
         return f"{root.rstrip('/')}/{name}" if root and name else root or name
 
 
-def _without_slashes(url: str) -> str:
-    """A URL without slashes at its end, but for those of its scheme."""
-    scheme, found, path = url.rpartition("://")
-    return f"{scheme}{found}{path.rstrip('/')}"
+def _strip_slashes(url: str) -> str:
+    """Return a URL without trailing slashes; the slashes of its scheme stay."""
+    scheme, separator, path = url.rpartition("://")
+    return f"{scheme}{separator}{path.rstrip('/')}"
 
 
-def _last(path: str) -> str:
+def _last_part(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1]
 
 
@@ -124,36 +161,47 @@ def _is_hidden(name: str) -> bool:
 
 
 def _is_folder(entry: dict[str, Any]) -> bool:
-    """Whether an entry of a listing is a folder, or a link to one."""
+    """Return whether an entry of a detailed listing is a folder or a link to one."""
     return entry["type"] == "directory" or (bool(entry.get("islink")) and os.path.isdir(entry["name"]))
 
 
-def _check_spelling(url: str) -> None:
-    """Raises: StoreError where a name says nothing, or may be taken for another place than is meant."""
+def _check_url(url: str) -> None:
+    """Refuse a URL that is empty, or that file systems may resolve to another path than the user means.
+
+    Raises:
+        StoreError: the URL is refused.
+    """
     if not url:
         raise StoreError("the store's name is empty; name a folder or a URL")
-    scheme, found, path = url.partition("://")
-    if not found:
+    scheme, separator, path = url.partition("://")
+    if not separator:
         return
     if scheme in ("file", "local"):
         if not path.startswith(("/", "~")):
             raise StoreError(f"{url}: has too few slashes for a URL; write {scheme}:///{path}, or the path alone")
         if unquote(path) != path:
-            raise StoreError(f"{url}: paths are taken as they are; write {unquote(path)}")
+            raise StoreError(f"{url}: percent-encoding is not decoded; write {unquote(path)}")
     elif "//" in path.strip("/") or {".", ".."} & set(path.split("/")):
-        raise StoreError(f"{url}: has a part that is empty, '.' or '..'; leave it out")
+        raise StoreError(f"{url}: has an empty part, or a part '.' or '..'; leave it out")
 
 
-def _one_spelling(path: str) -> str:
-    """A local path without empty parts and dots; where it goes up, as the file system sees it."""
+def _normalize_path(path: str) -> str:
+    """Return a local path without empty parts and dots; one with ``..`` is resolved by the file system, links too."""
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that then stands at ``path``, whole or not at all, even after a power cut.
+def atomic_writer(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write whose content then replaces ``path``, completely or not at all, even after a power cut.
 
-    Hidden temporary file, fsync, rename; where writing fails, the temporary file goes. Raises: OSError.
+    The content goes to a hidden temporary file, which is synced (fsync) and renamed, or deleted if writing fails. An
+    error of the file system is an `OSError`.
+
+    Args:
+        path: of the file to replace; missing folders are created.
+
+    Yields:
+        The temporary file, open for binary writing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

@@ -1,6 +1,6 @@
-"""Where trials come from: the sweeps that asked for them, and the settings of those that older versions stored.
+"""The sweeps that requested each trial, and the settings of trials that older versions stored without them.
 
-Both are told by the last run of each sweep, ``sweeps/NAME/run.json``.
+Both are derived from the record of the last run of each sweep, ``sweeps/NAME/run.json``.
 """
 
 import hashlib
@@ -8,79 +8,95 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
 
 from pydantic import ValidationError
 
 from prunesweep.results_store.documents import JsonObject
 from prunesweep.results_store.errors import NotStored
 from prunesweep.results_store.objects import Objects
+from prunesweep.results_store.rows import Row
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.setting import Setting, setting_of
 from prunesweep.sweeps.tree import TrialTree, regrow_tree
 
-Row = dict[str, Any]
-# Of a data set's block, what says nothing of its training images.
-_OF_TEST = frozenset({"test", "test_limit", "allow_overlap"})
+# The keys of a sweep's ``dataset`` block that do not affect the training images.
+_TEST_KEYS = frozenset({"test", "test_limit", "allow_overlap"})
 
 
 class Origins:
-    """The last run of each sweep of a store.
+    """The records of the last run of each sweep of a store.
 
     Attributes:
-        digest: changes with what the runs tell.
+        digest: a hash of all records.
     """
 
     def __init__(self, objects: Objects) -> None:
-        """Read the notes of all runs; one that is damaged tells nothing. Raises: StoreError."""
-        self._texts = dict(_read(objects))
+        """Read the records of all sweeps; damaged ones are ignored.
+
+        A store that cannot be read is a `StoreError`.
+
+        Args:
+            objects: the objects of the store.
+        """
+        self._texts = dict(_read_runs(objects))
         hashes = {name: hashlib.sha256(text).hexdigest() for name, text in self._texts.items()}
         self.digest = key_of("runs", hashes)
 
     @cached_property
     def _runs(self) -> dict[str, JsonObject]:
+        """Return the valid records by the name of their sweep."""
         parsed = ((name, _parse(text)) for name, text in self._texts.items())
         return {name: run for name, run in parsed if run is not None}
 
     @cached_property
     def _sweeps(self) -> dict[str, str]:
-        """The names of the sweeps that asked for a trial, by its key."""
-        found: dict[str, list[str]] = {}
+        """Return the names of the sweeps that requested a trial, joined by commas, by the trial's key."""
+        names_by_trial: dict[str, list[str]] = {}
         for name, run in self._runs.items():
             for key in run["result_keys"]:
-                found.setdefault(key, []).append(name)
-        return {key: ", ".join(names) for key, names in found.items()}
+                names_by_trial.setdefault(key, []).append(name)
+        return {key: ", ".join(names) for key, names in names_by_trial.items()}
 
     def sweeps_of(self, keys: Sequence[str]) -> list[str | None]:
-        """Return the names of the sweeps that asked for each trial, None where none tells of it."""
+        """Return the names of the sweeps that requested each trial, joined by commas; None if no record names it."""
         return [self._sweeps.get(key) for key in keys]
 
     def settings_of(self, rows: Sequence[Row]) -> dict[str, Setting]:
-        """Return the settings of trials of older versions, by key, as far as a run still tells.
+        """Return the settings of trials of older versions that can be derived from a record, by trial key.
 
         Args:
-            rows: of the table ``trials``.
+            rows: the trials' rows of the table ``trials``.
         """
-        sought = {row["trial_key"]: row for row in rows}
-        found: dict[str, Setting] = {}
+        row_by_key = {row["trial_key"]: row for row in rows}
+        settings: dict[str, Setting] = {}
         for name, run in self._runs.items():
-            open_keys = run["result_keys"].keys() & sought.keys() - found.keys()
+            open_keys = run["result_keys"].keys() & row_by_key.keys() - settings.keys()
             if open_keys:
-                with suppress(LookupError, TypeError, AttributeError):  # damaged: it tells nothing
-                    found |= self._settings(name, run, {key: sought[key] for key in open_keys})
-        return found
+                with suppress(LookupError, TypeError, AttributeError):  # a damaged record is ignored
+                    settings |= self._settings(name, run, {key: row_by_key[key] for key in open_keys})
+        return settings
 
-    def _settings(self, name: str, run: JsonObject, sought: Mapping[str, Row]) -> dict[str, Setting]:
-        """The settings of trials that one run asked for."""
-        for fingerprints in self._fingerprints(run):
-            tree = _regrown(run, fingerprints["train"], fingerprints["weights"])
-            if tree is not None and not tree.trials.keys().isdisjoint(sought):
-                return {key: setting_of(tree.trials[key]) for key in sought if key in tree.trials}
-        return _settings_by_words(name, run, sought)
+    def _settings(self, name: str, run: JsonObject, rows: Mapping[str, Row]) -> dict[str, Setting]:
+        """Return the settings of trials that one run requested, by trial key.
 
-    def _fingerprints(self, run: JsonObject) -> Iterator[JsonObject]:
-        """What a run's data and weights may have been: what it noted itself, else what others on that data noted."""
+        Args:
+            name: the name of the sweep.
+            run: the record of its last run.
+            rows: the trials' rows of the table ``trials``, by trial key.
+        """
+        for fingerprints in self._possible_fingerprints(run):
+            tree = _regrow(run, fingerprints["train"], fingerprints["weights"])
+            if tree is not None and not tree.trials.keys().isdisjoint(rows):
+                return {key: setting_of(tree.trials[key]) for key in rows if key in tree.trials}
+        return _settings_without_fingerprints(name, run, rows)
+
+    def _possible_fingerprints(self, run: JsonObject) -> Iterator[JsonObject]:
+        """Yield the fingerprints that a run's data and weights may have had.
+
+        Yields:
+            The fingerprints in the run's own record, else those in the records of other runs on the same data.
+        """
         if "fingerprints" in run:
             yield run["fingerprints"]
             return
@@ -89,25 +105,34 @@ class Origins:
         yield from (other["fingerprints"] for other in others if _training_data(other) == data)
 
 
-def _settings_by_words(name: str, run: JsonObject, sought: Mapping[str, Row]) -> dict[str, Setting]:
-    """The settings of trials whose data's fingerprint is not known: their places on the axes tell them apart.
+def _settings_without_fingerprints(name: str, run: JsonObject, rows: Mapping[str, Row]) -> dict[str, Setting]:
+    """Return the settings of trials whose data has no recorded fingerprint, identified by their values on the axes.
 
-    What another sweep's data held nobody knows, so that only trials of one sweep share a setting.
+    Whether another sweep used the same data is unknown, so only trials of one sweep share a setting.
+
+    Args:
+        name: the name of the sweep.
+        run: the record of its last run.
+        rows: the trials' rows of the table ``trials``, by trial key.
     """
     files = {"plain": run["settings"]["baseline"].get("weights"), **run["settings"]["baseline"].get("defences", {})}
     weights = {recipe: key_of("weights", file) for recipe, file in files.items() if file is not None}
-    tree = _regrown(run, key_of("data of a sweep", name), weights)
+    tree = _regrow(run, key_of("data of a sweep", name), weights)
     if tree is None:
         return {}
     unknown = {"train_fingerprint": None, "baseline_weights": None}
-    of_place = {tuple(trial.settings.values()): trial for trial in tree}
-    words = tuple(next(iter(tree)).settings)
-    places = {key: tuple(row[word] for word in words) for key, row in sought.items()}
-    return {key: setting_of(of_place[place]) | unknown for key, place in places.items() if place in of_place}
+    trial_by_values = {tuple(trial.settings.values()): trial for trial in tree}
+    columns = tuple(next(iter(tree)).settings)
+    values_by_key = {key: tuple(row[column] for column in columns) for key, row in rows.items()}
+    return {
+        key: setting_of(trial_by_values[values]) | unknown
+        for key, values in values_by_key.items()
+        if values in trial_by_values
+    }
 
 
-def _regrown(run: JsonObject, train_fingerprint: str, weights_sha256: Mapping[str, str]) -> TrialTree | None:
-    """The tree of a run; None where its settings mean nothing to this version."""
+def _regrow(run: JsonObject, train_fingerprint: str, weights_sha256: Mapping[str, str]) -> TrialTree | None:
+    """Return the trial tree of a run, None if this version does not accept its settings."""
     try:
         return regrow_tree(run["settings"], train_fingerprint, weights_sha256)
     except (UserError, ValidationError, LookupError):
@@ -115,21 +140,24 @@ def _regrown(run: JsonObject, train_fingerprint: str, weights_sha256: Mapping[st
 
 
 def _training_data(run: JsonObject) -> JsonObject:
-    return {name: value for name, value in run["settings"]["dataset"].items() if name not in _OF_TEST}
+    """Return the part of a run's ``dataset`` block that determines the training images."""
+    return {name: value for name, value in run["settings"]["dataset"].items() if name not in _TEST_KEYS}
 
 
-def _read(objects: Objects) -> Iterator[tuple[str, bytes]]:
+def _read_runs(objects: Objects) -> Iterator[tuple[str, bytes]]:
+    """Yield the name of each sweep with the text of its record."""
     for name in objects.folders("sweeps"):
         try:
             yield name, objects.get(f"sweeps/{name}/run.json")
-        except NotStored:  # a run that was ended before it had noted its trials
+        except NotStored:  # a run that ended before it had stored its record
             continue
 
 
 def _parse(text: bytes) -> JsonObject | None:
+    """Return a record, None if it is damaged."""
     try:
         run = json.loads(text)
     except ValueError:
         return None
-    whole = isinstance(run, dict) and all(isinstance(run.get(block), dict) for block in ("result_keys", "settings"))
-    return run if whole and {"dataset", "baseline"} <= run["settings"].keys() else None
+    complete = isinstance(run, dict) and all(isinstance(run.get(block), dict) for block in ("result_keys", "settings"))
+    return run if complete and {"dataset", "baseline"} <= run["settings"].keys() else None

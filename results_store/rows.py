@@ -1,4 +1,4 @@
-"""Makes the rows of the tables from the documents: pure functions, nothing is read or written here."""
+"""The rows of the tables, derived from the documents; the functions here neither read nor write the store."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,33 +12,56 @@ from prunesweep.results_store.documents import (
     NetworkResult,
     TransferResult,
     VerdictResult,
-    ancestor_of,
+    failed_ancestor_of,
 )
-from prunesweep.results_store.schema import ELEMENTS, GAINS, HALVES, TRANSFER, TRIALS, VERDICTS, Column
+from prunesweep.results_store.schema import (
+    ELEMENT_COLUMNS,
+    GAINS,
+    HALF_SUFFIXES,
+    TRANSFER_COLUMNS,
+    TRIAL_COLUMNS,
+    VERDICT_COLUMNS,
+    Column,
+)
 from prunesweep.sweeps.catalogue import ATTACKS, CLEAN, PLAIN
 from prunesweep.sweeps.setting import Setting
 
 Row = dict[str, Any]
+"""A row of a table: values by column."""
 
 
-class SortedDocuments:
-    """The documents of a store, sorted by what they tell of; evaluations and failures oldest first."""
+class DocumentsByKind:
+    """The documents of a store by kind.
+
+    Attributes:
+        networks: by trial.
+        evaluations: by trial, oldest first.
+        failures: by trial, the latest one whose result is still missing.
+        transfers: oldest first.
+        elements: oldest first.
+        verdicts: by trial, the one with the most evidence.
+    """
 
     def __init__(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Sort the documents.
+
+        Args:
+            documents: in any order.
+        """
         self.networks: dict[str, NetworkResult] = {}
         self.evaluations: dict[str, list[EvaluationResult]] = defaultdict(list)
         self.failures: dict[str, FailureResult] = {}
         self.transfers: list[TransferResult] = []
         self.elements: list[ElementsResult] = []
-        self.verdicts: dict[str, VerdictResult] = {}  # one a trial; see ``_weight``
+        self.verdicts: dict[str, VerdictResult] = {}
         failures: list[FailureResult] = []
-        made: set[str] = set()
+        stored_keys: set[str] = set()
         oldest_first = sorted(documents, key=lambda document: (document["finished_at"], document["key"]))
         for document in cast("list[Document]", oldest_first):
             if document["kind"] == "failure":
                 failures.append(document)
                 continue
-            made.add(document["key"])
+            stored_keys.add(document["key"])
             if document["kind"] == "network":
                 self.networks[document["key"]] = document
             elif document["kind"] == "evaluation":
@@ -48,46 +71,50 @@ class SortedDocuments:
             elif document["kind"] == "elements":
                 self.elements.append(document)
             else:
-                known = self.verdicts.get(document["trial_key"])
-                if known is None or _weight(document) >= _weight(known):
+                previous = self.verdicts.get(document["trial_key"])
+                if previous is None or _evidence_rank(document) >= _evidence_rank(previous):
                     self.verdicts[document["trial_key"]] = document
-        # A success replaces a failure, whichever came last.
-        self.failures = {failure["key"]: failure for failure in failures if failure["failed"] not in made}
+        # A stored result voids the failure to produce it, whichever is newer.
+        self.failures = {failure["key"]: failure for failure in failures if failure["failed"] not in stored_keys}
 
 
-def _weight(verdict: VerdictResult) -> tuple[int, int, int]:
-    """What verdicts of one trial are ordered by: newer rules, then more images, then more of them by AutoAttack.
+def _evidence_rank(verdict: VerdictResult) -> tuple[int, int, int]:
+    """Return the rank of a verdict among those of its trial: version of the rules, images, images under AutoAttack.
 
-    A verdict on fewer images never stands in for one on more, whichever came last.
+    A newer verdict with less evidence does not replace an older one with more.
     """
     return verdict["version"], verdict["images"], verdict["evidence"].get("effort", {}).get("autoattack", 0)
 
 
-def trial_rows(known: SortedDocuments) -> list[Row]:
-    """One row a trial, sorted by key."""
-    return [_trial_row(known, key) for key in sorted({*known.networks, *known.failures})]
+def trial_rows(documents: DocumentsByKind) -> list[Row]:
+    """Return one row per trial, sorted by key."""
+    return [_trial_row(documents, key) for key in sorted({*documents.networks, *documents.failures})]
 
 
-def attack_rows(known: SortedDocuments) -> list[Row]:
-    """One row a trial × attack × kind × severity, on the test images that the trial was last evaluated on."""
+def attack_rows(documents: DocumentsByKind) -> list[Row]:
+    """Return one row per trial, attack, kind and severity, on the test images of the trial's latest evaluation.
+
+    Where evaluations overlap, the latest counts.
+    """
     rows: list[Row] = []
-    for key in sorted(known.evaluations):
-        found: dict[tuple[str, str, float], Row] = {}
-        for evaluation in _current(known.evaluations[key]):
+    for key in sorted(documents.evaluations):
+        row_by_attack: dict[tuple[str, str, float], Row] = {}
+        for evaluation in _on_latest_images(documents.evaluations[key]):
             for row in _attack_rows(evaluation):
-                found[row["attack"], row["kind"], row["severity"]] = row
-        rows += [found[place] for place in sorted(found)]
+                row_by_attack[row["attack"], row["kind"], row["severity"]] = row
+        rows += [row_by_attack[attack] for attack in sorted(row_by_attack)]
     return rows
 
 
-def history_rows(known: SortedDocuments) -> list[Row]:
-    """One row a trial × epoch."""
-    return [{"trial_key": key, **epoch} for key in sorted(known.networks) for epoch in known.networks[key]["history"]]
+def history_rows(documents: DocumentsByKind) -> list[Row]:
+    """Return one row per trial and epoch."""
+    networks = sorted(documents.networks.items())
+    return [{"trial_key": key, **epoch} for key, network in networks for epoch in network["history"]]
 
 
-def _trial_row(known: SortedDocuments, key: str) -> Row:
-    row: Row = dict.fromkeys(column.name for column in TRIALS)
-    failure, network = known.failures.get(key), known.networks.get(key)
+def _trial_row(documents: DocumentsByKind, key: str) -> Row:
+    row: Row = dict.fromkeys(column.name for column in TRIAL_COLUMNS)
+    failure, network = documents.failures.get(key), documents.networks.get(key)
     described = network or failure
     assert described is not None
     row |= {
@@ -95,7 +122,7 @@ def _trial_row(known: SortedDocuments, key: str) -> Row:
         "parent_key": described["parent_key"],
         "baseline_key": described["baseline_key"],
         "control_key": described["control_key"],
-        "plain_key": described.get("plain_key"),  # neither is in documents older than recipes
+        "plain_key": described.get("plain_key"),  # missing, like "recipe", in documents older than recipes
         "recipe": PLAIN,
         **described["settings"],
         **_setting(network, failure),
@@ -104,23 +131,34 @@ def _trial_row(known: SortedDocuments, key: str) -> Row:
         row |= {name: value for name, value in network.items() if name in _NETWORK_COLUMNS}
     if failure is not None:
         row["error"] = failure["error"]
-        row["failed_ancestor"] = ancestor_of(failure)
-    shown = latest_by_attack(known.evaluations.get(key, []))
-    _add_accuracies(row, shown)
-    for gain, other in zip(GAINS, compared_with(row), strict=True):
-        if other is not None:
-            _add_gains(row, gain, shown, known.evaluations.get(other, []))
+        row["failed_ancestor"] = failed_ancestor_of(failure)
+    evaluations = latest_by_attack(documents.evaluations.get(key, []))
+    _add_accuracies(row, evaluations)
+    for gain, reference in zip(GAINS, reference_keys(row), strict=True):
+        if reference is not None:
+            _add_gains(row, gain, evaluations, documents.evaluations.get(reference, []))
     return row
 
 
 def _setting(network: NetworkResult | None, failure: FailureResult | None) -> Setting:
-    """What the documents of a trial hold of its setting: those of older versions have none."""
-    held = (document["setting"] for document in (network, failure) if document is not None and "setting" in document)
-    return next(held, {})
+    """Return the setting in a trial's documents, empty for documents of older versions."""
+    settings = (
+        document["setting"] for document in (network, failure) if document is not None and "setting" in document
+    )
+    return next(settings, {})
 
 
-def compared_with(row: Row) -> tuple[str | None, str | None]:
-    """The baseline and the control that gains are over; those of a defended baseline are over the plain one."""
+def reference_keys(row: Row) -> tuple[str | None, str | None]:
+    """Return the keys of the baseline and the control over which the gains of a trial are taken.
+
+    The gains of a defended baseline are over the plain baseline.
+
+    Args:
+        row: of the table ``trials``.
+
+    Returns:
+        ``(baseline, control)``, each None if there is no such gain.
+    """
     if row["parent_key"] is None:
         return row["plain_key"], None
     return row["baseline_key"], row["control_key"]
@@ -143,28 +181,46 @@ _NETWORK_COLUMNS = frozenset(
 )
 
 
-def _current(evaluations: Sequence[EvaluationResult]) -> list[EvaluationResult]:
-    """The evaluations, oldest first, on the test images of the latest: one row never mixes two sets of images."""
+def _on_latest_images(evaluations: Sequence[EvaluationResult]) -> list[EvaluationResult]:
+    """Return the evaluations on the same test images as the last one, so that no row mixes two sets of test images.
+
+    Args:
+        evaluations: of one trial, oldest first.
+    """
     if not evaluations:
         return []
-    images = evaluations[-1]["test_fingerprint"]
-    return [evaluation for evaluation in evaluations if evaluation["test_fingerprint"] == images]
+    fingerprint = evaluations[-1]["test_fingerprint"]
+    return [evaluation for evaluation in evaluations if evaluation["test_fingerprint"] == fingerprint]
 
 
 def latest_by_attack(evaluations: Sequence[EvaluationResult]) -> dict[str, EvaluationResult]:
-    """What a trial's row shows: of its evaluations, oldest first, the latest of each attack on the same images."""
-    return {evaluation["attack"]: evaluation for evaluation in _current(evaluations)}
+    """Return the evaluations that a trial's row shows: per attack, the latest on the latest test images.
+
+    Args:
+        evaluations: of one trial, oldest first.
+    """
+    return {evaluation["attack"]: evaluation for evaluation in _on_latest_images(evaluations)}
 
 
-def robustness_attacks(shown: Collection[str]) -> list[str]:
-    """The attacks whose mean is the robustness, one vote each, of the evaluations that a row shows."""
-    return [name for name in ATTACKS if name in shown]
+def robustness_attacks(attacks: Collection[str]) -> list[str]:
+    """Return the attacks that enter robustness, each with the same weight.
+
+    Args:
+        attacks: the attacks of the evaluations that a trial's row shows, which may include ``clean``.
+    """
+    return [name for name in ATTACKS if name in attacks]
 
 
 def _add_accuracies(row: Row, evaluations: Mapping[str, EvaluationResult]) -> None:
+    """Add what the evaluations measured to a row of ``trials``.
+
+    Args:
+        row: changed in place.
+        evaluations: those that the row shows, by attack.
+    """
     attacks = robustness_attacks(evaluations)
     headlines = {name: _headline_accuracies(evaluation) for name, evaluation in evaluations.items()}
-    for index, half in enumerate(HALVES):
+    for index, half in enumerate(HALF_SUFFIXES):
         if CLEAN in headlines:
             row[f"generalization{half}"] = headlines[CLEAN][index]
         for name in attacks:
@@ -180,15 +236,18 @@ def _add_accuracies(row: Row, evaluations: Mapping[str, EvaluationResult]) -> No
 
 
 def _definition(evaluation: EvaluationResult) -> str:
-    """An attack's part of a robustness: what it means, and by which version where its meaning has changed."""
+    """Return an attack's part of ``robustness_definition``: name, headline, and version if above 1."""
     version = f" (version {evaluation['version']})" if evaluation["version"] > 1 else ""
     return f"{evaluation['attack']} {evaluation['headline']}{version}"
 
 
 def _headline_accuracies(evaluation: EvaluationResult) -> list[float]:
-    """The mean over the kinds of the accuracy at the headline severity: all images, selection, report half.
+    """Return an evaluation's accuracy at its headline severity, as the mean over the kinds.
 
-    Where there is no one headline severity, it is the mean over all severities too.
+    If robustness counts all severities (``headline_severity`` is None), it is the mean over the severities too.
+
+    Returns:
+        ``[all images, selection half, report half]``, each in [0, 1].
     """
     headline = evaluation["headline_severity"]
     counts = [count["correct"] for count in evaluation["counts"] if headline in (None, count["severity"])]
@@ -199,18 +258,27 @@ def _headline_accuracies(evaluation: EvaluationResult) -> list[float]:
 def _add_gains(
     row: Row,
     gain: str,
-    shown: Mapping[str, EvaluationResult],
+    evaluations: Mapping[str, EvaluationResult],
     others: Sequence[EvaluationResult],
 ) -> None:
-    """Gains in percentage points over another network, wherever it was attacked in the same way on the same images."""
+    """Add the gains over another network, in percentage points, to a row of ``trials``.
+
+    A gain stays null unless the other network was attacked in the same way on the same images.
+
+    Args:
+        row: changed in place.
+        gain: one of ``GAINS``.
+        evaluations: those that the row shows, by attack.
+        others: the evaluations of the other network, oldest first.
+    """
     differences: dict[str, list[float]] = {}
-    for name, evaluation in shown.items():
-        other = counterpart(evaluation, others)
+    for name, evaluation in evaluations.items():
+        other = comparable_evaluation(evaluation, others)
         if other is not None:
-            mine, theirs = _headline_accuracies(evaluation), _headline_accuracies(other)
-            differences[name] = [100 * (one - two) for one, two in zip(mine, theirs, strict=True)]
-    attacks = robustness_attacks(shown)
-    for index, half in enumerate(HALVES):
+            own_accuracies, other_accuracies = _headline_accuracies(evaluation), _headline_accuracies(other)
+            differences[name] = [100 * (a - b) for a, b in zip(own_accuracies, other_accuracies, strict=True)]
+    attacks = robustness_attacks(evaluations)
+    for index, half in enumerate(HALF_SUFFIXES):
         if CLEAN in differences:
             row[f"generalization_{gain}{half}"] = differences[CLEAN][index]
         for name in attacks:
@@ -220,22 +288,27 @@ def _add_gains(
             row[f"robustness_{gain}{half}"] = sum(differences[name][index] for name in attacks) / len(attacks)
 
 
-def counterpart(evaluation: EvaluationResult, others: Iterable[EvaluationResult]) -> EvaluationResult | None:
-    """The one of another network's evaluations, oldest first, that a gain is taken over: same attack, same images.
+def comparable_evaluation(evaluation: EvaluationResult, others: Iterable[EvaluationResult]) -> EvaluationResult | None:
+    """Return the evaluation of another network by the same attack on the same images, None if there is none.
 
-    It need not be the latest: another sweep may have attacked that network in another way since.
+    It need not be the network's latest: another sweep may have attacked it in another way since.
+
+    Args:
+        evaluation: the one to compare.
+        others: the evaluations of the other network, oldest first.
     """
-    sought = _comparison(evaluation)
-    return next((other for other in others if _comparison(other) == sought), None)
+    conditions = _conditions(evaluation)
+    return next((other for other in others if _conditions(other) == conditions), None)
 
 
-def _comparison(evaluation: EvaluationResult) -> tuple[object, ...]:
-    """What two evaluations must have in common so that their headline accuracies can be compared."""
-    same = ("attack", "version", "headline", "headline_severity", "test_fingerprint")
-    return tuple(evaluation.get(name) for name in same)
+def _conditions(evaluation: EvaluationResult) -> tuple[object, ...]:
+    """Return what two evaluations must have in common for their headline accuracies to be comparable."""
+    fields = ("attack", "version", "headline", "headline_severity", "test_fingerprint")
+    return tuple(evaluation.get(field) for field in fields)
 
 
 def _attack_rows(evaluation: EvaluationResult) -> Iterator[Row]:
+    """Yield the rows of ``attacks`` of one evaluation."""
     total, total_selection, total_report = evaluation["total"]
     for count in evaluation["counts"]:
         correct, correct_selection, correct_report = count["correct"]
@@ -256,9 +329,9 @@ def _attack_rows(evaluation: EvaluationResult) -> Iterator[Row]:
         }
 
 
-def transfer_rows(known: SortedDocuments) -> list[Row]:
-    """One row a source × target × attack × severity."""
-    rows = [_columns(document, TRANSFER) | _accuracy(document) for document in known.transfers]
+def transfer_rows(documents: DocumentsByKind) -> list[Row]:
+    """Return one row per source, target, attack and severity."""
+    rows = [_columns(document, TRANSFER_COLUMNS) | _accuracy(document) for document in documents.transfers]
     return sorted(rows, key=lambda row: (row["source_key"], row["target_key"], row["attack"], row["severity"]))
 
 
@@ -267,22 +340,26 @@ def _accuracy(transfer: TransferResult) -> Row:
     return {"correct": correct, "total": total, "accuracy": correct / total}
 
 
-def element_rows(known: SortedDocuments) -> list[Row]:
-    """One row a network × element × attack × number of images: runs with more attacks repeat the counts of fewer."""
-    places = ("trial_key", "structure", "module", "attack", "headline", "images", "test_fingerprint", "element")
-    rows = (row for document in known.elements for row in _element_rows(document))
-    found = {tuple(row[place] for place in places): row for row in rows}
-    return [found[place] for place in sorted(found)]
+def element_rows(documents: DocumentsByKind) -> list[Row]:
+    """Return one row per network, element, attack and number of images.
+
+    Analyses of the same elements with more attacks repeat the counts of those with fewer.
+    """
+    columns = ("trial_key", "structure", "module", "attack", "headline", "images", "test_fingerprint", "element")
+    rows = (row for document in documents.elements for row in _element_rows(document))
+    row_by_values = {tuple(row[column] for column in columns): row for row in rows}
+    return [row_by_values[values] for values in sorted(row_by_values)]
 
 
 def _element_rows(document: ElementsResult) -> Iterator[Row]:
-    shared = _columns(document, ELEMENTS)
+    """Yield the rows of ``elements`` of one document."""
+    shared = _columns(document, ELEMENT_COLUMNS)
     for attack in document["attacks"]:
         for element, correct in zip(document["elements"], attack["correct"], strict=True):
             total = attack["total"]
             yield {
                 **shared,
-                **_columns(attack, ELEMENTS),
+                **_columns(attack, ELEMENT_COLUMNS),
                 "element": element,
                 "correct": correct,
                 "accuracy": correct / total,
@@ -290,24 +367,30 @@ def _element_rows(document: ElementsResult) -> Iterator[Row]:
             }
 
 
-def verdict_rows(known: SortedDocuments) -> list[Row]:
-    """One row a trial: its weightiest verdict."""
+def verdict_rows(documents: DocumentsByKind) -> list[Row]:
+    """Return one row per trial, of the verdict with the most evidence."""
     return [
-        _columns(verdict, VERDICTS) | {"alarms": "; ".join(verdict["alarms"]) or None}
-        for _, verdict in sorted(known.verdicts.items())
+        _columns(verdict, VERDICT_COLUMNS) | {"alarms": "; ".join(verdict["alarms"]) or None}
+        for _, verdict in sorted(documents.verdicts.items())
     ]
 
 
 def _columns(document: Mapping[str, Any], columns: Sequence[Column]) -> Row:
+    """Return the fields of a document that are columns of a table."""
     return {column.name: document[column.name] for column in columns if column.name in document}
 
 
-def rows_of(table: str, known: SortedDocuments) -> list[Row]:
-    """The rows of one of ``schema.TABLES``, in the order of their first column: the trial that a row tells of."""
-    return _ROWS[table](known)
+def rows_of(table: str, documents: DocumentsByKind) -> list[Row]:
+    """Return the rows of a table, sorted by the trial key in their first column.
+
+    Args:
+        table: one of ``schema.TABLES``.
+        documents: all that the table describes.
+    """
+    return _ROW_BUILDERS[table](documents)
 
 
-_ROWS = {
+_ROW_BUILDERS = {
     "trials": trial_rows,
     "attacks": attack_rows,
     "history": history_rows,

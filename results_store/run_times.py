@@ -1,4 +1,4 @@
-"""How long runs of sweeps took, and what had been estimated before: ``sweeps/NAME/runs.json``."""
+"""Estimated and actual durations of the runs of a sweep, stored in ``sweeps/NAME/runs.json``."""
 
 import json
 from typing import Any, TypedDict
@@ -6,42 +6,49 @@ from typing import Any, TypedDict
 from prunesweep.results_store.errors import NotStored
 from prunesweep.results_store.objects import Objects
 
-SHORT = 60.0  # seconds; of a shorter run, starting Ray and its workers, which no estimate has, is too large a part
+# Seconds. Estimates leave out the start of Ray and its workers, which is too large a part of a shorter run.
+SHORTEST_TIMED_RUN = 60.0
 
 
 class RunTime(TypedDict):
-    """A run of a sweep that ended with every trial done. ``estimated`` and ``took``: seconds of wall time."""
+    """The duration of a run of a sweep that ended with every trial done."""
 
-    trials: int  # that were run
-    workers: int  # how many trials the cluster could run at once when it began
-    estimated: float
-    took: float
-    finished_at: float
-
-
-def note_run_time(objects: Objects, sweep: str, run: RunTime) -> None:
-    """Adds a run to those of its sweep. Raises: StoreError."""
-    runs = [*_runs_of(objects, sweep), run]
-    objects.put(_name(sweep), json.dumps(runs, indent=1, allow_nan=False).encode())
+    trials: int  # trials run
+    workers: int  # trials that the cluster could run at once when the run began
+    estimated: float  # seconds of wall time
+    took: float  # seconds of wall time
+    finished_at: float  # Unix time
 
 
-def past_run_times(objects: Objects) -> list[RunTime]:
-    """The runs of all sweeps of a store, without the short ones. Raises: StoreError."""
-    runs = (run for sweep in objects.folders("sweeps") for run in _runs_of(objects, sweep))
-    return [run for run in runs if run["took"] >= SHORT]
+def save_run_time(objects: Objects, sweep: str, run: RunTime) -> None:
+    """Append a run to those of its sweep.
+
+    A store that cannot be written is a `StoreError`.
+    """
+    runs = [*_load_runs(objects, sweep), run]
+    objects.put(_path(sweep), json.dumps(runs, indent=1, allow_nan=False).encode())
 
 
-def _runs_of(objects: Objects, sweep: str) -> list[RunTime]:
+def load_run_times(objects: Objects) -> list[RunTime]:
+    """Return the runs of all sweeps of a store that took at least ``SHORTEST_TIMED_RUN``.
+
+    A store that cannot be read is a `StoreError`.
+    """
+    runs = (run for sweep in objects.folders("sweeps") for run in _load_runs(objects, sweep))
+    return [run for run in runs if run["took"] >= SHORTEST_TIMED_RUN]
+
+
+def _load_runs(objects: Objects, sweep: str) -> list[RunTime]:
     try:
-        noted = json.loads(objects.get(_name(sweep)))
-    except (NotStored, ValueError):  # a note that is damaged is worth no error
+        content = json.loads(objects.get(_path(sweep)))
+    except (NotStored, ValueError):  # estimates work without it, so a damaged file is no error
         return []
-    return [run for run in noted if _is_run(run)] if isinstance(noted, list) else []
+    return [run for run in content if _is_run_time(run)] if isinstance(content, list) else []
 
 
-def _is_run(noted: Any) -> bool:
-    return isinstance(noted, dict) and all(isinstance(noted.get(name), int | float) for name in RunTime.__annotations__)
+def _is_run_time(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), int | float) for name in RunTime.__annotations__)
 
 
-def _name(sweep: str) -> str:
+def _path(sweep: str) -> str:
     return f"sweeps/{sweep}/runs.json"

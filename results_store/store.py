@@ -1,8 +1,8 @@
 """The store: results, networks, scores and tables in a folder or a bucket.
 
-Every object is written in one step under a key made of what it holds, so writing it twice is harmless and two
-workers can share it without a lock. Weights come first, ``network.json`` next and the result last: where there is a
-result, all that it speaks of is there.
+Every object is written atomically under a key that is a hash of its origin, so writing it twice is harmless and workers
+need no lock. A network's weights are written first, then its ``network.json``, then its result: if a result exists, so
+does everything that it refers to.
 """
 
 import json
@@ -32,276 +32,375 @@ from prunesweep.results_store.documents import (
 from prunesweep.results_store.errors import NotStored, StoreError
 from prunesweep.results_store.index import RESULTS, Index
 from prunesweep.results_store.objects import Objects
-from prunesweep.results_store.rows import SortedDocuments
+from prunesweep.results_store.rows import DocumentsByKind
 from prunesweep.results_store.schema import SCHEMA_VERSION
 
 Arrays = Mapping[str, NDArray[Any]]
+"""Arrays by name."""
 
-WEIGHTS = "weights.safetensors"
-NETWORK = "network.json"
-_ABOUT = "store.json"
-_START = "`prunesweep run`"
-_ARRAYS = ".safetensors"
-_HEADER = "about"  # the one entry of a safetensors header that is ours: JSON
+WEIGHTS_FILE = "weights.safetensors"
+NETWORK_FILE = "network.json"
+_STORE_FILE = "store.json"
+_HINT = "choose another one with --store, or create one with `prunesweep run`"
+_ARRAYS_SUFFIX = ".safetensors"
+_HEADER_ENTRY = "about"  # in the metadata of a safetensors file: JSON
 
 
 class Store:
-    """A store at a URL: a local folder, or what else fsspec knows."""
+    """A store in a local folder or at another URL that fsspec supports.
+
+    Attributes:
+        objects: the byte objects of the store.
+    """
 
     def __init__(self, url: str) -> None:
-        """Opens a store without writing anything; one that is not there yet is empty.
+        """Open a store without writing anything; a store that does not exist yet is empty.
+
+        A store with a newer schema is a `StoreError`.
+
+        Args:
+            url: a local folder or any fsspec URL.
 
         Raises:
-            StoreError: the URL is none, or the store is of a newer schema.
+            StoreError: the URL is invalid or that of a file.
         """
         self.objects = Objects(url)
         if self.objects.is_local and Path(self.url).is_file():
-            raise StoreError(f"{self.url}: a file, and no store; name another with --store, or start one with {_START}")
+            raise StoreError(f"{self.url}: a file, not a store; {_HINT}")
         self._check_schema()
 
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
+        """Pickle the URL alone."""
         return Store, (self.url,)
 
     @property
     def url(self) -> str:
+        """Return the absolute path of the store's folder, or its URL."""
         return self.objects.url
 
     def check_exists(self) -> None:
-        """Check that a store is there. Raises: StoreError, with what is there instead."""
-        if self.objects.has(_ABOUT) or self._listed():  # workers alone leave results, and no account of the store
-            return
-        raise StoreError(f"{self.url}: {self._what_is_there()}; name another with --store, or start one with {_START}")
+        """Check that the store exists.
 
-    def _what_is_there(self) -> str:
+        Raises:
+            StoreError: there is no store; the message says what the folder or URL contains instead.
+        """
+        if self.objects.has(_STORE_FILE) or self._result_files():  # workers store results without store.json
+            return
+        raise StoreError(f"{self.url}: {self._describe_content()}; {_HINT}")
+
+    def _describe_content(self) -> str:
+        """Return what the URL contains instead of a store, as it continues an error message."""
         if self.objects.is_local and not Path(self.url).exists():
             return "no such folder"
         if not self.objects.names(""):
-            return "an empty folder, and no store" if self.objects.is_local else "nothing is there"
-        return f"no store: it holds other things, and no {_ABOUT}"
+            return "an empty folder, not a store" if self.objects.is_local else "there is nothing at this URL"
+        return f"not a store: it has other content, but no {_STORE_FILE}"
 
     def check_writable(self) -> None:
-        """Writes nothing. Raises: StoreError where a local store clearly cannot be written."""
+        """Check the permissions of a local store without writing anything.
+
+        Raises:
+            StoreError: the store clearly cannot be written.
+        """
         if not self.objects.is_local:
             return
         nearest = next(folder for folder in (Path(self.url), *Path(self.url).parents) if folder.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-            raise StoreError(f"{self.url}: cannot be written: {nearest} is no folder that you may write to")
+            raise StoreError(f"{self.url}: cannot be written: {nearest} is not a folder that you may write to")
 
     def prepare(self) -> None:
-        """Makes sure that the store can be written, and states its schema. Raises: StoreError."""
+        """Write ``store.json`` with the schema version, which shows that the store can be written.
+
+        A store that cannot be written, or has a newer schema, is a `StoreError`.
+        """
         self._check_schema()
-        self._put_json(_ABOUT, {"schema": SCHEMA_VERSION})
+        self._put_json(_STORE_FILE, {"schema": SCHEMA_VERSION})
 
     def _check_schema(self) -> None:
+        """Check that this version can read the store.
+
+        Raises:
+            StoreError: the store has a newer schema, or an invalid ``store.json``.
+        """
         try:
-            about = self._get_json(_ABOUT)
+            description = self._get_json(_STORE_FILE)
         except NotStored:
             return
-        if not isinstance(about.get("schema"), int):
-            raise StoreError(f"{self.objects.path(_ABOUT)}: does not say the store's schema")
-        if about["schema"] > SCHEMA_VERSION:
+        if not isinstance(description.get("schema"), int):
+            raise StoreError(f"{self.objects.path(_STORE_FILE)}: does not contain the store's schema version")
+        if description["schema"] > SCHEMA_VERSION:
             raise StoreError(
-                f"{self.url}: the store has schema {about['schema']} and this prunesweep knows {SCHEMA_VERSION}; "
-                "use a newer prunesweep or another store"
+                f"{self.url}: the store has schema version {description['schema']}, but this prunesweep supports only "
+                f"versions up to {SCHEMA_VERSION}; use a newer prunesweep or another store"
             )
 
     # results
 
     def has_result(self, key: str) -> bool:
+        """Return whether the result with this key is stored."""
         return self.objects.has(f"{RESULTS}/{key}.json")
 
     def result_keys(self) -> frozenset[str]:
-        """The keys of all results; one listing."""
-        names = (name.removesuffix(".json") for name in self._listed())
+        """Return the keys of all results, without failures, by one listing."""
+        names = (name.removesuffix(".json") for name in self._result_files())
         return frozenset(name for name in names if "." not in name)
 
     def result(self, key: str) -> JsonObject:
-        """A result. Raises: NotStored."""
+        """Return a result.
+
+        A result that does not exist is a `NotStored`.
+        """
         return self._get_json(f"{RESULTS}/{key}.json")
 
     def save_result(
         self, result: NetworkResult | EvaluationResult | TransferResult | ElementsResult | VerdictResult
     ) -> None:
-        """Commits a finished piece of work: what it speaks of has to be stored already."""
+        """Store the result of a finished piece of work; everything that it refers to must be stored already."""
         self._put_json(f"{RESULTS}/{result['key']}.json", result)
 
     def save_failure(self, failure: FailureResult) -> None:
-        """Notes that a trial failed, beside whatever is known of it: a failure replaces nothing."""
+        """Store the failure of a trial under a new name, so that it replaces neither results nor other failures."""
         self._put_json(f"{RESULTS}/{failure['key']}.failure-{uuid.uuid4().hex[:16]}.json", failure)
 
     # networks
 
     def save_network(self, key: str, weights: Arrays, description: JsonObject) -> None:
-        """Stores a network's parameters and buffers, then its ``network.json``."""
-        self.objects.put(f"networks/{key}/{WEIGHTS}", _pack(weights))
-        self._put_json(f"networks/{key}/{NETWORK}", description)
+        """Store a network.
+
+        Args:
+            key: the trial's key.
+            weights: parameters and buffers by name.
+            description: the content of ``network.json``, which includes ``architecture``.
+        """
+        self.objects.put(f"networks/{key}/{WEIGHTS_FILE}", _pack(weights))
+        self._put_json(f"networks/{key}/{NETWORK_FILE}", description)
 
     def load_network(self, key: str) -> tuple[dict[str, NDArray[Any]], JsonObject]:
-        """A network's parameters and its ``network.json``. Raises: NotStored."""
-        description = self._get_json(f"networks/{key}/{NETWORK}")
+        """Return a network's parameters and buffers by name, and its ``network.json``.
+
+        ``NotStored`` is raised if there is no such network.
+        """
+        description = self.network_description(key)
+        return self._load_arrays(f"networks/{key}/{WEIGHTS_FILE}")[0], description
+
+    def network_description(self, key: str) -> JsonObject:
+        """Return a network's ``network.json``; ``NotStored`` is raised if there is none.
+
+        Raises:
+            StoreError: it does not describe a network.
+        """
+        description = self._get_json(f"networks/{key}/{NETWORK_FILE}")
         if "architecture" not in description:
-            raise StoreError(f"{self.objects.path(f'networks/{key}/{NETWORK}')}: describes no network")
-        return self._load_arrays(f"networks/{key}/{WEIGHTS}")[0], description
+            raise StoreError(f"{self.objects.path(f'networks/{key}/{NETWORK_FILE}')}: does not describe a network")
+        return description
 
     def network_keys(self) -> list[str]:
-        """The keys of all networks; one listing."""
+        """Return the sorted keys of all networks, by one listing."""
         return self.objects.folders("networks")
 
     def network_files(self, key: str) -> dict[str, bytes]:
-        """The files of a stored network, as they are. Raises: NotStored."""
-        return {name: self.objects.get(f"networks/{key}/{name}") for name in (WEIGHTS, NETWORK)}
+        """Return the bytes of a stored network's files by file name.
+
+        A network that does not exist is a `NotStored`.
+        """
+        return {name: self.objects.get(f"networks/{key}/{name}") for name in (WEIGHTS_FILE, NETWORK_FILE)}
 
     # scores, snapshots, checkpoints, outcomes
 
     def has_scores(self, key: str) -> bool:
+        """Return whether the scores with this key are stored."""
         return self.objects.has(f"scores/{key}.safetensors")
 
     def score_keys(self) -> frozenset[str]:
-        """The keys of all scores; one listing."""
+        """Return the keys of all scores, by one listing."""
         return self._safetensors_keys("scores")
 
     def save_scores(self, key: str, scores: Arrays) -> None:
+        """Store the scores of a network's structures."""
         self.objects.put(f"scores/{key}.safetensors", _pack(scores))
 
     def load_scores(self, key: str) -> dict[str, NDArray[Any]]:
-        """Raises: NotStored."""
+        """Return what ``save_scores`` stored.
+
+        Scores that do not exist are a `NotStored`.
+        """
         return self._load_arrays(f"scores/{key}.safetensors")[0]
 
     def has_snapshot(self, key: str) -> bool:
+        """Return whether the snapshot with this key is stored."""
         return self.objects.has(f"snapshots/{key}.safetensors")
 
     def snapshot_keys(self) -> frozenset[str]:
-        """The keys of all snapshots; one listing."""
+        """Return the keys of all snapshots, by one listing."""
         return self._safetensors_keys("snapshots")
 
     def save_snapshot(self, key: str, weights: Arrays) -> None:
+        """Store a baseline's parameters and buffers as they are after one of its epochs."""
         self.objects.put(f"snapshots/{key}.safetensors", _pack(weights))
 
     def load_snapshot(self, key: str) -> dict[str, NDArray[Any]]:
-        """Raises: NotStored."""
+        """Return what ``save_snapshot`` stored.
+
+        A snapshot that does not exist is a `NotStored`.
+        """
         return self._load_arrays(f"snapshots/{key}.safetensors")[0]
 
     def save_checkpoint(self, key: str, state: Arrays, about: JsonObject) -> None:
-        """Replaces the checkpoint of the network ``key``: arrays and JSON in one object."""
+        """Store the state of an unfinished training, replacing the network's previous checkpoint.
+
+        Args:
+            key: of the network in training.
+            state: all arrays of the state.
+            about: the rest of the state, as JSON; stored in the same object.
+        """
         self.objects.put(f"checkpoints/{key}.safetensors", _pack(state, about))
 
     def load_checkpoint(self, key: str) -> tuple[dict[str, NDArray[Any]], JsonObject] | None:
-        """The checkpoint of the network ``key``, or None."""
+        """Return the ``state`` and ``about`` of a network's checkpoint, None if there is none."""
         try:
             return self._load_arrays(f"checkpoints/{key}.safetensors")
         except NotStored:
             return None
 
     def delete_checkpoint(self, key: str) -> None:
-        """For when the network's result is stored."""
+        """Delete a network's checkpoint if there is one, as is due once its result is stored."""
         self.objects.delete(f"checkpoints/{key}.safetensors")
 
     def save_outcomes(self, key: str, outcomes: Mapping[str, NDArray[np.bool_]]) -> None:
-        """Per-image outcomes of an evaluation at its headline severity: (images,) of bool a kind, kept as bits."""
-        images = {kind: len(bits) for kind, bits in outcomes.items()}
-        packed = {kind: np.packbits(bits) for kind, bits in outcomes.items()}
+        """Store the per-image outcomes of an evaluation at its headline severity, one bit per image and kind.
+
+        Args:
+            key: of the evaluation.
+            outcomes: bool (images,) by kind of the attack; True where the network stayed correct.
+        """
+        images = {kind: len(flags) for kind, flags in outcomes.items()}
+        packed = {kind: np.packbits(flags) for kind, flags in outcomes.items()}
         self.objects.put(f"outcomes/{key}.safetensors", _pack(packed, {"images": images}))
 
     def load_outcomes(self, key: str) -> dict[str, NDArray[np.bool_]]:
-        """What ``save_outcomes`` was given. Raises: NotStored."""
+        """Return what ``save_outcomes`` stored.
+
+        Outcomes that do not exist are a `NotStored`.
+        """
         packed, about = self._load_arrays(f"outcomes/{key}.safetensors")
         return {kind: np.unpackbits(packed[kind], count=n).astype(bool) for kind, n in about["images"].items()}
 
     # sweeps
 
     def save_sweep(self, name: str, yaml_text: str, run: JsonObject) -> None:
-        """Notes the YAML as run, its trials and where it ran."""
+        """Store the record of a sweep's run, replacing that of its previous run.
+
+        Args:
+            name: of the sweep.
+            yaml_text: the sweep file.
+            run: the run's settings, its trials with the keys of their results, and where it ran.
+        """
         self.objects.put(f"sweeps/{name}/sweep.yaml", yaml_text.encode())
         self._put_json(f"sweeps/{name}/run.json", run)
 
     def load_sweep_run(self, name: str) -> JsonObject:
-        """What ``save_sweep`` noted. Raises: NotStored."""
+        """Return the ``run`` that ``save_sweep`` stored.
+
+        A sweep that has not run on the store is a `NotStored`.
+
+        Raises:
+            StoreError: the record is damaged.
+        """
         run = self._get_json(f"sweeps/{name}/run.json")
         if not isinstance(run.get("result_keys"), dict):
-            raise StoreError(f"{self.objects.path(f'sweeps/{name}/run.json')}: names no results of its trials")
+            raise StoreError(f"{self.objects.path(f'sweeps/{name}/run.json')}: does not list the results of its trials")
         return run
 
     def sweep_names(self) -> list[str]:
-        """The sweeps that ran on this store."""
+        """Return the sorted names of the sweeps that have run on this store."""
         return self.objects.folders("sweeps")
 
     # tables
 
     def refresh_tables(self) -> bool:
-        """Makes the tables anew if there are results or columns that they lack. Returns whether that was so.
+        """Bring the stored tables up to date; a store that does not exist yet is not created.
 
-        Where there is no store yet, none is made.
+        Returns:
+            Whether any table was out of date.
         """
-        listed = self._listed()
-        if not listed and not self.objects.has(_ABOUT):
+        listed = self._result_files()
+        if not listed and not self.objects.has(_STORE_FILE):
             return False
         return tables.refresh(self.objects, listed)
 
     def table(self, name: str) -> pd.DataFrame:
-        """One of ``schema.TABLES``, refreshed where results are missing from it.
+        """Return one of ``schema.TABLES``, up to date with the results.
 
-        A store that cannot be written is read all the same.
+        If the store cannot be written, the table is built in memory.
         """
         try:
             self.refresh_tables()
             table = tables.read(self.objects, name)
         except StoreError:
             index = self._index()
-            table = tables.make(name, index.documents(index.trials), self.objects)
+            table = tables.build(name, index.documents(index.trials), self.objects)
         frame: pd.DataFrame = table.to_pandas()
         return frame
 
     def table_of_sweep(self, name: str, sweep: str) -> pd.DataFrame:
-        """A table as if the store held the results of one sweep alone: its own attacks on its own images.
+        """Return a table as if the store contained the results of one sweep alone.
 
-        Raises:
-            NotStored: no sweep of that name has run on the store.
+        A sweep that has not run on the store is a `NotStored`.
+
+        Args:
+            name: one of ``schema.TABLES``.
+            sweep: the name of the sweep.
         """
-        frame: pd.DataFrame = tables.make(name, self._documents_of_sweep(sweep), self.objects).to_pandas()
+        frame: pd.DataFrame = tables.build(name, self._documents_of_sweep(sweep), self.objects).to_pandas()
         return frame
 
     def _documents_of_sweep(self, sweep: str) -> list[JsonObject]:
+        """Return the results of a sweep's last run, and the failures to produce them."""
         run = self.load_sweep_run(sweep)
         own = {key for keys in run["result_keys"].values() for key in keys}
         documents = self._index().documents(run["result_keys"])
         return [document for document in documents if document.get("failed", document["key"]) in own]
 
     def evaluations(self, trial_keys: Collection[str], sweep: str | None = None) -> list[EvaluationResult]:
-        """The evaluations of these trials, oldest first; one listing, no request an evaluation.
+        """Return the evaluations of some trials, oldest first, by one listing.
 
-        ``load_outcomes`` of an evaluation's ``key`` gives what became of every image.
+        ``load_outcomes`` with an evaluation's ``key`` returns its per-image outcomes. A sweep that has not run on the
+        store is a `NotStored`.
 
         Args:
-            sweep: only those that this sweep asked for, as in ``table_of_sweep``.
-
-        Raises:
-            NotStored: no sweep of that name has run on the store.
+            trial_keys: the trials; keys without evaluations are ignored.
+            sweep: return only the evaluations that this sweep requested, as in ``table_of_sweep``.
         """
         documents = self._index().documents(trial_keys) if sweep is None else self._documents_of_sweep(sweep)
-        evaluations = SortedDocuments(documents).evaluations
-        found = (evaluation for key in evaluations.keys() & trial_keys for evaluation in evaluations[key])
-        return sorted(found, key=lambda evaluation: (evaluation["finished_at"], evaluation["key"]))
+        evaluations = DocumentsByKind(documents).evaluations
+        selected = (evaluation for key in evaluations.keys() & trial_keys for evaluation in evaluations[key])
+        return sorted(selected, key=lambda evaluation: (evaluation["finished_at"], evaluation["key"]))
 
     def table_of(self, name: str, documents: Mapping[str, JsonObject]) -> pd.DataFrame:
-        """A table of some documents."""
-        frame: pd.DataFrame = tables.make(name, documents.values(), self.objects).to_pandas()
+        """Return a table of some documents.
+
+        Args:
+            name: one of ``schema.TABLES``.
+            documents: by key.
+        """
+        frame: pd.DataFrame = tables.build(name, documents.values(), self.objects).to_pandas()
         return frame
 
     def _index(self) -> Index:
-        return Index(self.objects, self._listed())
+        return Index(self.objects, self._result_files())
 
-    def _listed(self) -> list[str]:
-        """The names of all results and failures; one listing."""
+    def _result_files(self) -> list[str]:
+        """Return the file names of all results and failures, by one listing."""
         return [name for name in self.objects.names(RESULTS) if name.endswith(".json")]
 
-    # shared steps
+    # reading and writing
 
     def _safetensors_keys(self, folder: str) -> frozenset[str]:
         names = self.objects.names(folder)
-        return frozenset(name.removesuffix(_ARRAYS) for name in names if name.endswith(_ARRAYS))
+        return frozenset(name.removesuffix(_ARRAYS_SUFFIX) for name in names if name.endswith(_ARRAYS_SUFFIX))
 
     def _put_json(self, name: str, content: Any) -> None:
-        # Without an indent, which would take six times as long: the C encoder knows none.
+        # Without an indent, because the C encoder does not support it and the Python one takes six times as long.
         self.objects.put(name, json.dumps(content, allow_nan=False).encode())
 
     def _get_json(self, name: str) -> JsonObject:
@@ -316,29 +415,27 @@ class Store:
     def _load_arrays(self, name: str) -> tuple[dict[str, NDArray[Any]], JsonObject]:
         content = self.objects.get(name)
         try:
-            return load_safetensors(content), _header_of(content)
+            return load_safetensors(content), _read_header(content)
         except (SafetensorError, ValueError) as error:
-            raise StoreError(f"{self.objects.path(name)}: is no safetensors file: {error}") from None
+            raise StoreError(f"{self.objects.path(name)}: is not a safetensors file: {error}") from None
 
 
 StoreLike = str | os.PathLike[str] | Store
-"""A store, or where one lies: a folder or an fsspec URL."""
+"""An open store, or the folder or fsspec URL of one."""
 
 
 def open_store(store: StoreLike) -> Store:
-    """Return an open store as it is, and the store at a folder or an fsspec URL.
+    """Return the store in a folder or at an fsspec URL; an open store is returned as it is.
 
-    Raises:
-        StoreError: the URL is none, or the store is of a newer schema.
+    A URL that is invalid, or a store with a newer schema, is a `StoreError`.
     """
     return store if isinstance(store, Store) else Store(os.fspath(store))
 
 
 def existing_store(store: StoreLike) -> Store:
-    """Return the store at a folder or an fsspec URL, for what asks it and makes none.
+    """Return the store in a folder or at an fsspec URL, which must exist.
 
-    Raises:
-        StoreError: there is none; one line says what is there instead.
+    A store that does not exist is a `StoreError`; its message says what the folder or URL contains instead.
     """
     opened = open_store(store)
     opened.check_exists()
@@ -346,15 +443,19 @@ def existing_store(store: StoreLike) -> Store:
 
 
 def _pack(arrays: Arrays, about: JsonObject | None = None) -> bytes:
-    header = {_HEADER: json.dumps(about)} if about is not None else None
+    """Return arrays as the bytes of a safetensors file, with JSON in its header."""
+    header = {_HEADER_ENTRY: json.dumps(about)} if about is not None else None
     contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
     packed: bytes = save_safetensors(contiguous, metadata=header)
     return packed
 
 
-def _header_of(content: bytes) -> JsonObject:
-    """Our JSON in the header: eight bytes of length, then the header as JSON (the safetensors format)."""
+def _read_header(content: bytes) -> JsonObject:
+    """Return the JSON that ``_pack`` put into the header; empty if there is none.
+
+    A safetensors file begins with the length of its header in eight bytes, followed by the header as JSON.
+    """
     length = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    about: JsonObject = json.loads(metadata.get(_HEADER, "{}"))
+    about: JsonObject = json.loads(metadata.get(_HEADER_ENTRY, "{}"))
     return about

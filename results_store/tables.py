@@ -1,6 +1,7 @@
-"""The tables as Parquet objects: each is one object, replaced whole, and its metadata say what results it was made of.
+"""The tables as Parquet objects, brought up to date with the results.
 
-Where a table is there already, the rows of trials that nothing new tells of are taken over from it.
+Each table is one object that is replaced as a whole. Its metadata record the results from which it was built. Rows of
+trials without new results are copied from the stored table.
 """
 
 import io
@@ -16,149 +17,189 @@ from prunesweep.results_store.errors import NotStored
 from prunesweep.results_store.index import Index
 from prunesweep.results_store.objects import Objects
 from prunesweep.results_store.origins import Origins
-from prunesweep.results_store.rows import SortedDocuments, rows_of
-from prunesweep.results_store.schema import SWEEPS, TABLES, arrow_schema
+from prunesweep.results_store.rows import DocumentsByKind, rows_of
+from prunesweep.results_store.schema import SWEEPS_COLUMN, TABLES, arrow_schema
 from prunesweep.sweeps.keys import key_of
-from prunesweep.sweeps.setting import NAMES
+from prunesweep.sweeps.setting import SETTING_NAMES
 
-_BATCH = 500  # trials whose documents are in memory at once
-_CONTENTS, _RUNS = b"results", b"runs"  # in a table's metadata
-# The columns of ``trials``, and the fields of its documents, that name what a trial is compared with.
-_COMPARED = ("baseline_key", "control_key", "plain_key")
+_BATCH = 500  # trials whose documents are parsed at once, which limits the memory needed
+_RESULTS_KEY, _RUNS_KEY = b"results", b"runs"  # in a table's metadata
+# The columns of ``trials``, and the fields of its documents, with the trials that a trial is compared with.
+_REFERENCE_COLUMNS = ("baseline_key", "control_key", "plain_key")
 
 
 def refresh(objects: Objects, listed: Sequence[str]) -> bool:
-    """Makes the tables anew if there are results among the ``listed`` or columns that they lack, or some gone.
+    """Bring the stored tables up to date with the results, the sweeps and this version's columns.
+
+    Args:
+        objects: the objects of the store.
+        listed: the names of the JSON files in ``results/``.
 
     Returns:
-        Whether that was so.
+        Whether any table was out of date.
     """
     contents, origins = key_of("results", listed), Origins(objects)
     schemas = {table: _schema(table, contents, origins) for table in TABLES}
-    stored = {table: _open(objects, table) for table in TABLES}
-    if all(_has(file, schemas[table]) for table, file in stored.items()):
+    files = {table: _open(objects, table) for table in TABLES}
+    if all(_is_current(file, schemas[table]) for table, file in files.items()):
         return False
     index = Index(objects, listed)
     if index.changed:
         index.write()
-    kept = _read(stored, key_of("results", index.stored))
-    trials = index.trials if kept is None else _concerned(kept["trials"], index.changed)
-    made = _make(index, trials)
+    # Stored tables can be reused if they were built from the same results as the stored index.
+    stored = _read_all(files, key_of("results", index.stored))
+    trials = index.trials if stored is None else _affected_trials(stored["trials"], index.changed)
+    built = _build_all(index, trials)
     for table in TABLES:
-        rows = made[table] if kept is None else _merged(kept[table], made[table], trials)
+        rows = built[table] if stored is None else _replace_rows(stored[table], built[table], trials)
         if table == "trials":
             rows = _with_origins(rows, origins, index.without_setting)
         buffer = io.BytesIO()
         pq.write_table(rows.replace_schema_metadata(schemas[table].metadata), buffer, compression="zstd")
-        objects.put(_object(table), buffer.getvalue())
+        objects.put(_path(table), buffer.getvalue())
     return True
 
 
 def read(objects: Objects, table: str) -> pa.Table:
-    """A table as it was last made. Raises: NotStored."""
-    return pq.ParquetFile(io.BytesIO(objects.get(_object(table)))).read()
+    """Return a stored table without refreshing it.
+
+    A table that does not exist is a `NotStored`.
+    """
+    return pq.ParquetFile(io.BytesIO(objects.get(_path(table)))).read()
 
 
-def make(table: str, documents: Iterable[Mapping[str, Any]], objects: Objects) -> pa.Table:
-    """A table of some documents of a store."""
-    rows = pa.Table.from_pylist(rows_of(table, SortedDocuments(documents)), schema=arrow_schema(table))
+def build(table: str, documents: Iterable[Mapping[str, Any]], objects: Objects) -> pa.Table:
+    """Return a table of some documents of a store.
+
+    Args:
+        table: one of ``TABLES``.
+        documents: the documents that the table describes.
+        objects: the objects of the store.
+    """
+    rows = pa.Table.from_pylist(rows_of(table, DocumentsByKind(documents)), schema=arrow_schema(table))
     if table != "trials":
         return rows
     return _with_origins(rows, Origins(objects), rows.filter(rows["setting_key"].is_null())["trial_key"].to_pylist())
 
 
 def _with_origins(trials: pa.Table, origins: Origins, without_setting: Collection[str]) -> pa.Table:
-    """The rows of ``trials`` with the sweeps that asked for them, and the settings of those that lack them.
+    """Return the table ``trials`` with the columns that documents do not contain.
+
+    These are the sweeps that requested each trial, and the settings of trials of older versions.
 
     Args:
-        without_setting: the trials whose documents do not hold their setting.
+        trials: the table ``trials``.
+        origins: the records of the sweeps.
+        without_setting: the keys of the trials whose documents do not contain their setting.
     """
     keys = pa.array(sorted(without_setting), pa.string())
-    lacking = trials.filter(pc.is_in(trials["trial_key"], value_set=keys)).to_pylist()
-    settings = origins.settings_of(lacking)
-    empty = dict.fromkeys(NAMES)
-    filled = [{**row, **empty, **settings.get(row["trial_key"], {})} for row in lacking]
-    rows = _merged(trials, pa.Table.from_pylist(filled, schema=arrow_schema("trials")), without_setting)
-    place = rows.column_names.index(SWEEPS)
-    asked = pa.array(origins.sweeps_of(rows["trial_key"].to_pylist()), pa.string())
-    return rows.set_column(place, rows.schema.field(place), asked)
+    incomplete = trials.filter(pc.is_in(trials["trial_key"], value_set=keys)).to_pylist()
+    settings = origins.settings_of(incomplete)
+    empty = dict.fromkeys(SETTING_NAMES)
+    filled = [{**row, **empty, **settings.get(row["trial_key"], {})} for row in incomplete]
+    rows = _replace_rows(trials, pa.Table.from_pylist(filled, schema=arrow_schema("trials")), without_setting)
+    index = rows.column_names.index(SWEEPS_COLUMN)
+    sweeps = pa.array(origins.sweeps_of(rows["trial_key"].to_pylist()), pa.string())
+    return rows.set_column(index, rows.schema.field(index), sweeps)
 
 
 def _open(objects: Objects, table: str) -> pq.ParquetFile | None:
     try:
-        return pq.ParquetFile(io.BytesIO(objects.get(_object(table))))
-    except (NotStored, pa.ArrowException, OSError):  # lost or damaged
+        return pq.ParquetFile(io.BytesIO(objects.get(_path(table))))
+    except (NotStored, pa.ArrowException, OSError):  # missing or damaged
         return None
 
 
-def _has(file: pq.ParquetFile | None, schema: pa.Schema) -> bool:
-    """Whether a table is there with these columns and these metadata, which say what it was made of."""
+def _is_current(file: pq.ParquetFile | None, schema: pa.Schema) -> bool:
+    """Return whether a stored table has these columns and these metadata, which record what it was built from."""
     return file is not None and bool(file.schema_arrow.equals(schema, check_metadata=True))
 
 
-def _is_made_of(file: pq.ParquetFile, table: str, contents: str) -> bool:
-    """Whether a table has today's columns and was made of these results, whatever sweeps have run since."""
+def _is_built_from(file: pq.ParquetFile, table: str, contents: str) -> bool:
+    """Return whether a stored table has this version's columns and was built from these results.
+
+    The sweeps that it was built from do not matter.
+
+    Args:
+        file: the stored table.
+        table: its name.
+        contents: the hash of the names of the results.
+    """
     stored = file.schema_arrow
-    noted = {name: value for name, value in (stored.metadata or {}).items() if name != _RUNS}
-    return bool(stored.with_metadata(noted).equals(_schema(table, contents), check_metadata=True))
+    metadata = {name: value for name, value in (stored.metadata or {}).items() if name != _RUNS_KEY}
+    return bool(stored.with_metadata(metadata).equals(_schema(table, contents), check_metadata=True))
 
 
-def _read(stored: Mapping[str, pq.ParquetFile | None], contents: str) -> dict[str, pa.Table] | None:
-    """The stored tables, or None where one of them is not made of these results."""
-    found = {}
-    for table, file in stored.items():
-        if file is None or not _is_made_of(file, table, contents):
+def _read_all(files: Mapping[str, pq.ParquetFile | None], contents: str) -> dict[str, pa.Table] | None:
+    """Return the stored tables by name, None if one of them is damaged or was not built from these results."""
+    tables = {}
+    for table, file in files.items():
+        if file is None or not _is_built_from(file, table, contents):
             return None
         try:
-            found[table] = file.read()
+            tables[table] = file.read()
         except (pa.ArrowException, OSError):  # damaged
             return None
-    return found
+    return tables
 
 
-def _concerned(trials: pa.Table, changed: Collection[str]) -> frozenset[str]:
-    """The trials whose rows may change with what is known of some: these, and all that are compared with them."""
+def _affected_trials(trials: pa.Table, changed: Collection[str]) -> frozenset[str]:
+    """Return the trials whose rows may differ: those with changed results and those compared with them."""
     keys = pa.array(sorted(changed), pa.string())
-    compared = [trials.filter(pc.is_in(trials[column], value_set=keys))["trial_key"] for column in _COMPARED]
-    return frozenset(changed).union(*(column.to_pylist() for column in compared))
+    dependents = [trials.filter(pc.is_in(trials[column], value_set=keys))["trial_key"] for column in _REFERENCE_COLUMNS]
+    return frozenset(changed).union(*(column.to_pylist() for column in dependents))
 
 
-def _make(index: Index, trials: Collection[str]) -> dict[str, pa.Table]:
-    """The rows of these trials in every table, a batch of trials at a time."""
-    made = {table: [arrow_schema(table).empty_table()] for table in TABLES}
+def _build_all(index: Index, trials: Collection[str]) -> dict[str, pa.Table]:
+    """Return the rows of these trials in every table, built from one batch of trials at a time."""
+    parts_by_table = {table: [arrow_schema(table).empty_table()] for table in TABLES}
     for batch in _batches(sorted(trials)):
-        documents = index.documents(batch)
-        known = SortedDocuments([*documents, *index.documents(_compared(documents) - batch)])
-        for table, parts in made.items():
-            subject = TABLES[table][0].name
-            rows = [row for row in rows_of(table, known) if row[subject] in batch]
+        own = index.documents(batch)
+        documents = DocumentsByKind([*own, *index.documents(_reference_trials(own) - batch)])
+        for table, parts in parts_by_table.items():
+            key_column = TABLES[table][0].name
+            rows = [row for row in rows_of(table, documents) if row[key_column] in batch]
             parts.append(pa.Table.from_pylist(rows, schema=arrow_schema(table)))
-    return {table: pa.concat_tables(parts) for table, parts in made.items()}
+    return {table: pa.concat_tables(parts) for table, parts in parts_by_table.items()}
 
 
 def _batches(keys: Sequence[str]) -> Iterator[frozenset[str]]:
     return (frozenset(keys[start : start + _BATCH]) for start in range(0, len(keys), _BATCH))
 
 
-def _compared(documents: Iterable[JsonObject]) -> set[str]:
-    """The trials that those of the documents are compared with."""
-    return {document[field] for document in documents for field in _COMPARED if document.get(field) is not None}
+def _reference_trials(documents: Iterable[JsonObject]) -> set[str]:
+    """Return the trials with which the trials of these documents are compared."""
+    return {
+        document[field] for document in documents for field in _REFERENCE_COLUMNS if document.get(field) is not None
+    }
 
 
-def _merged(kept: pa.Table, made: pa.Table, trials: Collection[str]) -> pa.Table:
-    """The rows made of these trials in place of those that were kept of them."""
-    subject = kept.column_names[0]
-    others = kept.filter(pc.invert(pc.is_in(kept[subject], value_set=pa.array(sorted(trials), pa.string()))))
-    rows = pa.concat_tables([others, made])
-    return rows.take(pc.sort_indices(rows, [(subject, "ascending")]))  # stable: a trial's rows stay in their order
+def _replace_rows(table: pa.Table, replacements: pa.Table, trials: Collection[str]) -> pa.Table:
+    """Return a table with the rows of some trials replaced, sorted by trial.
+
+    Args:
+        table: its first column is the trial key.
+        replacements: the new rows of ``trials``.
+        trials: the keys of the trials whose rows are dropped from ``table``.
+    """
+    key_column = table.column_names[0]
+    others = table.filter(pc.invert(pc.is_in(table[key_column], value_set=pa.array(sorted(trials), pa.string()))))
+    rows = pa.concat_tables([others, replacements])
+    return rows.take(pc.sort_indices(rows, [(key_column, "ascending")]))  # stable: a trial's rows stay in their order
 
 
 def _schema(table: str, contents: str, origins: Origins | None = None) -> pa.Schema:
-    """The columns of a table, with what it is made of: results, and for ``trials`` the runs of sweeps."""
+    """Return the schema of a table, with hashes of what it is built from as metadata.
+
+    Args:
+        table: one of ``TABLES``.
+        contents: the hash of the names of the results.
+        origins: the records of the sweeps, which only the table ``trials`` depends on; None leaves them out.
+    """
     schema = arrow_schema(table)
-    runs = {_RUNS: origins.digest} if origins is not None and table == "trials" else {}
-    return schema.with_metadata({**(schema.metadata or {}), _CONTENTS: contents, **runs})
+    runs = {_RUNS_KEY: origins.digest} if origins is not None and table == "trials" else {}
+    return schema.with_metadata({**(schema.metadata or {}), _RESULTS_KEY: contents, **runs})
 
 
-def _object(table: str) -> str:
+def _path(table: str) -> str:
     return f"{table}/{table}.parquet"

@@ -1,13 +1,13 @@
-"""The words of a verdict's evidence: workers write it, the orchestrator judges it, and both name things alike."""
+"""Names in a verdict's evidence, shared by the workers that write it and the orchestrator that judges it."""
 
 HOLDS = "holds"  # the verdict that a gain is real
 
 NETWORK, BASELINE, CONTROL = "network", "baseline", "control"
 
-# "margin": on the margin loss, which does not change with the scale of the logits; else on cross-entropy.
+# "margin": attacks the margin loss, which does not change with the scale of the logits; the others use cross-entropy.
 FGSM, FGSM_MARGIN = "fgsm", "fgsm_margin"
 PGD, PGD_MARGIN = "pgd", "pgd_margin"
 SQUARE, AUTOATTACK = "square", "autoattack"
 
-# Followed by the name of the network that images were crafted on.
+# Prefix; the name of the network on which the images were crafted follows.
 TRANSFER_FROM = "transfer_from_"

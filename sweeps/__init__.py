@@ -1,1 +1,1 @@
-"""What to run: the sweep language, the names it knows, the trial, its keys and the trial tree."""
+"""What to run: the sweep language, the names it knows, trials, their keys, and the tree of trials."""

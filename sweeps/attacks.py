@@ -1,4 +1,4 @@
-"""The settings of each attack: severities, and the headline severity that enters ``robustness``."""
+"""The settings of each attack: its severities, and the headline severity that enters ``robustness``."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field, PlainValidator, field_validator, mod
 
 from prunesweep.sweeps.frozen_model import FrozenModel
 from prunesweep.sweeps.images.corruption_files import cifar10_c_fingerprint, imagenet_c_fingerprint
-from prunesweep.sweeps.numbers import Whole
+from prunesweep.sweeps.numbers import WholeNumber
 from prunesweep.sweeps.paths import UserPath
-from prunesweep.sweeps.units import Epsilon, ImageCount, Pixels, Step
+from prunesweep.sweeps.units import Epsilon, ImageCount, Pixels, StepSize
 from prunesweep.sweeps.words import listed
 
 CorruptionKind = Literal[
@@ -41,27 +41,33 @@ AUTOATTACK_MISSING = "needs the package pyautoattack, which is not installed: pi
 
 
 Side = Annotated[Pixels, Field(ge=1)]
-Severity = Annotated[Whole, Field(ge=1, le=5)]
+Severity = Annotated[WholeNumber, Field(ge=1, le=5)]
 MEAN = "mean"
 
 
 def _check_corruption_headline(value: Any) -> Any:
+    """Return the headline of corruptions unchanged.
+
+    Raises:
+        ValueError: It is neither a severity from 1 to 5 nor ``mean``.
+    """
     if value != MEAN and (type(value) is not int or not 1 <= value <= 5):
-        raise ValueError(f"{value!r} is no headline of corruptions; give a severity from 1 to 5, or {MEAN}")
+        raise ValueError(f"{value!r} is not a headline of corruptions; give a severity from 1 to 5, or {MEAN}")
     return value
 
 
 CorruptionHeadline = Annotated[int | Literal["mean"], PlainValidator(_check_corruption_headline)]
 
 
-def _sorted_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _sorted_unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the distinct values, sorted."""
     return tuple(sorted(set(values)))
 
 
-# The order and the repetition of severities and kinds mean nothing, so neither changes a key.
-Epsilons = Annotated[tuple[Epsilon, ...], Field(min_length=1), AfterValidator(_sorted_once)]
-Sides = Annotated[tuple[Side, ...], Field(min_length=1), AfterValidator(_sorted_once)]
-Severities = Annotated[tuple[Severity, ...], Field(min_length=1), AfterValidator(_sorted_once)]
+# The order of severities and kinds has no meaning, nor has their repetition, so neither changes a key.
+Epsilons = Annotated[tuple[Epsilon, ...], Field(min_length=1), AfterValidator(_sorted_unique)]
+Sides = Annotated[tuple[Side, ...], Field(min_length=1), AfterValidator(_sorted_unique)]
+Severities = Annotated[tuple[Severity, ...], Field(min_length=1), AfterValidator(_sorted_unique)]
 Kinds = Annotated[
     tuple[CorruptionKind, ...],
     Field(min_length=1),
@@ -70,89 +76,118 @@ Kinds = Annotated[
 
 
 class AttackSettings(FrozenModel):
-    """One attack's block of a sweep file."""
+    """The settings of one attack: its block in a sweep file."""
 
-    def settled(self) -> "AttackSettings":
-        """The settings with every choice made that depends on what is installed, or on what files hold.
+    def resolved(self) -> "AttackSettings":
+        """Return the settings with every choice made that depends on installed packages or on the content of files.
 
-        Raises:
-            DataError: a file that they name is not there.
+        If a file that the settings name is missing, that is a `DataError`.
         """
         return self
 
     def headline_text(self) -> str:
-        """The headline severity in words; it becomes part of a trial's ``robustness_definition``."""
+        """Return the headline severity in words, which become part of a trial's ``robustness_definition``."""
         return ""
 
-    def missing(self) -> str | None:
-        """What the attack needs that is not installed, and how to get it; None where it can run."""
+    def missing_dependency(self) -> str | None:
+        """Return which required package is not installed and how to install it, or None if the attack can run."""
         return None
 
 
 class Clean(AttackSettings):
-    """No attack: the test images as they are."""
+    """The settings of ``clean``, which evaluates the test images without an attack."""
 
 
-def _settle_headline(settings: "EpsilonSettings | Corruptions", severities: tuple[float, ...]) -> None:
-    """Make the only severity of an attack its headline, where no other is asked for."""
+def _set_default_headline(settings: "EpsilonSettings | Corruptions", severities: tuple[float, ...]) -> None:
+    """Make the only severity of an attack its headline, unless the settings name another headline."""
     if len(severities) == 1 and "headline" not in settings.model_fields_set:
-        object.__setattr__(settings, "headline", severities[0])  # blocks are frozen once they are read
+        object.__setattr__(settings, "headline", severities[0])  # the blocks of a sweep file are frozen
 
 
 def _headline_missing(settings: AttackSettings, headline: str, field: str, severities: Iterable[str]) -> str:
-    """One line on a headline that is not run, with those that could be."""
-    whose = "" if "headline" in settings.model_fields_set else " (it is the default)"
-    return f"headline {headline} is not among the {field}{whose}; give headline: {listed(severities, 'or')}"
+    """Return the error message for a headline that is not among the severities.
+
+    Args:
+        settings: The attack's settings.
+        headline: The headline in words.
+        field: The setting that lists the severities.
+        severities: The possible headlines in words.
+    """
+    source = "" if "headline" in settings.model_fields_set else " (it is the default)"
+    return f"headline {headline} is not among the {field}{source}; give headline: {listed(severities, 'or')}"
 
 
 class EpsilonSettings(AttackSettings):
-    """What attacks within an L∞ ball share: its radii ε, in [0, 1] pixel units.
+    """The settings that all attacks within an L∞ ball have.
 
-    ``headline``: the ε that enters ``robustness``; left out, the only one, or 8/255 of several.
+    Attributes:
+        epsilons: The radii ε of the ball, in units of [0, 1] pixels.
+        headline: The ε that enters ``robustness``. The default is the only ε, or 8/255 if there are several.
     """
 
     epsilons: Epsilons = (8 / 255,)
     headline: Epsilon = 8 / 255
 
     @model_validator(mode="after")
-    def _headline_is_run(self) -> Self:
-        _settle_headline(self, self.epsilons)
+    def _check_headline(self) -> Self:
+        """Check that the headline is one of the severities, after choosing its default.
+
+        Raises:
+            ValueError: It is not.
+        """
+        _set_default_headline(self, self.epsilons)
         if self.headline not in self.epsilons:
             epsilons = map(epsilon_text, self.epsilons)
             raise ValueError(_headline_missing(self, epsilon_text(self.headline), "epsilons", epsilons))
         return self
 
     def headline_text(self) -> str:
+        """Return the headline ε in words, such as ``at 8/255``."""
         return f"at {epsilon_text(self.headline)}"
 
 
 class Fgsm(EpsilonSettings):
-    """One step along the sign of the loss's gradient (Goodfellow et al. 2015)."""
+    """The settings of FGSM: one step along the sign of the loss's gradient (Goodfellow et al. 2015)."""
 
     epsilons: Epsilons = (2 / 255, 4 / 255, 8 / 255, 16 / 255)
 
 
 class Pgd(EpsilonSettings):
-    """Projected gradient descent (Madry et al. 2018): ``steps`` FGSM steps within the ball, from a random start.
+    """The settings of projected gradient descent (Madry et al. 2018): FGSM steps within the ball, from a random start.
 
-    ``step_size``: in [0, 1] pixel units; left out, 2.5 · ε / steps. ``loss``: ``margin`` is the difference of logits
-    ratio, which large logits do not blunt. At 8/255, networks that were not trained against attacks keep about 0 %.
+    At 8/255, the accuracy of networks without adversarial training is about 0 %.
+
+    Attributes:
+        steps: The number of steps.
+        step_size: The length of a step, in units of [0, 1] pixels. The default is 2.5 · ε / steps.
+        restarts: The number of random starts for each image.
+        loss: The loss to maximise. ``margin`` is the difference of logits ratio, whose gradient does not vanish when
+            logits are large.
+        random_start: Whether to start at a random point of the ball instead of the image itself.
     """
 
     epsilons: Epsilons = (2 / 255, 8 / 255)
-    steps: Whole = Field(default=10, ge=1, le=10_000)
-    step_size: Step | None = None
-    restarts: Whole = Field(default=1, ge=1, le=1000)
+    steps: WholeNumber = Field(default=10, ge=1, le=10_000)
+    step_size: StepSize | None = None
+    restarts: WholeNumber = Field(default=1, ge=1, le=1000)
     loss: Literal["cross_entropy", "margin"] = "cross_entropy"
     random_start: bool = True
 
     @model_validator(mode="after")
-    def _restarts_differ(self) -> Self:
+    def _check_restarts(self) -> Self:
+        """Check that several restarts begin at different points.
+
+        Raises:
+            ValueError: There are several restarts and no random start.
+        """
         if self.restarts > 1 and not self.random_start:
-            raise ValueError("restarts: without a random start all are the same; set random_start: true or restarts: 1")
+            raise ValueError(
+                "restarts: without a random start all restarts are the same; set random_start: true or restarts: 1"
+            )
         return self
 
     def headline_text(self) -> str:
+        """Return the headline ε and the attack's strength in words, such as ``at 8/255, 10 steps``."""
         size = f" of {epsilon_text(self.step_size)}" if self.step_size is not None else ""
         restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
         loss = ", margin loss" if self.loss == "margin" else ""
@@ -161,51 +196,70 @@ class Pgd(EpsilonSettings):
 
 
 class Square(EpsilonSettings):
-    """The Square Attack (Andriushchenko et al. 2020): a random search that needs no gradient; ``queries`` an image."""
+    """The settings of the Square Attack (Andriushchenko et al. 2020), a random search that needs no gradient.
 
-    queries: Whole = Field(default=1000, ge=1, le=100_000)
+    Attributes:
+        queries: The number of queries to the network per image.
+    """
+
+    queries: WholeNumber = Field(default=1000, ge=1, le=100_000)
 
     def headline_text(self) -> str:
+        """Return the headline ε and the number of queries in words."""
         return f"{super().headline_text()}, {self.queries} queries"
 
 
 class Autoattack(EpsilonSettings):
-    """AutoAttack (Croce and Hein 2020) through the package pyautoattack.
+    """The settings of AutoAttack (Croce and Hein 2020) through the package pyautoattack.
 
-    ``version``: ``standard``, or ``plus`` with restarts and more attacks. ``batch``: images at a time; the package
-    draws its random numbers for a batch at once.
+    Attributes:
+        version: ``standard``, or ``plus``, which adds restarts and further attacks.
+        batch: The batch size. It affects results, because the package draws its random numbers for a batch at once.
     """
 
     version: Literal["standard", "plus"] = "standard"
     batch: ImageCount = Field(default=250, ge=1, le=250)
 
     def headline_text(self) -> str:
+        """Return the version and the headline ε in words."""
         return f"{self.version} {super().headline_text()}"
 
-    def missing(self) -> str | None:
+    def missing_dependency(self) -> str | None:
+        """Return how to install pyautoattack, or None if it is installed."""
         return None if find_spec("pyautoattack") else AUTOATTACK_MISSING
 
 
 class Occlusion(AttackSettings):
-    """A centred black square; ``sides`` in pixels. Left out, they are eight steps up to half of the image's side.
+    """The settings of occlusion by a centred black square.
 
-    ``headline``: the side that enters ``robustness``; left out, half of the image's, which is run beside the ``sides``.
+    Attributes:
+        sides: The square's sides in pixels. The default is eight equal steps up to half of the image's side.
+        headline: The side that enters ``robustness``. The default is half of the image's side, which is then evaluated
+            in addition to ``sides``.
     """
 
     sides: Sides | None = None
     headline: Side | None = None
 
     @model_validator(mode="after")
-    def _headline_is_run(self) -> "Occlusion":
+    def _check_headline(self) -> "Occlusion":
+        """Check that the headline, if given, is one of the sides.
+
+        Raises:
+            ValueError: It is not.
+        """
         if self.headline is not None and self.sides is not None and self.headline not in self.sides:
             raise ValueError(_headline_missing(self, str(self.headline), "sides", map(str, self.sides)))
         return self
 
     def sides_on(self, image_side: int) -> tuple[int, ...]:
-        """The sides to run on images of this side, the headline's among them.
+        """Return the sides to evaluate, with the headline's among them, in ascending order.
+
+        Args:
+            image_side: The side of the test images in pixels.
 
         Raises:
-            ValueError: a side is larger than the image.
+            ValueError: A side is larger than the images.
         """
         eighths = tuple(sorted({max(1, image_side * step // 16) for step in range(1, 9)}))
         sides = tuple(sorted({*(self.sides or eighths), self.headline_on(image_side)}))
@@ -214,23 +268,30 @@ class Occlusion(AttackSettings):
         return sides
 
     def headline_on(self, image_side: int) -> int:
-        """The headline's side on images of this side."""
+        """Return the headline's side in pixels for images whose side is ``image_side`` pixels."""
         return image_side // 2 if self.headline is None else self.headline
 
     def headline_text(self) -> str:
+        """Return the headline's side in words."""
         return "of half the side" if self.headline is None else f"of {self.headline} pixels"
 
 
 class Corruptions(AttackSettings):
-    """The common corruptions of Hendrycks and Dietterich (2019).
+    """The settings of the common corruptions of Hendrycks and Dietterich (2019).
 
-    ``source``: made here (``generated``), with ImageNet-C's constants for images from 128 pixels a side on and with
-    CIFAR-10-C's for smaller ones; or the official files below ``root``, which hold the test images in use:
-    ``cifar10_c`` (KIND.npy and labels.npy) or ``imagenet_c`` (KIND/SEVERITY/CLASS/*.JPEG).
-    ``headline``: a severity, or the ``mean`` over all that are run. Left out, it is the mean of ``imagenet_c``, and
-    else the only severity, or 5 of several.
-    ``frost_textures``: where generated, those of the installed imagecorruptions-imaug (``package``), one of ours
-    (``generated``), or the first where it is installed (``auto``, which is settled before a key is made).
+    Attributes:
+        kinds: The corruption kinds, all 15 by default.
+        severities: The severities, from 1 to 5.
+        headline: The severity that enters ``robustness``, or ``mean`` for the mean over all ``severities``. The default
+            is ``mean`` if ``source`` is ``imagenet_c``, else the only severity, or 5 if there are several.
+        frost_textures: The textures of generated frost: those of the installed imagecorruptions-imaug (``package``),
+            our own (``generated``), or ``auto``: ``package`` if it is installed, else ``generated``. ``auto`` is
+            resolved before a key is computed.
+        source: ``generated`` to corrupt the test images here, with ImageNet-C's constants for images of 128 pixels a
+            side and more, and with CIFAR-10-C's for smaller ones. Or the official files below ``root``, which must be
+            of the test images in use: ``cifar10_c`` (KIND.npy and labels.npy) or ``imagenet_c``
+            (KIND/SEVERITY/CLASS/*.JPEG).
+        root: The folder of the official files.
     """
 
     kinds: Kinds = CORRUPTION_KINDS
@@ -242,28 +303,39 @@ class Corruptions(AttackSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _all_severities_of_imagenet_c_count(cls, values: Any) -> Any:
+    def _default_to_mean_of_imagenet_c(cls, values: Any) -> Any:
+        """Make ``mean`` the default headline of ImageNet-C's files."""
         if isinstance(values, dict) and values.get("source") == "imagenet_c":
             return {"headline": MEAN, **values}
         return values
 
     @model_validator(mode="after")
-    def _settings_meet(self) -> Self:
-        _settle_headline(self, self.severities)
+    def _check_consistency(self) -> Self:
+        """Check that the settings fit together, after choosing the default headline.
+
+        Raises:
+            ValueError: The headline is not among the severities, or ``root`` does not fit the source.
+        """
+        _set_default_headline(self, self.severities)
         if self.headline != MEAN and self.headline not in self.severities:
             severities = (*map(str, self.severities), MEAN)
             raise ValueError(_headline_missing(self, str(self.headline), "severities", severities))
         if self.source == "generated" and self.root is not None:
-            raise ValueError("root is for official files; set source: cifar10_c or source: imagenet_c beside it")
+            raise ValueError("root is for official files; also set source: cifar10_c or source: imagenet_c")
         if self.source != "generated" and self.root is None:
             raise ValueError(f"source {self.source} needs root: the folder that holds the files")
         return self
 
-    def missing(self) -> str | None:
+    def missing_dependency(self) -> str | None:
+        """Return how to get frost textures if the package that the settings ask for is not installed, else None."""
         wants_package = self.source == "generated" and self.frost_textures == "package" and "frost" in self.kinds
         return FROST_MISSING if wants_package and find_spec("imagecorruptions") is None else None
 
-    def settled(self) -> "Corruptions":
+    def resolved(self) -> "Corruptions":
+        """Return the settings with frost textures chosen, or with the fingerprint of the official files.
+
+        If an official file is missing, that is a `DataError`.
+        """
         if self.root is not None:
             return self._with_fingerprint(str(Path(self.root).absolute()))
         if self.frost_textures != "auto" and "frost" in self.kinds:
@@ -272,6 +344,7 @@ class Corruptions(AttackSettings):
         return self.model_copy(update={"frost_textures": "package" if has_package else "generated"})
 
     def _with_fingerprint(self, root: str) -> "OfficialCorruptions":
+        """Return the settings with the absolute path of the official files and with their fingerprint."""
         if self.source == "cifar10_c":
             files = cifar10_c_fingerprint(root, self.kinds)
         else:
@@ -279,6 +352,7 @@ class Corruptions(AttackSettings):
         return OfficialCorruptions(**{**dict(self), "root": root, "frost_textures": "auto"}, files=files)
 
     def headline_text(self) -> str:
+        """Return the headline's kinds, severities and files in words."""
         is_all = self.kinds == CORRUPTION_KINDS
         kinds = f"{len(self.kinds)} kinds" if is_all else ", ".join(self.kinds)
         severities = ", ".join(map(str, self.severities)) if self.headline == MEAN else str(self.headline)
@@ -288,20 +362,31 @@ class Corruptions(AttackSettings):
 
 
 class OfficialCorruptions(Corruptions):
-    """Corruptions from official files, settled: ``files`` is the fingerprint of what lies below ``root``."""
+    """The resolved settings of corruptions from official files.
+
+    Attributes:
+        files: The fingerprint of the files below ``root``.
+    """
 
     files: str
 
-    def settled(self) -> "OfficialCorruptions":
+    def resolved(self) -> "OfficialCorruptions":
+        """Return the settings themselves, which are resolved already."""
         return self
 
     def non_default(self) -> dict[str, Any]:
-        """Without ``root``: what the files hold enters a key, and not where they lie."""
+        """Return the settings that differ from their defaults, without ``root``.
+
+        A key depends on the content of the official files and not on their path.
+        """
         return {name: value for name, value in super().non_default().items() if name != "root"}
 
 
 class Attacks(FrozenModel):
-    """The attacks of a sweep: those that are named here; the paper's three where the sweep file has no such block."""
+    """The attacks of a sweep: the block ``attacks`` of its file, with the settings of each attack that is named there.
+
+    Without that block, the attacks are the paper's three, ``DEFAULT_ATTACKS``.
+    """
 
     fgsm: Fgsm | None = None
     occlusion: Occlusion | None = None
@@ -312,11 +397,12 @@ class Attacks(FrozenModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _bare_name_means_defaults(cls, value: Any) -> Any:
+    def _fill_bare_name(cls, value: Any) -> Any:
+        """Return the settings of an attack, which are all defaults if only its name is given."""
         return {} if value is None else value
 
     def chosen(self) -> dict[str, AttackSettings]:
-        """The named attacks with their settings, in the order of the catalogue."""
+        """Return the attacks of the sweep by name with their settings, in the order of the catalogue."""
         return {name: settings for name, settings in self if settings is not None}
 
 
@@ -324,7 +410,7 @@ DEFAULT_ATTACKS = Attacks(fgsm=Fgsm(), occlusion=Occlusion(), corruptions=Corrup
 
 
 def epsilon_text(epsilon: float) -> str:
-    """An ε as people write it: ``8/255`` where it is a whole number of pixel levels, else a decimal."""
+    """Return an ε in words: ``8/255`` if it is a whole number of pixel levels, else a decimal."""
     levels = Fraction(epsilon * 255).limit_denominator(1000)
     is_whole = levels.denominator == 1 and levels.numerator / 255 == epsilon
     return f"{levels.numerator}/255" if is_whole else f"{epsilon:g}"

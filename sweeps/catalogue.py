@@ -1,8 +1,8 @@
-"""The names a sweep may use: what each stands for, what it can be combined with, and where its code lies.
+"""The names that a sweep may use: what each stands for, what it can be combined with, and where its code is.
 
-This is the one registry of plug-ins. It holds import paths and not imports, so that a plan starts without torch;
-``resolve`` turns a path into the object when a trial needs it. A stage's ``version`` enters the keys: raise it by
-hand when the stage's meaning changes, and everything made by the old meaning is made anew under new keys.
+This is the only registry of plug-ins. It holds import paths instead of imports, so that a plan starts without torch;
+``resolve`` imports an object when a trial needs it. An entry's ``version`` enters the keys. Raise it by hand when the
+meaning of the entry's code changes: everything that the old code computed is then recomputed under new keys.
 """
 
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ PLAIN = "plain"
 
 @dataclass(frozen=True)
 class ArchitectureEntry:
-    """An architecture.
+    """An architecture that networks can have.
 
     Attributes:
-        code: names an ``Architecture`` of the workers.
-        version: of its meaning.
-        structures: what may be pruned.
-        removable: how much of it.
+        code: The import path of an ``Architecture`` of the workers.
+        version: The version of the code's meaning, from 1.
+        structures: What can be pruned: some of ``PRUNED_STRUCTURES``.
+        removable: How many filters and blocks can be removed.
     """
 
     code: str
@@ -38,7 +38,12 @@ class ArchitectureEntry:
 
 @dataclass(frozen=True)
 class CriterionEntry:
-    """``code`` names a module with ``score_filters`` and ``score_blocks``."""
+    """A pruning criterion.
+
+    Attributes:
+        code: The import path of a module with the functions ``score_filters`` and ``score_blocks``.
+        version: The version of the code's meaning, from 1.
+    """
 
     code: str
     version: int
@@ -46,12 +51,17 @@ class CriterionEntry:
 
 @dataclass(frozen=True)
 class AdjustmentEntry:
-    """An adjustment scheme: ``code`` names its function, and the rest says what it is made of.
+    """An adjustment: what is done to a network's parameters after pruning.
 
-    ``trains_by``: whose settings it trains by, those of the sweep file's ``adjustment`` or of its ``baseline``;
-    None where it does not train. ``epochs_factor``: how many times the epochs of these it takes.
-    ``needs_baseline_epochs``, ``needs_snapshot``: what it takes of the baseline, and a weights file cannot give.
-    ``recalibrates``: whether batch norm's running statistics are estimated anew at the end.
+    Attributes:
+        code: The import path of the adjustment's function.
+        version: The version of the code's meaning, from 1.
+        trains_by: The block of the sweep file with its training settings, or None if it does not train.
+        epochs_factor: The factor by which the number of epochs in that block is multiplied.
+        needs_baseline_epochs: Whether it needs to know the number of epochs of the baseline, which a weights file does
+            not tell.
+        needs_snapshot: Whether it needs a snapshot of the baseline's training, which a weights file does not contain.
+        recalibrates: Whether the running statistics of batch norms are estimated again at its end.
     """
 
     code: str
@@ -65,19 +75,28 @@ class AdjustmentEntry:
 
 @dataclass(frozen=True)
 class RecipeEntry:
-    """A recipe: ``code`` names the function that prepares a batch before it is trained on.
+    """A recipe: how a baseline is trained.
 
-    ``attacks``: whether it takes the settings of ``baseline.adversarial``.
+    Attributes:
+        code: The import path of the function that prepares a batch for a training step.
+        version: The version of the code's meaning, from 1.
+        takes_adversarial_settings: Whether the settings of ``baseline.adversarial`` apply.
     """
 
     code: str
     version: int
-    attacks: bool = False
+    takes_adversarial_settings: bool = False
 
 
 @dataclass(frozen=True)
 class AttackEntry:
-    """``code`` names a function (subject, settings) -> Evaluation; ``settings`` is its block of the sweep file."""
+    """An attack.
+
+    Attributes:
+        code: The import path of a function (subject, settings) -> Evaluation.
+        version: The version of the code's meaning, from 1.
+        settings: The class of its block in a sweep file.
+    """
 
     code: str
     version: int
@@ -86,16 +105,18 @@ class AttackEntry:
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """A data set, with all that belongs to it.
+    """A data set and its properties.
 
     Attributes:
-        code: names the function settings -> Dataset.
-        contents: names the function settings -> what its training and its test images hold, for the fingerprints.
-        version: of its reader.
-        settings: its block of the sweep file.
-        flip: whether mirrored images keep their meaning.
-        images: names the function settings -> how many training and test images there are, where it can be known.
-        mixed: whether the images lie in a random order as they are published, so that the first ones are a sample.
+        code: The import path of the function settings -> Dataset that loads it.
+        contents: The import path of the function settings -> (content of the training images, content of the test
+            images), from which the fingerprints are computed.
+        version: The version of the reader's meaning, from 1.
+        settings: The class of its block in a sweep file.
+        flip: Whether mirrored images keep their meaning.
+        split_sizes: The import path of the function settings -> (number of training images, number of test images),
+            which are None if unknown. Empty if there is no such function.
+        shuffled: Whether the images are published in a random order, so that the first ones are a random sample.
     """
 
     code: str
@@ -103,18 +124,56 @@ class DatasetEntry:
     version: int
     settings: type[DatasetSettings]
     flip: bool
-    images: str = ""
-    mixed: bool = False
+    split_sizes: str = ""
+    shuffled: bool = False
 
 
 _ARCHITECTURES = "prunesweep.workers.architectures"
 
 
-def _resnet_cifar(name: str, blocks: int) -> ArchitectureEntry:
-    """A residual network for small images: three stages of so many blocks."""
-    removable = RemovalLimits(((blocks, 16), (blocks, 32), (blocks, 64)), (blocks,) * 3)
-    return ArchitectureEntry(f"{_ARCHITECTURES}.resnet_cifar:{name}", 1, PRUNED_STRUCTURES, removable)
+def _stages(sizes: Mapping[str, int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the blocks ``STAGE.0``, ``STAGE.1``, … of stages of these sizes."""
+    return tuple((stage, tuple(f"{stage}.{index}" for index in range(size))) for stage, size in sizes.items())
 
+
+def _resnet_cifar(name: str, blocks: int) -> ArchitectureEntry:
+    """Return the entry of a residual network for small images: three stages of ``blocks`` blocks each."""
+    stages = _stages({"layer1": blocks, "layer2": blocks, "layer3": blocks})
+    widths = zip(stages, (16, 32, 64), strict=True)
+    filters = tuple((f"{block}.conv1", width) for (_, names), width in widths for block in names)
+    return ArchitectureEntry(
+        f"{_ARCHITECTURES}.resnet_cifar:{name}", 1, PRUNED_STRUCTURES, RemovalLimits(filters, stages)
+    )
+
+
+def _resnet50() -> RemovalLimits:
+    """Return the limits of ResNet-50: stages' first blocks and the network's last one keep their filters."""
+    stages = _stages({"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3})
+    blocks = [
+        (block, width) for (_, names), width in zip(stages, (64, 128, 256, 512), strict=True) for block in names[1:]
+    ]
+    return RemovalLimits(tuple((f"{block}.conv{i}", width) for block, width in blocks[:-1] for i in (1, 2)), stages)
+
+
+def _mobilenet_v2() -> RemovalLimits:
+    """Return the limits of MobileNetV2: the filters of the expand convolutions, which the first block lacks."""
+    widths = (32, 96, 144, 144, 192, 192, 192, 384, 384, 384, 384, 576, 576, 576, 960, 960, 960)
+    first, stages = 1, []
+    for number, size in enumerate((1, 2, 3, 4, 3, 3, 1), 1):
+        stages.append((f"stage{number}", tuple(f"features.{index}" for index in range(first, first + size))))
+        first += size
+    filters = tuple((f"features.{index}.conv.0.0", width) for index, width in enumerate(widths, 1) if index > 1)
+    return RemovalLimits(filters, tuple(stages), protected_blocks=2)
+
+
+# All convolutions but the last, by their indices in ``features``, which also holds batch norms, ReLUs and poolings.
+_VGG16 = RemovalLimits(
+    tuple(
+        (f"features.{index}", width)
+        for width, indices in ((64, (0, 3)), (128, (7, 10)), (256, (14, 17, 20)), (512, (24, 27, 30, 34, 37)))
+        for index in indices
+    )
+)
 
 ARCHITECTURES: Mapping[str, ArchitectureEntry] = {
     "resnet20": _resnet_cifar("resnet20", 3),
@@ -122,21 +181,11 @@ ARCHITECTURES: Mapping[str, ArchitectureEntry] = {
     "resnet44": _resnet_cifar("resnet44", 7),
     "resnet56": _resnet_cifar("resnet56", 9),
     "resnet110": _resnet_cifar("resnet110", 18),
-    "vgg16": ArchitectureEntry(
-        f"{_ARCHITECTURES}.vgg:vgg16", 1, ("filters",), RemovalLimits(((2, 64), (2, 128), (3, 256), (5, 512)))
-    ),
+    "vgg16": ArchitectureEntry(f"{_ARCHITECTURES}.vgg:vgg16", 1, ("filters",), _VGG16),
     "mobilenet_v2": ArchitectureEntry(
-        f"{_ARCHITECTURES}.mobilenet_v2:mobilenet_v2",
-        1,
-        PRUNED_STRUCTURES,
-        RemovalLimits(((1, 96), (2, 144), (3, 192), (4, 384), (3, 576), (3, 960)), (1, 2, 3, 4, 3, 3, 1), spared=2),
+        f"{_ARCHITECTURES}.mobilenet_v2:mobilenet_v2", 1, PRUNED_STRUCTURES, _mobilenet_v2()
     ),
-    "resnet50": ArchitectureEntry(
-        f"{_ARCHITECTURES}.resnet50:resnet50",
-        1,
-        PRUNED_STRUCTURES,
-        RemovalLimits(((4, 64), (6, 128), (10, 256), (2, 512)), (3, 4, 6, 3)),
-    ),
+    "resnet50": ArchitectureEntry(f"{_ARCHITECTURES}.resnet50:resnet50", 1, PRUNED_STRUCTURES, _resnet50()),
 }
 
 CRITERIA: Mapping[str, CriterionEntry] = {
@@ -167,9 +216,9 @@ _SCHEMES: Mapping[str, AdjustmentEntry] = {
         needs_baseline_epochs=True,
         needs_snapshot=True,
     ),
-    NONE: AdjustmentEntry("prunesweep.workers.training.adjustments:leave", 1),
+    NONE: AdjustmentEntry("prunesweep.workers.training.adjustments:keep_parameters", 1),
 }
-# Every scheme, and every scheme followed by bn_recalibrate (by itself: none followed by it).
+# Every scheme alone, and followed by bn_recalibrate; bn_recalibrate by itself is the scheme none followed by it.
 ADJUSTMENTS: Mapping[str, AdjustmentEntry] = {
     **_SCHEMES,
     **{
@@ -183,10 +232,12 @@ RECIPES: Mapping[str, RecipeEntry] = {
     "cutout": RecipeEntry("prunesweep.workers.training.recipes.cutout:cutout", 2),
     "mixup": RecipeEntry("prunesweep.workers.training.recipes.mixup:mixup", 1),
     "cutmix": RecipeEntry("prunesweep.workers.training.recipes.cutmix:cutmix", 1),
-    "adversarial": RecipeEntry("prunesweep.workers.training.recipes.adversarial:adversarial", 1, attacks=True),
+    "adversarial": RecipeEntry(
+        "prunesweep.workers.training.recipes.adversarial:adversarial", 1, takes_adversarial_settings=True
+    ),
 }
 
-# "clean" is no attack of a sweep file: it is run for every trial, and its accuracy is the generalization.
+# "clean" is not named in sweep files: it is evaluated for every trial, and its accuracy is the generalization.
 CLEAN = "clean"
 ATTACKS: Mapping[str, AttackEntry] = {
     "fgsm": AttackEntry("prunesweep.workers.attacks.fgsm:fgsm", 1, Fgsm),
@@ -210,8 +261,8 @@ DATASETS: Mapping[str, DatasetEntry] = {
         1,
         Digits,
         flip=False,
-        images=f"{_COUNTS}:digits",
-        mixed=True,
+        split_sizes=f"{_COUNTS}:digits_sizes",
+        shuffled=True,
     ),
     "cifar10": DatasetEntry(
         f"{_READERS}.cifar10:load",
@@ -219,8 +270,8 @@ DATASETS: Mapping[str, DatasetEntry] = {
         1,
         Cifar10,
         flip=True,
-        images=f"{_COUNTS}:cifar",
-        mixed=True,
+        split_sizes=f"{_COUNTS}:cifar_sizes",
+        shuffled=True,
     ),
     "cifar100": DatasetEntry(
         f"{_READERS}.cifar100:load",
@@ -228,8 +279,8 @@ DATASETS: Mapping[str, DatasetEntry] = {
         1,
         Cifar100,
         flip=True,
-        images=f"{_COUNTS}:cifar",
-        mixed=True,
+        split_sizes=f"{_COUNTS}:cifar_sizes",
+        shuffled=True,
     ),
     "image_parquet": DatasetEntry(
         f"{_READERS}.image_parquet:load",
@@ -237,7 +288,7 @@ DATASETS: Mapping[str, DatasetEntry] = {
         1,
         ImageParquet,
         flip=True,
-        images=f"{_COUNTS}:image_parquet",
+        split_sizes=f"{_COUNTS}:image_parquet_sizes",
     ),
     "image_folder": DatasetEntry(
         f"{_READERS}.image_folder:load",
@@ -245,7 +296,7 @@ DATASETS: Mapping[str, DatasetEntry] = {
         1,
         ImageFolder,
         flip=True,
-        images=f"{_COUNTS}:image_folder",
+        split_sizes=f"{_COUNTS}:image_folder_sizes",
     ),
     "imagenet": DatasetEntry(
         f"{_READERS}.imagenet:load",
@@ -253,11 +304,11 @@ DATASETS: Mapping[str, DatasetEntry] = {
         1,
         Imagenet,
         flip=True,
-        images=f"{_COUNTS}:imagenet",
+        split_sizes=f"{_COUNTS}:imagenet_sizes",
     ),
 }
 
-# Stages that are not plug-ins.
+# Phases of a trial that are not plug-ins.
 TRAINING_VERSION = 1
 RECALIBRATION_VERSION = 1
 REMOVAL_VERSION = 1
@@ -266,11 +317,11 @@ SCORING_VERSION = 1
 # Analyses of stored networks.
 TRANSFER_VERSION = 1
 ELEMENTS_VERSION = 1
-VERDICT_VERSION = 2  # raised too when the rules, the bounds or the defaults of the effort change
+VERDICT_VERSION = 2  # also raised when the rules, the bounds or the default effort change
 
 
 def resolve(code: str) -> Any:
-    """The object that an entry's ``code`` names: ``package.module`` or ``package.module:attribute``."""
+    """Import the module or object of an import path: ``package.module`` or ``package.module:attribute``."""
     module, _, attribute = code.partition(":")
     loaded = import_module(module)
     return getattr(loaded, attribute) if attribute else loaded

@@ -1,27 +1,32 @@
-"""The settings of each data set."""
+"""The settings of each data set: its block in a sweep file."""
 
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from prunesweep.sweeps.frozen_model import FrozenModel
-from prunesweep.sweeps.numbers import Whole
+from prunesweep.sweeps.numbers import WholeNumber
 from prunesweep.sweeps.paths import UserPath, UserPaths
 from prunesweep.sweeps.units import ImageCount, Mebibytes, Pixels
 
-MINIMUM_SIDE = 16  # pixels: three poolings by two and something left to see
+MINIMUM_SIDE = 16  # pixels, so that more than one remains after three poolings by two
 
 Limit = Annotated[ImageCount, Field(ge=2)]
 
 
 class DatasetSettings(FrozenModel):
-    """One data set's block.
+    """The settings that all data sets have.
 
-    ``train_limit`` and ``test_limit`` keep so many images, evenly over the classes in a fixed random order; those of a
-    smaller limit are among those of a larger one. ``allow_overlap``: test images may be among the training images.
+    Attributes:
+        has_published_split: Whether the authors of the data set, and not the user, chose its training and test images.
+        name: The data set's name in the catalogue.
+        train_limit: The number of training images to use, or None for all. They are chosen in a fixed random order,
+            evenly over the classes; those of a smaller limit are among those of a larger one.
+        test_limit: The number of test images to use, chosen in the same way.
+        allow_overlap: Whether test images may also be among the training images.
     """
 
-    published: ClassVar[bool] = False  # whether its images are as its authors split them, and no files of the user's
+    has_published_split: ClassVar[bool] = False
 
     name: str
     train_limit: Limit | None = None
@@ -30,18 +35,27 @@ class DatasetSettings(FrozenModel):
 
 
 class Digits(DatasetSettings):
-    """scikit-learn's 1,797 real 8 × 8 digits, enlarged to ``size`` pixels and three channels."""
+    """The settings of scikit-learn's 1,797 scanned digits of 8 × 8 pixels.
 
-    published = True
+    Attributes:
+        size: The side in pixels to which the images are enlarged; they also get three channels.
+    """
+
+    has_published_split = True
 
     name: Literal["digits"]
     size: Pixels = Field(default=16, ge=MINIMUM_SIDE, le=256)
 
 
 class Cifar10(DatasetSettings):
-    """CIFAR-10 as torchvision stores it below ``root``; fetched only with ``download: true``."""
+    """The settings of CIFAR-10 in the files of torchvision.
 
-    published = True
+    Attributes:
+        root: The folder that holds torchvision's folder of the data set.
+        download: Whether to download the data set if it is missing.
+    """
+
+    has_published_split = True
 
     name: Literal["cifar10"]
     root: UserPath = "data"
@@ -49,9 +63,14 @@ class Cifar10(DatasetSettings):
 
 
 class Cifar100(DatasetSettings):
-    """CIFAR-100 with its hundred fine labels, as torchvision stores it; fetched only with ``download: true``."""
+    """The settings of CIFAR-100, with its hundred fine labels, in the files of torchvision.
 
-    published = True
+    Attributes:
+        root: The folder that holds torchvision's folder of the data set.
+        download: Whether to download the data set if it is missing.
+    """
+
+    has_published_split = True
 
     name: Literal["cifar100"]
     root: UserPath = "data"
@@ -59,19 +78,31 @@ class Cifar100(DatasetSettings):
 
 
 class ImageParquet(DatasetSettings):
-    """Hugging Face's image layout: a column of ``{bytes, path}`` and one of labels; paths, globs or a folder.
+    """The settings of Parquet files in Hugging Face's layout: a column of ``{bytes, path}`` and one of labels.
 
-    Labels are whole numbers or text. Where the files of both splits name their classes, labels are matched by name.
+    Labels are whole numbers or text. If the files of both splits name their classes, labels are matched by name.
+
+    Attributes:
+        train: Paths, globs or a folder with the training images.
+        test: Paths, globs or a folder with the test images.
+        classes: The number of classes. The default is taken from the files' class names or labels.
     """
 
     name: Literal["image_parquet"]
     train: UserPaths
     test: UserPaths
-    classes: Whole | None = Field(default=None, ge=2)
+    classes: WholeNumber | None = Field(default=None, ge=2)
 
 
 class ImageFolder(DatasetSettings):
-    """Folders of images, a folder a class; images may lie deeper in it. What begins with a dot is hidden."""
+    """The settings of folders of images, with one folder per class.
+
+    Images may be at any depth in a class folder. Files and folders whose names begin with a dot are ignored.
+
+    Attributes:
+        train: The folder that holds the class folders of the training images.
+        test: The folder that holds the class folders of the test images.
+    """
 
     name: Literal["image_folder"]
     train: UserPath
@@ -79,32 +110,45 @@ class ImageFolder(DatasetSettings):
 
 
 class Imagenet(DatasetSettings):
-    """ImageNet, or what is laid out like it: read as it is needed, so that memory does not grow with it.
+    """The settings of ImageNet, or of files in its layout, which are read as needed instead of held in memory.
 
-    ``train`` and ``test`` are each one folder with a folder of images for each class, or image-Parquet shards (paths or
-    globs) as Hugging Face writes them. Evaluation resizes an image's shorter side to ``resize`` pixels (left out, 8/7
-    of ``size``: 256 at 224) and takes the central ``size`` × ``size``; training takes crops of random size and shape.
-    ``classes``: how many, where shards do not say. ``shuffle_window``: MiB of encoded images among which an epoch
-    mixes the rows of shards. It is held in memory; raise it where the rows are sorted by class.
+    Each split is one folder with a folder of images per class, or image-Parquet shards as Hugging Face writes them.
+    Evaluation resizes an image's shorter side to ``resize`` pixels and takes the central ``size`` × ``size``; training
+    takes crops of random size and shape.
+
+    Attributes:
+        train: The folder with the class folders of the training images, or paths or globs of shards.
+        test: The same for the test images.
+        classes: The number of classes of shards. The default is taken from their class names or labels.
+        size: The side in pixels of the images that the network sees.
+        resize: The shorter side in pixels to which evaluation resizes an image. The default is 8/7 of ``size``: 256 for
+            224.
+        shuffle_window: The amount of encoded images, in MiB, among which the rows of shards are shuffled in an epoch.
+            They are held in memory. Raise it if the rows are sorted by class.
     """
 
     name: Literal["imagenet"]
     train: UserPaths
     test: UserPaths
-    classes: Whole | None = Field(default=None, ge=2)
+    classes: WholeNumber | None = Field(default=None, ge=2)
     size: Pixels = Field(default=224, ge=MINIMUM_SIDE, le=1024)
     resize: Pixels | None = Field(default=None, ge=MINIMUM_SIDE, le=2048)
     shuffle_window: Mebibytes = Field(default=32, ge=1)
 
     @field_validator("resize")
     @classmethod
-    def _is_cut_from(cls, resize: int | None, checked: ValidationInfo) -> int | None:
-        size = checked.data.get("size")
+    def _check_resize(cls, resize: int | None, info: ValidationInfo) -> int | None:
+        """Return ``resize`` unchanged.
+
+        Raises:
+            ValueError: It is smaller than ``size``.
+        """
+        size = info.data.get("size")
         if resize is not None and size is not None and resize < size:
-            raise ValueError(f"{resize} is below size ({size}), which is cut out of it")
+            raise ValueError(f"{resize} is below size ({size}), the side of the square that is cut out")
         return resize
 
     @property
-    def resized(self) -> int:
-        """To how many pixels evaluation resizes an image's shorter side."""
+    def resized_side(self) -> int:
+        """Return the number of pixels to which evaluation resizes an image's shorter side."""
         return self.size * 8 // 7 if self.resize is None else self.resize

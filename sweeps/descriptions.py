@@ -1,4 +1,4 @@
-"""A network in words: the one spelling that plans, runs, tables and errors share."""
+"""Descriptions of networks in words, the same in plans, runs, tables and errors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,24 +7,26 @@ from prunesweep.sweeps.catalogue import NONE, PLAIN
 from prunesweep.sweeps.words import counted
 
 
-def describe_setting(words: Mapping[str, Any]) -> str:
+def describe_setting(setting: Mapping[str, Any]) -> str:
     """Return a setting on one line, such as ``resnet20 filters l1 0.1 ×1 fine_tune``.
 
     Args:
-        words: ``architecture``, ``recipe``, ``structure``, ``criterion``, ``adjustment``, ``iterations`` and
-            ``ratio``; where a number of blocks takes the place of the ratio, ``blocks`` too.
+        setting: ``architecture``, ``recipe``, ``structure``, ``criterion``, ``adjustment``, ``iterations`` and
+            ``ratio``; also ``blocks`` if a number of blocks replaces the ratio.
     """
-    network = words["architecture"] if words["recipe"] == PLAIN else f"{words['architecture']} {words['recipe']}"
-    if words["iterations"] == 0:
+    network = (
+        setting["architecture"] if setting["recipe"] == PLAIN else f"{setting['architecture']} {setting['recipe']}"
+    )
+    if setting["iterations"] == 0:
         return f"{network} baseline"
-    return f"{network} {_what(words)} ×{words['iterations']} {words['adjustment']}"
+    return f"{network} {_describe_removal(setting)} ×{setting['iterations']} {setting['adjustment']}"
 
 
 def removal_notes(removed: Mapping[str, Any]) -> list[str]:
-    """Return what is worth a word about what pruning left: fewer removed than asked, a layer with a single filter.
+    """Return notes on what pruning removed: fewer blocks or filters than requested, layers with a single filter left.
 
     Args:
-        removed: ``filters_asked``, ``filters_removed``, ``blocks_asked``, ``blocks_removed`` and, where it is known,
+        removed: ``filters_asked``, ``filters_removed``, ``blocks_asked``, ``blocks_removed`` and, if known,
             ``single_filter_layers``, all since the baseline.
     """
     notes = [
@@ -33,20 +35,21 @@ def removal_notes(removed: Mapping[str, Any]) -> list[str]:
         if removed[f"{noun}s_removed"] < removed[f"{noun}s_asked"]
     ]
     single = removed.get("single_filter_layers")
-    if single is not None and single > 0:  # a table's null is not
+    if single is not None and single > 0:  # the null of a table is not above 0
         notes.append(f"{counted(int(single), 'convolution')} left with 1 filter")
     return notes
 
 
-def _what(words: Mapping[str, Any]) -> str:
-    if words["structure"] == NONE:
+def _describe_removal(setting: Mapping[str, Any]) -> str:
+    """Return what is removed, by which criterion and how much, or ``control`` if nothing is."""
+    if setting["structure"] == NONE:
         return "control"
-    return f"{words['structure']} {words['criterion']} {_how_much(words)}"
+    return f"{setting['structure']} {setting['criterion']} {_describe_amount(setting)}"
 
 
-def _how_much(words: Mapping[str, Any]) -> str:
-    """Return the ratio, or the number of blocks that takes its place where layers alone are removed."""
-    blocks = words.get("blocks")
-    if words["ratio"] == 0 and blocks is not None and blocks > 0:  # a table's null is not
+def _describe_amount(setting: Mapping[str, Any]) -> str:
+    """Return the ratio, or the number of blocks that replaces it if only layers are removed."""
+    blocks = setting.get("blocks")
+    if setting["ratio"] == 0 and blocks is not None and blocks > 0:  # the null of a table is not above 0
         return counted(int(blocks), "block")
-    return f"{words['ratio']:g}"
+    return f"{setting['ratio']:g}"

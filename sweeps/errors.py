@@ -1,8 +1,11 @@
-"""Errors whose message is for the user: one line that says what is wrong, where, and what to do."""
+"""Errors with a message for the user: one line that says what is wrong, where, and what to do."""
 
 
 class UserError(Exception):
-    """Something the user can put right. The command line prints its one line and exits with status 2."""
+    """An error that the user can correct.
+
+    The command line prints its one-line message and exits with status 2.
+    """
 
 
 class SweepError(UserError):
@@ -10,4 +13,4 @@ class SweepError(UserError):
 
 
 class DataError(UserError):
-    """A data set, or a weights file, that is missing or malformed."""
+    """A data set or weights file that is missing or malformed."""

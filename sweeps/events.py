@@ -1,7 +1,7 @@
-"""Events: what is told of a trial while it runs, and how it ended.
+"""Events: reports on the progress of a trial, on how it ended, and on the progress of the single-elements analysis.
 
-Workers make the events of a trial in progress; the executors of ``orchestrator.running`` make its end, and the
-dispatcher there reads both. They are plain values, so that they travel between processes.
+Workers create the events of a trial in progress, the executors in ``orchestrator.running`` create the event of its end,
+and the dispatcher there reads both. Events are simple values, so that they can be sent between processes.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ScoringStarted:
-    """Scores that the store lacks are being made; ``structure`` is ``filters`` or ``layers``."""
+    """The computation of scores that are missing in the store has started.
+
+    Attributes:
+        structure: what is scored, ``filters`` or ``layers``.
+    """
 
     structure: str
 
 
 @dataclass(frozen=True)
-class SharedStored:
-    """The scores and the snapshot that siblings need too are stored, and the adjustment begins."""
+class SharedInputsStored:
+    """The scores and the snapshot that sibling trials need too are stored, and the adjustment begins."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,9 @@ class EpochTrained:
     """One epoch of training is done.
 
     Attributes:
-        epoch: its number, from 1.
-        epochs: the last one's number.
-        loss: the mean loss of the epoch's batches.
+        epoch: the number of the epoch, from 1.
+        epochs: the number of the last epoch.
+        loss: the mean loss over the batches of the epoch.
         accuracy: the share of its training images that were classified correctly, in [0, 1].
     """
 
@@ -39,10 +43,10 @@ class EpochTrained:
 
 @dataclass(frozen=True)
 class NetworkStored:
-    """The trial's network is stored, and its children can start.
+    """The network of the trial is stored, and its child trials can start.
 
     Attributes:
-        notes: what is worth a word about what pruning left of it.
+        notes: remarks on the pruned network, such as fewer filters removed than requested.
     """
 
     notes: tuple[str, ...] = ()
@@ -50,135 +54,160 @@ class NetworkStored:
 
 @dataclass(frozen=True)
 class EvaluationStored:
-    """The network's accuracy under one attack, or ``clean``, is stored."""
+    """The evaluation of the network under one attack is stored.
+
+    Attributes:
+        attack: the name of the attack, or ``clean``.
+    """
 
     attack: str
 
 
-TrialEvent = ScoringStarted | SharedStored | EpochTrained | NetworkStored | EvaluationStored
+TrialEvent = ScoringStarted | SharedInputsStored | EpochTrained | NetworkStored | EvaluationStored
 
 Progress = Callable[[TrialEvent], None]
-"""Is told of every event of a trial, as soon as what it tells of is true."""
+"""A callback that receives every event of a trial as soon as it has happened."""
 
 
 @dataclass(frozen=True)
 class WorkCounts:
-    """How much was made: epochs trained, sets of scores, evaluations."""
+    """Counts of completed work.
+
+    Attributes:
+        epochs: epochs trained.
+        scores: sets of scores computed.
+        evaluations: evaluations stored.
+    """
 
     epochs: int = 0
     scores: int = 0
     evaluations: int = 0
 
     @staticmethod
-    def of(event: TrialEvent) -> "WorkCounts":
-        """Count what one event tells of."""
+    def from_event(event: TrialEvent) -> "WorkCounts":
+        """Return the counts of the work that one event reports: 1 for its kind of work, if it reports any, else 0."""
         return WorkCounts(
             epochs=isinstance(event, EpochTrained),
             scores=isinstance(event, ScoringStarted),
             evaluations=isinstance(event, EvaluationStored),
         )
 
-    def at_least(self, other: "WorkCounts") -> "WorkCounts":
-        """Return the larger of each count: of the same work, as two have counted it."""
+    def elementwise_max(self, other: "WorkCounts") -> "WorkCounts":
+        """Return the larger value of each count, where ``self`` and ``other`` counted the same work."""
         return WorkCounts(
             max(self.epochs, other.epochs), max(self.scores, other.scores), max(self.evaluations, other.evaluations)
         )
 
     def __add__(self, other: "WorkCounts") -> "WorkCounts":
+        """Return the sum of each count."""
         return WorkCounts(self.epochs + other.epochs, self.scores + other.scores, self.evaluations + other.evaluations)
 
 
 class WorkCounter:
-    """Counts what events tell of, and passes each event on.
+    """A callback that counts the work reported by events and forwards each event.
 
     Attributes:
-        made: what was made so far.
+        work: the work reported so far.
     """
 
     def __init__(self, progress: Progress) -> None:
-        """Pass each event on to ``progress``, once it is counted."""
-        self.made = WorkCounts()
+        """Start counting from zero.
+
+        Args:
+            progress: receives each event after it has been counted.
+        """
+        self.work = WorkCounts()
         self._progress = progress
 
     def __call__(self, event: TrialEvent) -> None:
-        """Count one event, and pass it on."""
-        self.made += WorkCounts.of(event)
+        """Count one event and forward it."""
+        self.work += WorkCounts.from_event(event)
         self._progress(event)
 
 
 @dataclass(frozen=True)
 class TrialDone:
-    """Everything of the trial is stored; ``made`` counts what this run of it made."""
+    """The trial is done: all its results are stored.
 
-    made: WorkCounts
+    Attributes:
+        work: the work of this attempt at the trial, without what was stored before it.
+    """
+
+    work: WorkCounts
 
 
 @dataclass(frozen=True)
 class TrialFailed:
-    """The trial cannot be done.
+    """The trial failed: it cannot be done.
 
     Attributes:
-        error: the one line that its row has.
-        made: what this run of it made before it failed.
+        error: the error on one line, as in the trial's row of the table.
+        work: the work of this attempt before it failed.
     """
 
     error: str
-    made: WorkCounts = WorkCounts()
+    work: WorkCounts = WorkCounts()
 
 
 @dataclass(frozen=True)
 class TrialLost:
-    """The trial was not done for a reason that lies outside it, such as a lost worker or a full disk.
+    """The trial was lost for a reason outside it, such as a lost worker or a full disk.
 
     Attributes:
-        error: one line.
-        made: what this run of it made, as far as it is known: of a lost worker it is not.
+        error: the reason, on one line.
+        work: the work of this attempt; zero after the loss of a worker, whose work is not known.
     """
 
     error: str
-    made: WorkCounts = WorkCounts()
+    work: WorkCounts = WorkCounts()
 
 
 @dataclass(frozen=True)
 class TrialStopped:
-    """An end was asked for; what was ``made`` is stored, and the trial goes on from there."""
+    """The trial was stopped on request; the next run continues from what is stored.
 
-    made: WorkCounts = WorkCounts()
+    Attributes:
+        work: the work of this attempt, all of which is stored.
+    """
+
+    work: WorkCounts = WorkCounts()
 
 
 TrialEnd = TrialDone | TrialFailed | TrialLost | TrialStopped
 
 
 @dataclass(frozen=True)
-class ImagesShown:
-    """A batch of images was shown to a network with each element of some modules removed alone.
+class ImagesEvaluated:
+    """A batch of images was evaluated once for each single element of some modules, with only that element removed.
 
     Attributes:
-        modules: the paths of the modules.
-        images: how many images were shown so far, of ``of``.
+        modules: the module paths.
+        images: the number of images evaluated so far.
+        total: the number of images to evaluate.
     """
 
     modules: tuple[str, ...]
     images: int
-    of: int
+    total: int
 
 
 @dataclass(frozen=True)
 class ModuleMeasured:
-    """The accuracies of one module's single elements are stored.
+    """The accuracies without each single element of one module are stored.
 
     Attributes:
-        module: its path.
-        elements: how many it has.
-        done: how many modules are measured so far, of ``of``.
-        seconds: what it took; 0 where it was stored before.
+        module: the module path.
+        elements: the number of its elements.
+        done: the number of modules measured so far.
+        total: the number of modules to measure.
+        seconds: how long the measurement took; 0 if it was stored before.
     """
 
     module: str
     elements: int
     done: int
-    of: int
+    total: int
     seconds: float
 
 
-ElementsEvent = ImagesShown | ModuleMeasured
+ElementsEvent = ImagesEvaluated | ModuleMeasured

@@ -1,11 +1,13 @@
-"""Fingerprints: what a data set or a weights file holds, as a hash of its bytes, whatever its path is.
+"""Fingerprints: hashes of the content of data sets and weights files, independent of their paths.
 
-They are taken without decoding an image, so that a plan can name its trials at once; only images that earlier versions
-may have decoded otherwise are opened (``decoding_marks``). Reading the 150 GB of ``imagenet`` at every plan would take
-too long: there, a fingerprint is taken of the files' names and sizes and, of Parquet shards, of their footers, which
-hold the number of rows, the sizes and the statistics of every column. So an image in a class folder that is overwritten
-by another of the same name and the same number of bytes is not noticed. Nor are images that earlier versions decoded
-otherwise, where they are fewer than about one in three hundred of more than a thousand: that many are looked at.
+They are computed without decoding images, so that a plan quickly knows its trials' keys. Only images that earlier
+versions may have decoded differently are opened (see ``decoding_marks``).
+
+Reading the 150 GB of ``imagenet`` for every plan would take too long, so its fingerprint depends on the files' names
+and sizes, and for Parquet shards also on their footers, which hold the number of rows and the sizes and statistics of
+every column. Two changes therefore go unnoticed: an image in a class folder that is overwritten by another one of the
+same name and the same number of bytes; and, in a split of more than a thousand images, of which only a thousand are
+checked, images that earlier versions decoded differently if they are fewer than about one in three hundred.
 """
 
 import hashlib
@@ -20,14 +22,19 @@ from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.datasets import Cifar10, Cifar100, DatasetSettings, Digits, ImageFolder, Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.images.class_folders import class_images, image_files, is_folder
-from prunesweep.sweeps.images.class_names import Names, differs, merge_names, renumbering
-from prunesweep.sweeps.images.decoding_marks import DECODED_SAMPLE, marks, parquet_images, sampled_parquet_images
-from prunesweep.sweeps.images.parquet_files import noted_names, parquet_files, why_no_parquet
-from prunesweep.sweeps.images.samples import sampled
+from prunesweep.sweeps.images.class_names import ClassNames, merge_class_names, needs_renumbering, renumber_labels
+from prunesweep.sweeps.images.decoding_marks import (
+    DECODED_SAMPLE,
+    mark_if_changed,
+    read_parquet_images,
+    sample_parquet_images,
+)
+from prunesweep.sweeps.images.parquet_files import explain_unreadable_parquet, parquet_files, read_class_names
+from prunesweep.sweeps.images.samples import sample_names
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.pretrained import find_pretrained
 
-# The MD5s of the archives, as their authors publish them; torchvision checks the unpacked files against theirs.
+# The MD5s of the archives that the authors publish; torchvision checks the unpacked files against MD5s of its own.
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"
 CIFAR100_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
 LIMIT_RULE = "evenly over the classes"
@@ -35,61 +42,88 @@ LIMIT_RULE = "evenly over the classes"
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """One of the training and one of the test images."""
+    """The fingerprints of a data set.
+
+    Attributes:
+        train: The fingerprint of the training images.
+        test: The fingerprint of the test images.
+    """
 
     train: str
     test: str
 
 
 def data_fingerprints(settings: DatasetSettings) -> Fingerprints:
-    """The fingerprints of a data set.
+    """Return the fingerprints of a data set.
 
-    Raises:
-        DataError: a file or folder that it names is not there.
+    A missing or unreadable file or folder is a `DataError`.
     """
     entry = DATASETS[settings.name]
     train, test = resolve(entry.contents)(settings)
     limited = settings.train_limit is not None or settings.test_limit is not None
-    images = resolve(entry.images)(settings) if limited and entry.images else (None, None)
+    sizes = resolve(entry.split_sizes)(settings) if limited and entry.split_sizes else (None, None)
     return Fingerprints(
-        train=key_of("train", [settings.name, entry.version, train, *_limit(settings.train_limit, images[0])]),
-        test=key_of("test", [settings.name, entry.version, test, *_limit(settings.test_limit, images[1])]),
+        train=key_of("train", [settings.name, entry.version, train, *_limit_content(settings.train_limit, sizes[0])]),
+        test=key_of("test", [settings.name, entry.version, test, *_limit_content(settings.test_limit, sizes[1])]),
     )
 
 
-def _limit(limit: int | None, images: int | None) -> list[Any]:
-    """A limit, and how it chooses where there may be more ``images``; earlier versions took the first ones."""
+def _limit_content(limit: int | None, images: int | None) -> list[Any]:
+    """Return what a fingerprint holds of a limit: the limit, and the rule of its choice if it leaves images out.
+
+    The rule tells the fingerprint from that of earlier versions, in which a limit kept the first images.
+
+    Args:
+        limit: The number of images to keep, or None for all.
+        images: The number of images of the split, or None if unknown.
+    """
     return [limit] if limit is None or (images is not None and images <= limit) else [limit, LIMIT_RULE]
 
 
 def sample_fingerprint(test: str, images: int) -> str:
-    """The fingerprint of ``images`` of the test images with the fingerprint ``test``, chosen as a limit does."""
+    """Return the fingerprint of a sample of test images that is chosen as a limit chooses its images.
+
+    Args:
+        test: The fingerprint of all test images.
+        images: The number of images in the sample.
+    """
     return key_of("sample", [test, images, LIMIT_RULE])
 
 
-def file_sha256(path: str, what: str) -> str:
-    """SHA-256 of a file's bytes. Raises: DataError with ``what`` the file should have been."""
+def file_sha256(path: str, role: str) -> str:
+    """Return the SHA-256 of a file's bytes.
+
+    Args:
+        path: The file's path.
+        role: What the file is, such as the setting that names it; error messages begin with it.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{what}: {path}: {error.strerror or error}") from None
-    except ValueError as error:  # a null character
-        raise DataError(f"{what}: {path!r}: {error}") from None
+        raise DataError(f"{role}: {path}: {error.strerror or error}") from None
+    except ValueError as error:  # the path contains a null character
+        raise DataError(f"{role}: {path!r}: {error}") from None
 
 
-def weights_fingerprint(weights: str, what: str = "baseline.weights") -> str:
-    """SHA-256 of a weights file's bytes; of a pretrained network's name, the beginning of it that is published.
+def weights_fingerprint(weights: str, key_path: str = "baseline.weights") -> str:
+    """Return the fingerprint of baseline weights: the SHA-256 of a file, or its published beginning.
 
-    Raises:
-        DataError: the file cannot be read, with ``what`` it should have been; or the name is not known.
+    An unreadable file or an unknown name is a `DataError`.
+
+    Args:
+        weights: The path of a weights file, or the name of a pretrained network.
+        key_path: The setting that names the weights; error messages begin with it.
     """
     pretrained = find_pretrained(weights)
-    return file_sha256(weights, what) if pretrained is None else pretrained.sha256_prefix
+    return file_sha256(weights, key_path) if pretrained is None else pretrained.sha256_prefix
 
 
 def digits_contents(settings: Digits) -> tuple[Any, Any]:
-    """Return the images' size: they come with scikit-learn and never change."""
+    """Return the size of the images, which is all that can change: the images come with scikit-learn."""
     return settings.size, settings.size
 
 
@@ -104,110 +138,134 @@ def cifar100_contents(settings: Cifar100) -> tuple[Any, Any]:
 
 
 def image_parquet_contents(settings: ImageParquet) -> tuple[Any, Any]:
-    """Return the SHA-256 of every file, in the order of their names, and how labels are renumbered where they are.
+    """Return the SHA-256 of every file, in the order of the files, and the renumbering of labels if there is one.
 
-    Raises:
-        DataError: a file is missing, or class names cannot be matched.
+    A missing file, or class names that cannot be matched, is a `DataError`.
     """
     train, test = parquet_files(settings.train, "dataset.train"), parquet_files(settings.test, "dataset.test")
-    names = _renumbered(train, test)
+    renumberings = _label_renumberings(train, test)
 
-    def contents(files: Sequence[str], what: str, renumbered: list[Any]) -> Any:
-        hashes = [file_sha256(path, what) for path in files]
-        return [settings.classes, hashes, *renumbered, *marks(parquet_images(files))]
+    def contents(files: Sequence[str], key_path: str, renumbering: list[Any]) -> Any:
+        hashes = [file_sha256(path, key_path) for path in files]
+        return [settings.classes, hashes, *renumbering, *mark_if_changed(read_parquet_images(files))]
 
-    return contents(train, "dataset.train", names[0]), contents(test, "dataset.test", names[1])
+    return contents(train, "dataset.train", renumberings[0]), contents(test, "dataset.test", renumberings[1])
 
 
-def _renumbered(train: Sequence[str], test: Sequence[str]) -> tuple[list[Any], list[Any]]:
-    """What is noted of each split's labels: nothing where no file numbers its classes otherwise than the first one."""
-    noted = [{file: noted_names(file) for file in files} for files in (train, test)]
-    classes = merge_names(noted[0])
-    tables = [[_table(file, names, classes) for file, names in of_split.items()] for of_split in noted]
-    of_train, of_test = ([{"labels": found}] if any(found) else [] for found in tables)
+def _label_renumberings(train: Sequence[str], test: Sequence[str]) -> tuple[list[Any], list[Any]]:
+    """Return what the fingerprint of each split holds of the renumbering of its labels.
+
+    Returns:
+        For each split a list that is empty unless some file numbers its classes differently from the data set.
+    """
+    names_by_file = [{file: read_class_names(file) for file in files} for files in (train, test)]
+    classes = merge_class_names(names_by_file[0])
+    tables = [[_renumbering(file, names, classes) for file, names in split.items()] for split in names_by_file]
+    of_train, of_test = ([{"labels": of_files}] if any(of_files) else [] for of_files in tables)
     return of_train, of_test
 
 
-def _table(file: str, names: Names, classes: Names) -> list[int] | None:
-    return renumbering(file, names, classes) if differs(names, classes) else None
+def _renumbering(file: str, names: ClassNames, classes: ClassNames) -> list[int] | None:
+    """Return the class number of each label of a file, or None if its labels need no renumbering."""
+    return renumber_labels(file, names, classes) if needs_renumbering(names, classes) else None
 
 
 def image_folder_contents(settings: ImageFolder) -> tuple[Any, Any]:
-    """Return a hash of every image's class, name and bytes. Raises: DataError where a folder holds no image."""
+    """Return a hash of the class, the name and the bytes of every image.
 
-    def contents(folder: str, what: str) -> Any:
-        return _hash_images(image_files(folder, what), what)
+    A missing folder, or one without images, is a `DataError`.
+    """
+
+    def contents(folder: str, key_path: str) -> Any:
+        return _hash_images(image_files(folder, key_path), key_path)
 
     return contents(settings.train, "dataset.train"), contents(settings.test, "dataset.test")
 
 
-def _hash_images(images: Iterable[tuple[str, Path]], what: str) -> str:
-    return key_of("images", [[name, path.name, *_content(path, what)] for name, path in images])
+def _hash_images(images: Iterable[tuple[str, Path]], key_path: str) -> str:
+    """Return a hash of (class name, path) images with their content."""
+    return key_of("images", [[name, path.name, *_image_content(path, key_path)] for name, path in images])
 
 
-def _content(path: Path, what: str) -> list[Any]:
-    """SHA-256 of an image's bytes, and a mark where earlier versions decoded it otherwise."""
+def _image_content(path: Path, key_path: str) -> list[Any]:
+    """Return the SHA-256 of an image's bytes, and a mark if earlier versions decoded the image differently.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{what}: {path}: {error.strerror or error}") from None
-    return [hashlib.sha256(content).hexdigest(), *marks([content])]
+        raise DataError(f"{key_path}: {path}: {error.strerror or error}") from None
+    return [hashlib.sha256(content).hexdigest(), *mark_if_changed([content])]
 
 
 def imagenet_contents(settings: Imagenet) -> tuple[Any, Any]:
-    """Return a hash of names, sizes and Parquet footers: the images themselves would take too long to read."""
-    view = [settings.size, settings.resized]
-    train, test = _outline(settings.train, "dataset.train"), _outline(settings.test, "dataset.test")
-    if is_folder(settings.train):  # whose images are mixed as a whole, and whose number of classes is that of folders
+    """Return a hash of names, sizes and Parquet footers, because reading the images would take too long."""
+    view = [settings.size, settings.resized_side]
+    train, test = _split_outline(settings.train, "dataset.train"), _split_outline(settings.test, "dataset.test")
+    if is_folder(settings.train):  # images of folders are shuffled as a whole, and the folders tell the classes
         return [*view, *train], [*view, *test]
-    names: tuple[list[Any], list[Any]] = ([], [])
+    renumberings: tuple[list[Any], list[Any]] = ([], [])
     if not is_folder(settings.test):
         files = ((settings.train, "dataset.train"), (settings.test, "dataset.test"))
-        names = _renumbered(*(parquet_files(paths, what) for paths, what in files))
-    train_contents = [settings.classes, *view, settings.shuffle_window, *train, *names[0]]
-    return train_contents, [settings.classes, *view, *test, *names[1]]
+        renumberings = _label_renumberings(*(parquet_files(paths, key_path) for paths, key_path in files))
+    train_contents = [settings.classes, *view, settings.shuffle_window, *train, *renumberings[0]]
+    return train_contents, [settings.classes, *view, *test, *renumberings[1]]
 
 
-def _outline(paths: Sequence[str], what: str) -> list[Any]:
-    """A hash of what can be known without reading the images; a mark where earlier versions decoded some otherwise."""
+def _split_outline(paths: Sequence[str], key_path: str) -> list[Any]:
+    """Return a hash of what is known of a split without reading its images.
+
+    A mark is added if earlier versions decoded some of the images in a sample differently.
+    """
     if is_folder(paths):
-        return _folder_outline(paths[0], what)
-    files = parquet_files(paths, what)
+        return _folder_outline(paths[0], key_path)
+    files = parquet_files(paths, key_path)
     digest = hashlib.sha256()
     for path in files:
-        digest.update(key_of("files", _shard_outline(path, what)).encode())
-    return [digest.hexdigest(), *marks(sampled_parquet_images(files))]
+        digest.update(key_of("files", _shard_outline(path, key_path)).encode())
+    return [digest.hexdigest(), *mark_if_changed(sample_parquet_images(files))]
 
 
-def _folder_outline(folder: str, what: str) -> list[Any]:
+def _folder_outline(folder: str, key_path: str) -> list[Any]:
+    """Return a hash of the names and sizes of the images in class folders, and a mark as in ``_split_outline``."""
     digest = hashlib.sha256()
 
     def names() -> Iterator[str]:
-        for part in class_images(folder, what):  # a class at a time: there are over a million images
-            digest.update(key_of("files", part).encode())
-            yield from (f"{part[0]}/{image}" for image, _ in part[1])
+        for class_listing in class_images(folder, key_path):  # one class at a time: there are over a million images
+            digest.update(key_of("files", class_listing).encode())
+            class_name, images = class_listing
+            yield from (f"{class_name}/{image}" for image, _ in images)
 
-    looked_at = sampled(names(), DECODED_SAMPLE)
-    return [digest.hexdigest(), *marks(_contents(folder, looked_at))]
+    sample = sample_names(names(), DECODED_SAMPLE)
+    return [digest.hexdigest(), *mark_if_changed(_read_files(folder, sample))]
 
 
-def _contents(folder: str, names: Iterable[str]) -> Iterator[bytes]:
+def _read_files(folder: str, names: Iterable[str]) -> Iterator[bytes]:
+    """Yield the content of files in a folder; files that cannot be read are skipped."""
     for name in names:
-        with suppress(OSError):  # the reader says what is wrong with it
+        with suppress(OSError):  # the data set's reader reports what is wrong with the file
             yield Path(folder, name).read_bytes()
 
 
-def _shard_outline(path: str, what: str) -> list[Any]:
-    """A Parquet file's name, its bytes, and the SHA-256 of its footer: its last bytes are the length and ``PAR1``."""
+def _shard_outline(path: str, key_path: str) -> list[Any]:
+    """Return a Parquet file's name, its size in bytes and the SHA-256 of its footer.
+
+    The file's last 8 bytes are the length of the footer and ``PAR1``.
+
+    Raises:
+        DataError: The file cannot be read or is not a Parquet file.
+    """
     try:
         size = os.path.getsize(path)
         with open(path, "rb") as file:
             file.seek(max(0, size - 8))
             length, magic = int.from_bytes(file.read(4), "little"), file.read(4)
             if magic != b"PAR1" or length + 12 > size:
-                raise DataError(f"{what}: {path}: {why_no_parquet(path)}")
+                raise DataError(f"{key_path}: {path}: {explain_unreadable_parquet(path)}")
             file.seek(size - 8 - length)
             footer = file.read(length)
     except OSError as error:
-        raise DataError(f"{what}: {path}: {error.strerror or error}") from None
+        raise DataError(f"{key_path}: {path}: {error.strerror or error}") from None
     return [os.path.basename(path), size, hashlib.sha256(footer).hexdigest()]

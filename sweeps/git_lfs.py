@@ -1,4 +1,4 @@
-"""Git LFS, which leaves a short text in the place of a large file until that is fetched."""
+"""Git LFS, which stores a short text, the pointer, in place of a large file until the file is fetched."""
 
-POINTER = b"version https://git-lfs"
-"""How that text, the pointer, begins."""
+POINTER_PREFIX = b"version https://git-lfs"
+"""The bytes with which a pointer begins."""

@@ -1,18 +1,24 @@
-"""Keys: the content hashes that name stored things by what they were made from.
+"""Keys: content hashes that name stored objects by what they were computed from.
 
-A key holds the settings that differ from their defaults, the keys of what came before, the data's fingerprint and
-the versions of the stages used. It holds nothing of where, when, in what order or in which sweep the work was done.
+A key depends on the settings that differ from their defaults, the keys of earlier results that are used, the
+fingerprint of the data, and the versions of the code used. It does not depend on where, when, in what order or in which
+sweep the work is done.
 """
 
 import hashlib
 import json
 from typing import Any
 
-KEY_LENGTH = 32  # hexadecimal digits: 128 bits, so that no two things of any store share a key
+KEY_LENGTH = 32  # hexadecimal digits: 128 bits, so that no two objects of any store share a key
 
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def key_of(kind: str, content: Any) -> str:
-    """The key of ``content`` (plain JSON values) as a thing of this ``kind``: 32 hexadecimal digits of SHA-256."""
+    """Return the key of a content: the first 32 hexadecimal digits of a SHA-256.
+
+    Args:
+        kind: The kind of the object, such as ``network``; equal contents of different kinds have different keys.
+        content: JSON values; the order of an object's members has no effect.
+    """
     return hashlib.sha256(_canonical.encode([kind, content]).encode()).hexdigest()[:KEY_LENGTH]

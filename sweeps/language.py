@@ -1,7 +1,7 @@
 """The sweep language: every key that a sweep file may have, with its range and its default.
 
-Defaults are the paper's where it gives one. A default never changes its meaning: keys leave out settings at their
-defaults, so a new meaning needs a new stage version (``prunesweep.sweeps.catalogue``).
+Defaults are those of the paper where it gives any. The meaning of a default must never change: content hashes leave out
+settings that are at their defaults, so a new meaning needs a new version in ``prunesweep.sweeps.catalogue``.
 """
 
 import re
@@ -24,73 +24,96 @@ from prunesweep.sweeps.catalogue import (
 )
 from prunesweep.sweeps.datasets import DatasetSettings, Imagenet
 from prunesweep.sweeps.frozen_model import FrozenModel
-from prunesweep.sweeps.names import each_one_of, null_is_none, unknown_name
-from prunesweep.sweeps.numbers import Number, Whole
+from prunesweep.sweeps.names import names_validator, null_to_none, unknown_name
+from prunesweep.sweeps.numbers import Number, WholeNumber
 from prunesweep.sweeps.paths import UserPath
-from prunesweep.sweeps.pretrained import check_architectures, known_weights
+from prunesweep.sweeps.pretrained import check_architectures, check_weights_name
 from prunesweep.sweeps.units import (
-    Deviation,
+    ChannelMean,
+    ChannelStd,
     Epsilon,
-    Factor,
     ImageCount,
-    Intensity,
     LearningRate,
+    LearningRateFactor,
     Pixels,
     Share,
-    ShareFromNone,
     ShareOfEpochs,
-    Step,
+    ShareOrZero,
+    StepSize,
     WeightDecay,
 )
 
-MOST_ITERATIONS = 200  # a network of any use has long run out of filters
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+MAX_ITERATIONS = 200  # a useful network runs out of filters long before
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NAME_RULE = "may contain only letters, digits, '-' and '_' (at most 64), and must begin with a letter or a digit"
 
 
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple) else (value,)
 
 
-def _names(kind: str, allowed: Iterable[str]) -> tuple[Any, ...]:
-    """What makes a tuple of strings an axis whose values are names of the catalogue."""
-    return BeforeValidator(_as_tuple), AfterValidator(each_one_of(kind, tuple(allowed))), Field(min_length=1)
+def _catalogue_axis(kind: str, allowed: Iterable[str]) -> tuple[Any, ...]:
+    """Return the annotations that restrict a tuple of strings to names of the catalogue.
+
+    Args:
+        kind: what a name stands for, with its article, for error messages: ``a criterion``.
+        allowed: the names of the catalogue.
+    """
+    return BeforeValidator(_as_tuple), AfterValidator(names_validator(kind, tuple(allowed))), Field(min_length=1)
 
 
-_Strings = tuple[Annotated[str, BeforeValidator(null_is_none)], ...]
-Architectures = Annotated[_Strings, *_names("an architecture", ARCHITECTURES)]
-Structures = Annotated[_Strings, *_names("a structure", PRUNED_STRUCTURES)]
-Criteria = Annotated[_Strings, *_names("a criterion", CRITERIA)]
-Adjustments = Annotated[_Strings, *_names("an adjustment", ADJUSTMENTS)]
-# Names of RECIPES and of baseline.defences, which the sweep as a whole knows.
+_Names = tuple[Annotated[str, BeforeValidator(null_to_none)], ...]
+Architectures = Annotated[_Names, *_catalogue_axis("an architecture", ARCHITECTURES)]
+Structures = Annotated[_Names, *_catalogue_axis("a structure", PRUNED_STRUCTURES)]
+Criteria = Annotated[_Names, *_catalogue_axis("a criterion", CRITERIA)]
+Adjustments = Annotated[_Names, *_catalogue_axis("an adjustment", ADJUSTMENTS)]
+# Names of RECIPES and of baseline.defences: checked by the Sweep, because an axis does not see the baseline.
 Recipes = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 Iterations = Annotated[
-    tuple[Annotated[Whole, Field(ge=0, le=MOST_ITERATIONS)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
+    tuple[Annotated[WholeNumber, Field(ge=0, le=MAX_ITERATIONS)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
 ]
 Ratios = Annotated[tuple[Share, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 Seeds = Annotated[
-    tuple[Annotated[Whole, Field(ge=0, lt=2**31)], ...],
+    tuple[Annotated[WholeNumber, Field(ge=0, lt=2**31)], ...],
     BeforeValidator(_as_tuple),
     Field(min_length=1),
 ]
-Means = tuple[Intensity, Intensity, Intensity]
-Deviations = tuple[Deviation, Deviation, Deviation]
-Weights = Annotated[UserPath, Field(min_length=1), AfterValidator(known_weights)]
+Means = tuple[ChannelMean, ChannelMean, ChannelMean]
+Deviations = tuple[ChannelStd, ChannelStd, ChannelStd]
+Weights = Annotated[UserPath, Field(min_length=1), AfterValidator(check_weights_name)]
 
 
 class TrainingSettings(FrozenModel):
-    """How a network is trained: SGD with Nesterov momentum on batches that are cropped and mirrored at random."""
+    """The settings of one training: SGD with Nesterov momentum on randomly cropped and mirrored batches.
 
-    epochs: Whole | None = Field(default=None, ge=0)
+    Attributes:
+        epochs: how many epochs to train; None where the block of the sweep file gives no number.
+        batch_size: images per batch.
+        learning_rate: at the beginning of the schedule, after the warm-up.
+        momentum: of SGD, in [0, 1).
+        nesterov: whether the momentum is Nesterov's.
+        weight_decay: the factor of the L2 penalty.
+        schedule: how the learning rate falls: ``cosine`` to 0, ``step`` at the points of ``step_at``, or not at all.
+        warmup_epochs: how many epochs the learning rate rises linearly from 0.
+        step_at: shares of the epochs, in (0, 1), after which ``step`` multiplies the learning rate by ``step_factor``.
+        step_factor: see ``step_at``.
+        label_smoothing: the share of each target spread over all classes, in [0, 1).
+        crop_padding: how many pixels an image is padded by on each side before it is cropped to its size at random;
+            None for an eighth of the side.
+        flip: whether images are mirrored at random; None for what suits the data set.
+    """
+
+    epochs: WholeNumber | None = Field(default=None, ge=0)
     batch_size: ImageCount = Field(default=128, ge=2)
     learning_rate: LearningRate = 0.1
-    momentum: ShareFromNone = 0.9
+    momentum: ShareOrZero = 0.9
     nesterov: bool = True
     weight_decay: WeightDecay = 5e-4
     schedule: Literal["cosine", "step", "constant"] = "cosine"
-    warmup_epochs: Whole = Field(default=0, ge=0)
+    warmup_epochs: WholeNumber = Field(default=0, ge=0)
     step_at: tuple[ShareOfEpochs, ...] = (0.5, 0.75)
-    step_factor: Factor = 0.1
-    label_smoothing: ShareFromNone = 0.0
+    step_factor: LearningRateFactor = 0.1
+    label_smoothing: ShareOrZero = 0.0
     crop_padding: Pixels | None = Field(default=None, ge=0)
     flip: bool | None = None
 
@@ -102,39 +125,55 @@ class TrainingSettings(FrozenModel):
 
 
 class AdversarialTraining(FrozenModel):
-    """The attack of the recipe ``adversarial``: L∞ steps from a random start, ``epsilon`` in [0, 1] pixel units.
+    """The attack of the recipe ``adversarial``: L∞ gradient steps from a random start.
 
-    Several ``steps`` are the training of Madry et al. (2018), one is fast FGSM training (Wong et al. 2020). A
-    ``step_size`` that is left out is 2.5 ε / steps, and at most 1.25 ε: theirs.
+    Several steps are the training of Madry et al. (2018), a single step is fast FGSM training (Wong et al. 2020).
+
+    Attributes:
+        epsilon: the radius of the L∞ ball, in [0, 1] pixel units.
+        steps: how many gradient steps each batch is attacked with.
+        step_size: how far a pixel moves in one step, in [0, 1] pixel units; None for 2.5 ε / steps, at most 1.25 ε,
+            the step sizes of the two papers.
     """
 
     epsilon: Epsilon = 8 / 255
-    steps: Whole = Field(default=7, ge=1)
-    step_size: Step | None = None
+    steps: WholeNumber = Field(default=7, ge=1)
+    step_size: StepSize | None = None
 
     @property
-    def length(self) -> float:
-        """The length of one step, in [0, 1] pixel units."""
+    def effective_step_size(self) -> float:
+        """Return the size of one step, given or default, in [0, 1] pixel units."""
         if self.step_size is not None:
             return self.step_size
         return min(2.5 / self.steps, 1.25) * self.epsilon
 
 
 class Training(TrainingSettings):
-    """How one round trains: the settings, and the recipe by which they are used; ``sweeps.tree`` puts them together."""
+    """The training of one round: its settings together with its recipe, as ``sweeps.tree`` combines them.
+
+    Attributes:
+        recipe: a name of ``RECIPES``: how each batch is prepared.
+        adversarial: the attack of the recipe ``adversarial``; unused by the others.
+    """
 
     recipe: str = PLAIN
     adversarial: AdversarialTraining = AdversarialTraining()
 
 
 class Baseline(TrainingSettings):
-    """The unpruned network: trained for ``epochs``, or taken from a ``weights`` file or ``torchvision:NAME``.
+    """The unpruned network: trained for ``epochs``, or loaded from ``weights``.
 
-    With weights, ``epochs`` says how long that network was trained; nothing but Scratch-E and Scratch-B asks. ``mean``
-    and ``std`` are the network's normalisation; left out, they are those that torchvision publishes with a pretrained
-    network, and else those of the training images. ``adversarial`` are the settings of the recipe of that name.
-    ``defences`` are published networks to compare that of ``weights`` with: further names for ``axes.recipe``, each
-    with its weights.
+    With weights, ``epochs`` states how long that network was trained, which only Scratch-E and Scratch-B need.
+
+    Attributes:
+        adversarial: the settings of the recipe ``adversarial``.
+        weights: the path of a weights file, or ``torchvision:NAME``; None where the baseline is trained here.
+        defences: published networks to compare with the one of ``weights``: their weights by name. The names are
+            further values of ``axes.recipe``.
+        mean: the mean per channel by which the network normalises its images, in [0, 1] pixel units. If ``mean`` and
+            ``std`` are left out, a pretrained network has the ones that torchvision publishes with it, and any other
+            network those of the training images.
+        std: the standard deviation per channel, likewise.
     """
 
     adversarial: AdversarialTraining = AdversarialTraining()
@@ -144,7 +183,7 @@ class Baseline(TrainingSettings):
     std: Deviations | None = None
 
     @model_validator(mode="after")
-    def _has_an_origin(self) -> "Baseline":
+    def _check_source_and_normalisation(self) -> "Baseline":
         if self.weights is None and not self.epochs:
             raise ValueError("give baseline.epochs (1 or more) to train it, or baseline.weights to take a file")
         if (self.mean is None) != (self.std is None):
@@ -154,49 +193,60 @@ class Baseline(TrainingSettings):
         return self
 
     @model_validator(mode="after")
-    def _defences_have_names_and_a_plain_network(self) -> "Baseline":
+    def _check_defences(self) -> "Baseline":
         for name in self.defences:
-            if name in RECIPES or PLAIN_NAME.fullmatch(name) is None:
-                why = "is a recipe of its own" if name in RECIPES else "is no plain name"
-                raise ValueError(f"defences: {name!r} {why}; use another (letters, digits, '-' and '_'; at most 64)")
+            if name in RECIPES or NAME_PATTERN.fullmatch(name) is None:
+                why = "is already the name of a recipe; choose another" if name in RECIPES else _NAME_RULE
+                raise ValueError(f"defences: {name!r} {why}")
         if self.defences and self.weights is None:
-            raise ValueError("defences: give baseline.weights too: the plain network that they are compared with")
+            raise ValueError(
+                "defences: give baseline.weights too: the plain network that the defences are compared with"
+            )
         return self
 
     @property
-    def files(self) -> dict[str, str]:
-        """The networks that are not trained here: weights by recipe, those of ``weights`` being the plain ones."""
+    def weights_by_recipe(self) -> dict[str, str]:
+        """Return the weights of all networks that are not trained here, by recipe; ``weights`` has the recipe plain."""
         return {PLAIN: self.weights, **self.defences} if self.weights is not None else {}
 
 
 class Adjustment(TrainingSettings):
-    """How parameters are adjusted after pruning. The training settings here are those of ``fine_tune``.
+    """The adjustment of the parameters after pruning; its training settings are those of ``fine_tune``.
 
-    Scratch-E, Scratch-B and the winning ticket train by the baseline's settings, and so by its recipe;
-    ``rewind_epoch`` is the baseline epoch that the winning ticket goes back to. ``fine_tune`` trains plainly whatever
-    the baseline's ``recipe`` was, as the paper adjusts on clean images alone, unless ``recipe`` is ``baseline``.
+    Scratch-E, Scratch-B and the winning ticket train with the baseline's settings, and so with its recipe.
+
+    Attributes:
+        rewind_epoch: the epoch of the baseline's training that the winning ticket rewinds to.
+        recipe: ``plain``: ``fine_tune`` trains on clean images whatever the baseline's recipe was, as in the paper;
+            ``baseline``: it trains by the baseline's recipe.
     """
 
     learning_rate: LearningRate = 0.01
-    rewind_epoch: Whole | None = Field(default=None, ge=0)
+    rewind_epoch: WholeNumber | None = Field(default=None, ge=0)
     recipe: Literal["plain", "baseline"] = "plain"
 
 
 class Pruning(FrozenModel):
-    """How much is removed and from where.
+    """The settings of pruning that are no axes: how structures are ranked, and how many are removed.
 
-    ``quota``: filters are ranked over all layers (``global``) or within each (``per_layer``). ``blocks``: how many
-    residual blocks go in one iteration; left out, the ratio's share of the candidates, rounded up.
-    ``scoring_images``: how many training images the criteria look at.
+    Attributes:
+        quota: whether filters are ranked over all layers (``global``) or within each layer (``per_layer``).
+        blocks: how many residual blocks are removed per iteration; None for the ratio's share of the removable blocks,
+            rounded up.
+        scoring_images: how many training images the criteria score on.
     """
 
     quota: Literal["global", "per_layer"] = "global"
-    blocks: Whole | None = Field(default=None, ge=1)
+    blocks: WholeNumber | None = Field(default=None, ge=1)
     scoring_images: ImageCount = Field(default=512, ge=8)
 
 
 class Axes(FrozenModel):
-    """One grid: every combination of these values is a trial. ``recipe``: how the baseline is trained."""
+    """One grid: every combination of its values is a trial.
+
+    Attributes:
+        recipe: how the baseline is trained: names of ``RECIPES`` and of ``baseline.defences``.
+    """
 
     architecture: Architectures
     structure: Structures = ("filters",)
@@ -221,38 +271,41 @@ Gpus = Annotated[
 
 
 class Resources(FrozenModel):
-    """What one trial takes of the cluster; ``cpu`` is also its number of threads.
+    """The resources that one trial takes on the cluster.
 
-    ``gpu``: GPUs, or a share of one; with ``auto`` it is measured before the sweep starts how many trials should share
-    one. ``workers``: at most so many trials at once.
+    Attributes:
+        cpu: CPUs per trial, which is also its number of threads.
+        gpu: GPUs per trial, or a share of one; ``auto`` measures before the sweep starts how many trials should share
+            a GPU.
+        workers: how many trials run at once at most; None for as many as the cluster has resources for.
     """
 
-    cpu: Whole = Field(default=1, ge=1)
+    cpu: WholeNumber = Field(default=1, ge=1)
     gpu: Gpus = 0.0
-    workers: Whole | None = Field(default=None, ge=1)
+    workers: WholeNumber | None = Field(default=None, ge=1)
 
     @property
     def gpus(self) -> float:
-        """``gpu`` as a number: none as long as ``auto`` is not settled."""
+        """Return the GPUs per trial as a number; 0 while ``auto`` is not yet measured."""
         return self.gpu if isinstance(self.gpu, float) else 0.0
 
     @field_validator("gpu")
     @classmethod
-    def _whole_above_one(cls, gpu: float | str) -> float | str:
+    def _check_gpu_count(cls, gpu: float | str) -> float | str:
         if isinstance(gpu, float) and gpu > 1 and gpu != int(gpu):
-            raise ValueError("a share of a GPU is at most 1; more are whole numbers")
+            raise ValueError("a share of a GPU is at most 1; several GPUs are a whole number")
         return gpu
 
 
 if TYPE_CHECKING:
     AnyDatasetSettings = DatasetSettings
-else:  # whichever is registered
-    _Registered = reduce(or_, (entry.settings for entry in DATASETS.values()))
-    AnyDatasetSettings = Annotated[_Registered, Field(discriminator="name")]
+else:  # the union of the settings of all registered data sets
+    _DatasetUnion = reduce(or_, (entry.settings for entry in DATASETS.values()))
+    AnyDatasetSettings = Annotated[_DatasetUnion, Field(discriminator="name")]
 
 
 class Sweep(FrozenModel):
-    """A sweep file, read and checked."""
+    """A sweep: the contents of a sweep file, read and checked."""
 
     name: str
     dataset: AnyDatasetSettings
@@ -270,45 +323,51 @@ class Sweep(FrozenModel):
 
     @field_validator("name")
     @classmethod
-    def _plain_name(cls, name: str) -> str:
-        if PLAIN_NAME.fullmatch(name) is None:
-            raise ValueError(f"{name!r} is no plain name; use letters, digits, '-' and '_' (at most 64)")
+    def _check_name(cls, name: str) -> str:
+        if NAME_PATTERN.fullmatch(name) is None:
+            raise ValueError(f"{name!r} {_NAME_RULE}")
         return name
 
     @model_validator(mode="after")
-    def _settings_meet(self) -> "Sweep":
-        used = [ADJUSTMENTS[name] for grid in self.axes if max(grid.iterations) > 0 for name in grid.adjustment]
-        if self.adjustment.epochs is None and any(entry.trains_by == "adjustment" for entry in used):
+    def _check_settings_agree(self) -> "Sweep":
+        schemes = [ADJUSTMENTS[name] for grid in self.axes if max(grid.iterations) > 0 for name in grid.adjustment]
+        if self.adjustment.epochs is None and any(entry.trains_by == "adjustment" for entry in schemes):
             raise ValueError("adjustment.epochs: fine_tune needs it: how many epochs to train after pruning")
-        if self.baseline.weights is None and any(entry.needs_snapshot for entry in used):
+        if self.baseline.weights is None and any(entry.needs_snapshot for entry in schemes):
             self._check_rewind()
         self._check_recipes()
-        for recipe, weights in self.baseline.files.items():
+        for recipe, weights in self.baseline.weights_by_recipe.items():
             self._check_pretrained("weights" if recipe == PLAIN else f"defences.{recipe}", weights)
         self._check_crops()
         return self
 
     def _check_crops(self) -> None:
-        """Raises: ValueError where a padding is given for images that are not padded."""
+        """Refuse a crop padding for ImageNet.
+
+        Raises:
+            ValueError: a padding is given, but ImageNet's crops are taken without padding.
+        """
         for block, training in (("baseline", self.baseline), ("adjustment", self.adjustment)):
             if isinstance(self.dataset, Imagenet) and training.crop_padding is not None:
-                raise ValueError(f"{block}.crop_padding: imagenet takes crops of random size and pads nothing")
+                raise ValueError(
+                    f"{block}.crop_padding: imagenet trains on crops of random size without padding; leave it out"
+                )
 
-    def _check_pretrained(self, place: str, weights: str) -> None:
+    def _check_pretrained(self, key: str, weights: str) -> None:
         try:
             check_architectures(weights, [name for grid in self.axes for name in grid.architecture])
         except ValueError as error:
-            raise ValueError(f"baseline.{place}: {error}") from None
+            raise ValueError(f"baseline.{key}: {error}") from None
 
     def _check_recipes(self) -> None:
-        known = [*RECIPES, *self.baseline.defences]
+        recipes = [*RECIPES, *self.baseline.defences]
         for name in (name for grid in self.axes for name in grid.recipe):
-            if name not in known:
-                raise ValueError(f"axes.recipe: {unknown_name(name, 'a recipe or one of baseline.defences', known)}")
+            if name not in recipes:
+                raise ValueError(f"axes.recipe: {unknown_name(name, 'a recipe or one of baseline.defences', recipes)}")
 
     def _check_rewind(self) -> None:
         rewind, epochs = self.adjustment.rewind_epoch, self.baseline.epochs or 0
         if rewind is None:
-            raise ValueError("adjustment.rewind_epoch: winning_ticket needs it: the baseline epoch to go back to")
+            raise ValueError("adjustment.rewind_epoch: winning_ticket needs it: the epoch of the baseline to rewind to")
         if rewind >= epochs:
             raise ValueError(f"adjustment.rewind_epoch: {rewind} is not below baseline.epochs ({epochs})")

@@ -1,26 +1,37 @@
-"""Names as users type them: which are allowed, and which was probably meant."""
+"""Names that users type: which are allowed, and which one was probably meant."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name most like ``name``, or None where none is."""
+def nearest_name(name: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed name that is most similar to ``name``, or None if none is similar."""
     matches = get_close_matches(name, list(allowed), n=1, cutoff=0.5)
     return matches[0] if matches else None
 
 
 def unknown_name(name: object, kind: str, allowed: Iterable[str]) -> str:
-    """One line: ``'l2' is not a criterion; did you mean 'l1'? Allowed: l1, …``."""
+    """Return the error message for an unknown name: ``'l2' is not a criterion; did you mean 'l1'? Allowed: l1, …``.
+
+    Args:
+        name: The unknown name.
+        kind: What it should name, with its article.
+        allowed: The allowed names.
+    """
     names = list(allowed)
-    guess = nearest(str(name), names)
+    guess = nearest_name(str(name), names)
     hint = f"; did you mean {guess!r}?" if guess else "."
     return f"{name!r} is not {kind}{hint} Allowed: {', '.join(names)}"
 
 
-def each_one_of(kind: str, allowed: tuple[str, ...]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
-    """A validator that lets only ``allowed`` names pass."""
+def names_validator(kind: str, allowed: tuple[str, ...]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """Return a pydantic validator that accepts only allowed names.
+
+    Args:
+        kind: What the names name, with its article, for messages.
+        allowed: The allowed names.
+    """
 
     def check(names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
@@ -31,6 +42,6 @@ def each_one_of(kind: str, allowed: tuple[str, ...]) -> Callable[[tuple[str, ...
     return check
 
 
-def null_is_none(value: Any) -> Any:
-    """YAML's null, as the name ``none`` that it was probably meant to be."""
+def null_to_none(value: Any) -> Any:
+    """Return the name ``none`` for YAML's null, which was probably meant so, and any other value unchanged."""
     return "none" if value is None else value

@@ -1,14 +1,17 @@
-"""What is worth a word about a sweep that is right, but may not be what was meant."""
+"""Notes on sweeps that are valid, but may not be what their author meant."""
 
 from prunesweep.sweeps.language import Sweep
 
-MOST_SEEDS = 100  # that anybody would have asked for
+MAX_SEED_COUNT = 100  # a larger number is hardly meant as a count of seeds
 
 
 def sweep_notes(sweep: Sweep) -> list[str]:
-    """Return a line for each setting that is often taken for another: one seed, given by its number, for so many."""
+    """Return a note for each setting of a sweep that is often misread.
+
+    So far there is one: ``seeds: 3`` is the single seed 3, and not three seeds.
+    """
     first, *others = sweep.seeds
-    if others or not 2 <= first <= MOST_SEEDS:
+    if others or not 2 <= first <= MAX_SEED_COUNT:
         return []
     several = "[0, 1]" if first == 2 else "[0, 1, 2]" if first == 3 else f"[0, 1, …, {first - 1}]"
-    return [f"seeds: one, number {first}; for {first} of them give seeds: {several}"]
+    return [f"seeds: a single seed, {first}; for {first} seeds give seeds: {several}"]

@@ -1,4 +1,4 @@
-"""Numbers as people write them in sweep files: ``1e-3`` and ``8/255`` (which YAML reads as a word)."""
+"""Numbers in sweep files as people write them, such as ``1e-3`` and ``8/255`` (which YAML reads as text)."""
 
 import re
 from contextlib import suppress
@@ -12,10 +12,13 @@ _PERCENT = re.compile(rf"\s*({_DECIMAL})\s*%\s*")
 
 
 def parse_number(value: Any) -> Any:
-    """A float for a number, a decimal string or a fraction of two decimals; anything else is returned as it came.
+    """Return a float for a decimal text or a fraction of two decimals, and any other value unchanged.
+
+    Args:
+        value: A value of any type.
 
     Raises:
-        ValueError: the text is no number, or divides by zero.
+        ValueError: It is null, true or false, or a text that is not a number or divides by zero.
     """
     if isinstance(value, bool) or value is None:
         raise ValueError(f"{value!r} is not a number")
@@ -23,7 +26,7 @@ def parse_number(value: Any) -> Any:
         return value
     match = _NUMBER.fullmatch(value)
     if match is None:
-        raise ValueError(f"{value!r} is not a number; {_what_to_write(value)}")
+        raise ValueError(f"{value!r} is not a number; {_number_hint(value)}")
     numerator, denominator = match.groups()
     if denominator is None:
         return float(numerator)
@@ -32,30 +35,31 @@ def parse_number(value: Any) -> Any:
     return float(numerator) / float(denominator)
 
 
-def _what_to_write(text: str) -> str:
+def _number_hint(text: str) -> str:
+    """Return the end of an error message that tells what to write instead of a text that is not a number."""
     percent = _PERCENT.fullmatch(text)
     return f"did you mean {float(percent[1]) / 100:g}?" if percent else "write it like 0.1, 1e-3 or 8/255"
 
 
-def check_whole(value: Any, unit: str = "") -> Any:
-    """Return a whole number as it came.
+def check_whole_number(value: Any, unit: str = "") -> Any:
+    """Return a whole number unchanged.
 
     Args:
-        value: of any type.
-        unit: what is counted, in the plural; it enters the message.
+        value: A value of any type.
+        unit: The noun for what is counted, in the plural, for the message.
 
     Raises:
-        ValueError: it is of another type, also where it could be read as a whole number (true, "3", 3.0).
+        ValueError: The value has another type, even if it could be read as a whole number (true, "3", 3.0).
     """
     if type(value) is int:
         return value
-    meant = _whole_number_meant(value)
+    meant = _guess_whole_number(value)
     hint = f"; write {meant}" if meant is not None else ""
     raise ValueError(f"should be a whole number{unit and f' of {unit}'}, not {value!r}{hint}")
 
 
-def _whole_number_meant(value: Any) -> int | None:
-    """The whole number that a float, or a text such as ``1_000``, ``1,000`` or ``0b11``, was meant to be."""
+def _guess_whole_number(value: Any) -> int | None:
+    """Return the whole number that a float, or a text such as ``1_000``, ``1,000`` or ``0b11``, probably means."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     if not isinstance(value, str):
@@ -69,6 +73,7 @@ def _whole_number_meant(value: Any) -> int | None:
 
 
 Number = Annotated[float, BeforeValidator(parse_number)]
+"""A number, which may be written as a decimal or a fraction."""
 
-# A whole number, and nothing that merely could be read as one (true, "3", 3.0).
-Whole = Annotated[int, Strict(), BeforeValidator(check_whole)]
+WholeNumber = Annotated[int, Strict(), BeforeValidator(check_whole_number)]
+"""A whole number; values that only could be read as one are refused (true, "3", 3.0)."""

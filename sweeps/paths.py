@@ -1,7 +1,7 @@
-"""Paths as users write them: ``~`` and ``~USER`` are home folders, in sweep files, options and arguments alike.
+"""Paths that users write: ``~`` and ``~USER`` stand for home folders in sweep files, options and arguments.
 
-Variables such as ``$HOME`` are left as they stand: on a command line the shell replaces them, and elsewhere a ``$`` is
-part of a name.
+Variables such as ``$HOME`` are not expanded: on a command line the shell replaces them, and elsewhere a ``$`` is part
+of a name.
 """
 
 import os
@@ -10,23 +10,29 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 
-def expanded(path: str | os.PathLike[str]) -> str:
-    """Return a path with ``~`` or ``~USER`` at its beginning replaced by that home folder, else as it is."""
+def expand_home(path: str | os.PathLike[str]) -> str:
+    """Return a path with ``~`` or ``~USER`` at its beginning replaced by that home folder, any other path unchanged."""
     return os.path.expanduser(os.fspath(path))
 
 
-def _as_text(value: Any) -> Any:
+def _path_to_text(value: Any) -> Any:
+    """Return a path object as text, and any other value unchanged.
+
+    Raises:
+        ValueError: The value is None.
+    """
     if value is None:
         raise ValueError("is null, which is how YAML reads a ~ alone; for your home folder write ~/")
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _as_tuple(value: Any) -> Any:
+    """Return a tuple of a single path, and any other value unchanged."""
     return (value,) if value is None or isinstance(value, str | os.PathLike) else value
 
 
-UserPath = Annotated[str, BeforeValidator(_as_text), AfterValidator(expanded)]
+UserPath = Annotated[str, BeforeValidator(_path_to_text), AfterValidator(expand_home)]
 """The path of a file or folder, or a glob."""
 
 UserPaths = Annotated[tuple[UserPath, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-"""One or more of them."""
+"""One or more paths or globs."""

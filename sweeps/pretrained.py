@@ -1,7 +1,7 @@
-"""Pretrained networks that a sweep names as ``torchvision:NAME`` instead of a weights file.
+"""Pretrained networks, which a sweep names as ``torchvision:NAME`` instead of a weights file.
 
-What a plan must know of them stands here, so that it need not import torchvision: keys hold the beginning of the
-SHA-256 that torchvision publishes in the file's name. A test holds this registry against torchvision's own.
+This registry holds what a plan must know of them, so that it need not import torchvision. Keys contain the beginning of
+the SHA-256, which torchvision publishes in the file's name. A test compares this registry with torchvision's own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,12 +17,19 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class PretrainedError(DataError, ValueError):
-    """A name of no pretrained network, or of one of another architecture."""
+    """An error in the name of a pretrained network: it is unknown, or the network has another architecture."""
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A published network; ``mean`` and ``std`` normalise channels of [0, 1] as in its training."""
+    """A published network.
+
+    Attributes:
+        architecture: The architecture's name in the catalogue.
+        url: The URL of the weights file.
+        mean: The means of the channels by which images are normalised, in units of [0, 1] pixels.
+        std: The standard deviations of the channels by which images are normalised.
+    """
 
     architecture: str
     url: str
@@ -31,11 +38,12 @@ class Pretrained:
 
     @property
     def file_name(self) -> str:
+        """Return the name of the weights file."""
         return PurePosixPath(self.url).name
 
     @property
     def sha256_prefix(self) -> str:
-        """How the SHA-256 of the file's bytes begins: ``11ad3fa6`` of ``resnet50-11ad3fa6.pth``."""
+        """Return the beginning of the SHA-256 of the file: ``11ad3fa6`` for ``resnet50-11ad3fa6.pth``."""
         return PurePosixPath(self.url).stem.rpartition("-")[2]
 
 
@@ -46,10 +54,10 @@ PRETRAINED: Mapping[str, Pretrained] = {
 
 
 def find_pretrained(weights: str) -> Pretrained | None:
-    """The pretrained network of that name; None where ``weights`` is the path of a file.
+    """Return the pretrained network of a name, or None if ``weights`` is the path of a file.
 
     Raises:
-        PretrainedError: torchvision's prefix before a name that is not known.
+        PretrainedError: ``weights`` begins with torchvision's prefix, but names no known network.
     """
     if not weights.startswith(TORCHVISION_PREFIX):
         return None
@@ -58,24 +66,31 @@ def find_pretrained(weights: str) -> Pretrained | None:
     return PRETRAINED[weights]
 
 
-def known_weights(weights: str) -> str:
-    """A validator that lets pass paths of files and the names of pretrained networks."""
+def check_weights_name(weights: str) -> str:
+    """Return the path of a weights file or the name of a pretrained network unchanged.
+
+    An unknown name is a `PretrainedError`.
+    """
     find_pretrained(weights)
     return weights
 
 
-def weights_place(weights: str) -> str:
-    """Where a worker finds the weights: a file's absolute path, or a pretrained network's name as it is."""
+def locate_weights(weights: str) -> str:
+    """Return the absolute path of a weights file, or the name of a pretrained network unchanged."""
     return str(Path(weights).absolute()) if find_pretrained(weights) is None else weights
 
 
 def check_architectures(weights: str, architectures: Iterable[str]) -> None:
-    """Checks that a pretrained network is one of these architectures; of a file, only its tensors can tell.
+    """Check that a pretrained network has the architecture of all trials; a weights file is accepted unread.
+
+    Args:
+        weights: The path of a weights file, or the name of a pretrained network.
+        architectures: The architectures of the trials.
 
     Raises:
-        PretrainedError: it is of another, or its name is not known.
+        PretrainedError: The network has another architecture, or its name is unknown.
     """
     pretrained = find_pretrained(weights)
     for architecture in architectures:
         if pretrained is not None and pretrained.architecture != architecture:
-            raise PretrainedError(f"{weights} is a {pretrained.architecture} and no {architecture}")
+            raise PretrainedError(f"{weights} is a {pretrained.architecture}, not a {architecture}")

@@ -1,4 +1,4 @@
-"""Reads a sweep file: YAML and ``key=value`` overrides in, a ``Sweep`` or one clear line out."""
+"""Reading of sweep files: YAML and ``key=value`` overrides in, a ``Sweep`` or a one-line error out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,42 +13,42 @@ from pydantic_core import ErrorDetails
 
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.language import Sweep
-from prunesweep.sweeps.names import nearest, unknown_name
-from prunesweep.sweeps.paths import expanded
+from prunesweep.sweeps.names import nearest_name, unknown_name
+from prunesweep.sweeps.paths import expand_home
 from prunesweep.sweeps.words import counted
-from prunesweep.sweeps.yaml_core import MERGE, STRING, CoreLoader, dump
+from prunesweep.sweeps.yaml_core import MERGE_TAG, STRING_TAG, CoreLoader, dump
 
-BUILT_IN = Path(__file__).parent
+_BUILT_IN_FOLDER = Path(__file__).parent
 
-# PyYAML lets others than its own through for explicit tags whose value does not fit (!!bool x, !!timestamp x), Python a
-# ValueError for numbers of thousands of digits; and both nest without a bound.
+# Besides its own errors, PyYAML raises others for explicit tags whose value does not fit (!!bool x, !!timestamp x).
+# Python raises a ValueError for numbers of thousands of digits, and nesting is limited by recursion alone.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
 
 KeyPath = tuple[str | int, ...]
 SweepSource = str | PathLike[str] | Mapping[str, Any]
-"""A built-in sweep's name, the path of a sweep file, or a mapping of what such a file holds."""
+"""The name of a built-in sweep, the path of a sweep file, or a mapping with the contents of such a file."""
 
 
 def built_in_sweeps() -> dict[str, Path]:
-    """The sweep files that come with the product, by the name that ``prunesweep run NAME`` takes."""
-    files = [*sorted(BUILT_IN.glob("*.yaml")), *sorted(BUILT_IN.glob("paper/*.yaml"))]
-    return {path.relative_to(BUILT_IN).with_suffix("").as_posix(): path for path in files}
+    """Return the files of the built-in sweeps, by the name that ``prunesweep run NAME`` takes."""
+    files = [*sorted(_BUILT_IN_FOLDER.glob("*.yaml")), *sorted(_BUILT_IN_FOLDER.glob("paper/*.yaml"))]
+    return {path.relative_to(_BUILT_IN_FOLDER).with_suffix("").as_posix(): path for path in files}
 
 
 def find_sweep(name_or_path: str | PathLike[str]) -> Path:
-    """Return the file behind a built-in name or a path.
+    """Return the file of a built-in name or a path.
 
     Raises:
         SweepError: there is neither such a file nor such a name.
     """
-    path = Path(expanded(name_or_path))
-    with suppress(OSError, ValueError):  # what cannot be a path: too long, or with a null character
+    path = Path(expand_home(name_or_path))
+    with suppress(OSError, ValueError):  # not a possible path: too long, or with a null character
         if path.is_file():
             return path
-    names, asked = built_in_sweeps(), str(name_or_path)
-    if asked in names:
-        return names[asked]
-    guess = nearest(asked, names)
+    names, name = built_in_sweeps(), str(name_or_path)
+    if name in names:
+        return names[name]
+    guess = nearest_name(name, names)
     hint = f"; did you mean {guess!r}?" if guess else "."
     raise SweepError(f"{name_or_path}: no such sweep file{hint} Built in: {', '.join(names)}")
 
@@ -56,12 +56,11 @@ def find_sweep(name_or_path: str | PathLike[str]) -> Path:
 def read_sweep(sweep: SweepSource, overrides: Sequence[str] = ()) -> Sweep:
     """Read and check a sweep.
 
-    Args:
-        sweep: the name of a built-in sweep, the path of a sweep file, or a mapping of what such a file holds.
-        overrides: ``dotted.key=value`` with a YAML value each.
+    A mistake is a `SweepError` of one line with the file, the line, the key and what is allowed there.
 
-    Raises:
-        SweepError: one line with the file, the line, the key and what is allowed there.
+    Args:
+        sweep: the name of a built-in sweep, the path of a sweep file, or a mapping with the contents of such a file.
+        overrides: changes, each as ``dotted.key=value`` with a YAML value.
     """
     text = sweep_text(sweep)
     if isinstance(sweep, Mapping):
@@ -70,16 +69,16 @@ def read_sweep(sweep: SweepSource, overrides: Sequence[str] = ()) -> Sweep:
 
 
 def sweep_text(sweep: SweepSource) -> str:
-    """Return the YAML of a sweep: the text of its file, or that of a mapping.
+    """Return the YAML of a sweep: the text of its file, or a mapping written as YAML.
 
     Raises:
-        SweepError: there is no such file, or the mapping holds what YAML has no word for.
+        SweepError: there is no such file, or the mapping holds a value that YAML cannot express.
     """
     if isinstance(sweep, Mapping):
         try:
-            return dump(_plain(sweep))
+            return dump(_to_yaml_types(sweep))
         except yaml.YAMLError as error:
-            raise SweepError(f"sweep: {error.args[-1]!r} is no word, number, list or mapping") from None
+            raise SweepError(f"sweep: {error.args[-1]!r} is not a word, number, list or mapping") from None
     path = find_sweep(sweep)
     try:
         return path.read_text(encoding="utf-8")
@@ -87,14 +86,14 @@ def sweep_text(sweep: SweepSource) -> str:
         raise SweepError(f"{path}: cannot be read: {error}") from None
 
 
-def _plain(value: Any) -> Any:
-    """What people put in a mapping beside YAML's own types, as these: tuples, paths, NumPy's numbers, fractions."""
+def _to_yaml_types(value: Any) -> Any:
+    """Return a value with tuples, paths, fractions and numbers of NumPy, pandas and torch as types that YAML has."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _to_yaml_types(item) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [_plain(each) for each in value]
+        return [_to_yaml_types(item) for item in value]
     if isinstance(value, PurePath):
         return str(value)
     if callable(getattr(value, "tolist", None)):  # of NumPy, pandas and torch
@@ -106,18 +105,21 @@ def parse_sweep(text: str, overrides: Sequence[str] = (), *, source: str = "swee
     """Read and check the YAML text of a sweep, as ``read_sweep`` does.
 
     Args:
-        text: YAML.
-        overrides: as of ``read_sweep``.
-        source: stands before each message.
-        has_lines: whether messages name lines of the text.
+        text: the YAML.
+        overrides: changes, each as ``dotted.key=value`` with a YAML value.
+        source: what each error message begins with, such as the name of the file.
+        has_lines: whether error messages name lines of the text.
+
+    Raises:
+        SweepError: one line with the source, the line, the key and what is allowed there.
     """
     try:
-        document, places = _parse_yaml(text, _KeyLocations(source, has_lines))
+        document, locations = _parse_yaml(text, _KeyLocations(source, has_lines))
         for override in overrides:
-            _apply(override, document, places)
+            _apply_override(override, document, locations)
         return Sweep.model_validate(document)
     except ValidationError as errors:
-        raise SweepError(_one_line(_message(errors.errors(), document, places))) from None
+        raise SweepError(_one_line(_error_message(errors.errors(), document, locations))) from None
     except SweepError as error:
         raise SweepError(_one_line(str(error))) from None
 
@@ -127,164 +129,201 @@ def _one_line(text: str) -> str:
 
 
 class _KeyLocations:
-    """Where each key of a sweep came from: a line of the file, or an override."""
+    """The origin of each key of a sweep, for error messages: a line of the file, or an override."""
 
     def __init__(self, source: str, has_lines: bool) -> None:
         self.source = source
         self._has_lines = has_lines
-        self._at: dict[KeyPath, str] = {}
+        self._locations: dict[KeyPath, str] = {}
 
     def line(self, mark: yaml.Mark) -> str:
-        """Where in the text something stands."""
+        """Return the source with the line of a position in the text, or the source alone if it has no lines."""
         return f"{self.source}:{mark.line + 1}" if self._has_lines else self.source
 
-    def put(self, place: KeyPath, at: str) -> None:
-        self._at[place] = at
+    def add(self, key_path: KeyPath, location: str) -> None:
+        self._locations[key_path] = location
 
-    def replace(self, place: KeyPath, at: str) -> None:
-        """As ``put``, and forgets what lay below."""
-        self._at = {known: line for known, line in self._at.items() if known[: len(place)] != place}
-        self._at[place] = at
+    def replace(self, key_path: KeyPath, location: str) -> None:
+        """Set the location of a key, and drop the locations of all keys below it."""
+        self._locations = {
+            known_path: line for known_path, line in self._locations.items() if known_path[: len(key_path)] != key_path
+        }
+        self._locations[key_path] = location
 
-    def of(self, place: KeyPath) -> str:
-        """The nearest enclosing key whose place is known."""
-        for length in range(len(place), 0, -1):
-            if place[:length] in self._at:
-                return self._at[place[:length]]
+    def find(self, key_path: KeyPath) -> str:
+        """Return the location of a key, or else of the nearest enclosing block that has one."""
+        for length in range(len(key_path), 0, -1):
+            if key_path[:length] in self._locations:
+                return self._locations[key_path[:length]]
         return self.source
 
 
-def _parse_yaml(text: str, places: _KeyLocations) -> tuple[dict[str, Any], _KeyLocations]:
+def _parse_yaml(text: str, locations: _KeyLocations) -> tuple[dict[str, Any], _KeyLocations]:
     try:
         root = yaml.compose(text, Loader=CoreLoader)
         document = yaml.load(text, Loader=CoreLoader)
     except _YAML_ERRORS as error:
         mark = getattr(error, "problem_mark", None)
-        where = places.line(mark) if mark else places.source
-        raise SweepError(f"{where}: not YAML: {_problem(error)}") from None
+        location = locations.line(mark) if mark else locations.source
+        raise SweepError(f"{location}: not YAML: {_yaml_problem(error)}") from None
     if not isinstance(document, dict) or root is None:
-        raise SweepError(f"{places.source}: a sweep is a mapping of keys (name, dataset, baseline, axes, …)")
-    _note_lines(root, (), places)
-    return document, places
+        raise SweepError(f"{locations.source}: a sweep is a mapping of keys (name, dataset, baseline, axes, …)")
+    _record_lines(root, (), locations)
+    return document, locations
 
 
-def _problem(error: Exception) -> str:
+def _yaml_problem(error: Exception) -> str:
     text = str(getattr(error, "problem", None) or error)
     return f"{text}; use spaces" if "'\\t'" in text else text
 
 
-def _note_lines(node: yaml.Node, place: KeyPath, places: _KeyLocations, above: tuple[yaml.Node, ...] = ()) -> None:
-    if node in above:
-        raise SweepError(f"{places.of(place)}: {_dotted(place)}: refers to a block that it is in itself")
-    above = (*above, node)
+def _record_lines(
+    node: yaml.Node, key_path: KeyPath, locations: _KeyLocations, enclosing: tuple[yaml.Node, ...] = ()
+) -> None:
+    """Record the lines of all keys below a node.
+
+    Args:
+        node: a mapping, a list or a single value.
+        key_path: the key path of the node.
+        locations: receives the lines.
+        enclosing: the nodes that contain this one.
+
+    Raises:
+        SweepError: a key is not a word, occurs twice, or has an alias to a block that contains it.
+    """
+    if node in enclosing:
+        raise SweepError(f"{locations.find(key_path)}: {_dotted(key_path)}: refers to a block that contains it")
+    enclosing = (*enclosing, node)
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        names: set[str] = set()
         for key, value in node.value:
-            line = places.line(key.start_mark)
-            if key.tag not in (STRING, MERGE):
-                raise SweepError(f"{line}: {_dotted((*place, key.value))}: a key is a word, not a number or the like")
-            if key.value in seen:
-                raise SweepError(f"{line}: {_dotted((*place, key.value))}: the key stands here twice")
-            seen.add(key.value)
-            places.put((*place, key.value), line)
-            _note_lines(value, (*place, key.value), places, above)
+            line, value_path = locations.line(key.start_mark), (*key_path, key.value)
+            if key.tag not in (STRING_TAG, MERGE_TAG):
+                raise SweepError(f"{line}: {_dotted(value_path)}: a key must be a word, not a number or another value")
+            if key.value in names:
+                raise SweepError(f"{line}: {_dotted(value_path)}: the key occurs twice")
+            names.add(key.value)
+            locations.add(value_path, line)
+            _record_lines(value, value_path, locations, enclosing)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            places.put((*place, index), places.line(value.start_mark))
-            _note_lines(value, (*place, index), places, above)
+            locations.add((*key_path, index), locations.line(value.start_mark))
+            _record_lines(value, (*key_path, index), locations, enclosing)
 
 
-def _apply(override: str, document: dict[str, Any], places: _KeyLocations) -> None:
-    """Sets one ``dotted.key=value`` in the document; blocks that are absent are made."""
+def _apply_override(override: str, document: dict[str, Any], locations: _KeyLocations) -> None:
+    """Apply one ``dotted.key=value`` to the document, creating missing blocks.
+
+    Raises:
+        SweepError: the override is malformed, or its key path does not fit the document.
+    """
     dotted, equals, value_text = override.partition("=")
-    at = f"--set {dotted}"
+    location = f"--set {dotted}"
     if not equals or not dotted:
         raise SweepError(f"--set {override}: write it as key=value, for example --set baseline.epochs=3")
-    value = _override_value(value_text, at)
+    value = _override_value(value_text, location)
     *parents, last = [int(part) if part.isdecimal() else part for part in dotted.split(".")]
-    here: Any = document
-    place: KeyPath = ()
+    block: Any = document
+    key_path: KeyPath = ()
     for part in parents:
-        if isinstance(here, dict) and isinstance(part, str) and here.get(part) is None:
-            here[part] = {}
-            places.replace((*place, part), at)
-        here = _step(here, part, place, at)
-        place = (*place, part)
-    if not isinstance(here, dict) or isinstance(last, int):
-        _step(here, last, place, at)
-    here[last] = value
-    places.replace((*place, last), at)
+        if isinstance(block, dict) and isinstance(part, str) and block.get(part) is None:
+            block[part] = {}
+            locations.replace((*key_path, part), location)
+        block = _enter(block, part, key_path, location)
+        key_path = (*key_path, part)
+    if not isinstance(block, dict) or isinstance(last, int):
+        _enter(block, last, key_path, location)
+    block[last] = value
+    locations.replace((*key_path, last), location)
 
 
-def _override_value(text: str, at: str) -> Any:
-    """The value of one override; a mapping in it is held to the rules of the file's."""
+def _override_value(text: str, location: str) -> Any:
+    """Return the value of one override, whose keys are checked like those of a file.
+
+    Raises:
+        SweepError: the text is not YAML.
+    """
     try:
         root = yaml.compose(text, Loader=CoreLoader)
         value = yaml.load(text, Loader=CoreLoader)
     except _YAML_ERRORS:
-        raise SweepError(f"{at}: {text!r} is not a YAML value") from None
+        raise SweepError(f"{location}: {text!r} is not a YAML value") from None
     if root is not None:
-        _note_lines(root, (), _KeyLocations(at, has_lines=False))
+        _record_lines(root, (), _KeyLocations(location, has_lines=False))
     return value
 
 
-def _step(here: Any, part: str | int, place: KeyPath, at: str) -> Any:
-    if isinstance(here, dict) and isinstance(part, str):
-        return here[part]
-    what = _dotted(place)
-    if not isinstance(here, list):
-        raise SweepError(f"{at}: {what} is {'no list' if isinstance(part, int) else 'a value and has no keys'}")
+def _enter(block: Any, part: str | int, key_path: KeyPath, location: str) -> Any:
+    """Return the value at one part of a key path.
+
+    Args:
+        block: the value at ``key_path``.
+        part: a key of a mapping, or an index of a list.
+        key_path: the key path so far.
+        location: what an error message begins with.
+
+    Raises:
+        SweepError: the part does not fit the block.
+    """
+    if isinstance(block, dict) and isinstance(part, str):
+        return block[part]
+    name = _dotted(key_path)
+    if not isinstance(block, list):
+        raise SweepError(f"{location}: {name} is {'not a list' if isinstance(part, int) else 'a value without keys'}")
+    length = counted(len(block), "item")
     if isinstance(part, str):
-        raise SweepError(f"{at}: {what} is a list of {len(here)}; name one by its number, for example {what}.0.{part}")
-    if part >= len(here):
-        raise SweepError(f"{at}: {what} is a list of {len(here)}, counted from 0")
-    return here[part]
+        raise SweepError(f"{location}: {name} is a list of {length}; give the number of one, such as {name}.0.{part}")
+    if part >= len(block):
+        raise SweepError(f"{location}: {name} is a list of {length}, counted from 0")
+    return block[part]
 
 
-def _message(errors: Iterable[ErrorDetails], document: Mapping[str, Any], places: _KeyLocations) -> str:
+def _error_message(errors: Iterable[ErrorDetails], document: Mapping[str, Any], locations: _KeyLocations) -> str:
+    """Return a message for the most important of pydantic's errors, with the number of further mistakes."""
     first, *others = sorted((error for error in errors if not _follows_from_another(error)), key=_rank)
-    place = _in_document(first["loc"], document)
-    more = f" (and {len(others)} more to mend)" if others else ""
-    reason = _reason(first, place)
-    if not place:  # of the sweep as a whole: the reason begins with the key that it is about
-        return f"{_told_once(places.of(_place_named_in(reason)), reason)}{more}"
-    return f"{_told_once(places.of(place), f'{_dotted(place)}: {reason}')}{more}"
+    key_path = _to_key_path(first["loc"], document)
+    more = f" (and {counted(len(others), 'more mistake')})" if others else ""
+    reason = _reason(first, key_path)
+    if not key_path:  # an error of the whole sweep: its reason begins with a key
+        return f"{_prefix_location(locations.find(_leading_key_path(reason)), reason)}{more}"
+    return f"{_prefix_location(locations.find(key_path), f'{_dotted(key_path)}: {reason}')}{more}"
 
 
-def _told_once(at: str, line: str) -> str:
-    """A line after the place that it is about; an override that set the very key names it already."""
+def _prefix_location(location: str, line: str) -> str:
+    """Return a line after the location of its key; the key is omitted if the location is an override of it."""
     key, colon, rest = line.partition(": ")
-    return f"{at}:{colon and ' '}{rest}" if colon and at == f"--set {key}" else f"{at}: {line}"
+    return f"{location}:{colon and ' '}{rest}" if colon and location == f"--set {key}" else f"{location}: {line}"
 
 
-def _place_named_in(reason: str) -> KeyPath:
+def _leading_key_path(reason: str) -> KeyPath:
     return tuple(reason.partition(":")[0].split("."))
 
 
 def _follows_from_another(error: ErrorDetails) -> bool:
-    """A list that is too short only because its values are wrong."""
+    """Return whether the error is of a list that is too short only because some of its values are invalid."""
     return error["type"] == "too_short" and bool(error["input"])
 
 
 def _rank(error: ErrorDetails) -> int:
-    """A misspelt key first: a key that is missing is often the same mistake."""
+    """Return the rank of an error: misspelt keys come first, because they often cause the error of a missing key."""
     return 0 if error["type"] == "extra_forbidden" else 1
 
 
-def _reason(error: ErrorDetails, place: KeyPath) -> str:
+def _reason(error: ErrorDetails, key_path: KeyPath) -> str:
+    """Return what is wrong and what is allowed, in words that do not assume knowledge of pydantic."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return unknown_name(str(error["loc"][-1]), "a key here", _keys_beside(error["loc"]))
+        return unknown_name(str(error["loc"][-1]), "a key here", _allowed_keys(error["loc"]))
     if kind == "missing" and isinstance(error["loc"][-1], int):
-        return f"has too few values: {_shown(error['input'])}"
+        return f"has too few values: {_short_repr(error['input'])}"
     if kind == "too_long":
         return f"takes {counted(context['max_length'], 'value')}, not {context['actual_length']}"
     if kind == "missing":
-        return f"is not set; give it in the file or with --set {_dotted(place)}=…"
+        return f"is not set; give it in the file or with --set {_dotted(key_path)}=…"
     if kind == "literal_error":
-        return unknown_name(error["input"], "allowed here", _quoted(str(context["expected"])))
+        return unknown_name(error["input"], "allowed here", _split_names(str(context["expected"])))
     if kind == "union_tag_invalid":
-        return unknown_name(context["tag"], "a data set", _quoted(str(context["expected_tags"])))
+        return unknown_name(context["tag"], "a data set", _split_names(str(context["expected_tags"])))
     if kind == "union_tag_not_found":
         return "give its name, for example name: digits"
     if kind in ("too_short", "missing_argument"):
@@ -293,11 +332,11 @@ def _reason(error: ErrorDetails, place: KeyPath) -> str:
     if kind == "value_error":
         return text
     if kind == "string_type" and isinstance(error["input"], bool | int | float):
-        return f"should be a word, not {_shown(error['input'])}; put it in quotes"
-    return f"{_PLAIN_WORDS.get(kind) or f'{text[0].lower()}{text[1:]}'}, not {_shown(error['input'])}"
+        return f"should be a word, not {_short_repr(error['input'])}; put it in quotes"
+    return f"{_TYPE_MESSAGES.get(kind) or f'{text[0].lower()}{text[1:]}'}, not {_short_repr(error['input'])}"
 
 
-_PLAIN_WORDS = {
+_TYPE_MESSAGES = {
     "model_type": "should be a block of keys",
     "model_attributes_type": "should be a block of keys",
     "tuple_type": "should be a list",
@@ -308,68 +347,72 @@ _PLAIN_WORDS = {
 }
 
 
-def _shown(value: Any) -> str:
+def _short_repr(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _quoted(expected: str) -> list[str]:
-    """The names in pydantic's ``'a', 'b' or 'c'``."""
+def _split_names(expected: str) -> list[str]:
+    """Return the names in pydantic's enumeration ``'a', 'b' or 'c'``."""
     return [part.strip(" '") for part in expected.replace(" or ", ", ").split(",")]
 
 
-def _in_document(location: tuple[str | int, ...], document: Any) -> KeyPath:
-    """Pydantic's location without the steps that the file does not have: union tags, and lists left out for one."""
-    place: KeyPath = ()
-    here = document
+def _to_key_path(location: tuple[str | int, ...], document: Any) -> KeyPath:
+    """Return the key path of a pydantic location.
+
+    Steps that the file does not have are left out: union tags, and the index 0 of a single value given without a list.
+    """
+    key_path: KeyPath = ()
+    value = document
     for index, step in enumerate(location):
         is_last = index == len(location) - 1
-        if isinstance(here, dict):
-            if step in here:
-                here = here[step]
+        if isinstance(value, dict):
+            if step in value:
+                value = value[step]
             elif is_last:
-                return (*place, step)
+                return (*key_path, step)
             else:
                 continue
-        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
-            here = here[step]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
         else:
             continue
-        place = (*place, step)
-    return place
+        key_path = (*key_path, step)
+    return key_path
 
 
-def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
-    """The keys that the block around ``location`` may have."""
+def _allowed_keys(location: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that are allowed in the block around a pydantic location."""
     model: Any = Sweep
     for step in location[:-1]:
-        model = _models_of(model, step) or model
+        model = _enter_model(model, step) or model
     return list(model.model_fields) if _is_block(model) else []
 
 
-def _models_of(model: Any, step: str | int) -> Any:
-    """The block that a step of a location leads to: a field's block, or the tagged member of a union."""
-    if not _is_block(model):  # the members of a union, by their tag
-        return next((member for member in model if _tag(member) == step), None)
+def _enter_model(model: Any, step: str | int) -> Any:
+    """Return what a step of a location leads to: the block or blocks of a field, or a tagged member of a union."""
+    if not _is_block(model):  # the members of a union
+        return next((member for member in model if _union_tag(member) == step), None)
     field = model.model_fields.get(str(step))
-    found = _blocks_in(field.annotation) if field else []
-    return found[0] if len(found) == 1 else found or None
+    blocks = _blocks_in(field.annotation) if field else []
+    return blocks[0] if len(blocks) == 1 else blocks or None
 
 
 def _is_block(model: Any) -> TypeGuard[type[BaseModel]]:
     return isinstance(model, type) and issubclass(model, BaseModel)
 
 
-def _tag(model: type[BaseModel]) -> str | None:
+def _union_tag(model: type[BaseModel]) -> str | None:
     tags = get_args(model.model_fields["name"].annotation) if "name" in model.model_fields else ()
     return tags[0] if tags else None
 
 
 def _blocks_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the block classes in a type annotation, such as those of a union."""
     if _is_block(annotation):
         return [annotation]
     return [block for part in get_args(annotation) for block in _blocks_in(part)]
 
 
-def _dotted(place: KeyPath) -> str:
-    return ".".join(str(part) for part in place)
+def _dotted(key_path: KeyPath) -> str:
+    return ".".join(str(part) for part in key_path)

@@ -1,38 +1,65 @@
-"""How much can be removed: what an architecture may lose, how much goes in a round, and when nothing is left.
+"""The removable structures of architectures: which ones, how many per round, and how many rounds are possible.
 
-The arithmetic is that of the workers, which take ``share`` and ``LEAST_BLOCKS`` from here, so that a plan knows what
-cannot be without making a network.
+The workers use the same ``rounded_up_share`` and ``MIN_BLOCKS_PER_STAGE``, so that a plan finds impossible combinations
+without building a network.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
-LEAST_BLOCKS = 2
-"""Blocks that every stage keeps (Jordao and Pedrini, 2021, in their public code)."""
+MIN_BLOCKS_PER_STAGE = 2
+"""The residual blocks that every stage keeps (Jordao and Pedrini, 2021, in their public code)."""
 
 
 @dataclass(frozen=True)
 class RemovalLimits:
-    """What an unpruned architecture may lose.
+    """The removable structures of an unpruned architecture, by the paths of its modules.
 
     Attributes:
-        filters: of convolutions that may lose all filters but one: (how many convolutions, filters of each), …
-        stages: how many residual blocks each stage has.
-        spared: how many blocks of a stage never go.
+        filters: each convolution with removable filters and their number, in the order in which they run; one filter
+            of each always remains.
+        stages: each stage and its residual blocks, in the order in which they run.
+        protected_blocks: how many blocks of a stage are never removed: 1 is the first, 2 are the first and the last.
     """
 
-    filters: tuple[tuple[int, int], ...]
-    stages: tuple[int, ...] = ()
-    spared: int = 1
+    filters: tuple[tuple[str, int], ...]
+    stages: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    protected_blocks: int = 1
 
 
-def share(ratio: float, total: int) -> int:
-    """Return ⌈ratio · total⌉ of the ratio as it is written.
+def removable_modules(limits: RemovalLimits, network: Mapping[str, Any], structure: str) -> dict[str, int]:
+    """Return the number of removable elements of each module of a network, in the order in which the modules run.
 
-    0.1 of 1010 is 101, though 0.1 as a float is a little more.
+    Args:
+        limits: limits of its architecture.
+        network: its ``network.json``, of which ``kept_filters`` and ``kept_blocks`` are read.
+        structure: ``filters``, of each convolution with more than one, or ``layers``, the removable residual blocks.
+    """
+    stages = {stage: [blocks[index] for index in network["kept_blocks"][stage]] for stage, blocks in limits.stages}
+    if structure == "layers":
+        removable = (
+            blocks[1 : len(blocks) - limits.protected_blocks + 1]
+            for blocks in stages.values()
+            if len(blocks) > MIN_BLOCKS_PER_STAGE
+        )
+        return {block: 1 for blocks in removable for block in blocks}
+    removed = tuple(f"{block}." for stage, blocks in limits.stages for block in blocks if block not in stages[stage])
+    sizes = {path: len(network["kept_filters"].get(path, range(size))) for path, size in limits.filters}
+    return {path: size for path, size in sizes.items() if size > 1 and not path.startswith(removed)}
+
+
+def rounded_up_share(ratio: float, total: int) -> int:
+    """Return ⌈ratio · total⌉ for the decimal ratio as it is written.
+
+    A ratio of 0.1 and a total of 1010 give 101, although the float 0.1 is slightly more than a tenth.
+
+    Args:
+        ratio: the share to take, in [0, 1].
+        total: the number of structures to take it from.
 
     Raises:
         ValueError: the ratio is outside [0, 1].
@@ -43,68 +70,80 @@ def share(ratio: float, total: int) -> int:
 
 
 @cache
-def most_rounds(
-    removable: RemovalLimits, structure: str, *, ratio: float, quota: str, blocks: int | None, limit: int
+def max_rounds(
+    limits: RemovalLimits, structure: str, *, ratio: float, quota: str, blocks: int | None, max_count: int
 ) -> int:
-    """Return how many rounds can remove something, whatever the scores.
+    """Return an upper bound on the rounds that can remove something, whatever the scores.
 
-    How many blocks are candidates depends on which went before: this is the most that any scores allow.
+    How many blocks are removable in a round depends on which blocks were removed before, and so on the scores: this is
+    the largest number of rounds that any scores allow.
 
     Args:
-        removable: of the architecture.
-        structure: ``filters``, ``layers`` or ``both``, which goes on as long as either is left; how many filters
-            are left depends on the blocks that went, and so some of its rounds may find nothing.
-        ratio: the share of the candidates that goes in a round, in (0, 1).
-        quota: ``global`` or ``per_layer``, of filters.
-        blocks: how many blocks go in a round; None where the ratio says it.
-        limit: where to stop counting.
+        limits: the limits of the architecture.
+        structure: ``filters``, ``layers`` or ``both``. Rounds of ``both`` go on while either structure remains. How
+            many filters remain depends on the removed blocks, so some of these rounds may find nothing to remove.
+        ratio: the share of the removable structures that each round removes, in (0, 1).
+        quota: ``global`` or ``per_layer``: how filters are ranked.
+        blocks: how many blocks each round removes; None if the ratio determines it.
+        max_count: the number of rounds at which counting stops.
     """
     rounds = 0
     if structure in ("layers", "both"):
-        rounds = _rounds_of_blocks(removable, ratio, blocks, sum(_capacities(removable)))
+        rounds = _rounds_of_blocks(limits, ratio, blocks, sum(_removable_blocks_per_stage(limits)))
     if structure in ("filters", "both"):
-        # A block that goes takes its convolutions along; how many then stay is not known, so that one is assumed.
-        fewest = 1 if structure == "both" else sum(count for count, _ in removable.filters)
-        rounds = max(rounds, _rounds_of_filters(removable, ratio, quota, fewest, limit))
-    return min(limit, rounds)
+        # Removing a block removes its convolutions; how many remain is unknown here, so only one is assumed.
+        min_filters = 1 if structure == "both" else len(limits.filters)
+        rounds = max(rounds, _rounds_of_filters(limits, ratio, quota, min_filters, max_count))
+    return min(max_count, rounds)
 
 
-def _rounds_of_filters(removable: RemovalLimits, ratio: float, quota: str, fewest: int, limit: int) -> int:
-    """The most rounds in which filters can go, where at least ``fewest`` convolutions stay with one each."""
+def _rounds_of_filters(limits: RemovalLimits, ratio: float, quota: str, min_filters: int, max_count: int) -> int:
+    """Return the largest number of rounds that can remove filters.
+
+    Args:
+        limits: the limits of the architecture.
+        ratio: the share of the removable filters that each round removes, in (0, 1).
+        quota: ``global`` or ``per_layer``: how filters are ranked.
+        min_filters: how many filters remain at least in the whole network: one per remaining convolution.
+        max_count: the number of rounds at which counting stops.
+    """
     if quota == "per_layer":
-        return max(_rounds_until(width, 1, ratio, limit) for _, width in removable.filters)
-    return _rounds_until(sum(count * width for count, width in removable.filters), fewest, ratio, limit)
+        return max(_rounds_until_minimum(width, 1, ratio, max_count) for _, width in limits.filters)
+    return _rounds_until_minimum(sum(width for _, width in limits.filters), min_filters, ratio, max_count)
 
 
-def _rounds_until(total: int, least: int, ratio: float, limit: int) -> int:
-    """Rounds until ``least`` of ``total`` filters are left, which always stay."""
+def _rounds_until_minimum(total: int, minimum: int, ratio: float, max_count: int) -> int:
+    """Return the number of rounds after which only the last ``minimum`` of ``total`` filters remain."""
     rounds = 0
-    while total > least and rounds < limit:
-        total -= min(share(ratio, total), total - least)
+    while total > minimum and rounds < max_count:
+        total -= min(rounded_up_share(ratio, total), total - minimum)
         rounds += 1
     return rounds
 
 
-def _capacities(removable: RemovalLimits) -> list[int]:
-    """How many blocks each stage can lose, the most first."""
-    return sorted((max(size - LEAST_BLOCKS, 0) for size in removable.stages), reverse=True)
+def _removable_blocks_per_stage(limits: RemovalLimits) -> list[int]:
+    """Return the number of removable blocks of each stage, in descending order."""
+    return sorted((max(len(names) - MIN_BLOCKS_PER_STAGE, 0) for _, names in limits.stages), reverse=True)
 
 
 @cache
-def _rounds_of_blocks(removable: RemovalLimits, ratio: float, blocks: int | None, left: int) -> int:
-    """The most rounds in which ``left`` blocks can go, over all ways in which they may lie in stages."""
+def _rounds_of_blocks(limits: RemovalLimits, ratio: float, blocks: int | None, left: int) -> int:
+    """Return the largest number of rounds that can remove ``left`` blocks, however they are distributed over stages."""
     if left == 0:
         return 0
-    after = {max(left - removed, 0) for removed in _removed(removable, ratio, blocks, left)}
-    return 1 + max(_rounds_of_blocks(removable, ratio, blocks, rest) for rest in after)
+    left_after = {max(left - removed, 0) for removed in _next_removals(limits, ratio, blocks, left)}
+    return 1 + max(_rounds_of_blocks(limits, ratio, blocks, rest) for rest in left_after)
 
 
-def _removed(removable: RemovalLimits, ratio: float, blocks: int | None, left: int) -> Iterable[int]:
-    """How many blocks may go in the next round."""
+def _next_removals(limits: RemovalLimits, ratio: float, blocks: int | None, left: int) -> Iterable[int]:
+    """Return the possible numbers of blocks that the next round removes, if stages can still lose ``left`` in all."""
     if blocks is not None:
         return [blocks]
-    capacities = [capacity for capacity in _capacities(removable) if capacity]
-    fewest = next(count for count in range(1, len(capacities) + 1) if sum(capacities[:count]) >= left)
-    most = min(len(capacities), left)
-    # Of a stage that can still lose a block, those that it will keep are candidates too, but for the spared ones.
-    return {share(ratio, left + stages * (LEAST_BLOCKS - removable.spared)) for stages in range(fewest, most + 1)}
+    removable = [count for count in _removable_blocks_per_stage(limits) if count]
+    min_stages = next(count for count in range(1, len(removable) + 1) if sum(removable[:count]) >= left)
+    max_stages = min(len(removable), left)
+    # In a stage that can still lose a block, the unprotected blocks that it will keep are candidates as well.
+    return {
+        rounded_up_share(ratio, left + stages * (MIN_BLOCKS_PER_STAGE - limits.protected_blocks))
+        for stages in range(min_stages, max_stages + 1)
+    }

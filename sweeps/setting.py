@@ -1,6 +1,6 @@
-"""The setting of a trial: all that its key holds but the seed, as values that the columns of a table can show.
+"""The setting of a trial: all contents of its key except the seed, as values for the columns of a table.
 
-Trials of one setting differ in their seed alone, and only such trials are averaged.
+Trials of the same setting differ only in their seed, and only such trials are averaged.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from prunesweep.sweeps.language import Training
     from prunesweep.sweeps.trial import Trial
 
-# The settings of training that a round and a baseline have a column each for.
-TRAINING = (
+# The training settings that have two columns: one of the trial's own round, one of its baseline.
+TRAINING_SETTINGS = (
     "batch_size",
     "learning_rate",
     "momentum",
@@ -26,9 +26,8 @@ TRAINING = (
     "flip",
 )
 
-
-# All of a setting, in the order of its columns; ``setting_key`` is the hash of the rest.
-NAMES = (
+# The columns of a setting, in their order; ``setting_key`` is the hash of the setting.
+SETTING_NAMES = (
     "setting_key",
     "train_fingerprint",
     "precision",
@@ -38,53 +37,54 @@ NAMES = (
     "scoring_images",
     "rewind_epoch",
     "adjustment_recipe",
-    *TRAINING,
+    *TRAINING_SETTINGS,
     "dynamics",
     "baseline_weights",
     "baseline_mean",
     "baseline_std",
     "baseline_adversarial",
     "baseline_epochs",
-    *(f"baseline_{name}" for name in TRAINING),
+    *(f"baseline_{name}" for name in TRAINING_SETTINGS),
 )
 
 Setting = dict[str, Any]
-"""What is set of a trial beside the axes, by the names of ``NAMES``; None where it is not used."""
+"""The settings of a trial that are not axes, by the names of ``SETTING_NAMES``; None for a setting not in use."""
 
 
 def setting_of(trial: "Trial") -> Setting:
     """Return the setting of a trial."""
-    own, baseline = trial.round, trial.baseline.round
-    prunes_filters = own.structure in ("filters", "both")
+    trial_round, baseline_round = trial.round, trial.baseline.round
+    prunes_filters = trial_round.structure in ("filters", "both")
     return {
         "setting_key": trial.setting_key,
         "train_fingerprint": trial.context.train_fingerprint,
         "precision": trial.context.precision,
         "threads": trial.context.threads,
-        "quota": own.quota if prunes_filters else None,
-        "blocks": own.blocks,
-        "scoring_images": None if trial.is_baseline or trial.is_control else own.scoring_images,
-        "rewind_epoch": own.rewind_epoch,
-        "adjustment_recipe": own.training.recipe if own.training and not trial.is_baseline else None,
-        **_training(own.training),
-        "dynamics": own.dynamics,
-        "baseline_weights": baseline.weights_sha256,
-        "baseline_mean": _as_text(baseline.mean),
-        "baseline_std": _as_text(baseline.std),
-        "baseline_adversarial": _adversarial(baseline.training),
-        "baseline_epochs": baseline.training.epochs if baseline.training else None,
-        **{f"baseline_{name}": value for name, value in _training(baseline.training).items()},
+        "quota": trial_round.quota if prunes_filters else None,
+        "blocks": trial_round.blocks,
+        "scoring_images": None if trial.is_baseline or trial.is_control else trial_round.scoring_images,
+        "rewind_epoch": trial_round.rewind_epoch,
+        "adjustment_recipe": trial_round.training.recipe if trial_round.training and not trial.is_baseline else None,
+        **_training_values(trial_round.training),
+        "dynamics": trial_round.dynamics,
+        "baseline_weights": baseline_round.weights_sha256,
+        "baseline_mean": _as_text(baseline_round.mean),
+        "baseline_std": _as_text(baseline_round.std),
+        "baseline_adversarial": _adversarial_text(baseline_round.training),
+        "baseline_epochs": baseline_round.training.epochs if baseline_round.training else None,
+        **{f"baseline_{name}": value for name, value in _training_values(baseline_round.training).items()},
     }
 
 
-def _training(training: "Training | None") -> Mapping[str, Any]:
+def _training_values(training: "Training | None") -> Mapping[str, Any]:
+    """Return the values of ``TRAINING_SETTINGS`` by name; None for each where nothing is trained."""
     if training is None:
-        return dict.fromkeys(TRAINING)
-    return {name: getattr(training, name) for name in TRAINING} | {"step_at": _as_text(training.step_at)}
+        return dict.fromkeys(TRAINING_SETTINGS)
+    return {name: getattr(training, name) for name in TRAINING_SETTINGS} | {"step_at": _as_text(training.step_at)}
 
 
-def _adversarial(training: "Training | None") -> str | None:
-    """Return the attack of the recipe ``adversarial`` where the baseline was trained by it."""
+def _adversarial_text(training: "Training | None") -> str | None:
+    """Return the settings of the recipe ``adversarial`` as text; None if the baseline has another recipe."""
     if training is None or training.recipe != "adversarial":
         return None
     return ", ".join(f"{name} {value:g}" for name, value in training.adversarial if value is not None)

@@ -1,4 +1,4 @@
-"""The trial tree: every trial of a sweep joined to its parent, a baseline being a root."""
+"""The trial tree: all trials of a sweep, linked to their parents, with the baselines as roots."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,89 +9,103 @@ from typing import Any, NamedTuple
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, DATASETS, NONE, PLAIN, RECIPES
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.fingerprints import Fingerprints, data_fingerprints, weights_fingerprint
-from prunesweep.sweeps.language import MOST_ITERATIONS, Axes, Sweep, Training, TrainingSettings
-from prunesweep.sweeps.pretrained import find_pretrained, weights_place
-from prunesweep.sweeps.removable import most_rounds
+from prunesweep.sweeps.language import MAX_ITERATIONS, Axes, Sweep, Training, TrainingSettings
+from prunesweep.sweeps.pretrained import find_pretrained, locate_weights
+from prunesweep.sweeps.removable import max_rounds
 from prunesweep.sweeps.trial import Round, Trial, TrialContext
 from prunesweep.sweeps.words import counted
 
 
 @dataclass(frozen=True)
 class ImpossibleCombination:
-    """Combinations that cannot be: how many trials they would have been, and why they are none."""
+    """Combinations of axis values that are left out because they cannot be run.
 
-    what: str
+    Attributes:
+        description: the values that cannot be combined, such as ``layers of vgg16``.
+        reason: why not.
+        trials: how many of the requested trials are left out for it.
+    """
+
+    description: str
     reason: str
     trials: int
 
 
 @dataclass(frozen=True)
 class TrialTree:
-    """The trials by key, every parent before its children; ``asked``: those that the axes name themselves.
+    """All trials of a sweep, every parent before its children.
 
-    The others are missing ancestors, controls, and the plain baselines that defended ones are compared with.
+    Attributes:
+        trials: the trials by key.
+        requested: the keys of the trials that the axes name. The other trials are ancestors of these, controls, and the
+            plain baselines that baselines of other recipes are compared with.
+        invalid: what the axes name and cannot be run.
     """
 
     trials: Mapping[str, Trial]
-    asked: frozenset[str]
+    requested: frozenset[str]
     invalid: tuple[ImpossibleCombination, ...]
 
     def __iter__(self) -> Iterator[Trial]:
+        """Iterate over the trials, every parent before its children."""
         return iter(self.trials.values())
 
     def __len__(self) -> int:
+        """Return the number of trials."""
         return len(self.trials)
 
     @cached_property
     def children(self) -> Mapping[str, tuple[str, ...]]:
-        """The keys of each trial's children."""
-        found: dict[str, list[str]] = {key: [] for key in self.trials}
+        """Return the keys of each trial's children, by its key."""
+        children: dict[str, list[str]] = {key: [] for key in self.trials}
         for trial in self:
             if trial.parent is not None:
-                found[trial.parent.key].append(trial.key)
-        return {key: tuple(children) for key, children in found.items()}
+                children[trial.parent.key].append(trial.key)
+        return {key: tuple(child_keys) for key, child_keys in children.items()}
 
 
 def grow_tree(sweep: Sweep) -> TrialTree:
-    """The trial tree of a sweep, with all missing ancestors and, where asked for, the controls.
+    """Return the trial tree of a sweep: the requested trials, their ancestors and, if the sweep has them, its controls.
 
-    Raises:
-        DataError: a file of the data set, or a weights file, is not there.
-        SweepError: no combination is possible, or two names stand for one weights file.
+    A missing file of the data set or missing weights file is a `DataError`. If no combination is possible, or two names
+    stand for the same weights, a `SweepError` is raised.
     """
-    return _Grower(sweep, data_fingerprints(sweep.dataset), _weights_sha256(sweep)).grow()
+    return _TreeBuilder(sweep, data_fingerprints(sweep.dataset), _weights_sha256(sweep)).build()
 
 
 def regrow_tree(settings: Mapping[str, Any], train_fingerprint: str, weights_sha256: Mapping[str, str]) -> TrialTree:
-    """Return the tree of a sweep that has run before, without a look at its files and without its attacks.
+    """Return the tree of an earlier sweep, without reading its files and without its attacks.
+
+    Settings that this version does not accept raise a pydantic `ValidationError`; if no combination is possible, a
+    `SweepError` is raised.
 
     Args:
-        settings: of the sweep, as plain JSON values.
-        train_fingerprint: of its training images.
-        weights_sha256: of its baselines that come from files, by recipe.
-
-    Raises:
-        ValidationError: the settings are not those of a sweep of this version.
-        SweepError: no combination is possible.
+        settings: the settings of the sweep, as JSON values.
+        train_fingerprint: the fingerprint of its training images.
+        weights_sha256: the fingerprints of its baselines that come from weights files, by recipe.
     """
     sweep = Sweep.model_validate({**settings, "attacks": {}})
-    return _Grower(sweep, Fingerprints(train_fingerprint, ""), weights_sha256).grow()
+    return _TreeBuilder(sweep, Fingerprints(train_fingerprint, ""), weights_sha256).build()
 
 
 def _weights_sha256(sweep: Sweep) -> dict[str, str]:
-    """The fingerprints of the networks that are not trained here, by recipe."""
-    found: dict[str, str] = {}
-    for recipe, weights in sweep.baseline.files.items():
-        what = "baseline.weights" if recipe == PLAIN else f"baseline.defences.{recipe}"
-        fingerprint = weights_fingerprint(weights, what)
-        if fingerprint in found.values():
-            raise SweepError(f"{what}: {weights} is the same network as another one's; name each once")
-        found[recipe] = fingerprint
-    return found
+    """Return the fingerprints of the networks that are not trained here, by recipe.
+
+    Raises:
+        SweepError: two names stand for the same weights.
+    """
+    fingerprints: dict[str, str] = {}
+    for recipe, weights in sweep.baseline.weights_by_recipe.items():
+        key = "baseline.weights" if recipe == PLAIN else f"baseline.defences.{recipe}"
+        fingerprint = weights_fingerprint(weights, key)
+        if fingerprint in fingerprints.values():
+            raise SweepError(f"{key}: {weights} is the same network as that of another key; give each network once")
+        fingerprints[recipe] = fingerprint
+    return fingerprints
 
 
 class _AxisValues(NamedTuple):
-    """Where a trial stands on the axes."""
+    """The seed of a trial and its values on all axes."""
 
     seed: int
     architecture: str
@@ -103,8 +117,8 @@ class _AxisValues(NamedTuple):
     iterations: int
 
 
-class _Grower:
-    """Grows one tree, making each trial once."""
+class _TreeBuilder:
+    """Builds the tree of one sweep and creates each of its trials once."""
 
     def __init__(self, sweep: Sweep, data: Fingerprints, weights_sha256: Mapping[str, str]) -> None:
         self._sweep = sweep
@@ -115,25 +129,33 @@ class _Grower:
             test_fingerprint=data.test,
             precision=sweep.precision,
             threads=sweep.resources.cpu,
-            attacks={name: settings.settled() for name, settings in sweep.attacks.chosen().items()},
+            attacks={name: settings.resolved() for name, settings in sweep.attacks.chosen().items()},
         )
-        self._made: dict[tuple[object, ...], Trial] = {}
+        # By the values of the axes; those of a baseline are its architecture, recipe and seed.
+        self._trials: dict[tuple[object, ...], Trial] = {}
         self._rounds: dict[tuple[object, ...], Round] = {}
         self._invalid: dict[tuple[str, str], set[_AxisValues]] = {}
 
-    def grow(self) -> TrialTree:
-        asked = frozenset(key for grid in self._sweep.axes for key in self._grow_grid(grid))
+    def build(self) -> TrialTree:
+        """Return the tree.
+
+        Raises:
+            SweepError: no combination of the axes is possible.
+        """
+        requested = frozenset(key for grid in self._sweep.axes for key in self._add_grid(grid))
         with_controls = self._sweep.control
-        trials = {t.key: t for t in self._made.values() if with_controls or not t.is_control}
+        trials = {t.key: t for t in self._trials.values() if with_controls or not t.is_control}
         if not trials:
-            reasons = "; ".join(f"{what}: {reason}" for what, reason in self._invalid)
+            reasons = "; ".join(f"{description}: {reason}" for description, reason in self._invalid)
             raise SweepError(f"{self._sweep.name}: nothing to run: {reasons}")
         invalid = tuple(
-            ImpossibleCombination(what, reason, len(places)) for (what, reason), places in self._invalid.items()
+            ImpossibleCombination(description, reason, len(combinations))
+            for (description, reason), combinations in self._invalid.items()
         )
-        return TrialTree(trials, asked, invalid)
+        return TrialTree(trials, requested, invalid)
 
-    def _grow_grid(self, grid: Axes) -> Iterator[str]:
+    def _add_grid(self, grid: Axes) -> Iterator[str]:
+        """Create the trials of a grid and note its impossible combinations; yield the keys of the trials."""
         combinations = product(
             self._sweep.seeds,
             grid.architecture,
@@ -144,73 +166,78 @@ class _Grower:
             grid.ratio,
             grid.iterations,
         )
-        for place in (_AxisValues(*combination) for combination in combinations):
-            impossible = self._impossible(place)
+        for values in (_AxisValues(*combination) for combination in combinations):
+            impossible = self._find_impossible(values)
             if impossible:
-                self._invalid.setdefault(impossible, set()).add(place)
+                self._invalid.setdefault(impossible, set()).add(values)
             else:
-                yield self._trial(place).key
+                yield self._trial(values).key
 
-    def _impossible(self, place: _AxisValues) -> tuple[str, str] | None:
-        """What cannot be combined, and why."""
-        files = self._sweep.baseline.files
-        if files and place.recipe not in files:
-            why = "baseline.weights is taken as it is; leave it out, and plain baselines are trained beside these"
-            return f"recipe {place.recipe}", why
-        if place.iterations == 0:
+    def _find_impossible(self, values: _AxisValues) -> tuple[str, str] | None:
+        """Return the description of what cannot be combined in these values, and the reason; None if all can."""
+        weights_by_recipe = self._sweep.baseline.weights_by_recipe
+        if weights_by_recipe and values.recipe not in weights_by_recipe:
+            why = "baseline.weights is used as it is; leave it out to train baselines by this recipe and plain ones"
+            return f"recipe {values.recipe}", why
+        if values.iterations == 0:
             return None
-        architecture, structure = place.architecture, place.structure
+        architecture, structure = values.architecture, values.structure
         if structure not in ARCHITECTURES[architecture].structures:
             return f"{structure} of {architecture}", f"{architecture} has no residual blocks to remove"
-        return self._not_left(place) or (self._not_in_a_file(place) if files else None)
+        return self._find_exhausted(values) or (
+            self._find_missing_from_weights_file(values) if weights_by_recipe else None
+        )
 
-    def _not_left(self, place: _AxisValues) -> tuple[str, str] | None:
-        """What later rounds would remove and earlier ones have removed, whatever the scores."""
-        pruning, structure = self._sweep.pruning, place.structure
-        rounds = most_rounds(
-            ARCHITECTURES[place.architecture].removable,
+    def _find_exhausted(self, values: _AxisValues) -> tuple[str, str] | None:
+        """Return a description and a reason if earlier rounds remove everything removable, whatever the scores."""
+        pruning, structure = self._sweep.pruning, values.structure
+        rounds = max_rounds(
+            ARCHITECTURES[values.architecture].removable,
             structure,
-            ratio=place.ratio,
+            ratio=values.ratio,
             quota=pruning.quota,
             blocks=pruning.blocks,
-            limit=MOST_ITERATIONS,
+            max_count=MAX_ITERATIONS,
         )
-        if place.iterations <= rounds:
+        if values.iterations <= rounds:
             return None
-        how_much = f"{place.ratio:g}" if pruning.blocks is None or structure == "filters" else "by the block"
-        what = f"{structure} {how_much} of {place.architecture} beyond {counted(rounds, 'iteration')}"
-        left = {"filters": "no filter", "layers": "no block", "both": "no block and no filter"}[structure]
-        return what, f"{left} that may go is left"
+        if pruning.blocks is None or structure == "filters":
+            amount = f"{values.ratio:g}"
+        else:
+            amount = f"by {counted(pruning.blocks, 'block')}"
+        description = f"{structure} {amount} of {values.architecture} beyond {counted(rounds, 'iteration')}"
+        removable = {"filters": "no removable filter", "layers": "no removable block", "both": "nothing removable"}
+        return description, f"{removable[structure]} is left"
 
-    def _not_in_a_file(self, place: _AxisValues) -> tuple[str, str] | None:
-        """What an adjustment needs and a weights file does not hold."""
-        entry = ADJUSTMENTS[place.adjustment]
+    def _find_missing_from_weights_file(self, values: _AxisValues) -> tuple[str, str] | None:
+        """Return a description and a reason if the adjustment needs what a weights file does not contain."""
+        entry = ADJUSTMENTS[values.adjustment]
         if entry.needs_snapshot:
-            return place.adjustment, "a weights file holds no snapshot of early training; train the baseline instead"
+            return values.adjustment, "a weights file has no snapshot of early training; train the baseline instead"
         if entry.needs_baseline_epochs and not self._sweep.baseline.epochs:
-            return place.adjustment, "a weights file does not say its epochs; give them as baseline.epochs"
-        if place.recipe != PLAIN and self._trains_by_recipe(place.adjustment):
-            return f"{place.adjustment} of {place.recipe}", "a weights file does not say by what recipe it was trained"
+            return values.adjustment, "a weights file does not say its number of epochs; give it as baseline.epochs"
+        if values.recipe != PLAIN and self._trains_by_recipe(values.adjustment):
+            return f"{values.adjustment} of {values.recipe}", "a weights file does not say its training recipe"
         return None
 
     def _trains_by_recipe(self, adjustment: str) -> bool:
-        """Whether an adjustment trains as the baseline was trained, and not plainly."""
+        """Return whether an adjustment trains by the baseline's recipe."""
         trains_by = ADJUSTMENTS[adjustment].trains_by
         return trains_by == "baseline" or (trains_by == "adjustment" and self._sweep.adjustment.recipe == "baseline")
 
-    def _trial(self, place: _AxisValues) -> Trial:
-        if place.iterations == 0:
-            return self._baseline(place.architecture, place.recipe, place.seed)
-        return self._pruned(place)
+    def _trial(self, values: _AxisValues) -> Trial:
+        if values.iterations == 0:
+            return self._baseline(values.architecture, values.recipe, values.seed)
+        return self._pruned(values)
 
     def _baseline(self, architecture: str, recipe: str, seed: int) -> Trial:
-        # Weights know no seed: one baseline serves them all.
+        # A weights file does not depend on the seed: one baseline serves all seeds.
         seed = 0 if recipe in self._weights_sha256 else seed
-        place = (architecture, recipe, seed)
-        if place not in self._made:
-            weights = self._sweep.baseline.files.get(recipe)
+        values = (architecture, recipe, seed)
+        if values not in self._trials:
+            weights = self._sweep.baseline.weights_by_recipe.get(recipe)
             plain = self._baseline(architecture, PLAIN, seed) if recipe != PLAIN else None
-            self._made[place] = Trial(
+            self._trials[values] = Trial(
                 architecture=architecture,
                 iterations=0,
                 seed=seed,
@@ -220,9 +247,9 @@ class _Grower:
                 snapshot_epochs=self._snapshot_epochs() if weights is None else (),
                 recipe=recipe,
                 plain=plain,
-                weights=weights_place(weights) if weights is not None else None,
+                weights=locate_weights(weights) if weights is not None else None,
             )
-        return self._made[place]
+        return self._trials[values]
 
     def _trained_round(self, recipe: str) -> Round:
         baseline = self._sweep.baseline
@@ -241,76 +268,77 @@ class _Grower:
         epoch = self._sweep.adjustment.rewind_epoch
         return (epoch,) if rewinds and epoch is not None else ()
 
-    def _pruned(self, place: _AxisValues) -> Trial:
-        if place.structure == "layers" and self._sweep.pruning.blocks is not None:
-            place = place._replace(ratio=0.0)  # a number of blocks takes its place
-        if place not in self._made:
-            parent = self._trial(place._replace(iterations=place.iterations - 1))
-            self._made[place] = Trial(
-                architecture=place.architecture,
-                iterations=place.iterations,
-                seed=place.seed,
-                round=self._round(place),
+    def _pruned(self, values: _AxisValues) -> Trial:
+        if values.structure == "layers" and self._sweep.pruning.blocks is not None:
+            values = values._replace(ratio=0.0)  # the number of blocks replaces it
+        if values not in self._trials:
+            parent = self._trial(values._replace(iterations=values.iterations - 1))
+            self._trials[values] = Trial(
+                architecture=values.architecture,
+                iterations=values.iterations,
+                seed=values.seed,
+                round=self._round(values),
                 parent=parent,
                 context=self._context,
-                control=self._control(place),
-                recipe=place.recipe,
+                control=self._control(values),
+                recipe=values.recipe,
                 plain=parent.plain,
             )
-        return self._made[place]
+        return self._trials[values]
 
-    def _control(self, place: _AxisValues) -> Trial | None:
-        """Named also where the sweep runs no controls: it may be in the store, or come later.
+    def _control(self, values: _AxisValues) -> Trial | None:
+        """Return the control of a pruned trial; None for a control.
 
-        An unpruned network that is left as it is, is its baseline.
+        It is created even if the sweep runs no controls, because the store may have it, or get it later. For the
+        adjustment ``none`` the control is the baseline itself.
         """
-        if place.structure == NONE:
+        if values.structure == NONE:
             return None
-        if place.adjustment == NONE:
-            return self._baseline(place.architecture, place.recipe, place.seed)
-        return self._pruned(place._replace(structure=NONE, criterion=NONE, ratio=0.0))
+        if values.adjustment == NONE:
+            return self._baseline(values.architecture, values.recipe, values.seed)
+        return self._pruned(values._replace(structure=NONE, criterion=NONE, ratio=0.0))
 
-    def _round(self, place: _AxisValues) -> Round:
-        """One object for all that differ in seed, architecture or iterations: their rounds are equal."""
-        alike = place._replace(seed=0, architecture="", iterations=0)
-        if alike not in self._rounds:
-            self._rounds[alike] = self._new_round(place)
-        return self._rounds[alike]
+    def _round(self, values: _AxisValues) -> Round:
+        """Return the round of a trial: one shared object for all seeds, architectures and iterations."""
+        shared = values._replace(seed=0, architecture="", iterations=0)
+        if shared not in self._rounds:
+            self._rounds[shared] = self._new_round(values)
+        return self._rounds[shared]
 
-    def _new_round(self, place: _AxisValues) -> Round:
-        pruning, entry = self._sweep.pruning, ADJUSTMENTS[place.adjustment]
+    def _new_round(self, values: _AxisValues) -> Round:
+        pruning, entry = self._sweep.pruning, ADJUSTMENTS[values.adjustment]
         adjusted = Round(
-            adjustment=place.adjustment,
-            training=self._adjustment_training(place),
+            adjustment=values.adjustment,
+            training=self._adjustment_training(values),
             dynamics=self._sweep.dynamics and entry.trains_by is not None,
             rewind_epoch=self._sweep.adjustment.rewind_epoch if entry.needs_snapshot else None,
         )
-        if place.structure == NONE:
+        if values.structure == NONE:
             return adjusted
         pruned = {
-            "structure": place.structure,
-            "criterion": place.criterion,
-            "ratio": place.ratio,
-            "quota": pruning.quota if place.structure != "layers" else "global",
-            "blocks": pruning.blocks if place.structure != "filters" else None,
+            "structure": values.structure,
+            "criterion": values.criterion,
+            "ratio": values.ratio,
+            "quota": pruning.quota if values.structure != "layers" else "global",
+            "blocks": pruning.blocks if values.structure != "filters" else None,
             "scoring_images": pruning.scoring_images,
         }
         return adjusted.model_copy(update=pruned)
 
-    def _adjustment_training(self, place: _AxisValues) -> Training | None:
-        entry, adjustment = ADJUSTMENTS[place.adjustment], self._sweep.adjustment
+    def _adjustment_training(self, values: _AxisValues) -> Training | None:
+        entry, adjustment = ADJUSTMENTS[values.adjustment], self._sweep.adjustment
         if entry.trains_by is None:
-            # Statistics are of batches, and of nothing else that training sets.
+            # Recalibrated statistics depend on the batch size and on no other setting of training.
             return Training(epochs=0, batch_size=adjustment.batch_size) if entry.recalibrates else None
         settings = adjustment if entry.trains_by == "adjustment" else self._sweep.baseline
-        training = self._training(settings, place.recipe if self._trains_by_recipe(place.adjustment) else PLAIN)
+        training = self._training(settings, values.recipe if self._trains_by_recipe(values.adjustment) else PLAIN)
         return training.model_copy(update={"epochs": entry.epochs_factor * (training.epochs or 0)})
 
     def _training(self, settings: TrainingSettings, recipe: str) -> Training:
-        """The training settings alone, with the data set's own answer to whether images may be mirrored."""
-        values = {name: getattr(settings, name) for name in TrainingSettings.model_fields}
-        if values["flip"] is None:
-            values["flip"] = DATASETS[self._sweep.dataset.name].flip
-        if RECIPES[recipe].attacks:
-            values["adversarial"] = self._sweep.baseline.adversarial
-        return Training(**values, recipe=recipe)
+        """Return the training settings of a block of the sweep, with the data set's default of ``flip``."""
+        fields = {name: getattr(settings, name) for name in TrainingSettings.model_fields}
+        if fields["flip"] is None:
+            fields["flip"] = DATASETS[self._sweep.dataset.name].flip
+        if RECIPES[recipe].takes_adversarial_settings:
+            fields["adversarial"] = self._sweep.baseline.adversarial
+        return Training(**fields, recipe=recipe)

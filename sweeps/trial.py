@@ -1,6 +1,6 @@
-"""The trial: one network of the sweep, as its parent plus one round of score → remove → adjust.
+"""The trial: one network of the sweep, obtained from its parent by one round of score → remove → adjust.
 
-Everything that ``prunesweep.workers.run_trial`` needs to know stands here, and everything that names what it stores.
+A trial holds everything that ``prunesweep.workers.run_trial`` needs to know, and the keys of all that it stores.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,26 @@ from prunesweep.sweeps.language import Deviations, Means, Training
 
 
 class Round(FrozenModel):
-    """What one trial does beyond its parent. A baseline's round only trains, or takes a weights file."""
+    """The work of one trial on the network of its parent; a baseline's round only trains or loads a weights file.
+
+    Its values other than defaults enter the key of the trial.
+
+    Attributes:
+        structure: what is removed: ``filters``, ``layers``, ``both`` or ``none``.
+        criterion: how the structures are scored, or ``none``.
+        adjustment: how the parameters are adjusted after the removal, or ``none``.
+        ratio: the share of the removable structures to remove, in [0, 1).
+        quota: whether filters are ranked over all layers (``global``) or within each layer (``per_layer``).
+        blocks: how many residual blocks to remove; None if the ratio determines it.
+        scoring_images: how many training images the criterion scores on.
+        training: the training of this round; None where nothing is trained or recalibrated.
+        dynamics: whether the training dynamics (gradient confusion and layer rotation) are measured per epoch.
+        rewind_epoch: the epoch of the baseline's training that a winning ticket rewinds to.
+        weights_sha256: the fingerprint of the weights file of a baseline that is not trained here.
+        mean: the mean per channel by which a baseline normalises its images, in [0, 1] pixel units; None for the mean
+            of the training images.
+        std: the standard deviation per channel, likewise.
+    """
 
     structure: str = NONE
     criterion: str = NONE
@@ -47,13 +66,13 @@ class Round(FrozenModel):
 
     @property
     def epochs(self) -> int:
-        """Epochs trained in this round."""
+        """Return the number of epochs trained in this round."""
         planned = (self.training.epochs or 0) if self.training else 0
         return planned - (self.rewind_epoch or 0)
 
 
 class TrialSettings(TypedDict):
-    """The words that describe a trial, as columns name them."""
+    """The data set and seed of a trial and its values on the axes, by the names of their columns."""
 
     dataset: str
     architecture: str
@@ -67,7 +86,7 @@ class TrialSettings(TypedDict):
 
 
 class Relations(TypedDict):
-    """The keys of the trials that a trial is compared with; None where it has none."""
+    """The keys of the trials that a trial is compared with; None for a trial that it does not have."""
 
     parent_key: str | None
     baseline_key: str
@@ -77,7 +96,16 @@ class Relations(TypedDict):
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What all trials of one sweep share."""
+    """The settings that all trials of one sweep share.
+
+    Attributes:
+        dataset: the name of the data set.
+        train_fingerprint: the fingerprint of the training images.
+        test_fingerprint: the fingerprint of the test images.
+        precision: ``fp32`` or ``bf16``, of training.
+        threads: the number of CPU threads per trial.
+        attacks: the settings of the attacks by name.
+    """
 
     dataset: str
     train_fingerprint: str
@@ -88,12 +116,15 @@ class TrialContext:
 
     @cached_property
     def evaluations(self) -> dict[str, AttackSettings]:
-        """``clean`` and the sweep's attacks, with their settings."""
+        """Return the settings of ``clean`` and of the sweep's attacks, by name."""
         return {"clean": EVALUATIONS["clean"].settings(), **self.attacks}
 
     @cached_property
     def evaluation_contents(self) -> dict[str, dict[str, Any]]:
-        """What enters the key of an evaluation beside its network, by attack: made once for all trials."""
+        """Return the contents of an evaluation's key other than its network, by attack.
+
+        They are computed once for all trials.
+        """
         return {
             attack: {
                 "attack": [attack, EVALUATIONS[attack].version],
@@ -106,7 +137,21 @@ class TrialContext:
 
 @dataclass(frozen=True)
 class Trial:
-    """One network of the sweep; a baseline has no parent."""
+    """One network of the sweep: a baseline, a control or a pruned network.
+
+    Attributes:
+        architecture: the name of the architecture.
+        iterations: the number of rounds since the baseline.
+        seed: the seed of all random draws of the trial.
+        round: the work of the trial on the network of its parent.
+        parent: the trial whose network the round starts from; None for a baseline.
+        context: what all trials of the sweep share.
+        snapshot_epochs: of a baseline: the epochs of its training that winning tickets of the sweep rewind to.
+        control: the unpruned network that is adjusted in the same way; None for baselines and controls.
+        recipe: how the baseline was trained: a name of ``RECIPES``, or the name of a published network.
+        plain: the plain baseline; None if the trial's own baseline is it.
+        weights: of a baseline: the path or name of the weights whose fingerprint is ``Round.weights_sha256``.
+    """
 
     architecture: str
     iterations: int
@@ -114,70 +159,77 @@ class Trial:
     round: Round
     parent: "Trial | None"
     context: TrialContext = field(repr=False)
-    snapshot_epochs: tuple[int, ...] = ()  # of a baseline: what winning tickets of this sweep go back to
-    control: "Trial | None" = field(default=None, repr=False)  # the unpruned network adjusted in the same way
-    recipe: str = PLAIN  # how the baseline was trained: a name of RECIPES, or of a published network in its place
-    plain: "Trial | None" = field(default=None, repr=False)  # the plain baseline, where the recipe is another
-    weights: str | None = None  # of a baseline: where the weights lie that Round.weights_sha256 names
+    snapshot_epochs: tuple[int, ...] = ()
+    control: "Trial | None" = field(default=None, repr=False)
+    recipe: str = PLAIN
+    plain: "Trial | None" = field(default=None, repr=False)
+    weights: str | None = None
 
     @property
     def structure(self) -> str:
+        """Return what this round removes: ``filters``, ``layers``, ``both`` or ``none``."""
         return self.round.structure
 
     @property
     def criterion(self) -> str:
+        """Return the name of the criterion, or ``none``."""
         return self.round.criterion
 
     @property
     def adjustment(self) -> str:
+        """Return the name of the adjustment scheme, or ``none``."""
         return self.round.adjustment
 
     @property
     def ratio(self) -> float:
+        """Return the share of the removable structures that this round removes, in [0, 1)."""
         return self.round.ratio
 
     @property
     def is_baseline(self) -> bool:
+        """Return whether the trial is an unpruned, unadjusted network."""
         return self.parent is None
 
     @property
     def is_control(self) -> bool:
+        """Return whether the trial is an unpruned network that is adjusted like a pruned one."""
         return self.parent is not None and self.structure == NONE
 
     @cached_property
     def baseline(self) -> "Trial":
-        """The root of this trial's chain."""
+        """Return the baseline from which this trial descends; a baseline returns itself."""
         return self if self.parent is None else self.parent.baseline
 
     @cached_property
     def epochs_total(self) -> int:
-        """Epochs trained in this round and in all before it."""
+        """Return the number of epochs trained in this round and in all rounds before it."""
         return self.round.epochs + (self.parent.epochs_total if self.parent else 0)
 
     @cached_property
     def key(self) -> str:
-        """The network key, which names the trial."""
+        """Return the key of the trial, which is the key of its network."""
         parent = self.parent.key if self.parent else None
         return key_of("network", {**self._own_settings(), "parent": parent, "seed": self.seed})
 
     @cached_property
     def setting_key(self) -> str:
-        """The key of the trial's setting: of all that is in its own key but the seed."""
+        """Return the key of the trial's setting: the hash of all contents of its key except the seed."""
         parent = self.parent.setting_key if self.parent else None
         return key_of("setting", {**self._own_settings(), "parent": parent})
 
     def _own_settings(self) -> dict[str, Any]:
-        """What enters the trial's key beside its parent and its seed."""
+        """Return the contents of the trial's key other than its parent and its seed."""
         return {
             "architecture": [self.architecture, ARCHITECTURES[self.architecture].version],
             "round": self.round.non_default(),
             "data": self.context.train_fingerprint,
             "precision": self.context.precision,
             "threads": self.context.threads,
-            "stages": self._stage_versions(),
+            "stages": self._phase_versions(),
         }
 
-    def _stage_versions(self) -> dict[str, int]:
+    def _phase_versions(self) -> dict[str, int]:
+        """Return the versions of the phases that the trial goes through, by phase."""
         versions = {"training": TRAINING_VERSION} if self.round.training else {}
         if self.round.training and self.round.training.recipe != PLAIN:
             versions["recipe"] = RECIPES[self.round.training.recipe].version
@@ -191,12 +243,12 @@ class Trial:
         return versions
 
     def evaluation_key(self, attack: str) -> str:
-        """The key of this network's accuracy under one attack (or ``clean``) of the sweep."""
+        """Return the key of the evaluation of this network under one attack of the sweep, or under ``clean``."""
         return key_of("evaluation", {"network": self.key, **self.context.evaluation_contents[attack]})
 
     @property
     def relations(self) -> Relations:
-        """The keys of the trials that this one is compared with."""
+        """Return the keys of the trials that this one is compared with."""
         return {
             "parent_key": self.parent.key if self.parent else None,
             "baseline_key": self.baseline.key,
@@ -206,7 +258,7 @@ class Trial:
 
     @property
     def settings(self) -> TrialSettings:
-        """The words that describe the trial, as columns name them."""
+        """Return the data set, the seed and the values on the axes, by the names of their columns."""
         return {
             "dataset": self.context.dataset,
             "architecture": self.architecture,
@@ -221,23 +273,23 @@ class Trial:
 
     @property
     def evaluations(self) -> dict[str, AttackSettings]:
-        """``clean`` and the sweep's attacks, with their settings."""
+        """Return the settings of ``clean`` and of the sweep's attacks, by name."""
         return self.context.evaluations
 
     @cached_property
     def result_keys(self) -> tuple[str, ...]:
-        """The results that make this trial done: its network's, and one an evaluation."""
+        """Return the keys of the results that make this trial done: the network and one per evaluation."""
         return (self.key, *(self.evaluation_key(attack) for attack in self.evaluations))
 
     @cached_property
     def score_keys(self) -> dict[str, str]:
-        """The keys of the scores that this round needs, in the order in which they are made.
+        """Return the keys of the scores that this round needs, by scored structure, in the order of computation.
 
-        ``both`` scores the blocks first (and shares these with ``layers``), then the filters of what is left, which
-        depends on how many blocks went.
+        ``both`` first scores the blocks, sharing their scores with ``layers``, and then the filters of the remaining
+        network, which depends on how many blocks were removed.
         """
-        stages = {NONE: (), "filters": ("filters",), "layers": ("layers",), "both": ("layers", "filters")}
-        return {scored: self._score_key(scored) for scored in stages[self.structure]}
+        scored_structures = {NONE: (), "filters": ("filters",), "layers": ("layers",), "both": ("layers", "filters")}
+        return {scored: self._score_key(scored) for scored in scored_structures[self.structure]}
 
     def _score_key(self, scored: str) -> str:
         assert self.parent is not None
@@ -254,22 +306,25 @@ class Trial:
 
     @cached_property
     def snapshot_key(self) -> str | None:
-        """The key of the early network that a winning ticket goes back to."""
+        """Return the key of the snapshot of the baseline's training that a winning ticket rewinds to; else None."""
         if self.round.rewind_epoch is None:
             return None
         return snapshot_key(self.baseline, self.round.rewind_epoch)
 
     @cached_property
     def shared_keys(self) -> tuple[str, ...]:
-        """Scores and snapshots of this round: what siblings need too, and only one of them should make."""
+        """Return the keys of the scores and the snapshot of this round.
+
+        Sibling trials need them too, and only one of the siblings should compute them.
+        """
         snapshot = (self.snapshot_key,) if self.snapshot_key else ()
         return (*self.score_keys.values(), *snapshot)
 
     def describe(self) -> str:
-        """The settings on one line, for people."""
+        """Return the settings of the trial on one line, for display."""
         return f"{describe_setting({**self.settings, 'blocks': self.round.blocks})} seed {self.seed}"
 
 
 def snapshot_key(baseline: Trial, epoch: int) -> str:
-    """The key of a baseline's network as it was after ``epoch`` epochs."""
+    """Return the key of the snapshot of a baseline's network after ``epoch`` epochs of training."""
     return key_of("snapshot", {"network": baseline.key, "epoch": epoch})

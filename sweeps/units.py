@@ -1,7 +1,7 @@
-"""Quantities with a unit: what each can be, and what a value outside of that was probably meant to be.
+"""Quantities with a unit: the range of each, and a guess at what a value outside that range was meant to be.
 
-A number in another unit than its own is no number out of place for a computer: a mean of 127 where pixels lie in
-[0, 1] gives the accuracy of chance and no error. So what has a unit in a sweep file has its type here.
+A number in the wrong unit would not fail by itself: a mean of 127 for pixels in [0, 1] gives the accuracy of chance and
+no error. So every quantity of a sweep file that has a unit gets its type here.
 """
 
 from collections.abc import Callable
@@ -10,22 +10,22 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
-from prunesweep.sweeps.numbers import Number, check_whole
+from prunesweep.sweeps.numbers import Number, check_whole_number
 
 HIGHEST_LEARNING_RATE = 10.0
-SMALLEST_STD = 1e-3  # a quarter of one of 255 levels: 8 bits show no less
-MOST_MEBIBYTES = 2**20
+SMALLEST_STD = 1e-3  # a quarter of one of 255 levels; 8-bit images cannot vary less
+MAX_MEBIBYTES = 2**20
 
 
 def check_level(value: float, name: str) -> float:
-    """Return a quantity in units of [0, 1] pixels as it came.
+    """Return a quantity in units of [0, 1] pixels unchanged.
 
     Args:
-        value: an intensity, or a difference of intensities.
-        name: what it is, for the message.
+        value: An intensity, or a difference of intensities.
+        name: The name of the quantity, for the message.
 
     Raises:
-        ValueError: it is above 1, and was probably meant in levels of 0 to 255, or of 16 bits.
+        ValueError: It is above 1; it was probably meant in levels of 0 to 255 or 0 to 65,535.
     """
     if value <= 1:
         return value
@@ -35,14 +35,14 @@ def check_level(value: float, name: str) -> float:
 
 
 def check_share(value: float, name: str = "") -> float:
-    """Return a share as it came.
+    """Return a share of a whole unchanged.
 
     Args:
-        value: a part of a whole, which is 1.
-        name: what it is, for the message; left out where the place already says so.
+        value: The share, at most 1.
+        name: The name of the quantity, for the message; empty if the message already begins with its key path.
 
     Raises:
-        ValueError: it is above 1, and was probably meant in percent.
+        ValueError: It is above 1; it was probably meant in percent.
     """
     if value <= 1:
         return value
@@ -51,6 +51,11 @@ def check_share(value: float, name: str = "") -> float:
 
 
 def _check_std(value: float) -> float:
+    """Return the standard deviation of a channel unchanged.
+
+    Raises:
+        ValueError: It is positive but below ``SMALLEST_STD``.
+    """
     if 0 < value < SMALLEST_STD:
         raise ValueError(
             f"std {value:g} is below {SMALLEST_STD:g}, less than 8-bit images can vary; pixels lie in [0, 1]: did you "
@@ -60,6 +65,11 @@ def _check_std(value: float) -> float:
 
 
 def _check_share_of_epochs(value: float, info: ValidationInfo) -> float:
+    """Return a share of the epochs unchanged.
+
+    Raises:
+        ValueError: It is above 1; it was probably meant as a number of epochs.
+    """
     epochs = info.data.get("epochs")
     if value > 1:
         meant = f"did you mean {value:g}/{epochs}?" if epochs and value < epochs else "write 0.5 for half of them"
@@ -67,14 +77,24 @@ def _check_share_of_epochs(value: float, info: ValidationInfo) -> float:
     return value
 
 
-def _check_factor(value: float) -> float:
+def _check_learning_rate_factor(value: float) -> float:
+    """Return the factor by which a learning rate is multiplied unchanged.
+
+    Raises:
+        ValueError: It is above 1; it was probably meant as a divisor.
+    """
     if value > 1:
         raise ValueError(f"{value:g} is above 1; the learning rate is multiplied by it: did you mean 1/{value:g}?")
     return value
 
 
 def _at_most(highest: float, name: str) -> Callable[[float], float]:
-    """A validator of what is never above ``highest``, unless a power of ten lost its sign."""
+    """Return a pydantic validator of an upper limit that guesses a forgotten minus in a power of ten.
+
+    Args:
+        highest: The limit.
+        name: The name of the quantity, for the message.
+    """
 
     def check(value: float) -> float:
         if value <= highest:
@@ -87,38 +107,46 @@ def _at_most(highest: float, name: str) -> Callable[[float], float]:
 
 
 def _check_mebibytes(value: Any) -> Any:
-    if type(value) is int and value > MOST_MEBIBYTES:
-        raise ValueError(f"{value} is in MiB and too much: did you mean {max(1, value // 2**20)}?")
+    """Return an amount of memory in MiB unchanged.
+
+    Raises:
+        ValueError: It is too large; it was probably meant in bytes.
+    """
+    if type(value) is int and value > MAX_MEBIBYTES:
+        raise ValueError(f"{value} MiB is too much: did you mean {max(1, value // 2**20)}?")
     return value
 
 
-Intensity = Annotated[Number, AfterValidator(partial(check_level, name="mean")), Field(ge=0)]
-"""Of a channel, in [0, 1] pixel units."""
+ChannelMean = Annotated[Number, AfterValidator(partial(check_level, name="mean")), Field(ge=0)]
+"""The mean of a channel, in units of [0, 1] pixels."""
 
-Deviation = Annotated[Number, AfterValidator(_check_std), Field(ge=0)]
-"""The standard deviation of a channel, in [0, 1] pixel units."""
+ChannelStd = Annotated[Number, AfterValidator(_check_std), Field(ge=0)]
+"""The standard deviation of a channel, in units of [0, 1] pixels."""
 
 Epsilon = Annotated[Number, Field(gt=0), AfterValidator(partial(check_level, name="epsilon"))]
-"""How far a pixel may go, in (0, 1]."""
+"""The largest change of a pixel under an attack, in (0, 1]."""
 
-Step = Annotated[Number, Field(gt=0), AfterValidator(partial(check_level, name="step"))]
-"""How far a pixel goes in one step, in (0, 1]."""
+StepSize = Annotated[Number, Field(gt=0), AfterValidator(partial(check_level, name="step"))]
+"""The change of a pixel in one step of an attack, in (0, 1]."""
 
 Share = Annotated[Number, AfterValidator(check_share), Field(gt=0, lt=1)]
-"""A part of a whole, and neither none of it nor all."""
+"""A share above 0 and below 1."""
 
-ShareFromNone = Annotated[Number, AfterValidator(check_share), Field(ge=0, lt=1)]
-"""A part of a whole that may be none of it, and is never all."""
+ShareOrZero = Annotated[Number, AfterValidator(check_share), Field(ge=0, lt=1)]
+"""A share from 0 on and below 1."""
 
 ShareOfEpochs = Annotated[Number, AfterValidator(_check_share_of_epochs), Field(gt=0, lt=1)]
-"""A point in a training; ``epochs`` stands before it in its block."""
+"""A point in a training as a share of its epochs; the field ``epochs`` must come before it in its block."""
 
-Factor = Annotated[Number, AfterValidator(_check_factor), Field(gt=0, lt=1)]
-"""By which a learning rate is lowered."""
+LearningRateFactor = Annotated[Number, AfterValidator(_check_learning_rate_factor), Field(gt=0, lt=1)]
+"""The factor by which a learning rate is lowered."""
 
 LearningRate = Annotated[Number, AfterValidator(_at_most(HIGHEST_LEARNING_RATE, "learning rate")), Field(gt=0)]
-WeightDecay = Annotated[Number, AfterValidator(_at_most(1, "weight decay")), Field(ge=0)]
+"""A learning rate."""
 
-Pixels = Annotated[int, Strict(), BeforeValidator(partial(check_whole, unit="pixels"))]
-ImageCount = Annotated[int, Strict(), BeforeValidator(partial(check_whole, unit="images"))]
-Mebibytes = Annotated[int, Strict(), BeforeValidator(_check_mebibytes), BeforeValidator(check_whole)]
+WeightDecay = Annotated[Number, AfterValidator(_at_most(1, "weight decay")), Field(ge=0)]
+"""The factor of L2 regularisation in the optimizer."""
+
+Pixels = Annotated[int, Strict(), BeforeValidator(partial(check_whole_number, unit="pixels"))]
+ImageCount = Annotated[int, Strict(), BeforeValidator(partial(check_whole_number, unit="images"))]
+Mebibytes = Annotated[int, Strict(), BeforeValidator(_check_mebibytes), BeforeValidator(check_whole_number)]

@@ -1,4 +1,4 @@
-"""One trial: data, architectures, pruning, training and attacks. Nothing here knows of a cluster."""
+"""The work of one trial: data, architectures, pruning, training and attacks, independent of any cluster."""
 
 from prunesweep.workers.architectures.network import load_network
 from prunesweep.workers.data.load import load_dataset

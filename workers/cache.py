@@ -1,7 +1,7 @@
-"""Arrays that are made once and then shared by all trials and workers of a machine, memory-mapped.
+"""A cache of memory-mapped arrays that all trials and workers of a machine share.
 
-They lie below ``$PRUNESWEEP_CACHE`` (or ``~/.cache/prunesweep``). The folder is a cache: it can be deleted at any
-time, and what is missing is made again.
+Its folder is ``$PRUNESWEEP_CACHE`` (or ``~/.cache/prunesweep``). It can be deleted at any time: missing arrays are
+computed again.
 """
 
 import os
@@ -16,48 +16,52 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from prunesweep.results_store.objects import replacing
+from prunesweep.results_store.objects import atomic_writer
 from prunesweep.sweeps.errors import UserError
-from prunesweep.sweeps.paths import expanded
+from prunesweep.sweeps.paths import expand_home
 
 
 class CacheError(UserError):
-    """The cache of a machine cannot be used."""
+    """A cache folder that cannot be read or written."""
 
 
-def kept_tensor(kind: str, key: str, make: Callable[[], Tensor]) -> Tensor:
-    """What ``make`` makes, on the CPU and not to be changed; made where the cache does not hold it yet.
+def cached_tensor(kind: str, key: str, compute: Callable[[], Tensor]) -> Tensor:
+    """Return a tensor from the cache, on the CPU, after computing it if it is missing.
+
+    The tensor must not be changed. A cache that cannot be read or written is a ``CacheError``.
 
     Args:
-        kind: the folder of the cache.
-        key: names the tensor by what it is made from.
-        make: called at most once by all processes of a machine; its tensor may lie on any device.
-
-    Raises:
-        CacheError: the cache cannot be read or written.
+        kind: subfolder of the cache.
+        key: file name without its suffix, derived from everything that the tensor depends on.
+        compute: returns the tensor, on any device. The processes of a machine call it at most once for a key.
     """
     path = cache_folder() / kind / f"{key}.npy"
-    kept = _read(path)
-    if kept is None:
-        lock = FileLock(path.with_suffix(".lock"))  # a second worker waits for the first and makes nothing
-        with _in_one_line(path):
+    cached = _read(path)
+    if cached is None:
+        lock = FileLock(path.with_suffix(".lock"))  # a second worker waits for the first, and then reads its file
+        with _os_errors_as_cache_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         try:
-            kept = _read(path)
-            if kept is None:
-                made = make().cpu().numpy()
-                with _in_one_line(path), replacing(path) as file:
-                    np.save(file, made)
-                kept = _read(path)
+            cached = _read(path)
+            if cached is None:
+                array = compute().cpu().numpy()
+                with _os_errors_as_cache_errors(path), atomic_writer(path) as file:
+                    np.save(file, array)
+                cached = _read(path)
         finally:
             lock.release()
-    assert kept is not None, "what was just written can be read"
-    return kept
+    assert cached is not None, "a file that was just written is readable"
+    return cached
 
 
 @contextmanager
-def _in_one_line(path: Path) -> Iterator[None]:
+def _os_errors_as_cache_errors(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` into an error with a one-line message.
+
+    Raises:
+        CacheError: in place of the ``OSError``.
+    """
     try:
         yield
     except OSError as error:
@@ -67,24 +71,24 @@ def _in_one_line(path: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> Tensor | None:
-    """A kept array; None where there is none, or one that a crash of the machine cut short."""
-    with _in_one_line(path):
+    """Return a cached array, or None if it is missing or was truncated by a crash of the machine."""
+    with _os_errors_as_cache_errors(path):
         try:
             array = np.load(path, mmap_mode="r")
         except (FileNotFoundError, NotADirectoryError, EOFError, ValueError):
             return None
-    with warnings.catch_warnings():  # the map is read-only, and nothing here writes to pixels
+    with warnings.catch_warnings():  # the memory map is read-only, and so is our use of the tensor
         warnings.filterwarnings("ignore", message=".*not writable.*")
         return torch.from_numpy(array)
 
 
 def cache_folder() -> Path:
-    """Where things are kept that can be made again; a user without a home has them among the temporary files."""
-    chosen, base = os.environ.get("PRUNESWEEP_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    """Return the folder of the cache; for a user without a home folder, one in the folder of temporary files."""
+    chosen, xdg_cache = os.environ.get("PRUNESWEEP_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if chosen:
-        return Path(expanded(chosen))
-    if base:
-        return Path(expanded(base)) / "prunesweep"
+        return Path(expand_home(chosen))
+    if xdg_cache:
+        return Path(expand_home(xdg_cache)) / "prunesweep"
     try:
         return Path.home() / ".cache" / "prunesweep"
     except RuntimeError:
@@ -92,9 +96,9 @@ def cache_folder() -> Path:
 
 
 def check_cache() -> None:
-    """Write nothing that stays. Raises: CacheError where the cache cannot be written."""
+    """Check that the cache is writable, with a temporary file; if it is not, that is a ``CacheError``."""
     folder = cache_folder()
-    with _in_one_line(folder / "any"):
+    with _os_errors_as_cache_errors(folder / "any"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".prunesweep-"):
             pass

@@ -1,4 +1,4 @@
-"""Exported networks as programs that run without this package."""
+"""Export of networks as programs that run without this package."""
 
 from pathlib import Path
 
@@ -6,18 +6,26 @@ import torch
 
 from prunesweep.workers.architectures.network import load_network
 
-_EXAMPLE_IMAGES = 2  # torch.export takes a size of 1 for a constant
-_MOST_IMAGES = 2**20  # at once; torch 2.6 wants a bound
+_EXAMPLE_IMAGES = 2  # torch.export would treat a batch size of 1 as a constant
+_MAX_BATCH = 2**20  # images; torch 2.6 requires an upper bound
 
 
 def write_program(folder: Path, format: str) -> Path:
-    """Adds ``network.pt2`` (torch.export) or ``network.onnx`` to a folder with an exported network."""
+    """Add a program to a folder with an exported network.
+
+    Args:
+        folder: the folder.
+        format: ``torch_export`` or ``onnx``.
+
+    Returns:
+        Path of the program, ``network.pt2`` or ``network.onnx`` in the folder.
+    """
     network = load_network(folder)
     side = network.spec.image_size
     example = (torch.zeros(_EXAMPLE_IMAGES, 3, side, side),)
-    batch = ({0: torch.export.Dim("images", min=1, max=_MOST_IMAGES)},)
+    dynamic_shapes = ({0: torch.export.Dim("images", min=1, max=_MAX_BATCH)},)
     if format == "torch_export":
-        torch.export.save(torch.export.export(network, example, dynamic_shapes=batch), folder / "network.pt2")
+        torch.export.save(torch.export.export(network, example, dynamic_shapes=dynamic_shapes), folder / "network.pt2")
         return folder / "network.pt2"
     path = folder / "network.onnx"
     torch.onnx.export(
@@ -25,7 +33,7 @@ def write_program(folder: Path, format: str) -> Path:
         example,
         str(path),
         dynamo=True,
-        dynamic_shapes=batch,
+        dynamic_shapes=dynamic_shapes,
         input_names=["images"],
         output_names=["logits"],
         external_data=False,

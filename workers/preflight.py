@@ -1,4 +1,4 @@
-"""What can be found wrong with a sweep once its data are loaded, before anything is started."""
+"""Checks of a sweep that need its data, made before any trial starts."""
 
 from collections.abc import Iterable
 
@@ -15,18 +15,23 @@ from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.random_streams import stream
 
 
-def check_trials(trials: Iterable[Trial], data: Dataset, *, here: bool = True) -> None:
-    """Checks the attacks against the images, weights files against their architectures, and this machine's cache.
+def check_trials(trials: Iterable[Trial], data: Dataset, *, on_this_machine: bool = True) -> None:
+    """Check attacks against the images, weights against the architectures, and the cache of this machine.
+
+    All messages are one line. Weights or corruption files that are missing or do not fit are a ``DataError``, and a
+    cache that is not writable is a ``CacheError``.
 
     Args:
-        here: whether the trials run on this machine; another one has a cache of its own.
+        trials: trials of one sweep.
+        data: the data set of the sweep.
+        on_this_machine: whether the trials run on this machine; other machines have their own caches.
 
     Raises:
-        SweepError, DataError, CacheError: one line says what does not fit, or cannot be written.
+        SweepError: an attack does not fit the size of the images.
     """
     trials = list(trials)
     attacks = trials[0].context.attacks.values() if trials else ()
-    if here and data.test.holds_pixels and any(map(_is_cached, attacks)):
+    if on_this_machine and data.test.holds_pixels and any(map(_is_cached, attacks)):
         check_cache()
     for settings in attacks:
         if isinstance(settings, Occlusion):
@@ -42,21 +47,27 @@ def check_trials(trials: Iterable[Trial], data: Dataset, *, here: bool = True) -
 
 
 def _is_cached(settings: AttackSettings) -> bool:
-    """Whether the attack's images are made once and kept."""
+    """Return whether the attack's images are generated once and cached."""
     return isinstance(settings, Corruptions) and settings.source == "generated"
 
 
 def _check_weights(trial: Trial, weights: str, data: Dataset) -> None:
-    where = "baseline.weights" if trial.recipe == PLAIN else f"baseline.defences.{trial.recipe}"
+    """Check that the weights of a baseline can be read and fit its architecture and the number of classes.
+
+    Raises:
+        DataError: the weights cannot be read.
+        WeightsError: they do not fit.
+    """
+    key_path = "baseline.weights" if trial.recipe == PLAIN else f"baseline.defences.{trial.recipe}"
     unit = (1.0, 1.0, 1.0)
     network = new_network(trial.architecture, len(data.classes), data.side, unit, unit, generator=stream("preflight"))
     try:
         tensors = read_weights(weights, trial.architecture)
     except DataError as error:
-        raise DataError(f"{where}: {error}") from None
+        raise DataError(f"{key_path}: {error}") from None
     try:
         load_weights(network, tensors)
     except WeightsError as error:
         raise WeightsError(
-            f"{where}: {weights}: not a {trial.architecture} of {len(data.classes)} classes: {error}"
+            f"{key_path}: {weights}: not a {trial.architecture} with {len(data.classes)} classes: {error}"
         ) from None

@@ -1,4 +1,4 @@
-"""Random streams: generators derived from what they are for, so that neither order nor crashes change a number."""
+"""Random generators that are seeded by their purpose, so that neither order nor crashes change a number."""
 
 import hashlib
 
@@ -6,6 +6,10 @@ import torch
 
 
 def stream(*purpose: str | int) -> torch.Generator:
-    """A CPU generator that depends on ``purpose`` alone, for example (seed, stage, iteration, epoch)."""
+    """Return a CPU generator whose seed depends on its purpose alone.
+
+    Args:
+        purpose: what the numbers are for, such as ``"training"``, the trial's seed, the iteration and the epoch.
+    """
     digest = hashlib.sha256(repr(purpose).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") & (2**63 - 1))

@@ -1,4 +1,4 @@
-"""Settings of torch that make a trial's numbers repeatable, bit for bit, on one kind of device."""
+"""Settings of PyTorch that make results bitwise reproducible on one kind of device."""
 
 import ctypes
 import gc
@@ -9,13 +9,14 @@ from typing import TypeVar
 import torch
 from torch.nn import Module
 
-_Placed = TypeVar("_Placed", bound=Module)
+_Network = TypeVar("_Network", bound=Module)
 
 
-def configure(threads: int) -> None:
-    """Sets this thread's share of the processor, and deterministic kernels.
+def configure_torch(threads: int) -> None:
+    """Set the number of CPU threads, and choose deterministic kernels.
 
-    Gradients of convolutions differ between one thread and two, so the number follows the trial and not the machine.
+    Args:
+        threads: number of threads. Gradients of convolutions depend on it, so it is set by the trial, not the machine.
     """
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
@@ -26,26 +27,33 @@ def configure(threads: int) -> None:
 
 
 def release_memory() -> None:
-    """Gives back to the system what a trial no longer needs.
+    """Return unused memory to the operating system.
 
-    Traced graphs are circular, and Python's collector rarely runs where objects are few and large. glibc keeps what is
-    freed: a worker of ResNet56 trials, each with layers of other sizes, grew to 8.5 GB.
+    Traced graphs contain reference cycles, and Python's garbage collector rarely runs while objects are few and large.
+    glibc retains freed memory: a worker grew to 8.5 GB over ResNet56 trials whose layers differed in size.
     """
     gc.collect()
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):  # musl has none
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):  # not in musl
         libc.malloc_trim(0)
 
 
 def default_device() -> torch.device:
-    """The GPU that this process may use, or the CPU."""
+    """Return the GPU that is visible to this process, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def place(network: _Placed, device: torch.device) -> _Placed:
-    """Puts a network on a device, channels last: up to three times faster on a CPU, and the same decisions."""
+def move_to_device(network: _Network, device: torch.device) -> _Network:
+    """Move a network to a device, with the memory format channels last.
+
+    The format is up to three times faster on a CPU, and predictions are the same.
+
+    Args:
+        network: the network, changed in place.
+        device: the device.
+    """
     return network.to(device).to(memory_format=torch.channels_last)
 
 
 def device_name(device: torch.device) -> str:
-    """The kind of device, for a result's provenance."""
+    """Return the model name of a GPU, or ``cpu``, as stored in results."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -1,4 +1,4 @@
-"""Networks as the store keeps them, to be trained further or attacked."""
+"""Loading networks from the store, for further training or for attacks."""
 
 from dataclasses import dataclass
 
@@ -6,35 +6,58 @@ import torch
 
 from prunesweep.results_store import Store
 from prunesweep.workers.architectures.network import Network, NetworkSpec, rebuild_network
-from prunesweep.workers.runtime import place
+from prunesweep.workers.runtime import move_to_device
 from prunesweep.workers.tensors import to_tensors
 
 
 @dataclass(frozen=True)
 class StoredNetwork:
-    """A network in evaluation mode on its device, without gradients of its parameters, and its key in the store."""
+    """A network from the store, ready to be attacked.
+
+    Attributes:
+        key: its key in the store.
+        network: the network on its device, in evaluation mode; its parameters require no gradients.
+    """
 
     key: str
     network: Network
 
 
 def rebuild_stored(store: Store, key: str, device: torch.device) -> Network:
-    """The network that the store keeps under ``key``, on ``device``, in training mode.
+    """Return a stored network in training mode.
 
-    Raises:
-        NotStored: there is none.
-        NetworkError: it is damaged.
+    A missing network is ``NotStored``, a damaged one a ``NetworkError``.
+
+    Args:
+        store: the store.
+        key: the network's key.
+        device: device to move it to.
     """
     arrays, description = store.load_network(key)
-    return place(rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays)), device)
+    return move_to_device(rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays)), device)
 
 
 def load_stored(store: Store, key: str, device: torch.device) -> StoredNetwork:
-    """The same, ready to be attacked. Raises as ``rebuild_stored`` does."""
-    return StoredNetwork(key, to_be_attacked(rebuild_stored(store, key, device), device))
+    """Return a stored network that is ready to be attacked.
+
+    A missing network is ``NotStored``, a damaged one a ``NetworkError``.
+
+    Args:
+        store: the store.
+        key: the network's key.
+        device: device to move it to.
+    """
+    return StoredNetwork(key, prepare_for_attack(rebuild_stored(store, key, device), device))
 
 
-def to_be_attacked(network: Network, device: torch.device) -> Network:
-    """A network that was just made, in the state in which ``load_stored`` gives one: the same numbers, bit for bit."""
+def prepare_for_attack(network: Network, device: torch.device) -> Network:
+    """Bring a network after training into the state of one that ``load_stored`` returns.
+
+    Its outputs are then bitwise the same.
+
+    Args:
+        network: the network, changed in place.
+        device: device to move it to.
+    """
     network.zero_grad(set_to_none=True)
-    return place(network, device).eval().requires_grad_(False)
+    return move_to_device(network, device).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""The life of a trial: parent → score → remove → adjust → store the network → attack it → store what came out."""
+"""Running one trial: parent → score → remove → adjust → store the network → attack it → store the evaluations."""
 
 import time
 from importlib.metadata import version
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from prunesweep.results_store import NotStored, Store
 from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
-from prunesweep.results_store.halves import by_half
+from prunesweep.results_store.halves import count_by_half
 from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
 from prunesweep.sweeps.descriptions import removal_notes
 from prunesweep.sweeps.events import (
     EvaluationStored,
     NetworkStored,
     Progress,
-    SharedStored,
+    SharedInputsStored,
     WorkCounter,
     WorkCounts,
 )
@@ -28,8 +28,8 @@ from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.pruning.errors import NothingToRemove
 from prunesweep.workers.pruning.round import Removal, prune
-from prunesweep.workers.runtime import configure, device_name, release_memory
-from prunesweep.workers.stored_network import load_stored, rebuild_stored, to_be_attacked
+from prunesweep.workers.runtime import configure_torch, device_name, release_memory
+from prunesweep.workers.stored_network import load_stored, prepare_for_attack, rebuild_stored
 from prunesweep.workers.tensors import state_arrays
 from prunesweep.workers.training.adjustments import adjust
 from prunesweep.workers.training.baseline import ensure_snapshot, make_baseline
@@ -46,25 +46,27 @@ def run_trial(
     progress: Progress = lambda event: None,
     should_stop: ShouldStop = lambda: False,
 ) -> WorkCounts:
-    """Make whatever of a trial the store does not have yet: its network, then its evaluations.
+    """Run a trial as far as it is not stored yet: create its network, then evaluate it.
 
-    Runs on the device where ``data`` lies. Everything made is stored at once, so that a trial that ends early goes
-    on from there; running a finished trial again does nothing.
+    The trial runs on the device of ``data``. Every result is stored immediately, so that an interrupted trial continues
+    from there; running a finished trial again does nothing.
+
+    A parent that is not in the store is ``NotStored``. If ``should_stop`` returns true, the trial is ``Stopped``.
 
     Args:
-        trial: its parent has to be in the store.
-        progress: called with each event, as soon as what it tells of is true.
-        should_stop: asked between epochs, and between batches of an attack.
+        trial: the trial, whose parent must be in the store.
+        store: the store that results are read from and written to.
+        data: the data set of the trial.
+        progress: called with each event.
+        should_stop: returns whether to stop early; called between epochs, and between the batches of an attack.
 
     Returns:
-        what this call made.
+        The amount of work that this call did.
 
     Raises:
-        NotStored: the parent is not in the store.
-        TrialError: the trial cannot be done; one line says why.
-        Stopped: ``should_stop`` said so.
+        TrialError: the trial cannot be finished; the message is one line.
     """
-    configure(trial.context.threads)
+    configure_torch(trial.context.threads)
     counter = WorkCounter(progress)
     try:
         _run(Work(trial, store, data, counter, should_stop))
@@ -75,60 +77,80 @@ def run_trial(
         ) from error
     finally:
         release_memory()
-    return counter.made
+    return counter.work
 
 
 def _run(work: Work) -> None:
-    """Make the network and attack it, as far as the store lacks that."""
+    """Create the network and run the attacks, as far as their results are not stored yet."""
     trial, store, device = work.trial, work.store, work.data.device
-    made = None if store.has_result(trial.key) else _make_network(work)
+    new_network = None if store.has_result(trial.key) else _create_network(work)
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
     if missing:
-        network = load_stored(store, trial.key, device).network if made is None else to_be_attacked(made, device)
+        if new_network is None:
+            network = load_stored(store, trial.key, device).network
+        else:
+            network = prepare_for_attack(new_network, device)
         subject = Subject(network, work.data.test, trial.context.test_fingerprint, work.check_stop)
         for name in missing:
             _evaluate(subject, work, name)
 
 
-def _make_network(work: Work) -> Network:
-    """Makes and stores the network. Returns it as it was when it was stored."""
+def _create_network(work: Work) -> Network:
+    """Create the trial's network, store it and return it."""
     start = time.monotonic()
-    before = Removal()
+    removed_before = Removal()
     if work.trial.parent is None:
         network, history = make_baseline(work)
         removal = Removal()
     else:
-        parent, before = _parent(work)
+        parent, removed_before = _load_parent(work)
         network, removal, history = _next_round(parent, work)
-    _store_network(network, history, before + removal, time.monotonic() - start, work)
+    _store_network(network, history, removed_before + removal, time.monotonic() - start, work)
     return network
 
 
 def _next_round(parent: Network, work: Work) -> tuple[Network, Removal, list[Epoch]]:
-    """Score → remove → adjust."""
+    """Score, remove and adjust.
+
+    Raises:
+        TrialError: no structure is removable.
+    """
     try:
         network, removal = prune(parent, work)
     except NothingToRemove as error:
         raise TrialError(f"nothing is left to remove: {error}") from None
     ensure_snapshot(work)
-    work.progress(SharedStored())  # siblings need not wait any longer for what they share with this trial
+    work.progress(SharedInputsStored())  # siblings that share them with this trial need not wait any longer
     adjusted, history = adjust(network, work)
     return adjusted, removal, history
 
 
-def _parent(work: Work) -> tuple[Network, Removal]:
-    """The parent's network, and what is gone from it since the baseline."""
+def _load_parent(work: Work) -> tuple[Network, Removal]:
+    """Return the parent's network, and the number of structures removed since the baseline.
+
+    Raises:
+        NotStored: the parent is not stored.
+    """
     parent = work.trial.parent
     assert parent is not None
     try:
         result = work.store.result(parent.key)
     except NotStored:
         raise NotStored(f"the parent of {work.trial.describe()} is not stored; run {parent.describe()} first") from None
-    gone = Removal(**{name: result[name] for name in vars(Removal())})
-    return rebuild_stored(work.store, parent.key, work.data.device), gone
+    removal = Removal(**{name: result[name] for name in vars(Removal())})
+    return rebuild_stored(work.store, parent.key, work.data.device), removal
 
 
 def _store_network(network: Network, history: list[Epoch], removal: Removal, seconds: float, work: Work) -> None:
+    """Store the network and then its result.
+
+    Args:
+        network: the finished network.
+        history: the epochs of this trial's training.
+        removal: the structures removed since the baseline.
+        seconds: time that creating the network took.
+        work: the trial.
+    """
     trial, store = work.trial, work.store
     store.save_network(trial.key, state_arrays(network), network.spec.to_json())
     result: NetworkResult = {
@@ -158,7 +180,7 @@ def _store_network(network: Network, history: list[Epoch], removal: Removal, sec
 
 
 def _evaluate(subject: Subject, work: Work, attack: str) -> None:
-    """Runs one attack and stores its per-image outcomes, then its result."""
+    """Run one attack, and store its per-image outcomes and then its result."""
     start = time.monotonic()
     entry, settings = EVALUATIONS[attack], work.trial.evaluations[attack]
     evaluation: Evaluation = resolve(entry.code)(subject, settings)
@@ -173,8 +195,8 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
         "headline": evaluation.headline or settings.headline_text(),
         "headline_severity": evaluation.headline_severity,
         "test_fingerprint": work.trial.context.test_fingerprint,
-        "total": by_half(np.ones(len(subject.labels), dtype=bool)),
-        "counts": [_count_of(outcome) for outcome in evaluation.outcomes],
+        "total": count_by_half(np.ones(len(subject.labels), dtype=bool)),
+        "counts": [_correct_count(outcome) for outcome in evaluation.outcomes],
         "measures": evaluation.measures,
         "source": evaluation.source,
         "seconds": time.monotonic() - start,
@@ -185,9 +207,14 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
 
 
 def headline_outcomes(evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:
-    """Which images stay correct, bool (images,), at what the robustness is the mean of.
+    """Return the outcomes that enter robustness.
 
-    By kind at the headline severity; where all severities count, by ``KIND@SEVERITY``.
+    Args:
+        evaluation: the evaluation of one network under one attack.
+
+    Returns:
+        bool (images,) by kind, at the headline severity; if the headline is the mean of all severities, by
+        ``KIND@SEVERITY``.
     """
     if evaluation.headline_severity is None:
         return {f"{outcome.kind}@{outcome.severity:g}": outcome.correct for outcome in evaluation.outcomes}
@@ -195,5 +222,5 @@ def headline_outcomes(evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:
     return {outcome.kind: outcome.correct for outcome in at_headline}
 
 
-def _count_of(outcome: Outcome) -> Count:
-    return {"kind": outcome.kind, "severity": outcome.severity, "correct": by_half(outcome.correct)}
+def _correct_count(outcome: Outcome) -> Count:
+    return {"kind": outcome.kind, "severity": outcome.severity, "correct": count_by_half(outcome.correct)}

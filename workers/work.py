@@ -1,4 +1,4 @@
-"""What a trial works with: passed whole to its stages, so that each says what it needs by using it."""
+"""The context of a running trial, which is passed to each of its phases."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,19 +9,28 @@ from prunesweep.sweeps.trial import Trial
 from prunesweep.workers.data.dataset import Dataset
 
 ShouldStop = Callable[[], bool]
+"""Returns whether the trial should stop early."""
 
 
 class TrialError(Exception):
-    """A trial that cannot be done, for a reason that lies in the trial: it becomes a row with this one line."""
+    """A trial that cannot be finished for a reason in the trial itself; its row contains the one-line message."""
 
 
 class Stopped(Exception):
-    """``should_stop`` asked for an end; what was done so far is stored, and the trial goes on from there."""
+    """A trial that was stopped early on request; finished work is stored, and a later run continues from there."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """One trial in progress."""
+    """A running trial with everything that its phases need.
+
+    Attributes:
+        trial: the trial.
+        store: the store that results are read from and written to.
+        data: the data set, on the device on which the trial runs.
+        progress: called with each event.
+        should_stop: returns whether the trial should stop early.
+    """
 
     trial: Trial
     store: Store
@@ -30,6 +39,10 @@ class Work:
     should_stop: ShouldStop
 
     def check_stop(self) -> None:
-        """Raises: Stopped where an end is asked for."""
+        """Stop the trial if that was requested.
+
+        Raises:
+            Stopped: ``should_stop`` returned true.
+        """
         if self.should_stop():
             raise Stopped(self.trial.key)

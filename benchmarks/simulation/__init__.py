@@ -1,1 +1,1 @@
-"""Sweeps on a cluster that is simulated: real trees, schedule, searcher and reporter, and no trial that really runs."""
+"""Sweeps on a simulated cluster: trees, schedule, searcher and reporter are real, and only the trials do not run."""

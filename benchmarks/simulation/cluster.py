@@ -1,4 +1,4 @@
-"""A cluster of GPUs on which a sweep's trials take as long as they are said to, driven as Ray Tune drives one."""
+"""A simulated cluster of GPUs on which the trials of a sweep take given durations, driven as by Ray Tune."""
 
 import heapq
 import io
@@ -7,54 +7,60 @@ from itertools import count
 
 from rich.console import Console
 
-from benchmarks.simulation.trees import Length
+from benchmarks.simulation.trees import TrialDurations
 from prunesweep.orchestrator.display.reporter import make_reporter
 from prunesweep.orchestrator.running.cluster.searcher import TreeSearcher
 from prunesweep.orchestrator.running.dispatcher import Dispatcher
 from prunesweep.orchestrator.running.schedule import Schedule
-from prunesweep.sweeps.events import NetworkStored, SharedStored, TrialDone, TrialEnd, TrialEvent, WorkCounts
+from prunesweep.sweeps.events import NetworkStored, SharedInputsStored, TrialDone, TrialEnd, TrialEvent, WorkCounts
 
 DONE = TrialDone(WorkCounts())
 
 
 def new_searcher(schedule: Schedule, gpus: int) -> TreeSearcher:
-    """A searcher for trials that take one GPU each, which tells of them as ``prunesweep run`` does in a log."""
+    """Return a searcher for trials that take one GPU each; its reporter writes a log that nobody reads."""
     reporter = make_reporter(len(schedule), Console(file=io.StringIO()))
-    dispatcher = Dispatcher(schedule, reporter, store_fallen=lambda *_: None, after_trial=lambda: None)
+    dispatcher = Dispatcher(schedule, reporter, store_dependent_failure=lambda *_: None, after_trial=lambda: None)
     return TreeSearcher(dispatcher, capacity=lambda: gpus, reason_of_loss=lambda name: "")
 
 
-def makespan(schedule: Schedule, gpus: int, lengths: Mapping[str, Length]) -> float:
-    """When the last trial ends, in the unit of ``lengths``.
+def makespan(schedule: Schedule, gpus: int, durations: Mapping[str, TrialDurations]) -> float:
+    """Return the time at which the last trial ends, in the unit of ``durations``.
 
-    One trial a GPU. Siblings wait for scores as long as another makes them, and children for their parent's network.
+    Siblings wait while one of them computes their common scores, and children wait for the network of their parent.
+
+    Args:
+        schedule: the trials in their order.
+        gpus: the number of GPUs; each runs one trial at a time.
+        durations: the durations of the trials by key.
     """
     searcher = new_searcher(schedule, gpus)
     numbers = count()
-    coming: list[
-        tuple[float, int, str, str, TrialEvent | TrialEnd]
-    ] = []  # when, which, Tune's name, the trial's key, the event
-    made: set[str] = set()
+    # The time of the event, a number that breaks ties, Tune's name, the trial's key, and the event.
+    upcoming: list[tuple[float, int, str, str, TrialEvent | TrialEnd]] = []
+    stored_scores: set[str] = set()
     now = 0.0
     while True:
         while isinstance(config := searcher.suggest(name := f"trial_{next(numbers)}"), dict):
             key = config["key"]
-            for when, event in _events(now, lengths[key], made):
-                heapq.heappush(coming, (when, next(numbers), name, key, event))
-        if not coming:
+            for time, event in _timed_events(now, durations[key], stored_scores):
+                heapq.heappush(upcoming, (time, next(numbers), name, key, event))
+        if not upcoming:
             assert not len(schedule), "nothing runs and nothing is ready"
             return now
-        now, _, name, key, event = heapq.heappop(coming)
-        if isinstance(event, SharedStored):
-            made.update(lengths[key].scoring)
+        now, _, name, key, event = heapq.heappop(upcoming)
+        if isinstance(event, SharedInputsStored):
+            stored_scores.update(durations[key].scoring)
         _report(searcher, name, event)
 
 
-def _events(start: float, length: Length, made: set[str]) -> list[tuple[float, TrialEvent | TrialEnd]]:
-    """When a trial reports what."""
-    shared = start + sum(takes for key, takes in length.scoring.items() if key not in made)
-    stored = shared + length.training
-    return [(shared, SharedStored()), (stored, NetworkStored()), (stored + length.evaluating, DONE)]
+def _timed_events(
+    start: float, duration: TrialDurations, stored_scores: set[str]
+) -> list[tuple[float, TrialEvent | TrialEnd]]:
+    """Return the events of a trial that starts now, with their times."""
+    shared = start + sum(takes for key, takes in duration.scoring.items() if key not in stored_scores)
+    stored = shared + duration.training
+    return [(shared, SharedInputsStored()), (stored, NetworkStored()), (stored + duration.evaluating, DONE)]
 
 
 def _report(searcher: TreeSearcher, name: str, event: TrialEvent | TrialEnd) -> None:

@@ -1,4 +1,4 @@
-"""Random sweeps such as people run, and how long their trials take."""
+"""Random sweeps like those of users, and random durations of their trials."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from typing import Any
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import TrialTree, grow_tree
 
-# What an epoch takes against one of ResNet20, and what a set of scores takes in epochs.
+# The duration of an epoch, in epochs of ResNet20, and of a set of scores, in epochs of the same architecture.
 EPOCH = {
     "resnet20": 1.0,
     "vgg16": 1.2,
@@ -22,16 +22,19 @@ EPOCH = {
 }
 SCORING = {"l1": 0.1, "random": 0.1, "expected_abs": 1.0, "hrank": 3.0, "pls": 5.0, "kl_divergence": 10.0}
 ADJUSTMENTS = ("fine_tune", "scratch_e", "scratch_b", "winning_ticket")
-MOST_ITERATIONS = 40
-SPREAD = 0.1  # of equal trials, as the standard deviation of the logarithm
-GUESS_SPREAD = 0.3  # of an estimate around the truth, likewise: by a third too long or too short
+MAX_CHAIN_ITERATIONS = 40
+SPREAD = 0.1  # of the durations of equal trials, as the standard deviation of the logarithm
+ESTIMATE_SPREAD = 0.3  # of estimates around the durations, likewise: typically a third too long or too short
 
 
 @dataclass(frozen=True)
-class Length:
-    """How long the parts of a trial take, in epochs of ResNet20.
+class TrialDurations:
+    """The durations of the phases of a trial, in epochs of ResNet20.
 
-    ``scoring``: by the key of the scores, which siblings share; only the one that makes them takes that long.
+    Attributes:
+        scoring: the duration of computing each set of scores, by key; siblings share scores, and one computes them.
+        training: the duration of the training.
+        evaluating: the duration of all evaluations.
     """
 
     scoring: Mapping[str, float]
@@ -40,75 +43,83 @@ class Length:
 
     @property
     def network(self) -> float:
-        """Until the network is stored, if nothing is shared."""
+        """Return the duration until the network is stored, if no scores are shared."""
         return sum(self.scoring.values()) + self.training
 
     @property
     def whole(self) -> float:
-        """Until the trial is done, if nothing is shared."""
+        """Return the duration of the whole trial, if no scores are shared."""
         return self.network + self.evaluating
 
 
-def random_tree(chance: random.Random, trials: range, weights: str) -> TrialTree:
-    """A tree of a random grid that asks for so many trials; half of them prune the network of the file ``weights``."""
+def random_tree(rng: random.Random, trials: range, weights: str) -> TrialTree:
+    """Return the tree of a random grid; in half of the cases its baseline is loaded from a weights file.
+
+    Args:
+        rng: the source of randomness.
+        trials: the possible numbers of trials that the grid requests.
+        weights: the path of a weights file.
+    """
     while True:
-        sweep = _random_sweep(chance, weights)
-        if _asked(sweep) in trials:
+        sweep = _random_sweep(rng, weights)
+        if _requested_trials(sweep) in trials:
             return grow_tree(parse_sweep(json.dumps(sweep)))
 
 
-def random_lengths(chance: random.Random, tree: TrialTree) -> dict[str, Length]:
-    """How long each trial takes, by key: pruned networks are faster, and equal trials take unequally long."""
-    evaluating = chance.uniform(1, 20)
+def random_durations(rng: random.Random, tree: TrialTree) -> dict[str, TrialDurations]:
+    """Return the durations of each trial by key; pruned networks are faster, and equal trials vary randomly."""
+    evaluating = rng.uniform(1, 20)
     scoring: dict[str, float] = {}
-    lengths = {}
+    durations = {}
     for trial in tree:
         for key in trial.score_keys.values():
             if key not in scoring:
-                takes = SCORING[trial.criterion] * EPOCH[trial.architecture]
-                scoring[key] = takes * chance.lognormvariate(0, SPREAD)
+                mean = SCORING[trial.criterion] * EPOCH[trial.architecture]
+                scoring[key] = mean * rng.lognormvariate(0, SPREAD)
         epoch = EPOCH[trial.architecture] * (1 - trial.ratio) ** trial.iterations
-        lengths[trial.key] = Length(
+        durations[trial.key] = TrialDurations(
             scoring={key: scoring[key] for key in trial.score_keys.values()},
-            training=trial.round.epochs * epoch * chance.lognormvariate(0, SPREAD),
-            evaluating=evaluating * epoch * chance.lognormvariate(0, SPREAD),
+            training=trial.round.epochs * epoch * rng.lognormvariate(0, SPREAD),
+            evaluating=evaluating * epoch * rng.lognormvariate(0, SPREAD),
         )
-    return lengths
+    return durations
 
 
-def random_guesses(chance: random.Random, lengths: Mapping[str, Length]) -> dict[str, float]:
-    """What a schedule is told of each trial's length."""
-    return {key: length.whole * chance.lognormvariate(0, GUESS_SPREAD) for key, length in lengths.items()}
+def random_estimates(rng: random.Random, durations: Mapping[str, TrialDurations]) -> dict[str, float]:
+    """Return the estimated duration of each whole trial by key, with random errors."""
+    return {key: duration.whole * rng.lognormvariate(0, ESTIMATE_SPREAD) for key, duration in durations.items()}
 
 
-def _random_sweep(chance: random.Random, weights: str) -> dict[str, Any]:
-    def some(values: tuple[Any, ...], most: int) -> list[Any]:
-        return chance.sample(values, chance.randint(1, min(most, len(values))))
+def _random_sweep(rng: random.Random, weights: str) -> dict[str, Any]:
+    def random_subset(values: tuple[Any, ...], max_size: int) -> list[Any]:
+        return rng.sample(values, rng.randint(1, min(max_size, len(values))))
 
-    trained = chance.random() < 0.5
-    epochs = chance.choice([20, 50, 100, 200])
-    structures = some(("filters", "layers", "both"), 3)
-    # VGG16 has no layers to remove: a sweep of nothing else would be empty.
-    architectures = some(tuple(name for name in EPOCH if name != "vgg16" or "filters" in structures), len(EPOCH))
-    iterations = round(math.exp(chance.uniform(0, math.log(MOST_ITERATIONS))))
+    trained = rng.random() < 0.5
+    epochs = rng.choice([20, 50, 100, 200])
+    structures = random_subset(("filters", "layers", "both"), 3)
+    # VGG16 has no removable layers: a sweep of VGG16 and layers alone would be empty.
+    architectures = random_subset(
+        tuple(name for name in EPOCH if name != "vgg16" or "filters" in structures), len(EPOCH)
+    )
+    iterations = round(math.exp(rng.uniform(0, math.log(MAX_CHAIN_ITERATIONS))))
     return {
         "name": "random",
         "dataset": {"name": "digits"},
-        "seeds": list(range(chance.choice([1, 2, 3, 5, 10]))),
+        "seeds": list(range(rng.choice([1, 2, 3, 5, 10]))),
         "baseline": {"epochs": epochs} if trained else {"epochs": epochs, "weights": weights},
-        "adjustment": {"epochs": chance.choice([5, 10, 20, 40]), "rewind_epoch": 2},
-        "control": chance.random() < 0.5,
+        "adjustment": {"epochs": rng.choice([5, 10, 20, 40]), "rewind_epoch": 2},
+        "control": rng.random() < 0.5,
         "axes": {
             "architecture": architectures,
             "structure": structures,
-            "criterion": some(tuple(SCORING), len(SCORING)),
-            # A weights file holds nothing for winning tickets to go back to.
-            "adjustment": some(ADJUSTMENTS if trained else ADJUSTMENTS[:3], 2),
+            "criterion": random_subset(tuple(SCORING), len(SCORING)),
+            # A weights file has no snapshot for winning tickets to rewind to.
+            "adjustment": random_subset(ADJUSTMENTS if trained else ADJUSTMENTS[:3], 2),
             "iterations": list(range(1, iterations + 1)),
-            "ratio": some((0.05, 0.1, 0.15, 0.2, 0.25, 0.3), 3),
+            "ratio": random_subset((0.05, 0.1, 0.15, 0.2, 0.25, 0.3), 3),
         },
     }
 
 
-def _asked(sweep: Mapping[str, Any]) -> int:
+def _requested_trials(sweep: Mapping[str, Any]) -> int:
     return len(sweep["seeds"]) * math.prod(len(values) for values in sweep["axes"].values())

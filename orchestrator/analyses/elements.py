@@ -1,37 +1,27 @@
-"""Single elements (Algorithm 2 of Jordao and Pedrini, 2021): measures them, and how many may go at no more than a loss.
+"""Single elements of a stored network, each removed alone (Algorithm 2 of Jordao and Pedrini, 2021)."""
 
-L_i are the elements whose removal, alone and without adjustment, gives a robustness above the network's own and a clean
-accuracy above it minus i percentage points.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import pandas as pd
 
-from prunesweep.orchestrator.query.trials import dataset_of, find_trial, threads_of, trial_rows
-from prunesweep.results_store import StoreLike, existing_store
-from prunesweep.sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion
-from prunesweep.sweeps.catalogue import ARCHITECTURES
+from prunesweep.orchestrator.analyses.answer import answer, missing_from
+from prunesweep.orchestrator.query.trials import StoredTrial, find_trial, stored_trials
+from prunesweep.results_store import Store, StoreLike, existing_store
+from prunesweep.results_store.documents import ElementsResult
+from prunesweep.sweeps.analyses import ELEMENT_ATTACKS, ELEMENT_STRUCTURES, SingleElements, element_sample
+from prunesweep.sweeps.catalogue import ARCHITECTURES, CLEAN
 from prunesweep.sweeps.errors import UserError
-from prunesweep.sweeps.events import ElementsEvent
+from prunesweep.sweeps.events import ElementsEvent, ModuleMeasured
 from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.names import unknown_name
+from prunesweep.sweeps.removable import removable_modules
 
-STRUCTURES = ("filters", "layers")
-IMAGES = 2000
-DEFAULT_ATTACKS = ("fgsm", "occlusion")
-# At their headlines alone.
-ATTACKS: Mapping[str, AttackSettings] = {
-    "fgsm": Fgsm(epsilons=(8 / 255,)),
-    "occlusion": Occlusion(),
-    "corruptions": Corruptions(severities=(5,)),
-}
-_RUN = ["trial_key", "structure", "images", "test_fingerprint"]
+ELEMENT_IMAGES = 2000
+DEFAULT_ELEMENT_ATTACKS = ("fgsm", "occlusion")
 
 
 class ElementsError(UserError):
-    """Elements that cannot be measured; one line says why."""
+    """Elements that cannot be measured as asked."""
 
 
 def single_elements(
@@ -39,30 +29,31 @@ def single_elements(
     trial: str,
     *,
     structure: str,
-    images: int = IMAGES,
-    attacks: Sequence[str] = DEFAULT_ATTACKS,
+    images: int = ELEMENT_IMAGES,
+    attacks: Sequence[str] = DEFAULT_ELEMENT_ATTACKS,
     modules: str = "",
     progress: Callable[[ElementsEvent], None] = lambda event: None,
 ) -> pd.DataFrame:
-    """Measure a stored network with every removable element removed alone, and refresh the store's tables.
+    """Measure a stored network with each removable element removed alone, without adjustment.
 
-    What is stored is not made again, so an interrupted run goes on where it was.
+    What is stored is not measured again, so an interrupted call goes on where it stopped. A mistake in the arguments is
+    one line, a ``UserError``, and nothing is stored.
 
     Args:
         store: a folder, an fsspec URL or an open store.
-        trial: its key, or enough of it to name one.
+        trial: the trial's key, or a beginning of it that no other key shares.
         structure: ``filters`` or ``layers``.
-        images: so many test images of the trial's data set, evenly over the classes (of ``digits``, ``cifar10``
-            and ``cifar100`` the first, which are a random sample), or all where there are fewer.
-        attacks: names of ``ATTACKS``.
+        images: number of test images of the trial's data set, spread evenly over the classes (for ``digits``,
+            ``cifar10`` and ``cifar100`` the first ones, which are a random sample); all if there are fewer.
+        attacks: names of ``ELEMENT_ATTACKS``.
         modules: only modules whose path begins with this.
-        progress: see ``prunesweep.workers.analyses.elements.measure_elements``.
+        progress: called after every batch of images and after every module.
 
     Returns:
-        The rows of the table ``elements`` that this asked for, made now or before.
+        The rows of the table ``elements`` for these modules, images and attacks.
 
     Raises:
-        UserError: one line; nothing was written.
+        ElementsError: an attack, the structure, the number of images or the modules cannot be measured.
 
     Example:
         >>> from prunesweep import single_elements
@@ -71,43 +62,77 @@ def single_elements(
         {'clean': 2.0, 'fgsm': 0.0, 'occlusion': 6.0}
     """
     store = existing_store(store)
-    settings = {name: ATTACKS[_known(name, "an attack on single elements", ATTACKS)].settled() for name in attacks}
-    if not settings:
-        raise ElementsError(f"attacks: name one or more of {', '.join(ATTACKS)}")
-    _known(structure, "a structure of single elements", STRUCTURES)
+    settings = {name: ELEMENT_ATTACKS[name].resolved() for name in ELEMENT_ATTACKS if name in _checked(attacks)}
+    if structure not in ELEMENT_STRUCTURES:
+        raise ElementsError(unknown_name(structure, "a structure of single elements", ELEMENT_STRUCTURES))
     if images < 1:
         raise ElementsError(f"images {images}: give 1 or more")
-    store.check_writable()
     key = find_trial(store, trial)
-    architecture = trial_rows(store, [key])[key]["architecture"]
+    sizes = _removable_modules(store, key, structure, modules)
+    found = stored_trials(store, [key])[key]
+    whole = data_fingerprints(found.dataset).test
+    shown, fingerprint = element_sample(found.dataset.name, _test_images(store, found, whole), whole, images)
+    analyses = [SingleElements(key, structure, module, settings, shown, fingerprint) for module in sizes]
+    missing = {analysis.module for analysis in missing_from(store, analyses)}
+    for done, module in enumerate((module for module in sizes if module not in missing), 1):
+        progress(ModuleMeasured(module, sizes[module], done, len(sizes), 0.0))
+
+    def compute(missing: Sequence[SingleElements]) -> Iterator[ElementsResult]:
+        from prunesweep.workers.analyses.elements import measure_elements
+        from prunesweep.workers.data.load import load_dataset
+        from prunesweep.workers.runtime import configure_torch, default_device
+        from prunesweep.workers.stored_network import load_stored
+
+        configure_torch(found.threads)
+        data = load_dataset(found.dataset).to(default_device())
+        network = load_stored(store, key, data.device).network
+        stored = len(sizes) - len(missing)
+        results = measure_elements(missing, network, data, test_fingerprint=whole, progress=progress)
+        for done, result in enumerate(results, stored + 1):
+            yield result  # and it is stored
+            progress(ModuleMeasured(result["module"], len(result["elements"]), done, len(sizes), result["seconds"]))
+
+    return store.table_of("elements", answer(store, analyses, compute).results)
+
+
+def _checked(attacks: Sequence[str]) -> Sequence[str]:
+    unknown = next((name for name in attacks if name not in ELEMENT_ATTACKS), None)
+    if unknown is not None:
+        raise ElementsError(unknown_name(unknown, "an attack on single elements", ELEMENT_ATTACKS))
+    if not attacks:
+        raise ElementsError(f"attacks: name one or more of {', '.join(ELEMENT_ATTACKS)}")
+    return attacks
+
+
+def _removable_modules(store: Store, key: str, structure: str, prefix: str) -> dict[str, int]:
+    """Return the number of elements of each module whose path begins with the prefix.
+
+    Raises:
+        ElementsError: the network has no such elements, or none in modules of this prefix.
+    """
+    description = store.network_description(key)
+    architecture = description["architecture"]
     if structure not in ARCHITECTURES[architecture].structures:
-        raise ElementsError(f"structure {structure}: {architecture} has no {structure} that may go; use filters")
-    dataset = dataset_of(store, key)
-    fingerprint = data_fingerprints(dataset).test
-    # torch is imported only where there is something to run.
-    from prunesweep.workers.analyses.elements import measure_elements
-    from prunesweep.workers.data.load import load_dataset
-    from prunesweep.workers.runtime import default_device
-
-    try:
-        results = measure_elements(
-            key,
-            store,
-            load_dataset(dataset).to(default_device()),
-            test_fingerprint=fingerprint,
-            structure=structure,
-            attacks={name: settings[name] for name in ATTACKS if name in settings},
-            images=images,
-            modules=modules,
-            threads=threads_of(store, key),
-            progress=progress,
+        raise ElementsError(f"structure {structure}: {architecture} has no removable {structure}; use filters")
+    sizes = removable_modules(ARCHITECTURES[architecture].removable, description, structure)
+    if not sizes:
+        raise ElementsError(f"structure {structure}: this {architecture} has no removable {structure} left")
+    chosen = {module: size for module, size in sizes.items() if module.startswith(prefix)}
+    if not chosen:
+        raise ElementsError(
+            f"modules {prefix!r}: no module with removable {structure} has a path that begins so; "
+            f"there are {', '.join(sizes)}"
         )
-    finally:
-        store.refresh_tables()
-    return store.table_of("elements", {result["key"]: dict(result) for result in results})
+    return chosen
 
 
-def _known(name: str, kind: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
-    if name not in allowed:
-        raise ElementsError(unknown_name(name, kind, allowed))
-    return name
+def _test_images(store: Store, trial: StoredTrial, fingerprint: str) -> int:
+    """Return the number of test images: as the trial's evaluation counted them, else by reading them."""
+    attacks = store.table("attacks")
+    clean = attacks[(attacks["trial_key"] == trial.key) & (attacks["attack"] == CLEAN)]
+    totals: Collection[int] = clean.loc[clean["test_fingerprint"] == fingerprint, "total"].tolist()
+    if totals:
+        return next(iter(totals))
+    from prunesweep.workers.data.load import load_dataset
+
+    return len(load_dataset(trial.dataset).test)

@@ -1,16 +1,18 @@
 """Transfer between stored networks: who is fooled by images that were crafted on whom (the paper's Table 4)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import pandas as pd
 
+from prunesweep.orchestrator.analyses.answer import answer
 from prunesweep.orchestrator.query.descriptions import KEY_DIGITS, describe_networks
-from prunesweep.orchestrator.query.trials import choose_trials, dataset_of, threads_of, trial_rows
+from prunesweep.orchestrator.query.trials import StoredTrial, choose_trials, stored_trials
 from prunesweep.results_store import Store, StoreLike, existing_store
-from prunesweep.sweeps.analyses import TransferAnalysis
-from prunesweep.sweeps.attacks import EpsilonSettings, Fgsm, Pgd
-from prunesweep.sweeps.datasets import DatasetSettings
+from prunesweep.results_store.documents import JsonObject, TransferResult
+from prunesweep.sweeps.analyses import CRAFTING_ATTACKS, Transfer
+from prunesweep.sweeps.attacks import EpsilonSettings
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.names import unknown_name
@@ -18,23 +20,21 @@ from prunesweep.sweeps.numbers import parse_number
 from prunesweep.sweeps.units import check_level
 from prunesweep.sweeps.words import counted
 
-ATTACKS: dict[str, type[EpsilonSettings]] = {"fgsm": Fgsm, "pgd": Pgd}
-"""The attacks that images are crafted by."""
-
 
 class TransferError(UserError):
-    """Networks that cannot be attacked with each other's images, or an attack that cannot be."""
+    """Networks or an attack between which images cannot be transferred."""
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """The accuracies, and what they are of.
+class TransferMatrix:
+    """The accuracies of some targets on images that were crafted on some sources.
 
     Attributes:
-        rows: of the table ``transfer``, those asked for.
-        sources, targets: keys, in the order in which they were asked for.
-        labels: key -> the network in words.
-        made: how many accuracies this call made; the others were stored.
+        rows: these accuracies as rows of the table ``transfer``.
+        sources: keys of the sources, in the order in which they were given.
+        targets: keys of the targets, likewise.
+        labels: each network in words, by key.
+        made: number of accuracies that this call computed; the others were stored.
     """
 
     rows: pd.DataFrame
@@ -45,7 +45,7 @@ class Transfer:
 
     @property
     def accuracies(self) -> pd.DataFrame:
-        """Accuracy in [0, 1]; the index holds the sources' keys, the columns the targets'."""
+        """Return the accuracies in [0, 1]; the index holds the sources' keys, the columns the targets'."""
         wide = self.rows.pivot(index="source_key", columns="target_key", values="accuracy")
         return wide.loc[list(self.sources), list(self.targets)]
 
@@ -58,20 +58,20 @@ def transfer(
     attack: str = "fgsm",
     epsilon: float = 8 / 255,
     progress: Callable[[str], None] = lambda line: None,
-) -> Transfer:
-    """Craft images on each source and show them to each target; what is stored is not made again.
+) -> TransferMatrix:
+    """Return the accuracy of each target on images crafted on each source; what is stored is not computed again.
+
+    Networks that are not there, or that differ in their data sets, test images or classes, and an impossible attack are
+    one line, a ``UserError``, and nothing is stored.
 
     Args:
         store: a folder, an fsspec URL or an open store.
-        sources, targets: beginnings of keys, and conditions such as ``architecture == resnet56``; all trials that
-            meet all conditions.
+        sources: beginnings of keys, and conditions such as ``architecture == resnet56``; trials that meet all
+            conditions are taken.
+        targets: likewise.
         attack: ``fgsm``, or ``pgd`` (10 steps, one random start, last iterates).
-        epsilon: in (0, 1].
+        epsilon: radius of the attack, in (0, 1].
         progress: called with a line for each source.
-
-    Raises:
-        UserError: one line: no such network, networks of different data sets, test images or classes, or an attack
-            that cannot be. Nothing was written.
 
     Example:
         >>> from prunesweep import transfer
@@ -82,37 +82,48 @@ def transfer(
     store = existing_store(store)
     settings = _settings(attack, epsilon)
     source_keys, target_keys = choose_trials(store, sources), choose_trials(store, targets)
-    rows = trial_rows(store, [*source_keys, *target_keys])
-    labels = dict(zip(rows, describe_networks(pd.DataFrame(list(rows.values()))), strict=True))
-    dataset, fingerprint = _common_dataset(store, [*source_keys, *target_keys], labels)
-    store.check_writable()
+    trials = stored_trials(store, [*source_keys, *target_keys])
+    labels = dict(zip(trials, describe_networks(pd.DataFrame([trial.row for trial in trials.values()])), strict=True))
+    fingerprint = _common_test_images(store, list(trials.values()), labels)
+    analyses = [
+        Transfer(source, target, attack, settings, fingerprint) for source in source_keys for target in target_keys
+    ]
 
-    def key(source: str, target: str) -> str:
-        return TransferAnalysis(source, target, attack, settings, fingerprint).key
+    def compute(missing: Sequence[Transfer]) -> Iterator[TransferResult]:
+        from prunesweep.workers.analyses.transfer import measure_transfer
+        from prunesweep.workers.data.load import load_dataset
+        from prunesweep.workers.runtime import configure_torch, default_device
+        from prunesweep.workers.stored_network import load_stored
 
-    stored = store.result_keys()
-    missing = {
-        source: wanted
-        for source in source_keys
-        if (wanted := [target for target in target_keys if key(source, target) not in stored])
-    }
-    try:
-        if missing:
-            _make(store, missing, dataset, fingerprint, attack, settings, labels, progress)
-    finally:
-        store.refresh_tables()
-    documents = [store.result(key(source, target)) for source in source_keys for target in target_keys]
-    return Transfer(
-        rows=store.table_of("transfer", {document["key"]: document for document in documents}),
+        test = load_dataset(trials[source_keys[0]].dataset).test.to(default_device())
+        groups = [(source, list(group)) for source, group in groupby(missing, lambda analysis: analysis.source)]
+        for number, (source, group) in enumerate(groups, 1):
+            progress(f"[{number}/{len(groups)}] images of {labels[source]}, shown to {counted(len(group), 'network')}")
+            configure_torch(trials[source].threads)
+            networks = {key: load_stored(store, key, test.device).network for key in [source, *map(_target, group)]}
+            shown = {key: networks[key] for key in map(_target, group)}
+            yield from measure_transfer(group, networks[source], shown, test)
+
+    answers = answer(store, analyses, compute)
+    return TransferMatrix(
+        rows=store.table_of("transfer", answers.results),
         sources=tuple(source_keys),
         targets=tuple(target_keys),
         labels=labels,
-        made=sum(len(wanted) for wanted in missing.values()),
+        made=answers.computed,
     )
 
 
+def _target(analysis: Transfer) -> str:
+    return analysis.target
+
+
 def read_epsilon(text: str) -> float:
-    """An ε as people write it, ``8/255`` or ``0.03``. Raises: TransferError where it is none, or not in (0, 1]."""
+    """Return an ε that is written as ``8/255`` or ``0.03``.
+
+    Raises:
+        TransferError: it is no number, or not in (0, 1].
+    """
     try:
         epsilon = float(parse_number(text))
     except ValueError as error:
@@ -121,7 +132,11 @@ def read_epsilon(text: str) -> float:
 
 
 def _checked(epsilon: float) -> float:
-    """Raises: TransferError where an ε is not in (0, 1]."""
+    """Return the ε.
+
+    Raises:
+        TransferError: it is not in (0, 1].
+    """
     try:
         checked = float(check_level(epsilon, "epsilon"))
     except ValueError as error:
@@ -132,69 +147,42 @@ def _checked(epsilon: float) -> float:
 
 
 def _settings(attack: str, epsilon: float) -> EpsilonSettings:
-    if attack not in ATTACKS:
-        raise TransferError(unknown_name(attack, "an attack that images are crafted by", ATTACKS))
-    return ATTACKS[attack](epsilons=(_checked(epsilon),), headline=epsilon)
+    if attack not in CRAFTING_ATTACKS:
+        raise TransferError(unknown_name(attack, "an attack that images are crafted by", CRAFTING_ATTACKS))
+    return CRAFTING_ATTACKS[attack](epsilons=(_checked(epsilon),), headline=epsilon)
 
 
-def _common_dataset(store: Store, keys: Sequence[str], labels: dict[str, str]) -> tuple[DatasetSettings, str]:
-    """The data set of all these networks, and the fingerprint of its test images.
+def _common_test_images(store: Store, trials: Sequence[StoredTrial], labels: dict[str, str]) -> str:
+    """Return the fingerprint of the test images that all these networks are tested on.
 
     Raises:
-        TransferError: two networks have different data sets, test images or classes.
+        TransferError: two networks differ in their data sets, test images or classes.
     """
-    first, *others = dict.fromkeys(keys)
-    dataset = dataset_of(store, first)
-    fingerprint, description = data_fingerprints(dataset).test, store.load_network(first)[1]
-
-    def name(key: str) -> str:
-        return f"{key[:KEY_DIGITS]} ({labels[key]})"
-
+    first, *others = trials
+    fingerprint = data_fingerprints(first.dataset).test
+    description = store.network_description(first.key)
     for other in others:
-        theirs, described = dataset_of(store, other), store.load_network(other)[1]
-        if theirs.name != dataset.name:
-            what = f"data sets: {dataset.name} and {theirs.name}"
-        elif described["classes"] != description["classes"]:
-            what = f"classes: {description['classes']} and {described['classes']}"
-        elif described["image_size"] != description["image_size"]:
-            what = f"image sizes: {description['image_size']} and {described['image_size']} pixels"
-        elif theirs != dataset and data_fingerprints(theirs).test != fingerprint:  # hashing takes long
-            what = f"test images of {dataset.name}"
-        else:
-            continue
-        raise TransferError(
-            f"{name(first)} and {name(other)} have different {what}; images transfer only between networks that are "
-            "tested on the same ones"
-        )
-    return dataset, fingerprint
+        difference = _difference(store, first, other, description, fingerprint)
+        if difference:
+            names = " and ".join(f"{trial.key[:KEY_DIGITS]} ({labels[trial.key]})" for trial in (first, other))
+            raise TransferError(
+                f"{names} have different {difference}; images transfer only between networks that are tested on the "
+                "same ones"
+            )
+    return fingerprint
 
 
-def _make(
-    store: Store,
-    missing: dict[str, list[str]],
-    dataset: DatasetSettings,
-    fingerprint: str,
-    attack: str,
-    settings: EpsilonSettings,
-    labels: dict[str, str],
-    progress: Callable[[str], None],
-) -> None:
-    """Makes the accuracies that are missing, a source at a time."""
-    from prunesweep.workers.analyses.transfer import transfer_from
-    from prunesweep.workers.data.load import load_dataset
-    from prunesweep.workers.runtime import configure, default_device
-    from prunesweep.workers.stored_network import load_stored
-
-    test = load_dataset(dataset).test.to(default_device())
-    for place, (source, wanted) in enumerate(missing.items(), 1):
-        progress(f"[{place}/{len(missing)}] images of {labels[source]}, shown to {counted(len(wanted), 'network')}")
-        configure(threads_of(store, source))
-        transfer_from(
-            load_stored(store, source, test.device),
-            [load_stored(store, target, test.device) for target in wanted],
-            test,
-            fingerprint,
-            store,
-            attack=attack,
-            settings=settings,
-        )
+def _difference(
+    store: Store, first: StoredTrial, other: StoredTrial, description: JsonObject, fingerprint: str
+) -> str | None:
+    """Return what of two networks' test images or classes differs, as the end of a sentence; None if nothing does."""
+    theirs = store.network_description(other.key)
+    if other.dataset.name != first.dataset.name:
+        return f"data sets: {first.dataset.name} and {other.dataset.name}"
+    if theirs["classes"] != description["classes"]:
+        return f"classes: {description['classes']} and {theirs['classes']}"
+    if theirs["image_size"] != description["image_size"]:
+        return f"image sizes: {description['image_size']} and {theirs['image_size']} pixels"
+    if other.dataset != first.dataset and data_fingerprints(other.dataset).test != fingerprint:  # hashing takes long
+        return f"test images of {first.dataset.name}"
+    return None

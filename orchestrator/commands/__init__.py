@@ -1,1 +1,1 @@
-"""The commands of ``prunesweep``, a file each: a few lines over a function that Python users call as well."""
+"""The commands of ``prunesweep``, one per module, each a thin layer over a function of the Python interface."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import AsJson, OfSweep, StoreUrl, Where, console
+from prunesweep.orchestrator.commands.shared import AsJson, StoreUrl, SweepFilter, Where, console
 
 EXAMPLE = "prunesweep compare --over control --where 'architecture == resnet56'"
 
@@ -14,21 +14,29 @@ EXAMPLE = "prunesweep compare --over control --where 'architecture == resnet56'"
 def compare(
     store: StoreUrl = DEFAULT_STORE,
     where: Where = None,
-    sweep: OfSweep = None,
+    sweep: SweepFilter = None,
     over: Annotated[
-        str, typer.Option(metavar="baseline|control", help="What gains are over; control shows what pruning did.")
+        str,
+        typer.Option(
+            metavar="baseline|control",
+            help="What every setting is compared with; control shows the effect of pruning alone.",
+        ),
     ] = "baseline",
     images: Annotated[
-        str, typer.Option(metavar="all|selection|report", help="The test images; report for what was chosen.")
+        str,
+        typer.Option(
+            metavar="all|selection|report",
+            help="The test images to compare on; report for settings that were chosen on the selection half.",
+        ),
     ] = "all",
     as_json: AsJson = False,
 ) -> None:
-    """Show every setting's gains with intervals over seeds and images, p-values, and what so many images can show."""
+    """Show every setting's gains with intervals over seeds and images, p-values, and the minimum detectable gain."""
     from prunesweep.orchestrator.comparison.compare import compare_settings
-    from prunesweep.orchestrator.display.comparison import comparison_records, comparison_table
+    from prunesweep.orchestrator.display.comparison import comparison_records, render_comparison
 
     compared = compare_settings(store, sweep=sweep, where=where or (), over=over, images=images)
     if as_json:
         print(json.dumps(comparison_records(compared), indent=1))
     else:
-        console().print(comparison_table(compared))
+        console().print(render_comparison(compared))

@@ -34,7 +34,7 @@ def elements(
     """
     from prunesweep.orchestrator.analyses.elements import single_elements
     from prunesweep.orchestrator.analyses.loss_curves import loss_curves
-    from prunesweep.orchestrator.display.elements import loss_table, progress_line
+    from prunesweep.orchestrator.display.elements import describe_progress, render_loss_curves
 
     names = [name.strip() for name in attacks.split(",") if name.strip()]
     measured = single_elements(
@@ -44,6 +44,6 @@ def elements(
         images=images,
         attacks=names,
         modules=modules,
-        progress=lambda event: print(progress_line(event), flush=True),
+        progress=lambda event: print(describe_progress(event), flush=True),
     )
-    console().print(loss_table(loss_curves(measured)))
+    console().print(render_loss_curves(loss_curves(measured)))

@@ -11,8 +11,8 @@ EXAMPLE = "prunesweep export 3f2a91c0de --to my_network"
 
 
 def export(
-    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="A trial's key, or the beginning of it.")],
-    to: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="The key of a trial, or the beginning of it.")],
+    to: Annotated[str, typer.Option(metavar="DIR", help="The folder to write to.")],
     store: StoreUrl = DEFAULT_STORE,
     format: Annotated[
         str, typer.Option(metavar="FORMAT", help="safetensors, torch_export (.pt2) or onnx.")
@@ -21,8 +21,8 @@ def export(
         bool, typer.Option("--force", help="Write into a folder that is not empty, and replace an earlier export.")
     ] = False,
 ) -> None:
-    """Write a network to a folder, and print the line that loads it."""
-    from prunesweep.orchestrator.export import export_network, how_to_load
+    """Write a network to a folder, and print the line of Python that loads it."""
+    from prunesweep.orchestrator.export import export_network, loading_line
 
     folder = export_network(store, trial, to, format=format, force=force)
-    print(f"{folder}: {how_to_load(folder, format)}")
+    print(f"{folder}: {loading_line(folder, format)}")

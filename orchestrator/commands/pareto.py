@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import AsJson, OfSweep, StoreUrl, Where, console
+from prunesweep.orchestrator.commands.shared import AsJson, StoreUrl, SweepFilter, Where, console
 
 EXAMPLE = (
     "prunesweep pareto --objectives generalization,robustness_fgsm,flops "
@@ -17,24 +17,30 @@ EXAMPLE = (
 def pareto(
     store: StoreUrl = DEFAULT_STORE,
     objectives: Annotated[
-        str, typer.Option(metavar="NAMES", help="Figures to choose by, with commas between them.")
+        str, typer.Option(metavar="NAMES", help="The objectives, separated by commas.")
     ] = "generalization,robustness",
     constraint: Annotated[
-        list[str] | None, typer.Option(metavar="CONDITION", help="What a network must meet; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help="A condition that a network must meet; repeatable."),
     ] = None,
     where: Where = None,
-    sweep: OfSweep = None,
-    pick: Annotated[str | None, typer.Option(metavar="knee", help="Print one network of the front alone.")] = None,
+    sweep: SweepFilter = None,
+    pick: Annotated[str | None, typer.Option(metavar="knee", help="Print only the knee of the front.")] = None,
     membership: Annotated[
         bool, typer.Option("--membership", help="Add each network's bootstrap probability of being on the front.")
     ] = False,
     verified: Annotated[
-        bool, typer.Option("--verified", help="Only networks whose gain holds by `prunesweep verify-robustness`.")
+        bool,
+        typer.Option("--verified", help="Use only networks whose gain holds by `prunesweep verify-robustness`."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Choose the Pareto-optimal networks on the selection half; report them on the report half."""
-    from prunesweep.orchestrator.display.front import front_records, front_table
+    """Select the Pareto-optimal networks on the selection half of the test images, and report them on the report half.
+
+    Raises:
+        SelectionError: ``pick`` is not "knee".
+    """
+    from prunesweep.orchestrator.display.front import front_records, render_front
     from prunesweep.orchestrator.selection import SelectionError
     from prunesweep.orchestrator.selection.pareto import pareto_front
 
@@ -53,4 +59,4 @@ def pareto(
     if as_json:
         print(json.dumps(front_records(front, only_knee=pick is not None), indent=1))
     else:
-        console().print(front_table(front, only_knee=pick is not None))
+        console().print(render_front(front, only_knee=pick is not None))

@@ -21,12 +21,13 @@ def plan(
     from prunesweep.orchestrator.planning.plan import make_plan
     from prunesweep.orchestrator.planning.timings import estimate_plan
     from prunesweep.results_store import Store
-    from prunesweep.results_store.run_times import past_run_times
+    from prunesweep.results_store.run_times import load_run_times
     from prunesweep.sweeps.notes import sweep_notes
     from prunesweep.sweeps.reader import read_sweep
 
     opened = Store(store)
-    made = make_plan(read_sweep(sweep, set_ or ()), opened)
-    times = time_lines(made, estimate_plan(made, opened), past_run_times(opened.objects))
-    for line in [*plan_lines(made), *sweep_notes(made.sweep), *times, *(trial_lines(made) if trials else ())]:
+    sweep_plan = make_plan(read_sweep(sweep, set_ or ()), opened)
+    times = time_lines(sweep_plan, estimate_plan(sweep_plan, opened), load_run_times(opened.objects))
+    listed_trials = trial_lines(sweep_plan) if trials else ()
+    for line in [*plan_lines(sweep_plan), *sweep_notes(sweep_plan.sweep), *times, *listed_trials]:
         print(line)

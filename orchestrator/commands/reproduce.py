@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import OfSweep, StoreUrl, Where, console
+from prunesweep.orchestrator.commands.shared import StoreUrl, SweepFilter, Where, console
 
 EXAMPLE = "prunesweep reproduce table1 --store store"
 
@@ -13,22 +13,25 @@ EXAMPLE = "prunesweep reproduce table1 --store store"
 def reproduce(
     name: Annotated[str, typer.Argument(metavar="NAME", help="table1 … table5, figure1 … figure5, or all.")],
     store: StoreUrl = DEFAULT_STORE,
-    sweep: OfSweep = None,
+    sweep: SweepFilter = None,
     where: Where = None,
     fill: Annotated[
-        bool, typer.Option("--fill", help="Make what is missing and takes no training: transfers and single elements.")
+        bool,
+        typer.Option(
+            "--fill", help="First compute what is missing and takes no training: transfers and single elements."
+        ),
     ] = False,
     to: Annotated[
-        str, typer.Option(metavar="DIR", help="Where figures (PNG) and all data (CSV) are written.")
+        str, typer.Option(metavar="DIR", help="The folder to which figures (PNG) and all data (CSV) are written.")
     ] = "reproduced",
 ) -> None:
-    """Print the paper's table or figure with a store's results beside it, and what is missing."""
-    from prunesweep.orchestrator.display.frame import frame_table
-    from prunesweep.orchestrator.paper.registry import reproduce as reproduced
-    from prunesweep.orchestrator.paper.registry import write_figure
+    """Print the paper's table or figure beside a store's results, and what is missing."""
+    from prunesweep.orchestrator.display.frame import render_frame
+    from prunesweep.orchestrator.paper.registry import reproduce as reproduce_from_store
+    from prunesweep.orchestrator.paper.registry import write_reproduction
 
-    shown_on = console()
-    makings = reproduced(
+    output = console()
+    reproductions = reproduce_from_store(
         store,
         name,
         sweep=sweep,
@@ -36,11 +39,11 @@ def reproduce(
         fill=fill,
         progress=lambda line: typer.echo(line, err=True),
     )
-    for made in makings:
-        shown_on.print(frame_table(made.shown, title=f"{made.name}: {made.title}"))
-        for note in made.notes:
+    for reproduction in reproductions:
+        output.print(render_frame(reproduction.shown, title=f"{reproduction.name}: {reproduction.title}"))
+        for note in reproduction.notes:
             print(f"  {note}")
-        for gap in made.missing:
+        for gap in reproduction.missing:
             print(f"  missing: {gap}")
-        written = ", ".join(str(path) for path in write_figure(made, to))
-        print(f"  written: {written}\n" if written else "  nothing is written: the store holds nothing of it\n")
+        paths = ", ".join(str(path) for path in write_reproduction(reproduction, to))
+        print(f"  written: {paths}\n" if paths else "  nothing was written: the store has none of its results\n")

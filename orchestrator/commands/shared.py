@@ -1,4 +1,4 @@
-"""What several commands share: options, the console, and errors as one line."""
+"""Parts that several commands share: options, the console, exit statuses, and errors as one line."""
 
 import signal
 import sys
@@ -13,29 +13,37 @@ from prunesweep.orchestrator.running.interruption import Interrupted
 from prunesweep.sweeps.errors import UserError
 
 SUCCESS, SOME_FAILED, BAD_USAGE = 0, 1, 2
-ENDED_BY_SIGNAL = 128  # plus the signal's number, as shells have it
+ENDED_BY_SIGNAL = 128  # plus the number of the signal, as in a shell
 LOG_WIDTH = 210
 
-SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="A built-in sweep's name, or the path of a YAML file.")]
+SweepName = Annotated[
+    str, typer.Argument(metavar="SWEEP", help="The name of a built-in sweep, or the path of a YAML file.")
+]
 StoreUrl = Annotated[str, typer.Option("--store", metavar="DIR", help="The store: a folder or an fsspec URL.")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Sets a key of the sweep file; repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the sweep file; repeatable."),
 ]
-Where = Annotated[list[str] | None, typer.Option(metavar="CONDITION", help="Which settings to compare; repeatable.")]
-OfSweep = Annotated[str | None, typer.Option("--sweep", metavar="NAME", help="Only the trials of this sweep.")]
+Where = Annotated[
+    list[str] | None, typer.Option(metavar="CONDITION", help="Use only trials whose settings meet this; repeatable.")
+]
+SweepFilter = Annotated[str | None, typer.Option("--sweep", metavar="NAME", help="Use only the trials of this sweep.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def console() -> Console:
-    """Tables need some width; where there is no terminal, nobody wraps them."""
-    made = Console()
-    return made if made.is_terminal else Console(width=LOG_WIDTH)
+    """Return the console for standard output, which is ``LOG_WIDTH`` wide if that is not a terminal.
+
+    Tables need some width, and a log is not wrapped.
+    """
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=LOG_WIDTH)
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Turns what the user can put right into one line on standard error and exit status 2.
+    """Return a command whose `UserError` is printed as one line on standard error, with exit status 2.
 
-    A command that a signal ends has that signal's status.
+    A command that a signal ends exits with the status of that signal.
     """
 
     @wraps(command)
@@ -46,7 +54,7 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
             print(f"prunesweep: {error}", file=sys.stderr)
             raise typer.Exit(BAD_USAGE) from None
         except KeyboardInterrupt as error:
-            asked = error.signal if isinstance(error, Interrupted) else signal.SIGINT
-            raise typer.Exit(ENDED_BY_SIGNAL + asked) from None
+            number = error.signal if isinstance(error, Interrupted) else signal.SIGINT
+            raise typer.Exit(ENDED_BY_SIGNAL + number) from None
 
     return guarded

@@ -24,7 +24,7 @@ def transfer(
     """Show the images that fool some networks to others, as in the paper's Table 4."""
     from prunesweep.orchestrator.analyses.transfer import read_epsilon
     from prunesweep.orchestrator.analyses.transfer import transfer as between
-    from prunesweep.orchestrator.display.transfer import transfer_records, transfer_table
+    from prunesweep.orchestrator.display.transfer import render_transfer, transfer_records
 
     found = between(
         store,
@@ -37,4 +37,4 @@ def transfer(
     if as_json:
         print(json.dumps(transfer_records(found), indent=1))
     else:
-        console().print(transfer_table(found))
+        console().print(render_transfer(found))

@@ -30,7 +30,7 @@ def verify_robustness(
     The network, its baseline and its control are attacked on the same images.
     """
     from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness as verify
-    from prunesweep.orchestrator.display.verdict import verdict_table
+    from prunesweep.orchestrator.display.verdict import render_verdict
 
     found = verify(
         store, trials, images=images, autoattack=autoattack, progress=lambda line: typer.echo(line, err=True)
@@ -39,4 +39,4 @@ def verify_robustness(
         print(json.dumps(found, indent=1))
         return
     for verdict in found:
-        console().print(verdict_table(verdict))
+        console().print(render_verdict(verdict))

@@ -1,1 +1,1 @@
-"""Every setting against its baseline or its control, image by image."""
+"""Comparison of every setting with its baseline or its control, image by image."""

@@ -1,4 +1,4 @@
-"""Every setting against its baseline or its control: how large the gains are, and how sure."""
+"""The gains of every setting over its baseline or its control, with intervals and p-values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 
 from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.query.candidates import as_candidates, eligible_trials
-from prunesweep.orchestrator.query.columns import DETAILS, EPOCHS, REMOVED, SETTING_KEY, SETTINGS
+from prunesweep.orchestrator.query.columns import AXIS_COLUMNS, EPOCHS, REMOVAL_COUNTS, SETTING_DETAILS, SETTING_KEY
 from prunesweep.orchestrator.query.conditions import parse_filters
 from prunesweep.orchestrator.query.trials import trials_of
 from prunesweep.orchestrator.selection import SelectionError
@@ -22,7 +22,7 @@ from prunesweep.orchestrator.statistics import (
     smallest_gain,
     smallest_mean_gain,
 )
-from prunesweep.orchestrator.statistics.paired import Pair
+from prunesweep.orchestrator.statistics.paired import ScorePair
 from prunesweep.orchestrator.statistics.resampling import RESAMPLES
 from prunesweep.results_store import StoreLike, existing_store
 from prunesweep.results_store.halves import selection_half
@@ -31,11 +31,11 @@ from prunesweep.results_store.schema import ACCURACIES
 from prunesweep.sweeps.names import unknown_name
 from prunesweep.sweeps.words import counted, listed
 
-OVER = {"baseline": "gain", "control": "gain_over_control"}
-"""What a setting is compared with -> the gain in the trials table."""
+GAIN_BY_REFERENCE = {"baseline": "gain", "control": "gain_over_control"}
+"""The network that a setting is compared with -> the name of the gain over it in the table ``trials``."""
 
-IMAGES = {"all": "", "selection": "_selection", "report": "_report"}
-"""Which test images are compared on -> the ending of their columns."""
+IMAGE_SETS = {"all": "", "selection": "_selection", "report": "_report"}
+"""The test images of a comparison (all or a half) -> the suffix of their columns in the table ``trials``."""
 
 MCNEMAR, BOOTSTRAP = "mcnemar", "bootstrap"
 
@@ -57,10 +57,10 @@ COMPARISON_COLUMNS = (
     "smallest_gain",
     "trial_keys",
 )
-"""The columns of a comparison, after the settings."""
+"""The columns of a comparison between the axes and ``DISTINGUISHING_COLUMNS``; ``compare_settings`` explains them."""
 
-BESIDE = (SETTING_KEY, *DETAILS, EPOCHS, *REMOVED)
-"""What is set beside the axes and what pruning left: the last columns, which tell apart what reads the same."""
+DISTINGUISHING_COLUMNS = (SETTING_KEY, *SETTING_DETAILS, EPOCHS, *REMOVAL_COUNTS)
+"""The last columns of a comparison: other settings and removal counts, which distinguish rows of the same axes."""
 
 
 def compare_settings(
@@ -73,34 +73,46 @@ def compare_settings(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the gains of every setting in generalization, robustness and each attack, with what they are worth.
+    """Return the gains of every setting in generalization, robustness and each attack, with intervals and p-values.
 
-    There are two intervals, because there are two questions. ``seeds_low`` to ``seeds_high`` (t, over the seeds'
-    gains) is about other seeds; trials that share a baseline say nothing of how baselines vary, so ``baselines``
-    tells how many there are. ``images_low`` to ``images_high`` (bootstrap over images, the seeds' pairs together)
-    is about these networks on other images.
+    There are two intervals, because there are two questions. ``seeds_low`` to ``seeds_high`` (t interval over the
+    seeds' gains) is about other seeds. Trials that share a baseline do not show how baselines vary, so ``baselines``
+    gives the number of baselines. ``images_low`` to ``images_high`` (bootstrap over images, which resamples all seeds
+    together) is about these networks on other images.
+
+    A missing store and an unknown sweep are a ``UserError`` of one line.
 
     Args:
-        store: a folder, an fsspec URL or an open store.
-        sweep: the name of a sweep that ran on the store; its own attacks and images count.
-        where: such as ``"architecture == resnet20"``, on settings and the seed; all must hold.
-        over: ``baseline``, as the paper compares, or ``control``: what pruning did beside longer training.
-        images: ``all`` test images, as the paper has it; ``selection`` or ``report``, where a network was chosen.
-        resamples, seed: of the bootstrap.
+        store: A folder, an fsspec URL or an open store.
+        sweep: The name of a sweep that ran on the store. Only its trials take part, with the results of its own
+            attacks and test images.
+        where: Conditions on settings and the seed, such as ``"architecture == resnet20"``; all must be met.
+        over: ``baseline``, as the paper compares, or ``control``, which shows the effect of pruning without that of
+            longer training.
+        images: ``all`` test images, as in the paper; or ``selection`` or ``report``, if a network was selected among
+            the settings.
+        resamples: The number of bootstrap resamples.
+        seed: The seed of the bootstrap.
 
     Returns:
-        One row a setting and figure that has a gain; settings sorted, figures in the order of ``trials``. Columns:
-        the settings; ``figure``; ``over``; ``seeds`` and ``baselines`` (how many); ``mean``, ``sd``, ``seeds_low``,
-        ``seeds_high``, ``images_low``, ``images_high`` and ``smallest_gain`` (what this many images would show four
-        times in five; all in percentage points); ``images`` (how many); ``p`` (two-sided) and its ``test``:
-        ``mcnemar`` (exact) where one pair of networks classified each image once, else ``bootstrap`` (clustered by
-        image); ``p_holm``, adjusted over all rows; ``trial_keys`` (a list, by seed). A number is NaN where it cannot
-        be told: intervals of one seed, and everything where seeds were not tested on the same images or not
-        attacked in the same way.
+        One row per setting and figure that has a gain; settings sorted, figures in the order of ``trials``. Columns:
+
+        - the axes; ``figure``; ``over``;
+        - ``seeds``, ``baselines`` and ``images``: their numbers;
+        - ``mean`` and ``sd`` of the seeds' gains, ``seeds_low``, ``seeds_high``, ``images_low`` and ``images_high``,
+          in percentage points;
+        - ``test`` and its two-sided ``p``: ``mcnemar`` (exact) for one pair of networks that classified each image
+          once, otherwise ``bootstrap`` (clustered by image); ``p_holm``: p adjusted over all rows;
+        - ``smallest_gain``: the gain that this number of images would show with a probability of 0.8, in percentage
+          points;
+        - ``trial_keys``: a list, sorted by seed;
+        - ``DISTINGUISHING_COLUMNS``.
+
+        A number is NaN if it is undefined: ``sd`` and the interval over seeds for a single seed, and all results if
+        the seeds were not tested on the same images or not attacked in the same way.
 
     Raises:
-        SelectionError: one line about a condition, ``over`` or ``images``, or why there is nothing to compare.
-        UserError: one line about the store or the sweep's name.
+        SelectionError: ``over``, ``images`` or a condition is wrong, or there is nothing to compare.
 
     Example:
         >>> from prunesweep import compare_settings
@@ -108,87 +120,96 @@ def compare_settings(
         >>> gains.loc["robustness", ["mean", "images_low", "images_high"]].astype(float).round(1).to_dict()
         {'mean': -15.0, 'images_low': -18.1, 'images_high': -11.8}
     """
-    gain, half = _known(over, "what a gain can be over", OVER), _known(images, "a set of test images", IMAGES)
+    gain = _look_up(over, "a reference for gains", GAIN_BY_REFERENCE)
+    suffix = _look_up(images, "a set of test images", IMAGE_SETS)
     opened = existing_store(store)
     trials = trials_of(opened, sweep)
     filters = parse_filters(where, trials)
     scores = ImageScores(opened, trials, sweep)
 
     rows: list[dict[str, Any]] = []
-    for place, figure in enumerate(ACCURACIES):
-        column = f"{figure}_{gain}{half}"
+    for figure_index, figure in enumerate(ACCURACIES):
+        column = f"{figure}_{gain}{suffix}"
         eligible, _ = eligible_trials(trials, filters, [column])
-        for setting in _settings(eligible, column):
+        for setting in _average_settings(eligible, column):
             keys = setting["trial_keys"]
-            seeds = eligible.set_index("trial_key").loc[keys]
-            alike = not math.isnan(setting[column])
-            pairs = [_on(images, scores.pair_of_gain(key, figure, gain)) for key in keys] if alike else []
+            setting_trials = eligible.set_index("trial_key").loc[keys]
+            is_comparable = not math.isnan(setting[column])
+            pairs = (
+                [_select_images(images, scores.paired_scores_of_gain(key, figure, gain)) for key in keys]
+                if is_comparable
+                else []
+            )
             rows.append(
-                {name: setting[name] for name in (*SETTINGS, *BESIDE)}
-                | {"figure": figure, "over": over, "seeds": len(keys), "baselines": seeds["baseline_key"].nunique()}
-                | _over_seeds(seeds[column].tolist() if alike else [math.nan])
-                | _over_images(pairs, resamples, seed)
-                | {"trial_keys": keys, "place": place}
+                {name: setting[name] for name in (*AXIS_COLUMNS, *DISTINGUISHING_COLUMNS)}
+                | {"figure": figure, "over": over, "figure_index": figure_index, "trial_keys": keys}
+                | {"seeds": len(keys), "baselines": setting_trials["baseline_key"].nunique()}
+                | _seed_statistics(setting_trials[column].tolist() if is_comparable else [math.nan])
+                | _image_statistics(pairs, resamples, seed)
             )
     if not rows:
-        raise SelectionError(_nothing(trials, where, over))
+        raise SelectionError(_nothing_to_compare(len(trials), where, over))
     return _as_table(rows)
 
 
-def _known(name: str, kind: str, allowed: Mapping[str, str]) -> str:
+def _look_up(name: str, kind: str, allowed: Mapping[str, str]) -> str:
     if name not in allowed:
         raise SelectionError(unknown_name(name, kind, allowed))
     return allowed[name]
 
 
-def _settings(eligible: pd.DataFrame, column: str) -> list[dict[Any, Any]]:
-    """The settings of these trials, with the mean of the column; null where seeds were not measured alike."""
+def _average_settings(eligible: pd.DataFrame, column: str) -> list[dict[Any, Any]]:
+    """Return the trials' settings with the mean of a column; null if the seeds were not measured in the same way."""
     return as_candidates(eligible, [column], average_seeds=True).to_dict("records") if len(eligible) else []
 
 
-def _on(images: str, pair: Pair) -> Pair:
-    """The scores of the images that are compared on."""
+def _select_images(images: str, pair: ScorePair) -> ScorePair:
+    """Return a pair's scores on all images, or on the selection or report half, as ``images`` says."""
     if images == "all":
         return pair
     half = selection_half(len(pair[0]))
-    chosen = half if images == "selection" else ~half
-    return pair[0][chosen], pair[1][chosen]
+    mask = half if images == "selection" else ~half
+    return pair[0][mask], pair[1][mask]
 
 
-def _over_seeds(gains: list[float]) -> dict[str, float]:
-    found = estimate(gains)
-    return {"mean": found.mean, "sd": found.sd, "seeds_low": found.low, "seeds_high": found.high}
+def _seed_statistics(gains: list[float]) -> dict[str, float]:
+    mean = estimate(gains)
+    return {"mean": mean.mean, "sd": mean.sd, "seeds_low": mean.low, "seeds_high": mean.high}
 
 
-def _over_images(pairs: Sequence[Pair], resamples: int, seed: int) -> dict[str, Any]:
+def _image_statistics(pairs: Sequence[ScorePair], resamples: int, seed: int) -> dict[str, Any]:
     if not pairs:
-        untold = dict.fromkeys(("images_low", "images_high", "p", "smallest_gain"), math.nan)
-        return {"images": 0, "test": "", **untold}
-    found = paired_difference(pairs, resamples=resamples, seed=seed)
+        undefined = dict.fromkeys(("images_low", "images_high", "p", "smallest_gain"), math.nan)
+        return {"images": 0, "test": "", **undefined}
+    difference = paired_difference(pairs, resamples=resamples, seed=seed)
     shares = image_gains(pairs) / 100
-    (ours, theirs), once = pairs[0], len(pairs) == 1 and pairs[0][0].dtype == bool
-    mean_square = float(np.mean(shares**2))  # where images were classified once, the share of discordant ones
+    ours, theirs = pairs[0]
+    is_single = len(pairs) == 1 and ours.dtype == bool  # one pair of networks, which classified each image once
+    mean_square = float(np.mean(shares**2))  # for a single pair, the share of discordant images
     return {
-        "images": found.images,
-        "images_low": found.low,
-        "images_high": found.high,
-        "test": MCNEMAR if once else BOOTSTRAP,
-        "p": mcnemar(ours, theirs) if once else found.p,
-        "smallest_gain": (smallest_gain if once else smallest_mean_gain)(found.images, mean_square),
+        "images": difference.images,
+        "images_low": difference.low,
+        "images_high": difference.high,
+        "test": MCNEMAR if is_single else BOOTSTRAP,
+        "p": mcnemar(ours, theirs) if is_single else difference.p,
+        "smallest_gain": (smallest_gain if is_single else smallest_mean_gain)(difference.images, mean_square),
     }
 
 
 def _as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The rows by setting, then figure, with Holm's p-values over all of them."""
+    """Return the rows sorted by setting and figure, with Holm's adjusted p-values over all of them."""
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p"].to_numpy())
-    first = table["trial_keys"].str[0]
-    ordered = table.assign(first=first).sort_values([*SETTINGS, "first", "place"], ignore_index=True)
-    return ordered[[*SETTINGS, *COMPARISON_COLUMNS, *BESIDE]]
+    first_key = table["trial_keys"].str[0]
+    ordered = table.assign(first_key=first_key).sort_values(
+        [*AXIS_COLUMNS, "first_key", "figure_index"], ignore_index=True
+    )
+    return ordered[[*AXIS_COLUMNS, *COMPARISON_COLUMNS, *DISTINGUISHING_COLUMNS]]
 
 
-def _nothing(trials: pd.DataFrame, where: Sequence[str], over: str) -> str:
-    asked = f" where {listed(where)}" if where else ""
+def _nothing_to_compare(trials: int, where: Sequence[str], over: str) -> str:
+    """Return the message for the case that none of the trials meets the conditions and has a gain."""
+    conditions = f"meets {listed(where)} and " if where else ""
     return (
-        f"nothing to compare: of {counted(len(trials), 'trial')}{asked} none was tested in the same way as its {over}"
+        f"nothing to compare: of {counted(trials, 'trial')}, none {conditions}was tested in the same way as its {over}"
     )

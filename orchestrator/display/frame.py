@@ -1,18 +1,18 @@
-"""Draws a data frame as it is."""
+"""Rendering a data frame for a terminal."""
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 
-def frame_table(frame: pd.DataFrame, *, title: str) -> Table:
-    """A data frame as it is: a column a column, empty where there is no value."""
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+def render_frame(frame: pd.DataFrame, *, title: str) -> Table:
+    """Return a view of a data frame with all its columns, in which missing values are empty cells."""
+    view = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name, values in frame.items():
         is_number = pd.api.types.is_numeric_dtype(values)
-        table.add_column(str(name), justify="right" if is_number else "left")
+        view.add_column(str(name), justify="right" if is_number else "left")
     for row in frame.itertuples(index=False):
-        table.add_row(
+        view.add_row(
             *("" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value) for value in row)
         )
-    return table
+    return view

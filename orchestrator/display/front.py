@@ -1,4 +1,4 @@
-"""Draws a Pareto front, on a terminal and as JSON."""
+"""Rendering a Pareto front, for a terminal and as JSON."""
 
 import json
 
@@ -6,41 +6,55 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from prunesweep.orchestrator.display.widths import FIGURE_WIDTH, NAME_WIDTH
-from prunesweep.orchestrator.query.columns import DETAILS, EPOCHS, ON_FRONT, REMOVED
+from prunesweep.orchestrator.display.widths import MIN_NAME_WIDTH, MIN_NUMBER_WIDTH
+from prunesweep.orchestrator.query.columns import EPOCHS, ON_FRONT, REMOVAL_COUNTS, SETTING_DETAILS
 from prunesweep.orchestrator.query.descriptions import describe_networks, short_keys
 from prunesweep.orchestrator.selection import Front
 from prunesweep.sweeps.words import counted, listed
 
-NEAR_FRONT = 0.05  # a candidate that is on the front in as many resamples cannot be told from it
+NEAR_FRONT = 0.05  # a candidate with at least this probability of being on the front is counted in the caption
 
 
-def front_table(front: Front, *, only_knee: bool = False) -> Table:
-    """The Pareto-optimal networks, the knee marked; accuracies as selection half / report half."""
-    table = Table(
+def render_front(front: Front, *, only_knee: bool = False) -> Table:
+    """Return a view of the Pareto-optimal networks, with the knee marked.
+
+    Accuracies are given as selection half / report half.
+
+    Args:
+        front: the selected front.
+        only_knee: whether the view has the knee alone.
+    """
+    view = Table(
         title=_front_title(front), caption=_front_caption(front), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
     )
-    table.add_column("")
-    table.add_column("trial", no_wrap=True)
-    table.add_column("network", min_width=NAME_WIDTH, overflow="fold")
+    view.add_column("")
+    view.add_column("trial", no_wrap=True)
+    view.add_column("network", min_width=MIN_NAME_WIDTH, overflow="fold")
     names = list(dict.fromkeys([*(objective.name for objective in front.objectives), "flops"]))
     for name in names:
-        table.add_column(name.replace("_", " "), justify="right", min_width=FIGURE_WIDTH, overflow="fold")
+        view.add_column(name.replace("_", " "), justify="right", min_width=MIN_NUMBER_WIDTH, overflow="fold")
     if ON_FRONT in front.table:
-        table.add_column("on front", justify="right", overflow="fold")
+        view.add_column("on front", justify="right", overflow="fold")
     for (index, row), label in zip(front.table.iterrows(), describe_networks(front.table), strict=True):
         if only_knee and index != front.knee:
             continue
         mark = "◆" if index == front.knee else ""
-        table.add_row(mark, short_keys(row), label, *(_figure(row, name) for name in names), *_shares(row))
-    return table
+        values = (_format_value(row, name) for name in names)
+        view.add_row(mark, short_keys(row), label, *values, *_membership_cells(row))
+    return view
 
 
 def front_records(front: Front, *, only_knee: bool = False) -> dict[str, object]:
-    """The front as JSON values: what it was chosen by, and one record a network."""
-    chosen = front.table.iloc[[front.knee]] if only_knee else front.table
-    chosen = chosen.drop(columns=[name for name in (*DETAILS, EPOCHS, *REMOVED) if name in chosen])
-    records = json.loads(chosen.assign(knee=chosen.index == front.knee).to_json(orient="records", double_precision=15))
+    """Return the front as JSON values: the objectives, the numbers of candidates, and one record per network.
+
+    Args:
+        front: the selected front.
+        only_knee: whether only the knee's record is returned.
+    """
+    networks = front.table.iloc[[front.knee]] if only_knee else front.table
+    columns = [name for name in (*SETTING_DETAILS, EPOCHS, *REMOVAL_COUNTS) if name in networks]
+    networks = networks.drop(columns=columns).assign(knee=networks.index == front.knee)
+    records = json.loads(networks.to_json(orient="records", double_precision=15))
     return {
         "objectives": {objective.name: objective.kind.direction for objective in front.objectives},
         "candidates": front.candidates,
@@ -52,38 +66,43 @@ def front_records(front: Front, *, only_knee: bool = False) -> dict[str, object]
 
 
 def _membership_records(front: Front) -> dict[str, object]:
-    """How probably each candidate is on the front, also those that are not; nothing where that was not asked."""
+    """Return the probability of every candidate to be on the front, or nothing if it was not computed."""
     if ON_FRONT not in front.compared:
         return {}
     return {"membership": front.compared[["trial_keys", ON_FRONT]].to_dict("records")}
 
 
 def _front_title(front: Front) -> str:
+    """Return the objectives and the number of Pareto-optimal candidates."""
     names = listed(objective.name for objective in front.objectives)
     return f"Pareto-optimal in {names}: {len(front.table)} of {counted(front.candidates, 'candidate')}"
 
 
 def _front_caption(front: Front) -> str:
+    """Return what the marks and numbers mean, and how many trials were left out for which reason."""
     left_out = "".join(f" {count} left out: {reason}." for reason, count in front.left_out.items())
     halves = "accuracies: chosen on the selection half / reported on the report half."
     return f"◆ the knee; {halves}{_membership_caption(front)}{left_out}"
 
 
 def _membership_caption(front: Front) -> str:
+    """Return what the column "on front" means, or nothing if there is none."""
     if ON_FRONT not in front.compared:
         return ""
     others = int((front.compared[ON_FRONT] >= NEAR_FRONT).sum() - (front.table[ON_FRONT] >= NEAR_FRONT).sum())
     return (
-        " on front: probability when the selection half's images are drawn anew; "
+        " on front: probability when the selection half's images are resampled; "
         f"{counted(others, 'other candidate')} {'reaches' if others == 1 else 'reach'} {NEAR_FRONT:g}."
     )
 
 
-def _shares(row: pd.Series) -> list[str]:
+def _membership_cells(row: pd.Series) -> list[str]:
+    """Return the cell of the column "on front", if there is one."""
     return [f"{row[ON_FRONT]:.2f}"] if ON_FRONT in row else []
 
 
-def _figure(row: pd.Series, name: str) -> str:
+def _format_value(row: pd.Series, name: str) -> str:
+    """Return a network's value in one objective, or in both halves; empty if it is missing."""
     halves = [row.get(f"{name}_selection"), row.get(f"{name}_report")]
     if None not in halves:
         return " / ".join("" if pd.isna(value) else f"{value:.3f}" for value in halves)

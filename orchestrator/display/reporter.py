@@ -1,4 +1,4 @@
-"""Tells the user how a sweep goes: a live view on a terminal, plain lines elsewhere."""
+"""Reporting the progress of a sweep: a live view on a terminal, one line per trial elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from prunesweep.orchestrator.query.descriptions import fell_with_it
+from prunesweep.orchestrator.query.descriptions import dependents_note
 from prunesweep.sweeps.events import (
     EpochTrained,
     EvaluationStored,
@@ -23,128 +23,159 @@ from prunesweep.sweeps.words import counted
 
 
 class Reporter:
-    """Hears what happens to each trial, and prints a line per trial, for logs.
+    """Receives what happens to each trial, counts the work, and prints one line per trial, as for a log.
 
-    Nothing that it does ends a sweep: after the first error in showing it shows nothing more, and ``fault`` tells it.
+    An error in displaying does not end the sweep: after the first one nothing more is displayed, and ``fault`` holds
+    it.
 
     Attributes:
-        total: how many trials the sweep has.
-        ended: how many of them have ended, those included that were stored before.
-        fault: the first error in showing; None where there was none.
+        total: the number of trials of the sweep.
+        ended: the number of trials that have ended, including those that were stored before the run.
+        fault: the first error in displaying; None if there was none.
     """
 
     def __init__(self, total: int, console: Console, stored: int = 0) -> None:
-        """Begin with what is stored already, and print to a console's file."""
+        """Start counting.
+
+        Args:
+            total: the number of trials of the sweep.
+            console: lines are printed to its file.
+            stored: the number of trials that are stored already.
+        """
         self.total = total
         self.ended = stored
-        self._made = WorkCounts()  # by trials that ended
-        self._noted: dict[str, WorkCounts] = {}  # by those in progress, as far as they tell
+        self._ended_work = WorkCounts()
+        self._work_in_progress: dict[str, WorkCounts] = {}  # by the key of the trial, counted from its events
         self.fault: Exception | None = None
         self._console = console
-        self._since: dict[str, float] = {}
+        self._start_times: dict[str, float] = {}
 
     @property
-    def made(self) -> WorkCounts:
-        """What was made so far."""
-        return sum(self._noted.values(), self._made)
+    def work(self) -> WorkCounts:
+        """Return the work of this run so far."""
+        return sum(self._work_in_progress.values(), self._ended_work)
 
-    def begin_again(self, stored: int) -> None:
-        """Count from what is stored, where trials that had ended are run again."""
+    def restart_count(self, stored: int) -> None:
+        """Restart the count of ended trials, because some of them run again.
+
+        Args:
+            stored: the number of trials that are stored.
+        """
         self.ended = stored
 
     def started(self, trial: Trial) -> None:
-        """Take note that a trial starts."""
-        self._since[trial.key] = time.monotonic()
-        self._safely(self._show_progress, trial, "starting")
+        """Record that a trial starts."""
+        self._start_times[trial.key] = time.monotonic()
+        self._display(self._show_progress, trial, "starting")
 
     def progressed(self, trial: Trial, event: TrialEvent) -> None:
-        """Take note of an event of a trial in progress."""
-        self._noted[trial.key] = self._noted.get(trial.key, WorkCounts()) + WorkCounts.of(event)
-        self._safely(self._show_progress, trial, _stage_in_words(event))
+        """Record an event of a trial in progress."""
+        work = self._work_in_progress.get(trial.key, WorkCounts())
+        self._work_in_progress[trial.key] = work + WorkCounts.from_event(event)
+        self._display(self._show_progress, trial, _describe_phase(event))
         for note in event.notes if isinstance(event, NetworkStored) else ():
             self.say(f"{trial.describe()}: {note}")
 
-    def finished(self, trial: Trial, made: WorkCounts) -> None:
-        """Report a trial that is done, with what this run of it made."""
-        self.ended += 1
-        self._end_of(trial, made)
-        self.say(f"[{self.ended}/{self.total}] {trial.describe()}: {in_words(made)}, {self._seconds(trial):.1f} s")
+    def finished(self, trial: Trial, work: WorkCounts) -> None:
+        """Report a trial that is done.
 
-    def failed(self, trial: Trial, error: str, made: WorkCounts, fallen: int) -> None:
+        Args:
+            trial: the trial.
+            work: what was done for it in this run.
+        """
+        self.ended += 1
+        self._record_end(trial, work)
+        self.say(f"[{self.ended}/{self.total}] {trial.describe()}: {describe_work(work)}, {self._seconds(trial):.1f} s")
+
+    def failed(self, trial: Trial, error: str, work: WorkCounts, dependents: int) -> None:
         """Report a trial that failed or was lost.
 
         Args:
-            trial: the one.
-            error: why, on one line.
-            made: what this run of it made.
-            fallen: how many trials cannot be done for want of its network.
+            trial: the trial.
+            error: the reason, one line.
+            work: what was done for it in this run.
+            dependents: how many trials cannot run without its network.
         """
-        self.ended += 1 + fallen
-        self._end_of(trial, made)
-        self.say(f"[{self.ended}/{self.total}] {trial.describe()}{fell_with_it(fallen)}: FAILED: {error}")
+        self.ended += 1 + dependents
+        self._record_end(trial, work)
+        self.say(f"[{self.ended}/{self.total}] {trial.describe()}{dependents_note(dependents)}: FAILED: {error}")
 
-    def stopped(self, trial: Trial, made: WorkCounts) -> None:
-        """Take note of a trial that is left for the next run."""
-        self._end_of(trial, made)
+    def stopped(self, trial: Trial, work: WorkCounts) -> None:
+        """Record a trial that was interrupted and is left for the next run.
+
+        Args:
+            trial: the trial.
+            work: what was done for it in this run.
+        """
+        self._record_end(trial, work)
 
     def say(self, line: str) -> None:
-        """Show one line."""
-        self._safely(self._print, line)
+        """Display one line."""
+        self._display(self._print, line)
 
     @contextmanager
     def showing(self) -> Iterator[None]:
-        """Show what goes on, within the context in which the sweep runs."""
-        self._safely(self._begin)
+        """Display progress within the context, in which the sweep runs."""
+        self._display(self._begin)
         try:
             yield
         finally:
-            self._safely(self._end)
+            self._display(self._end)
 
-    def _end_of(self, trial: Trial, made: WorkCounts) -> None:
-        # An attempt whose worker was lost has no count of its own, and is counted by what it told.
-        self._made += self._noted.pop(trial.key, WorkCounts()).at_least(made)
-        self._safely(self._show_end, trial)
+    def _record_end(self, trial: Trial, work: WorkCounts) -> None:
+        """Add a trial's work to the total, and remove the trial from the display."""
+        # The end of a trial whose worker was lost does not count its work: its events do.
+        self._ended_work += self._work_in_progress.pop(trial.key, WorkCounts()).elementwise_max(work)
+        self._display(self._show_end, trial)
 
     def _begin(self) -> None:
-        """Begin to show."""
+        """Start displaying; may raise."""
 
     def _end(self) -> None:
-        """Show no more."""
+        """Stop displaying; may raise."""
 
-    def _show_progress(self, trial: Trial, stage: str) -> None:
-        """Show what a trial is at."""
+    def _show_progress(self, trial: Trial, phase: str) -> None:
+        """Display the phase of a trial; may raise."""
 
     def _show_end(self, trial: Trial) -> None:
-        """Show a trial no longer among those in progress."""
+        """Remove a trial from those in progress; may raise."""
 
     def _print(self, line: str) -> None:
-        """Show one line; may raise."""
-        print(line, file=self._console.file, flush=True)  # at once, and unwrapped
+        """Print one line; may raise."""
+        print(line, file=self._console.file, flush=True)  # not by the console, which would wrap the line
 
-    def _safely(self, show: Callable[..., object], *arguments: object) -> None:
+    def _display(self, show: Callable[..., object], *arguments: object) -> None:
+        """Call a method that displays something, unless one has raised before."""
         if self.fault is not None:
             return
         try:
             show(*arguments)
-        except Exception as error:  # a reader that is gone, a full disk, a notebook's console: whatever it is
+        except Exception as error:  # any: a closed reader, a full disk, the console of a notebook
             self.fault = error
 
     def _seconds(self, trial: Trial) -> float:
-        return time.monotonic() - self._since.pop(trial.key, time.monotonic())
+        """Return the seconds since a trial started."""
+        return time.monotonic() - self._start_times.pop(trial.key, time.monotonic())
 
 
 class LiveReporter(Reporter):
-    """Shows a progress bar and the trials in progress, while those that ended scroll by above."""
+    """Draws a progress bar and the trials in progress, below the lines of the trials that have ended."""
 
     def __init__(self, total: int, console: Console, stored: int = 0) -> None:
-        """Draw on a terminal."""
+        """Start counting.
+
+        Args:
+            total: the number of trials of the sweep.
+            console: the terminal to draw on.
+            stored: the number of trials that are stored already.
+        """
         super().__init__(total, console, stored)
-        self._running: dict[str, str] = {}
+        self._lines: dict[str, str] = {}
         self._bar = Progress(
             TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
         self._task = self._bar.add_task("trials", total=total, completed=stored)
-        self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=4)
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
 
     def _begin(self) -> None:
         self._live.start(refresh=True)
@@ -152,32 +183,40 @@ class LiveReporter(Reporter):
     def _end(self) -> None:
         self._live.stop()
 
-    def _show_progress(self, trial: Trial, stage: str) -> None:
-        self._running[trial.key] = f"{trial.describe()}: {stage}"
+    def _show_progress(self, trial: Trial, phase: str) -> None:
+        self._lines[trial.key] = f"{trial.describe()}: {phase}"
 
     def _show_end(self, trial: Trial) -> None:
-        self._running.pop(trial.key, None)
+        self._lines.pop(trial.key, None)
 
     def _print(self, line: str) -> None:
         self._bar.update(self._task, completed=self.ended)
-        self._live.console.print(Text(line))  # above the view
+        self._live.console.print(Text(line))  # above the live view
 
-    def _picture(self) -> Group:
-        return Group(*(Text(f"  {line}") for line in list(self._running.values())), self._bar)
+    def _render(self) -> Group:
+        """Return the trials in progress and the progress bar."""
+        return Group(*(Text(f"  {line}") for line in list(self._lines.values())), self._bar)
 
 
 def make_reporter(total: int, console: Console, stored: int = 0) -> Reporter:
-    """Return a live view where ``console`` is a terminal, and plain lines elsewhere."""
+    """Return a reporter that draws a live view if the console is a terminal, and else prints lines.
+
+    Args:
+        total: the number of trials of the sweep.
+        console: where to report.
+        stored: the number of trials that are stored already.
+    """
     return (LiveReporter if console.is_terminal else Reporter)(total, console, stored)
 
 
-def in_words(made: WorkCounts) -> str:
-    """Return what was made, on one line."""
-    epochs, evaluations = counted(made.epochs, "epoch"), counted(made.evaluations, "evaluation")
-    return f"{epochs} trained, {counted(made.scores, 'set of scores', 'sets of scores')}, {evaluations}"
+def describe_work(work: WorkCounts) -> str:
+    """Return the counts of some work, on one line."""
+    epochs, evaluations = counted(work.epochs, "epoch"), counted(work.evaluations, "evaluation")
+    return f"{epochs} trained, {counted(work.scores, 'set of scores', 'sets of scores')}, {evaluations}"
 
 
-def _stage_in_words(event: TrialEvent) -> str:
+def _describe_phase(event: TrialEvent) -> str:
+    """Return the phase of a trial in progress, given its last event."""
     if isinstance(event, EpochTrained):
         return f"epoch {event.epoch}/{event.epochs}, loss {event.loss:.3f}"
     if isinstance(event, EvaluationStored):

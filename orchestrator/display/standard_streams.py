@@ -1,4 +1,4 @@
-"""Standard output and standard error that end no command, whoever reads them and in whatever encoding."""
+"""Standard output and standard error whose errors end no command: closed readers, full disks, poor encodings."""
 
 import errno
 import io
@@ -10,47 +10,51 @@ class ForgivingFile(io.FileIO):
     """An open file that drops what cannot be written to it.
 
     Attributes:
-        fault: the first error in writing; None where there was none.
+        fault: the first error in writing; None if there was none.
     """
 
     fault: OSError | None = None
 
     def write(self, content: Any) -> int:
-        """Return how many bytes of a buffer were written, or dropped."""
+        """Write a buffer and return how many of its bytes were written or dropped."""
         if self.fault is None:
             try:
-                return super().write(content) or memoryview(content).nbytes  # None where it would have to wait
+                return super().write(content) or memoryview(content).nbytes  # None if writing would block
             except OSError as error:
                 self.fault = error
         return memoryview(content).nbytes
 
     @property
-    def lost(self) -> str | None:
-        """Why something is missing that someone wanted to read; a reader such as ``head`` goes when it has enough."""
+    def error_text(self) -> str | None:
+        """Return why output is missing, or None if none is.
+
+        Output after the end of its reader, such as ``head``, does not count: the reader has read enough.
+        """
         return None if self.fault is None or self.fault.errno == errno.EPIPE else self.fault.strerror
 
 
 def make_forgiving(stream: TextIO | None, number: int) -> tuple[TextIO, ForgivingFile]:
-    """Return what to print to in place of a standard stream, and the file that it is written to.
+    """Return a replacement for a standard stream, and the file that it writes to.
 
-    Nothing that is printed raises then: signs that the encoding lacks are replaced, what cannot be written is dropped.
+    Printing to the replacement never raises: characters that the encoding lacks are replaced, and what cannot be
+    written is dropped.
 
     Args:
-        stream: what Python made of it; None where it was closed at the start.
+        stream: Python's standard stream; None if it was closed when the process started.
         number: its file descriptor.
     """
     file = ForgivingFile(number, "w", closefd=False)
     if stream is None:
         return io.TextIOWrapper(io.BufferedWriter(file), "utf-8"), file
     errors = "replace" if stream.errors in (None, "strict", "surrogateescape") else stream.errors
-    by_lines = bool(stream.line_buffering or getattr(stream, "write_through", False))  # the latter of python -u
+    by_lines = bool(stream.line_buffering or getattr(stream, "write_through", False))  # python -u: write_through
     return io.TextIOWrapper(io.BufferedWriter(file), stream.encoding, errors, line_buffering=by_lines), file
 
 
-def fill_closed() -> None:
-    """Open something in the place of closed standard streams, so that no file that is opened later is taken for one."""
+def fill_closed_descriptors() -> None:
+    """Open the null device on each closed standard descriptor, so that no file opened later gets its number."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number

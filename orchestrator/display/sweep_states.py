@@ -1,4 +1,4 @@
-"""Draws how far the sweeps of a store are."""
+"""Rendering the progress of a store's sweeps."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from rich.table import Table
 from prunesweep.orchestrator.query.sweep_states import SweepState
 
 
-def status_table(states: Sequence[SweepState]) -> Table:
-    """Return a row per sweep of a store."""
-    table = Table("sweep", "trials", "done", "failed", "to run")
+def render_sweep_states(states: Sequence[SweepState]) -> Table:
+    """Return a view with one row per sweep."""
+    view = Table("sweep", "trials", "done", "failed", "to run")
     for state in states:
         counts = (state.trials, state.done, state.failed, state.to_run)
-        table.add_row(state.name, *map(str, counts))
-    return table
+        view.add_row(state.name, *map(str, counts))
+    return view

@@ -3,13 +3,13 @@
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from prunesweep.orchestrator.analyses.transfer import Transfer
+from prunesweep.orchestrator.analyses.transfer import TransferMatrix
 from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
 from prunesweep.sweeps.words import counted
 
 
-def transfer_table(found: Transfer) -> Table:
-    """Accuracies in %, as in the paper's Table 4: a row a source, a column a target; white-box ones are marked ◆."""
+def render_transfer(found: TransferMatrix) -> Table:
+    """Return the accuracies in % as in the paper's Table 4: a row per source, a column per target, ◆ for white box."""
     first = found.rows.iloc[0]
     table = Table(
         title=f"Transfer: accuracy (%) of the target on images crafted from the source, {first['attack']} "
@@ -27,10 +27,10 @@ def transfer_table(found: Transfer) -> Table:
     return table
 
 
-def transfer_records(found: Transfer) -> list[dict[str, object]]:
-    """The rows as JSON values."""
+def transfer_records(found: TransferMatrix) -> list[dict[str, object]]:
+    """Return the rows as JSON values."""
     return [{str(name): value for name, value in row.items()} for row in found.rows.to_dict("records")]
 
 
-def _name(found: Transfer, key: str) -> str:
+def _name(found: TransferMatrix, key: str) -> str:
     return f"{found.labels[key]} {key[:KEY_DIGITS]}"

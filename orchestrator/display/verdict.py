@@ -1,4 +1,4 @@
-"""What ``prunesweep verify-robustness`` prints: a verdict with its evidence."""
+"""Draws a verdict with its evidence on a terminal."""
 
 from typing import Any
 
@@ -28,16 +28,16 @@ _NAMES = {
     FGSM_MARGIN: "FGSM, margin loss",
     PGD: "PGD, cross-entropy",
     PGD_MARGIN: "PGD, margin loss",
-    SQUARE: "Square, on what still stood",
-    AUTOATTACK: "AutoAttack, on what still stood",
+    SQUARE: "Square, on what remained",
+    AUTOATTACK: "AutoAttack, on what remained",
     f"{TRANSFER_FROM}{NETWORK}": "images crafted on the network",
     f"{TRANSFER_FROM}{BASELINE}": "images crafted on the baseline",
     f"{TRANSFER_FROM}{CONTROL}": "images crafted on the control",
 }
 
 
-def verdict_table(found: VerdictResult) -> Table:
-    """A verdict: each network's accuracy in % under each attack, the worst case, the bounds and the alarms."""
+def render_verdict(found: VerdictResult) -> Table:
+    """Return each network's accuracy in % under each attack, the worst case, the bounds and the alarms."""
     evidence = found["evidence"]
     networks: dict[str, dict[str, Any]] = evidence["networks"]
     table = Table(
@@ -64,7 +64,7 @@ def verdict_table(found: VerdictResult) -> Table:
 
 
 def _add_epsilon(table: Table, found: VerdictResult, epsilon: float) -> None:
-    """The attacks within one ε, and the worst case of all of them where gains are taken at it."""
+    """Add the attacks within one ε, and their worst case if gains are taken at this ε."""
     evidence = found["evidence"]
     table.add_section()
     first = in_levels(epsilon)
@@ -74,8 +74,8 @@ def _add_epsilon(table: Table, found: VerdictResult, epsilon: float) -> None:
             table.add_row(first, name, *cells)
             first = ""
     if epsilon in evidence["epsilons"]:
-        place = evidence["epsilons"].index(epsilon)
-        worst = (_percent(one["worst_case"][place], found["images"]) for one in evidence["networks"].values())
+        index = evidence["epsilons"].index(epsilon)
+        worst = (_percent(one["worst_case"][index], found["images"]) for one in evidence["networks"].values())
         table.add_row("", "worst case of these", *worst, style="bold")
 
 
@@ -84,7 +84,7 @@ def _epsilons(networks: dict[str, dict[str, Any]]) -> list[float]:
 
 
 def _cell(network: dict[str, Any], attack: str, epsilon: float) -> str:
-    """Accuracy in %, with the number of images where these are not all; empty where the attack was not run."""
+    """Return the accuracy in %, or counts if only some images were attacked; empty if the attack was not run."""
     for row in network["attacks"]:
         if (row["attack"], row["epsilon"]) == (attack, epsilon):
             if attack in (SQUARE, AUTOATTACK):

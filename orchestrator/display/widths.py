@@ -1,6 +1,4 @@
-"""Widths of columns that several tables share."""
+"""Minimum column widths that several views share."""
 
-FIGURE_WIDTH = 7  # so that no number is broken
-
-
-NAME_WIDTH = 12  # of the column that names a network, on however narrow a terminal
+MIN_NUMBER_WIDTH = 7  # enough for every number to stay on one line
+MIN_NAME_WIDTH = 12  # the column that describes a network, on a narrow terminal

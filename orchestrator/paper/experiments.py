@@ -1,4 +1,4 @@
-"""What a store holds of the paper's experiments: its tables, read once, and the gains of a setting."""
+"""The results of a store that the paper's tables and figures need: its tables, read once, and gains of settings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from prunesweep.orchestrator.comparison.compare import OVER
-from prunesweep.orchestrator.query.candidates import eligible_trials
-from prunesweep.orchestrator.query.columns import COMPARABLE_WITHIN, SETTING_KEY
+from prunesweep.orchestrator.comparison.compare import GAIN_BY_REFERENCE
+from prunesweep.orchestrator.query.candidates import eligible_trials, setting_group_keys
+from prunesweep.orchestrator.query.columns import COMPARABLE_WITHIN
 from prunesweep.orchestrator.query.conditions import parse_filters
 from prunesweep.orchestrator.query.trials import trials_of
 from prunesweep.orchestrator.selection import SelectionError
@@ -21,7 +21,7 @@ from prunesweep.results_store import Store
 from prunesweep.results_store.image_scores import ImageScores
 
 RATIO = 0.1
-"""The share that the paper removes in an iteration."""
+"""The share of the structures that the paper removes in an iteration."""
 
 TrialRow: TypeAlias = "pd.Series[Any]"
 """A row of the table ``trials``."""
@@ -29,11 +29,21 @@ TrialRow: TypeAlias = "pd.Series[Any]"
 
 @dataclass(frozen=True)
 class Gain:
-    """A gain in percentage points: the mean over ``seeds`` trials of ``baselines`` baselines, and its interval.
+    """A mean gain over the seeds of one setting, in percentage points, with two 95 % intervals.
 
-    ``low`` to ``high`` is the 95 % bootstrap interval over test images, the seeds' pairs together: about these
-    networks on other images. ``seeds_low`` to ``seeds_high`` is the t interval over the seeds and ``sd`` their standard
-    deviation, NaN of one seed: about other seeds of the same baselines.
+    The bootstrap interval over test images, with the seeds' pairs together, is about these networks on other images.
+    The t interval over seeds is about other seeds of the same baselines.
+
+    Attributes:
+        mean: the mean gain.
+        low: the lower bound over test images.
+        high: the upper bound over test images.
+        sd: the standard deviation over seeds; NaN for one seed.
+        seeds_low: the lower bound over seeds; NaN for one seed.
+        seeds_high: the upper bound over seeds; NaN for one seed.
+        seeds: the number of trials.
+        baselines: the number of their baselines.
+        images: the number of test images.
     """
 
     mean: float
@@ -48,7 +58,7 @@ class Gain:
 
     @property
     def is_clear(self) -> bool:
-        """Whether both intervals leave out 0; of one seed, whether that over images does."""
+        """Return whether no interval contains 0; with one seed there is only the interval over images."""
         bounds = (
             [(self.low, self.high)] if self.seeds == 1 else [(self.low, self.high), (self.seeds_low, self.seeds_high)]
         )
@@ -56,135 +66,158 @@ class Gain:
 
 
 class Experiments:
-    """The trials of a store, or of one sweep of it, that meet some conditions."""
+    """The trials of a store, or of one of its sweeps, that satisfy some conditions, with their results."""
 
     def __init__(self, store: Store, *, sweep: str | None = None, where: Sequence[str] = ()):
-        """Args:
-            where: such as ``"dataset == cifar10"``, on settings and the seed; all must hold.
+        """Read the trials.
 
-        Raises:
-            UserError: one line about the store, the sweep's name or a condition, or that no trial is left.
+        An invalid store, sweep name or condition is a `UserError`, and so are conditions that no trial satisfies.
+
+        Args:
+            store: the store.
+            sweep: the name of a sweep; None means the trials of all sweeps.
+            where: conditions on settings and the seed, such as ``"dataset == cifar10"``; all must hold.
         """
         self.store = store
         self._sweep = sweep
-        every = trials_of(store, sweep)
-        self.trials = eligible_trials(every, parse_filters(where, every), ())[0].reset_index(drop=True)
-        self._scores = ImageScores(store, every, sweep)
+        all_trials = trials_of(store, sweep)
+        self.trials = eligible_trials(all_trials, parse_filters(where, all_trials), ())[0].reset_index(drop=True)
+        self._scores = ImageScores(store, all_trials, sweep)
         _check_one_data_set(self.trials, f"{store.url}{''.join(f', {condition}' for condition in where)}")
 
     @cached_property
     def attacks(self) -> pd.DataFrame:
-        """The table ``attacks`` of these trials."""
-        return self._of_sweep("attacks")
+        """The rows of the table ``attacks`` for these trials."""
+        return self._sweep_table("attacks")
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """The table ``history`` of these trials."""
-        return self._of_sweep("history")
+        """The rows of the table ``history`` for these trials."""
+        return self._sweep_table("history")
 
     @cached_property
     def elements(self) -> pd.DataFrame:
-        """The table ``elements`` of these trials."""
-        return self._of(self.store.table("elements"), "trial_key")
+        """The rows of the table ``elements`` for these trials."""
+        return self._rows_of_trials(self.store.table("elements"), "trial_key")
 
     def transferred(self, source: TrialRow, target: TrialRow) -> pd.DataFrame:
-        """The rows of the table ``transfer`` by FGSM from one of these trials to another, by severity."""
+        """Return the rows of the table ``transfer`` for FGSM from one of these trials to another, by severity."""
         rows = self._transfer
-        met = (rows["source_key"] == source["trial_key"]) & (rows["target_key"] == target["trial_key"])
-        found: pd.DataFrame = rows[met & (rows["attack"] == "fgsm")].sort_values("severity")
-        return found
+        matches = (rows["source_key"] == source["trial_key"]) & (rows["target_key"] == target["trial_key"])
+        transfers: pd.DataFrame = rows[matches & (rows["attack"] == "fgsm")].sort_values("severity")
+        return transfers
 
     @cached_property
     def _transfer(self) -> pd.DataFrame:
-        return self._of(self.store.table("transfer"), "source_key")
+        """The rows of the table ``transfer`` whose source is one of these trials."""
+        return self._rows_of_trials(self.store.table("transfer"), "source_key")
 
-    def _of_sweep(self, table: str) -> pd.DataFrame:
-        """A table that sweeps fill, as the sweep alone would, where one is named."""
+    def _sweep_table(self, table: str) -> pd.DataFrame:
+        """Return the rows of a table for these trials; if a sweep is named, with the results of that sweep alone."""
         store, sweep = self.store, self._sweep
-        return self._of(store.table(table) if sweep is None else store.table_of_sweep(table, sweep), "trial_key")
+        return self._rows_of_trials(
+            store.table(table) if sweep is None else store.table_of_sweep(table, sweep), "trial_key"
+        )
 
-    def _of(self, rows: pd.DataFrame, key: str) -> pd.DataFrame:
+    def _rows_of_trials(self, rows: pd.DataFrame, key: str) -> pd.DataFrame:
+        """Return the rows whose column ``key`` is the key of one of these trials."""
         return rows[rows[key].isin(self.trials["trial_key"])].reset_index(drop=True)
 
-    def meeting(self, **settings: object) -> pd.DataFrame:
-        """All trials with these settings."""
-        found = self.trials
+    def matching(self, **settings: object) -> pd.DataFrame:
+        """Return all trials with these settings."""
+        trials = self.trials
         for name, value in settings.items():
-            found = found[found[name] == value]
-        return found
+            trials = trials[trials[name] == value]
+        return trials
 
-    def where(self, **settings: object) -> pd.DataFrame:
-        """The trials with these settings that one figure can be made of, a seed each; see ``measured_alike``."""
-        return measured_alike(self.meeting(**settings))
+    def comparable(self, **settings: object) -> pd.DataFrame:
+        """Return comparable trials with these settings, one per seed; see ``select_comparable``."""
+        return select_comparable(self.matching(**settings))
 
     def first(self, **settings: object) -> TrialRow | None:
-        """The first of the trials with these settings, as ``where`` has them; None where there is none."""
-        found = self.where(**settings)
-        return found.iloc[0] if len(found) else None
+        """Return the first of the comparable trials with these settings, by seed; None if there is none."""
+        trials = self.comparable(**settings)
+        return trials.iloc[0] if len(trials) else None
 
     def trial(self, key: object) -> TrialRow | None:
-        """The trial of this key; None where it is none of these."""
-        found = self.trials[self.trials["trial_key"] == key]
-        return found.iloc[0] if len(found) else None
+        """Return the trial with this key; None if it is not one of these trials."""
+        trials = self.trials[self.trials["trial_key"] == key]
+        return trials.iloc[0] if len(trials) else None
 
-    def gain(self, trials: pd.DataFrame, figures: Sequence[str], over: str = "baseline") -> Gain | None:
-        """The gain of one setting's seeds in the mean of some figures; None where no trial has it in all of them.
+    def gain(self, trials: pd.DataFrame, accuracies: Sequence[str], over: str = "baseline") -> Gain | None:
+        """Return the gain of one setting's seeds in the mean of some accuracies; None if no trial has all these gains.
 
         Args:
-            trials: of ``where``.
-            figures: columns of ``trials``, such as ``robustness_fgsm``.
-            over: ``baseline``, as the paper has its gains, or ``control``, which tells what pruning did.
+            trials: comparable trials.
+            accuracies: columns of ``trials``, such as ``robustness_fgsm``.
+            over: ``baseline``, as in the paper, or ``control``, which shows the effect of pruning alone.
         """
-        ending = OVER[over]
-        columns = [f"{figure}_{ending}" for figure in figures]
+        gain = GAIN_BY_REFERENCE[over]
+        columns = [f"{accuracy}_{gain}" for accuracy in accuracies]
         trials = trials[trials[columns].notna().all(axis=1)]
         if not len(trials):
             return None
-        pairs = [self._pair(key, figures, ending) for key in trials["trial_key"]]
+        pairs = [self._score_pair(key, accuracies, gain) for key in trials["trial_key"]]
         seeds = estimate(trials[columns].mean(axis=1).tolist())
-        found = paired_difference(pairs)
+        difference = paired_difference(pairs)
         return Gain(
             mean=seeds.mean,
-            low=found.low,
-            high=found.high,
+            low=difference.low,
+            high=difference.high,
             sd=seeds.sd,
             seeds_low=seeds.low,
             seeds_high=seeds.high,
             seeds=len(trials),
             baselines=trials["baseline_key"].nunique(),
-            images=found.images,
+            images=difference.images,
         )
 
-    def _pair(self, key: str, figures: Sequence[str], ending: str) -> tuple[np.ndarray, np.ndarray]:
-        pairs = [self._scores.pair_of_gain(key, figure, ending) for figure in figures]
+    def _score_pair(self, key: str, accuracies: Sequence[str], gain: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the image scores of a trial and of its baseline or control, each as the mean of some accuracies.
+
+        Args:
+            key: the key of the trial.
+            accuracies: columns of ``trials``.
+            gain: the suffix of the gain's columns, which selects the baseline or the control.
+        """
+        pairs = [self._scores.paired_scores_of_gain(key, accuracy, gain) for accuracy in accuracies]
         if len(pairs) == 1:
             return pairs[0]
         ours, theirs = zip(*pairs, strict=True)
         return np.mean(ours, axis=0), np.mean(theirs, axis=0)
 
 
-def measured_alike(trials: pd.DataFrame) -> pd.DataFrame:
-    """Of trials of one setting, those that one figure can be made of, sorted by seed, a trial each.
+def select_comparable(trials: pd.DataFrame) -> pd.DataFrame:
+    """Select the trials that can be averaged, sorted by seed, one per seed.
 
-    Of several ratios the one nearest the paper's; then those that were tested and attacked in the same way in one
-    setting: of the most seeds, then of the longest training.
+    These have the ratio nearest to the paper's. Among groups of them with the same setting that were tested and
+    attacked in the same way, the group with the most seeds is selected, then the one with the longest training.
     """
     if not len(trials):
         return trials
     distance = (trials["ratio"] - RATIO).abs()
-    found = trials[distance == distance.min()]
-    setting = found[SETTING_KEY].fillna(found["trial_key"])  # one that is not known is like no other
-    alike = [*(found[name] for name in COMPARABLE_WITHIN), setting]
-    groups = [group for _, group in found.groupby(alike, dropna=False)]
+    nearest = trials[distance == distance.min()]
+    setting = setting_group_keys(nearest)
+    keys = [*(nearest[name] for name in COMPARABLE_WITHIN), setting]
+    groups = [group for _, group in nearest.groupby(keys, dropna=False)]
     chosen = max(groups, key=lambda group: (group["seed"].nunique(), group["epochs_total"].iloc[0]))
-    a_seed_each: pd.DataFrame = chosen.sort_values(["seed", "trial_key"]).drop_duplicates("seed")
-    return a_seed_each
+    one_per_seed: pd.DataFrame = chosen.sort_values(["seed", "trial_key"]).drop_duplicates("seed")
+    return one_per_seed
 
 
-def _check_one_data_set(trials: pd.DataFrame, asked: str) -> None:
+def _check_one_data_set(trials: pd.DataFrame, query: str) -> None:
+    """Check that there are trials, and that all are of one data set.
+
+    Args:
+        trials: the trials.
+        query: the store and the conditions, for messages.
+
+    Raises:
+        SelectionError: there are no trials, or trials of several data sets.
+    """
     names = sorted(set(trials["dataset"]))
     if not names:
-        raise SelectionError(f"{asked}: no trials; run a sweep on this store first, such as paper/cifar10_short")
+        raise SelectionError(f"{query}: no trials; run a sweep on this store first, such as paper/cifar10_short")
     if len(names) > 1:
         raise SelectionError(
             f"the store holds trials of several data sets ({', '.join(names)}); choose one, as in "

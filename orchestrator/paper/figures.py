@@ -1,4 +1,4 @@
-"""Figures 1 to 5, as data and as drawings."""
+"""The paper's Figures 1 to 5, as data and as drawings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from prunesweep.orchestrator.paper.experiments import Experiments, TrialRow, measured_alike
+from prunesweep.orchestrator.paper.experiments import Experiments, TrialRow, select_comparable
 from prunesweep.orchestrator.paper.published import FIGURE5, FIGURE5_ELEMENTS
 from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
 from prunesweep.orchestrator.paper.tables import ONE_SHOT, baseline_of, in_store, needs_sweep, needs_transfer
@@ -15,7 +15,6 @@ from prunesweep.orchestrator.query.columns import COMPARABLE_WITHIN
 from prunesweep.orchestrator.query.descriptions import KEY_DIGITS, describe_network
 from prunesweep.orchestrator.statistics import pearson
 from prunesweep.sweeps.attacks import epsilon_text
-from prunesweep.sweeps.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,46 +23,46 @@ if TYPE_CHECKING:
 RESNET = "resnet56"
 PRUNED = {**ONE_SHOT, "architecture": RESNET, "structure": "filters"}
 UNPRUNED_CURVE, PRUNED_CURVE = "unpruned", "pruned (filters, PLS)"
-LEAST_POINTS = 4  # of a correlation with an interval
+MIN_POINTS = 4  # fewer points give no interval of a correlation
 MARKERS = "osD^v<>PX*hd"
 
 
 def figure1(experiments: Experiments) -> Reproduction:
-    """FGSM severity curves: unpruned, pruned, and pruned under the unpruned network's images."""
+    """Reproduce Figure 1: accuracy under FGSM of the unpruned and the pruned network, and of the pruned by transfer."""
     unpruned, pruned = _unpruned_and_pruned(experiments)
     curves, missing = [], []
     for label, trial in ((UNPRUNED_CURVE, unpruned), (PRUNED_CURVE, pruned)):
         if trial is None:
             missing.append(needs_sweep(label, experiments))
             continue
-        curves.append(_severities(experiments, trial, "fgsm").assign(curve=label))
+        curves.append(_accuracy_by_severity(experiments, trial, "fgsm").assign(curve=label))
     if unpruned is not None and pruned is not None:
-        crafted = experiments.transferred(unpruned, pruned)
-        wanted = sorted(set(curves[0]["severity"]) - set(crafted["severity"]))
-        missing += [_crafted_at(epsilon, experiments, unpruned, pruned) for epsilon in wanted]
-        curves.append(crafted[["severity", "accuracy"]].assign(curve="pruned, images of the unpruned"))
+        transferred = experiments.transferred(unpruned, pruned)
+        missing_epsilons = sorted(set(curves[0]["severity"]) - set(transferred["severity"]))
+        missing += [_missing_transfer(epsilon, experiments, unpruned, pruned) for epsilon in missing_epsilons]
+        curves.append(transferred[["severity", "accuracy"]].assign(curve="pruned, images of the unpruned"))
     data = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["severity", "accuracy", "curve"])
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         _draw_curves(axes, data, "severity", "accuracy")
         axes.set(xlabel="FGSM severity ε", ylabel="accuracy")
-        _tick_in_levels(axes, data["severity"])
-        _legend(axes)
+        _mark_epsilons(axes, data["severity"])
+        _add_legend(axes)
 
     return Reproduction(
         "figure1",
         "Accuracy under FGSM by severity (ResNet56)",
-        _pivot(data, "severity"),
+        _wide_table(data, "severity"),
         data,
         tuple(missing),
-        ("the paper: the pruned network on the unpruned one's images is highest",),
+        ("in the paper, the pruned network has the highest accuracy on images of the unpruned one",),
         draw,
     )
 
 
 def figure2(experiments: Experiments) -> Reproduction:
-    """Per epoch, pruned against unpruned: gradient confusion, layer rotation and training loss."""
+    """Reproduce Figure 2: gradient confusion, layer rotation and training loss per epoch, pruned and unpruned."""
     pruned = experiments.first(**PRUNED)
     control = None if pruned is None else experiments.trial(pruned["control_key"])
     measures = {
@@ -90,7 +89,7 @@ def figure2(experiments: Experiments) -> Reproduction:
             _draw_curves(axes, data, "epoch", column)
             axes.set(xlabel="epoch of the adjustment", ylabel=label)
             axes.xaxis.get_major_locator().set_params(integer=True)
-            _legend(axes, fontsize="x-small")
+            _add_legend(axes, fontsize="x-small")
 
     return Reproduction(
         "figure2",
@@ -98,19 +97,19 @@ def figure2(experiments: Experiments) -> Reproduction:
         data,
         data,
         tuple(missing),
-        ("raw minimum cosine and raw rotation; neither says by itself which network is better",),
+        ("raw minimum cosine and raw rotation; neither shows by itself which network is better",),
         draw,
     )
 
 
 def figure3(experiments: Experiments) -> Reproduction:
-    """Accuracy over severity for each attack, unpruned against pruned."""
-    named = list(zip((UNPRUNED_CURVE, PRUNED_CURVE), _unpruned_and_pruned(experiments), strict=True))
-    missing = [needs_sweep(label, experiments) for label, trial in named if trial is None]
+    """Reproduce Figure 3: accuracy by severity for each attack, unpruned and pruned."""
+    networks = list(zip((UNPRUNED_CURVE, PRUNED_CURVE), _unpruned_and_pruned(experiments), strict=True))
+    missing = [needs_sweep(label, experiments) for label, trial in networks if trial is None]
     attacks = {"fgsm": "FGSM severity ε", "occlusion": "side of the square (pixels)", "corruptions": "severity (1–5)"}
     curves = [
-        _severities(experiments, trial, attack).assign(curve=label, attack=attack)
-        for label, trial in named
+        _accuracy_by_severity(experiments, trial, attack).assign(curve=label, attack=attack)
+        for label, trial in networks
         if trial is not None
         for attack in attacks
     ]
@@ -123,58 +122,59 @@ def figure3(experiments: Experiments) -> Reproduction:
             _draw_curves(axes, points, "severity", "accuracy")
             axes.set(title=attack, xlabel=label, ylabel="accuracy")
             if attack == "fgsm":
-                _tick_in_levels(axes, points["severity"])
-            _legend(axes, fontsize="small")
+                _mark_epsilons(axes, points["severity"])
+            _add_legend(axes, fontsize="small")
 
     return Reproduction(
         "figure3",
         "Accuracy by severity of each attack (ResNet56)",
-        _pivot(data, "severity", "attack"),
+        _wide_table(data, "severity", "attack"),
         data,
         tuple(missing),
-        ("corruptions: the mean over the kinds; the paper: pruned is above at every severity",),
+        ("corruptions: the mean over the kinds; in the paper, the pruned network is more accurate at every severity",),
         draw,
     )
 
 
 def figure4(experiments: Experiments) -> Reproduction:
-    """Robustness against generalization, over settings and over iterations, with Pearson's r."""
-    data = _points(experiments)
+    """Reproduce Figure 4: robustness against generalization, over settings and iterations, with Pearson's r."""
+    data = _figure4_points(experiments)
     shown, missing = [], []
     for over in ("settings", "iterations"):
         points = data[data["over"] == over]
-        if len(points) < LEAST_POINTS:
-            missing.append(needs_sweep(f"over {over}: {counted(len(points), 'point')} of {LEAST_POINTS}", experiments))
+        if len(points) < MIN_POINTS:
+            missing.append(needs_sweep(f"over {over}: {len(points)} of {MIN_POINTS} points", experiments))
             shown.append({"over": over, "points": len(points), "r": MISSING, "95 % interval": "", "p": ""})
             continue
-        found = pearson(points["generalization"].tolist(), points["robustness"].tolist())
-        interval = f"{found.low:+.2f} … {found.high:+.2f}"
-        shown.append(
-            {"over": over, "points": found.n, "r": f"{found.r:+.3f}", "95 % interval": interval, "p": f"{found.p:.3f}"}
-        )
+        correlation = pearson(points["generalization"].tolist(), points["robustness"].tolist())
+        interval = f"{correlation.low:+.2f} … {correlation.high:+.2f}"
+        r, p = f"{correlation.r:+.3f}", f"{correlation.p:.3f}"
+        shown.append({"over": over, "points": correlation.n, "r": r, "95 % interval": interval, "p": p})
 
     def draw(figure: Figure) -> None:
         for axes, over in zip(figure.subplots(1, 2), ("settings", "iterations"), strict=True):
             _draw_points(axes, data[data["over"] == over], over)
             axes.set(title=f"over {over}", xlabel="generalization (accuracy)", ylabel="robustness (mean accuracy)")
-            _legend(axes, fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
+            _add_legend(axes, fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
 
-    note = "the paper: r < 0.3 over settings (of some 8 points: an interval of −0.55 … 0.81), < 0.4 over iterations"
+    note = "the paper: r < 0.3 over settings (about 8 points, so an interval of −0.55 … 0.81), < 0.4 over iterations"
     return Reproduction(
         "figure4",
         "Robustness against generalization (ResNet56)",
         pd.DataFrame(shown),
         data,
         tuple(missing),
-        (note, "points are means over seeds; a point a structure × criterion, or an iteration of filters by PLS"),
+        (note, "each point is a mean over seeds, for one structure × criterion or one iteration of filters by PLS"),
         draw,
     )
 
 
-def _points(experiments: Experiments) -> pd.DataFrame:
-    """A point a structure × criterion after one iteration, and a point an iteration of filters by PLS."""
-    plain = experiments.meeting(architecture=RESNET, recipe="plain", adjustment="fine_tune")
-    pruned = _of_one_definition(plain[plain["structure"].isin(["filters", "layers"]) & plain["robustness"].notna()])
+def _figure4_points(experiments: Experiments) -> pd.DataFrame:
+    """Return one point per structure × criterion after one iteration, and one per iteration of filters by PLS."""
+    fine_tuned = experiments.matching(architecture=RESNET, recipe="plain", adjustment="fine_tune")
+    pruned = _with_most_common_definition(
+        fine_tuned[fine_tuned["structure"].isin(["filters", "layers"]) & fine_tuned["robustness"].notna()]
+    )
     one_shot = pruned[pruned["iterations"] == 1]
     chain = pruned[(pruned["structure"] == "filters") & (pruned["criterion"] == "pls")]
     columns = ["over", "structure", "criterion", "iterations", "seeds", "generalization", "robustness"]
@@ -189,35 +189,37 @@ def _points(experiments: Experiments) -> pd.DataFrame:
             ("settings", one_shot, ["structure", "criterion"]),
             ("iterations", chain, ["iterations"]),
         )
-        for setting in (measured_alike(group) for _, group in trials.groupby(by))
+        for setting in (select_comparable(group) for _, group in trials.groupby(by))
     ]
     return pd.DataFrame(points, columns=columns)
 
 
-def _of_one_definition(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials whose robustness means the same, on the same images: those of the definition that most have."""
+def _with_most_common_definition(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials with the most common definition of robustness and test images, so that they are comparable."""
     if not len(trials):
         return trials
     definition = trials.groupby([*COMPARABLE_WITHIN]).ngroup()
-    alike: pd.DataFrame = trials[definition == definition.mode()[0]]
-    return alike
+    comparable: pd.DataFrame = trials[definition == definition.mode()[0]]
+    return comparable
 
 
 def figure5(experiments: Experiments) -> Reproduction:
-    """Single elements: the share of those whose removal alone raises robustness within a loss budget."""
-    from prunesweep.orchestrator.analyses.elements import DEFAULT_ATTACKS
+    """Reproduce Figure 5: the share of elements whose removal alone raises robustness within a budget of clean loss."""
+    from prunesweep.orchestrator.analyses.elements import DEFAULT_ELEMENT_ATTACKS
     from prunesweep.orchestrator.analyses.loss_curves import HOW_TO_READ, loss_curves, loss_frame
 
     baseline, _ = _unpruned_and_pruned(experiments)
-    rows = experiments.elements[:0] if baseline is None else _whole_elements(experiments.elements, baseline)
+    rows = experiments.elements[:0] if baseline is None else _most_measured_elements(experiments.elements, baseline)
     missing = []
-    for structure, wanted in FIGURE5_ELEMENTS.items():
-        found = rows[rows["structure"] == structure].groupby("attack").size()
-        measured = int(found.reindex(DEFAULT_ATTACKS, fill_value=0).min())
-        if measured < wanted:
-            what = f"{structure}: {measured} of {wanted} are measured"
+    for structure, expected in FIGURE5_ELEMENTS.items():
+        counts = rows[rows["structure"] == structure].groupby("attack").size()
+        measured = int(counts.reindex(DEFAULT_ELEMENT_ATTACKS, fill_value=0).min())
+        if measured < expected:
+            what = f"{structure}: {measured} of {expected} elements are measured"
             missing.append(
-                needs_sweep(what, experiments) if baseline is None else _single(structure, what, experiments, baseline)
+                needs_sweep(what, experiments)
+                if baseline is None
+                else _missing_elements(structure, what, experiments, baseline)
             )
     data = loss_curves(rows)
 
@@ -233,7 +235,7 @@ def figure5(experiments: Experiments) -> Reproduction:
                     label=f"{attack}, clean at least",
                 )
             axes.set(title=structure, xlabel="loss budget i (p.p.)", ylabel="100 · |L_i| / |E| (%)", ylim=(0, 100))
-            _legend(axes, fontsize="small")
+            _add_legend(axes, fontsize="small")
 
     return Reproduction(
         "figure5",
@@ -246,49 +248,59 @@ def figure5(experiments: Experiments) -> Reproduction:
     )
 
 
-def _whole_elements(elements: pd.DataFrame, baseline: TrialRow) -> pd.DataFrame:
-    """A network's rows, of each structure on the images on which most elements were measured, or most images."""
+def _most_measured_elements(elements: pd.DataFrame, baseline: TrialRow) -> pd.DataFrame:
+    """Return a network's elements, for each structure on the test images on which most of them were measured.
+
+    If several sets of images have equally many elements, the largest set is taken.
+
+    Args:
+        elements: the table ``elements``.
+        baseline: the trial of the network.
+    """
     own = elements[elements["trial_key"] == baseline["trial_key"]]
-    runs = own.groupby(["structure", "images", "test_fingerprint"], as_index=False).size()
-    chosen = runs.sort_values(["size", "images"]).drop_duplicates("structure", keep="last")
-    whole: pd.DataFrame = own.merge(chosen[["structure", "images", "test_fingerprint"]])
-    return whole
+    analyses = own.groupby(["structure", "images", "test_fingerprint"], as_index=False).size()
+    largest = analyses.sort_values(["size", "images"]).drop_duplicates("structure", keep="last")
+    chosen: pd.DataFrame = own.merge(largest[["structure", "images", "test_fingerprint"]])
+    return chosen
 
 
 def _unpruned_and_pruned(experiments: Experiments) -> tuple[TrialRow | None, TrialRow | None]:
-    """ResNet56 with fewer filters, and the baseline that it descends from."""
+    """Return the baseline of ResNet56 and the network with fewer filters that descends from it."""
     pruned = experiments.first(**PRUNED)
     return baseline_of(experiments, pruned, RESNET), pruned
 
 
-def _severities(experiments: Experiments, trial: TrialRow, attack: str) -> pd.DataFrame:
-    """severity, accuracy: the mean over the attack's kinds."""
+def _accuracy_by_severity(experiments: Experiments, trial: TrialRow, attack: str) -> pd.DataFrame:
+    """Return a trial's accuracy by severity of an attack, as the mean over the kinds of the attack."""
     rows = experiments.attacks
     rows = rows[(rows["trial_key"] == trial["trial_key"]) & (rows["attack"] == attack)]
     means: pd.DataFrame = rows.groupby("severity", as_index=False)["accuracy"].mean()
     return means
 
 
-def _crafted_at(epsilon: float, experiments: Experiments, source: TrialRow, target: TrialRow) -> Gap:
-    what = f"{describe_network(target)} on images of the unpruned at {epsilon_text(epsilon)}"
+def _missing_transfer(epsilon: float, experiments: Experiments, source: TrialRow, target: TrialRow) -> Gap:
+    """Return the gap of a missing transfer from the unpruned to the pruned network at ε."""
+    what = f"{describe_network(target)} on images of the unpruned network at {epsilon_text(epsilon)}"
     return needs_transfer(what, experiments, [source["trial_key"]], [target["trial_key"]], epsilon)
 
 
-def _single(structure: str, what: str, experiments: Experiments, baseline: TrialRow) -> Gap:
+def _missing_elements(structure: str, what: str, experiments: Experiments, baseline: TrialRow) -> Gap:
+    """Return the gap of missing elements of a baseline, which the analysis of single elements can fill."""
     from prunesweep.orchestrator.analyses.elements import single_elements
-    from prunesweep.orchestrator.display.elements import progress_line
+    from prunesweep.orchestrator.display.elements import describe_progress
 
     key = str(baseline["trial_key"])
     return Gap(
         what,
         f"prunesweep elements --trial {key[:KEY_DIGITS]} --structure {structure} {in_store(experiments)}",
         lambda progress: single_elements(
-            experiments.store, key, structure=structure, progress=lambda event: progress(progress_line(event))
+            experiments.store, key, structure=structure, progress=lambda event: progress(describe_progress(event))
         ),
     )
 
 
-def _pivot(data: pd.DataFrame, *index: str) -> pd.DataFrame:
+def _wide_table(data: pd.DataFrame, *index: str) -> pd.DataFrame:
+    """Return accuracies with one column per curve and the columns ``index``, in reverse order, in front."""
     if not len(data):
         return data
     wide = data.pivot_table(index=list(reversed(index)), columns="curve", values="accuracy")
@@ -297,23 +309,25 @@ def _pivot(data: pd.DataFrame, *index: str) -> pd.DataFrame:
 
 
 def _draw_curves(axes: Axes, data: pd.DataFrame, x: str, y: str) -> None:
+    """Draw one line for each value of the column ``curve``."""
     for curve, points in data.groupby("curve"):
         axes.plot(points[x], points[y], marker="o", label=str(curve))
 
 
-def _legend(axes: Axes, **options: Any) -> None:
-    """Of what is drawn; none of nothing."""
+def _add_legend(axes: Axes, **options: Any) -> None:
+    """Add a legend if anything was drawn."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(**options)
 
 
 def _draw_points(axes: Axes, points: pd.DataFrame, over: str) -> None:
+    """Draw the points of Figure 4, each with its own marker and label."""
     for marker, (_, point) in zip(cycle(MARKERS), points.iterrows(), strict=False):
         label = f"{point['structure']} {point['criterion']}" if over == "settings" else f"×{point['iterations']:g}"
         axes.scatter(point["generalization"], point["robustness"], marker=marker, label=label)
 
 
-def _tick_in_levels(axes: Axes, epsilons: pd.Series) -> None:
-    """Marks the ε that were attacked within, in levels of a pixel."""
-    shown = sorted(set(epsilons))
-    axes.set_xticks(shown, [epsilon_text(epsilon) for epsilon in shown], rotation=45)
+def _mark_epsilons(axes: Axes, epsilons: pd.Series) -> None:
+    """Put a tick at each ε of the attacks, labelled in levels of a pixel."""
+    ticks = sorted(set(epsilons))
+    axes.set_xticks(ticks, [epsilon_text(epsilon) for epsilon in ticks], rotation=45)

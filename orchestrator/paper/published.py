@@ -1,9 +1,9 @@
-"""The figures that the paper prints: gains in percentage points, and Table 4's accuracies in percent."""
+"""The numbers in the paper's tables and figures: gains in percentage points, and Table 4's accuracies in percent."""
 
 from collections.abc import Mapping
 
-# Column of the paper's tables -> the figure of ``trials`` that it is a gain in.
-FIGURES = {
+# Column of gains in the paper's tables -> the accuracy column of the table ``trials``.
+ACCURACY_BY_COLUMN = {
     "semantic": "robustness_corruptions",
     "occlusion": "robustness_occlusion",
     "FGSM": "robustness_fgsm",
@@ -11,8 +11,9 @@ FIGURES = {
 }
 
 PaperRow = Mapping[str, float | None]
+"""The gains in one row of the paper's tables, by column."""
 
-# (architecture, structure) by PLS, one iteration, fine-tuning.
+# By (architecture, structure); PLS, one iteration, fine-tuning.
 TABLE1: Mapping[tuple[str, str], PaperRow] = {
     ("resnet56", "filters"): {"semantic": 1.58, "occlusion": 2.76, "FGSM": 3.68, "clean": 0.60, "average": 2.15},
     ("resnet56", "layers"): {"semantic": 1.05, "occlusion": 1.06, "FGSM": 3.20, "clean": 0.84, "average": 1.53},
@@ -23,9 +24,9 @@ TABLE1: Mapping[tuple[str, str], PaperRow] = {
     ("vgg16", "filters"): {"semantic": -1.00, "occlusion": 4.86, "FGSM": -2.21, "clean": 0.89, "average": 0.63},
 }
 
-# ResNet56's filters by criterion. The text at hand lost the names of the first four rows: L1-norm and ExpectedABS
-# stand in one order or the other, and so do HRank and KL-divergence; this is the order that its prose suggests. Two of
-# the occlusion cells are derived from the average.
+# By criterion; filters of ResNet56. The available text of the paper lacks the names of the first four rows: L1-norm and
+# ExpectedABS may be swapped, and so may HRank and KL-divergence; this is the order that the paper's prose suggests. Two
+# of the occlusion cells are derived from the average.
 TABLE2: Mapping[str, PaperRow] = {
     "l1": {"semantic": 1.64, "occlusion": -0.80, "FGSM": 3.75, "clean": 0.38, "average": 1.24},
     "expected_abs": {"semantic": 0.96, "occlusion": -0.09, "FGSM": 4.29, "clean": 0.51, "average": 1.41},
@@ -34,7 +35,7 @@ TABLE2: Mapping[str, PaperRow] = {
     "pls": {"semantic": 1.58, "occlusion": 2.76, "FGSM": 3.68, "clean": 0.60, "average": 2.15},
 }
 
-# ResNet56's filters by PLS, by adjustment scheme; the average is over the attacks alone.
+# By adjustment; filters of ResNet56 by PLS. The average is over the attacks only.
 TABLE3: Mapping[str, PaperRow] = {
     "scratch_e": {"semantic": 1.72, "occlusion": -0.60, "FGSM": 1.64, "average": 0.92},
     "scratch_b": {"semantic": 1.25, "occlusion": -0.71, "FGSM": 3.64, "average": 1.39},
@@ -42,7 +43,7 @@ TABLE3: Mapping[str, PaperRow] = {
     "fine_tune": {"semantic": 1.58, "occlusion": 2.76, "FGSM": 3.68, "average": 2.67},
 }
 
-# Accuracies of targets (columns, in the order of the rows) on images that were crafted on sources by FGSM.
+# Accuracies of targets (columns, in the order of the rows) on images that FGSM crafted on sources (rows).
 TABLE4_NETWORKS = (
     ("resnet56", "none"),
     ("resnet56", "filters"),
@@ -56,7 +57,7 @@ TABLE4 = (
     (69.69, 70.01, 28.29, 24.84),
 )
 
-# ResNet50: (recipe, structure). The first four rows are copied by the paper from others, whose baselines differ.
+# By (recipe, structure); ResNet50. The paper copies the first four rows from others, whose baselines differ.
 TABLE5: Mapping[tuple[str, str], PaperRow] = {
     ("stylized", "none"): {"robustness": -2.29, "generalization": -16.20, "average": -9.24},
     ("mixup", "none"): {"robustness": -4.77, "generalization": 1.10, "average": -1.83},
@@ -66,11 +67,12 @@ TABLE5: Mapping[tuple[str, str], PaperRow] = {
     ("plain", "filters"): {"robustness": 1.14, "generalization": 3.15, "average": 2.14},
     ("plain", "layers"): {"robustness": 1.20, "generalization": 3.03, "average": 2.11},
 }
-TABLE5_FIGURES = {"robustness": "robustness_corruptions", "generalization": "generalization"}
+TABLE5_ACCURACY_BY_COLUMN = {"robustness": "robustness_corruptions", "generalization": "generalization"}
 
-# Figure 5: |E|, ResNet56's first convolutions of a block and the blocks that keep their input's shape.
+# Figure 5: |E| for ResNet56, the filters of the first convolution of each block, and the blocks that keep their input's
+# shape.
 FIGURE5_ELEMENTS = {"filters": 1008, "layers": 24}
-# |L_i| / |E| in percent, where the paper names a number.
+# |L_i| / |E| in percent by (structure, attack, i), where the paper states a number.
 FIGURE5: Mapping[tuple[str, str, int], float] = {
     ("filters", "occlusion", 0): 3.07,
     ("filters", "occlusion", 1): 39.88,

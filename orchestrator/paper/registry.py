@@ -1,4 +1,4 @@
-"""The tables and figures that can be reproduced, by name; and the one function that makes them."""
+"""The tables and figures that can be reproduced, by name, and the functions that reproduce and write them."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -10,7 +10,7 @@ from prunesweep.orchestrator.paper.reproduction import Reproduction
 from prunesweep.results_store import StoreLike, existing_store
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.names import unknown_name
-from prunesweep.sweeps.paths import expanded
+from prunesweep.sweeps.paths import expand_home
 
 REPRODUCTIONS: dict[str, Callable[[Experiments], Reproduction]] = {
     "table1": tables.table1,
@@ -36,18 +36,20 @@ def reproduce(
     fill: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Reproduction]:
-    """Return the paper's table or figure, or all of them, from what a store holds.
+    """Return the paper's table or figure, or all of them, from the results of a store.
+
+    An invalid store or condition is a `UserError` too.
 
     Args:
         store: a folder, an fsspec URL or an open store.
         name: ``table1`` … ``table5``, ``figure1`` … ``figure5``, or ``all``.
-        sweep: only the trials of this sweep.
-        where: such as ``"dataset == cifar10"``.
-        fill: makes first what is missing and takes no training: transfers, and single elements.
-        progress: called with lines on the filling.
+        sweep: the name of a sweep; None means the trials of all sweeps.
+        where: conditions on trials, such as ``"dataset == cifar10"``; all must hold.
+        fill: whether to compute missing results that need no training: transfers and single elements.
+        progress: called with lines on the progress of these computations.
 
     Raises:
-        UserError: one line about the store, the name or a condition.
+        UserError: the name is unknown.
 
     Example:
         >>> from prunesweep import reproduce
@@ -58,43 +60,51 @@ def reproduce(
     if name not in REPRODUCTIONS and name != ALL:
         raise UserError(unknown_name(name, "a table or figure of the paper", [*REPRODUCTIONS, ALL]))
     opened = existing_store(store)
-    made = _make(name, Experiments(opened, sweep=sweep, where=where))
-    fillings = [(gap, gap.fill) for each in made for gap in each.missing if gap.fill is not None] if fill else []
-    for gap, make in fillings:
+    reproductions = _reproduce_from(name, Experiments(opened, sweep=sweep, where=where))
+    fillable = (
+        [(gap, gap.fill) for item in reproductions for gap in item.missing if gap.fill is not None] if fill else []
+    )
+    for gap, compute in fillable:
         progress(str(gap))
-        make(progress)
-    return _make(name, Experiments(opened, sweep=sweep, where=where)) if fillings else made
+        compute(progress)
+    return _reproduce_from(name, Experiments(opened, sweep=sweep, where=where)) if fillable else reproductions
 
 
-def _make(name: str, experiments: Experiments) -> list[Reproduction]:
-    return [make(experiments) for known, make in REPRODUCTIONS.items() if name in (known, ALL)]
+def _reproduce_from(name: str, experiments: Experiments) -> list[Reproduction]:
+    """Return the table or figure of this name, or all of them."""
+    return [make(experiments) for key, make in REPRODUCTIONS.items() if name in (key, ALL)]
 
 
-def write_figure(reproduction: Reproduction, folder: str | PathLike[str]) -> list[Path]:
-    """Write ``NAME.csv``, and of a figure ``NAME.png``, to a folder; nothing where the store has nothing of it.
+def write_reproduction(reproduction: Reproduction, folder: str | PathLike[str]) -> list[Path]:
+    """Write the data as ``NAME.csv`` and a figure as ``NAME.png``; write nothing if there are no data.
+
+    Args:
+        reproduction: the table or figure.
+        folder: the folder, which is created if it is missing.
 
     Returns:
-        what was written.
+        The paths of the written files.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: a file cannot be written.
     """
     if not len(reproduction.data):
         return []
-    place = Path(expanded(folder))
+    directory = Path(expand_home(folder))
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        written = [place / f"{reproduction.name}.csv"]
+        directory.mkdir(parents=True, exist_ok=True)
+        written = [directory / f"{reproduction.name}.csv"]
         reproduction.data.to_csv(written[0], index=False)
         if reproduction.draw is not None:
-            written.append(place / f"{reproduction.name}.png")
-            _save(reproduction, written[-1])
+            written.append(directory / f"{reproduction.name}.png")
+            _save_figure(reproduction, written[-1])
     except OSError as error:
         raise UserError(f"--to {folder}: cannot be written: {error.strerror or error}") from None
     return written
 
 
-def _save(reproduction: Reproduction, path: Path) -> None:
+def _save_figure(reproduction: Reproduction, path: Path) -> None:
+    """Draw a figure and save it as PNG."""
     from matplotlib.figure import Figure  # without pyplot: no window, no global state
 
     assert reproduction.draw is not None

@@ -1,4 +1,4 @@
-"""One reproduced table or figure: what it shows, what is missing, and what would fill it."""
+"""A reproduced table or figure: its content, what the store lacks for it, and the commands that would add it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +14,14 @@ MISSING = "missing"
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that the store lacks: what it is, and the command that makes it.
+    """Results that a table or figure needs and that are missing in the store.
 
-    ``fill`` makes it where stored networks are all that it takes, and is told where to send lines on its progress; a
-    gap that needs a sweep has none. ``hint``: what else would do.
+    Attributes:
+        what: the missing results.
+        command: the command that computes them.
+        fill: computes them if stored networks are enough; takes a function that receives lines on the progress. None
+            if a sweep must be run.
+        hint: an alternative to the command.
     """
 
     what: str
@@ -26,21 +30,22 @@ class Gap:
     hint: str = ""
 
     def __str__(self) -> str:
+        """Return the missing results and the command in one line."""
         return f"{self.what}: {self.command}{self.hint and f' ({self.hint})'}"
 
 
 @dataclass(frozen=True, eq=False)
 class Reproduction:
-    """A table or a figure of the paper, made from a store.
+    """A table or a figure of the paper, reproduced from a store.
 
     Attributes:
         name: such as ``table1``.
-        title: what it shows.
-        shown: the table as people read it, words and numbers as text.
-        data: what it was made from, one figure a row.
-        missing: what the store lacks.
-        notes: how to read it.
-        draw: draws it, of a figure; None of a table.
+        title: what the table or figure shows.
+        shown: the table to print, with numbers formatted as text.
+        data: the underlying numbers, one observation per row.
+        missing: the results that the store lacks.
+        notes: how to read the table or figure.
+        draw: draws a figure; None for a table.
     """
 
     name: str

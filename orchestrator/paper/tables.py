@@ -1,4 +1,4 @@
-"""Tables 1 to 5: the paper's figures with ours beside them."""
+"""The paper's Tables 1 to 5, with our results beside the paper's."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from prunesweep.orchestrator.comparison.compare import OVER
+from prunesweep.orchestrator.comparison.compare import GAIN_BY_REFERENCE
 from prunesweep.orchestrator.paper.experiments import RATIO, Experiments, Gain, TrialRow
 from prunesweep.orchestrator.paper.published import (
-    FIGURES,
+    ACCURACY_BY_COLUMN,
     TABLE1,
     TABLE2,
     TABLE3,
     TABLE4,
     TABLE4_NETWORKS,
     TABLE5,
-    TABLE5_FIGURES,
+    TABLE5_ACCURACY_BY_COLUMN,
     PaperRow,
 )
 from prunesweep.orchestrator.paper.reproduction import MISSING, Gap, Reproduction
@@ -31,57 +31,59 @@ from prunesweep.sweeps.words import counted
 
 ONE_SHOT = {"recipe": "plain", "criterion": "pls", "adjustment": "fine_tune", "iterations": 1}
 UNPRUNED = {"recipe": "plain", "structure": NONE, "iterations": 0}
-PUBLISHED_NETWORKS = ("stylized", "debiased")  # by their authors' weights files alone
+PUBLISHED_NETWORKS = ("stylized", "debiased")  # recipes that only load their authors' weights files
 ON_CIFAR, ON_IMAGENET, ON_PUBLISHED = "paper/cifar10", "paper/imagenet", "paper/imagenet_published"
 _HINTS = {ON_CIFAR: "on a small machine paper/cifar10_short", ON_IMAGENET: "on a small machine paper/imagenet_short"}
-_BASELINE, _CONTROL = OVER
+_BASELINE, _CONTROL = GAIN_BY_REFERENCE
 
-SettingsWanted = Mapping[str, Any]
-"""Settings that name one row's trials."""
+RowSettings = Mapping[str, Any]
+"""The settings of the trials in one row of a table."""
 
 
 def table1(experiments: Experiments) -> Reproduction:
-    """Gains by architecture and structure."""
-    rows: list[tuple[str, SettingsWanted, PaperRow]] = [
+    """Reproduce Table 1: gains by architecture and structure."""
+    rows: list[tuple[str, RowSettings, PaperRow]] = [
         (f"{architecture} {structure}", {**ONE_SHOT, "architecture": architecture, "structure": structure}, row)
         for (architecture, structure), row in TABLE1.items()
     ]
-    return _gains("table1", "Gains by architecture and structure (PLS, one iteration, fine-tuning)", experiments, rows)
+    return _gain_table(
+        "table1", "Gains by architecture and structure (PLS, one iteration, fine-tuning)", experiments, rows
+    )
 
 
 def table2(experiments: Experiments) -> Reproduction:
-    """Gains by criterion."""
+    """Reproduce Table 2: gains by criterion."""
     filters = {**ONE_SHOT, "architecture": "resnet56", "structure": "filters"}
-    rows: list[tuple[str, SettingsWanted, PaperRow]] = [
+    rows: list[tuple[str, RowSettings, PaperRow]] = [
         (criterion, {**filters, "criterion": criterion}, row) for criterion, row in TABLE2.items()
     ]
-    note = "the paper's rows of l1 and expected_abs, and those of hrank and kl_divergence, may stand in the other order"
-    return _gains("table2", "Gains by criterion (ResNet56, filters)", experiments, rows, notes=(note,))
+    note = "the paper's rows of l1 and expected_abs may be swapped, and so may those of hrank and kl_divergence"
+    return _gain_table("table2", "Gains by criterion (ResNet56, filters)", experiments, rows, notes=(note,))
 
 
 def table3(experiments: Experiments) -> Reproduction:
-    """Gains in robustness by adjustment scheme."""
+    """Reproduce Table 3: gains in robustness by adjustment."""
     filters = {**ONE_SHOT, "architecture": "resnet56", "structure": "filters"}
-    rows: list[tuple[str, SettingsWanted, PaperRow]] = [
-        (scheme, {**filters, "adjustment": scheme}, row) for scheme, row in TABLE3.items()
+    rows: list[tuple[str, RowSettings, PaperRow]] = [
+        (adjustment, {**filters, "adjustment": adjustment}, row) for adjustment, row in TABLE3.items()
     ]
-    attacks = {name: figure for name, figure in FIGURES.items() if name != "clean"}
-    return _gains(
+    attacks = {column: accuracy for column, accuracy in ACCURACY_BY_COLUMN.items() if column != "clean"}
+    return _gain_table(
         "table3",
         "Gains in robustness by adjustment scheme (ResNet56, filters, PLS)",
         experiments,
         rows,
-        figures=attacks,
+        accuracies=attacks,
     )
 
 
 def table5(experiments: Experiments) -> Reproduction:
-    """Defences on ResNet50, pruning among them."""
-    rows: list[tuple[str, SettingsWanted, PaperRow]] = []
+    """Reproduce Table 5: defences on ResNet50, pruning among them."""
+    rows: list[tuple[str, RowSettings, PaperRow]] = []
     for (recipe, structure), row in TABLE5.items():
-        chosen: dict[str, Any] = {"architecture": "resnet50", "recipe": recipe, "structure": structure}
-        chosen |= {"iterations": 0} if structure == NONE else ONE_SHOT | chosen
-        rows.append((recipe if structure == NONE else f"pruning {structure} (PLS)", chosen, row))
+        settings: dict[str, Any] = {"architecture": "resnet50", "recipe": recipe, "structure": structure}
+        settings |= {"iterations": 0} if structure == NONE else ONE_SHOT | settings
+        rows.append((recipe if structure == NONE else f"pruning {structure} (PLS)", settings, row))
     notes = (
         "the paper copies its first four rows from others, whose own baselines differ; ours are over the plain "
         "baseline of the same epochs and seed",
@@ -89,44 +91,63 @@ def table5(experiments: Experiments) -> Reproduction:
         "on any other data set their rows stay missing",
     )
     sweeps = {label: ON_PUBLISHED if label in PUBLISHED_NETWORKS else ON_IMAGENET for label, _, _ in rows}
-    return _gains(
-        "table5", "Defences on ResNet50", experiments, rows, figures=TABLE5_FIGURES, sweeps=sweeps, notes=notes
+    return _gain_table(
+        "table5",
+        "Defences on ResNet50",
+        experiments,
+        rows,
+        accuracies=TABLE5_ACCURACY_BY_COLUMN,
+        sweeps=sweeps,
+        notes=notes,
     )
 
 
-def _gains(
+def _gain_table(
     name: str,
     title: str,
     experiments: Experiments,
-    rows: Sequence[tuple[str, SettingsWanted, PaperRow]],
+    rows: Sequence[tuple[str, RowSettings, PaperRow]],
     *,
-    figures: Mapping[str, str] = FIGURES,
+    accuracies: Mapping[str, str] = ACCURACY_BY_COLUMN,
     sweeps: Mapping[str, str] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Reproduction:
-    """A table of gains: a row a setting and what the gain is over, a column a figure, and their average.
+    """Return a table of gains, with one row for each setting and reference of the gain.
 
-    ``sweeps``: what fills a row, by its label.
+    The columns are one for each accuracy, and their average.
+
+    Args:
+        name: the name of the table.
+        title: the title of the table.
+        experiments: the trials.
+        rows: label, settings and the paper's gains of each row.
+        accuracies: the accuracy column of ``trials``, by column of the table.
+        sweeps: the sweep that computes a row, by its label; ``paper/cifar10`` for other rows.
+        notes: further notes.
     """
-    columns = {**{column: (figure,) for column, figure in figures.items()}, "average": tuple(figures.values())}
+    columns = {
+        **{column: (accuracy,) for column, accuracy in accuracies.items()},
+        "average": tuple(accuracies.values()),
+    }
     data, shown, missing, left_out = [], [], [], 0
-    for label, wanted, published in rows:
-        trials = experiments.where(**wanted)
-        left_out += len(experiments.meeting(**wanted)) - len(trials)
-        has_control = wanted["structure"] != NONE and len(trials)  # a baseline has none, and nothing has none
+    for label, settings, published in rows:
+        trials = experiments.comparable(**settings)
+        left_out += len(experiments.matching(**settings)) - len(trials)
+        has_control = settings["structure"] != NONE and len(trials)  # a baseline has no control
         for over in (_BASELINE, _CONTROL) if has_control else (_BASELINE,):
-            gains = {column: experiments.gain(trials, of, over) for column, of in columns.items()}
+            gains = {column: experiments.gain(trials, averaged, over) for column, averaged in columns.items()}
             papers = {column: published[column] if over == _BASELINE else None for column in columns}
-            data += [_record(label, over, column, papers[column], gain) for column, gain in gains.items()]
-            cells = {column: _cell(papers[column], gain) for column, gain in gains.items()}
+            data += [_gain_record(label, over, column, papers[column], gain) for column, gain in gains.items()]
+            cells = {column: _format_cell(papers[column], gain) for column, gain in gains.items()}
             shown.append({"": label, "over": over} | cells)
-            lacking = [column for column, gain in gains.items() if gain is None and column != "average"]
-            if lacking:
-                what = f"{label}{f' over the {over}' if len(trials) else ''}: {', '.join(lacking)}"
+            missing_columns = [column for column, gain in gains.items() if gain is None and column != "average"]
+            if missing_columns:
+                what = f"{label}{f' over the {over}' if len(trials) else ''}: {', '.join(missing_columns)}"
                 missing.append(needs_sweep(what, experiments, (sweeps or {}).get(label, ON_CIFAR)))
-    chosen = (
-        f"left out: {counted(left_out, 'trial')} of other ratios, lengths of training, test images or attacks; of each "
-        f"setting are shown those nearest the ratio {RATIO:g}, then of the most seeds, then of the longest training"
+    selection = (
+        f"left out: {counted(left_out, 'trial')} with other ratios, lengths of training, test images or attacks; each "
+        f"row has the trials nearest to the ratio {RATIO:g}, and of these the setting with the most seeds, then "
+        "with the longest training"
     )
     return Reproduction(
         name,
@@ -134,18 +155,22 @@ def _gains(
         pd.DataFrame(shown),
         pd.DataFrame(data),
         tuple(missing),
-        (how_to_read(data), *([chosen] if left_out else []), *notes),
+        (how_to_read(data), *([selection] if left_out else []), *notes),
     )
 
 
-def _record(label: str, over: str, column: str, published: float | None, gain: Gain | None) -> dict[str, Any]:
+def _gain_record(label: str, over: str, column: str, published: float | None, gain: Gain | None) -> dict[str, Any]:
+    """Return the row of the data for one cell of a table of gains."""
     ours = vars(gain) if gain else dict.fromkeys(Gain.__dataclass_fields__, math.nan)
     sign = agreement(published, gain)
     return {"row": label, "over": over, "column": column, "paper": published, **ours, "sign": sign}
 
 
 def agreement(published: float | None, gain: Gain | None) -> str:
-    """``agrees`` or ``differs`` in sign, where the intervals leave out 0; else ``not shown``."""
+    """Return whether our gain has the sign of the paper's: ``agrees``, ``differs`` or ``not shown``.
+
+    A gain of which an interval contains 0 shows neither, and so do missing gains.
+    """
     if gain is None or published is None or not gain.is_clear:
         return "not shown"
     return "agrees" if (gain.mean > 0) == (published > 0) else "differs"
@@ -154,7 +179,8 @@ def agreement(published: float | None, gain: Gain | None) -> str:
 _MARKS = {"agrees": " ✓", "differs": " ✗", "not shown": ""}
 
 
-def _cell(published: float | None, gain: Gain | None) -> str:
+def _format_cell(published: float | None, gain: Gain | None) -> str:
+    """Return a cell of a table of gains as text; ``how_to_read`` explains it."""
     paper = "" if published is None else f"{published:+.2f} | "
     if gain is None:
         return f"{paper}{MISSING}"
@@ -164,25 +190,31 @@ def _cell(published: float | None, gain: Gain | None) -> str:
 
 
 def how_to_read(data: Sequence[Mapping[str, Any]]) -> str:
-    made = [record for record in data if not math.isnan(record["mean"])]
-    if not made:
+    """Return the note that explains the cells of a table of gains.
+
+    Args:
+        data: the rows of the table's data, with ``mean``, ``seeds``, ``baselines`` and ``images``.
+    """
+    gains = [record for record in data if not math.isnan(record["mean"])]
+    if not gains:
         return "paper | ours"
-    seeds, baselines, images = (max(int(record[name]) for record in made) for name in ("seeds", "baselines", "images"))
+    seeds, baselines, images = (max(int(record[name]) for record in gains) for name in ("seeds", "baselines", "images"))
     return (
-        "paper | ours over the baseline, and ours over the control, which is what pruning did; ± standard deviation "
-        f"of the seeds [95 % interval over {counted(images, 'test image')}], p.p.; {_up_to(seeds)} over "
-        f"{counted(baselines, 'baseline')}, which says nothing of how baselines vary; ✓ the sign agrees, "
-        "✗ it differs, no mark: an interval holds 0, over images or over seeds"
+        "paper | ours over the baseline, and ours over the control, which is the effect of pruning; ± standard "
+        f"deviation over seeds [95 % interval over {counted(images, 'test image')}], p.p.; {_up_to_seeds(seeds)} over "
+        f"{counted(baselines, 'baseline')}, which does not show how baselines vary; ✓ the sign agrees, ✗ it differs, "
+        "no mark: an interval over images or over seeds contains 0"
     )
 
 
-def _up_to(seeds: int) -> str:
+def _up_to_seeds(seeds: int) -> str:
+    """Return the largest number of seeds in words."""
     return "1 seed" if seeds == 1 else f"up to {counted(seeds, 'seed')}"
 
 
 def table4(experiments: Experiments) -> Reproduction:
-    """Transfer of FGSM between networks and their pruned versions."""
-    chosen = [_network(experiments, *place) for place in TABLE4_NETWORKS]
+    """Reproduce Table 4: transfer of FGSM between networks and their pruned versions."""
+    networks = [_find_network(experiments, architecture, structure) for architecture, structure in TABLE4_NETWORKS]
     labels = [
         f"{architecture} {'unpruned' if structure == 'none' else 'pruned'}"
         for architecture, structure in TABLE4_NETWORKS
@@ -192,18 +224,18 @@ def table4(experiments: Experiments) -> Reproduction:
     for source, (label, published) in enumerate(zip(labels, TABLE4, strict=True)):
         row = {"source \\ target": label}
         for target, paper in enumerate(published):
-            ours = _transferred(experiments, chosen[source], chosen[target])
+            ours = _transfer_accuracy(experiments, networks[source], networks[target])
             data.append({"source": label, "target": labels[target], "paper": paper, "ours": ours})
             row[labels[target]] = f"{paper:.2f} | {MISSING if math.isnan(ours) else f'{ours:.2f}'}"
         shown.append(row)
-    absent = [label for label, network in zip(labels, chosen, strict=True) if network is None]
+    absent = [label for label, network in zip(labels, networks, strict=True) if network is None]
     if absent:
         missing.append(needs_sweep(", ".join(absent), experiments))
     elif any(math.isnan(float(record["ours"])) for record in data):
-        keys = [str(network["trial_key"]) for network in chosen if network is not None]
+        keys = [str(network["trial_key"]) for network in networks if network is not None]
         missing.append(needs_transfer("transfers", experiments, keys, keys))
     notes = (
-        "paper | ours: accuracy in % of the target on images crafted from the source by FGSM, ε = 8/255; one seed",
+        "paper | ours: accuracy of the target in % on images that FGSM crafted on the source, ε = 8/255; one seed",
     )
     return Reproduction(
         "table4",
@@ -216,14 +248,28 @@ def table4(experiments: Experiments) -> Reproduction:
 
 
 def needs_sweep(what: str, experiments: Experiments, sweep: str = ON_CIFAR) -> Gap:
-    """A gap that only a sweep fills."""
+    """Return a gap that only a sweep can fill.
+
+    Args:
+        what: the missing results.
+        experiments: the trials, for the name of their store.
+        sweep: the built-in sweep that computes the results.
+    """
     return Gap(what, f"prunesweep run {sweep} {in_store(experiments)}", hint=_HINTS.get(sweep, ""))
 
 
 def needs_transfer(
     what: str, experiments: Experiments, sources: Sequence[str], targets: Sequence[str], epsilon: float = 8 / 255
 ) -> Gap:
-    """A gap that ``prunesweep transfer`` fills, by FGSM between the networks of these keys."""
+    """Return a gap that ``prunesweep transfer`` can fill, by FGSM.
+
+    Args:
+        what: the missing results.
+        experiments: the trials and their store.
+        sources: keys of the trials to craft images on.
+        targets: keys of the trials to classify them.
+        epsilon: ε in (0, 1].
+    """
     from prunesweep.orchestrator.analyses.transfer import transfer
 
     options = [f"--sources {key[:KEY_DIGITS]}" for key in sources] + [
@@ -239,29 +285,35 @@ def needs_transfer(
 
 
 def in_store(experiments: Experiments) -> str:
-    """The option that names the store, for a shell."""
+    """Return the command-line option that names the store, quoted for a shell."""
     return f"--store {quote(experiments.store.url)}"
 
 
-def _network(experiments: Experiments, architecture: str, structure: str) -> TrialRow | None:
-    """The pruned network, or the baseline that it descends from."""
+def _find_network(experiments: Experiments, architecture: str, structure: str) -> TrialRow | None:
+    """Return the network with fewer filters or, for the structure ``none``, its baseline; None if it is missing."""
     pruned = experiments.first(architecture=architecture, **ONE_SHOT, structure="filters")
     return pruned if structure != NONE else baseline_of(experiments, pruned, architecture)
 
 
 def baseline_of(experiments: Experiments, pruned: TrialRow | None, architecture: str) -> TrialRow | None:
-    """The baseline of a network; where there is no such network, any plain one of the architecture."""
+    """Return the baseline of a pruned network; without one, any plain baseline of the architecture.
+
+    Args:
+        experiments: the trials.
+        pruned: the trial of the pruned network, if there is one.
+        architecture: the architecture.
+    """
     if pruned is None:
         return experiments.first(architecture=architecture, **UNPRUNED)
     return experiments.trial(pruned["baseline_key"])
 
 
-def _transferred(
+def _transfer_accuracy(
     experiments: Experiments, source: TrialRow | None, target: TrialRow | None, epsilon: float = 8 / 255
 ) -> float:
-    """The accuracy in percent; NaN where it is not stored."""
+    """Return the accuracy of the target on images crafted on the source, in percent; NaN if it is not stored."""
     if source is None or target is None:
         return math.nan
     rows = experiments.transferred(source, target)
-    met = (rows["severity"] - epsilon).abs() < 1e-9
-    return 100 * float(rows.loc[met, "accuracy"].iloc[0]) if met.any() else math.nan
+    at_epsilon = (rows["severity"] - epsilon).abs() < 1e-9
+    return 100 * float(rows.loc[at_epsilon, "accuracy"].iloc[0]) if at_epsilon.any() else math.nan

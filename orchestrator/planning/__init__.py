@@ -1,1 +1,1 @@
-"""The plan of a sweep on a store, and how long it will take."""
+"""The plan of a sweep on a store, and the estimate of how long it takes."""

@@ -3,13 +3,22 @@
 import os
 
 
-def own_cpus() -> int:
-    """How many CPUs of this machine are ours."""
+def available_cpus() -> int:
+    """Return how many CPUs of this machine the process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def node_capacity(cpus: float, gpus: float, cpu: int, gpu: float) -> int:
-    """How many trials fit on one node; those that share a GPU fit on each GPU whole."""
+    """Return how many trials fit on one node.
+
+    Trials that share a GPU never span two GPUs: each GPU takes as many as fit on it.
+
+    Args:
+        cpus: the CPUs of the node.
+        gpus: the GPUs of the node.
+        cpu: the CPUs of one trial.
+        gpu: the GPUs of one trial, or its share of one GPU; 0 if it uses none.
+    """
     by_cpu = int(cpus // cpu)
     if gpu == 0:
         return by_cpu

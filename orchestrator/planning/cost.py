@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from prunesweep.sweeps.trial import Trial
 
-# What a trial's evaluations and start weigh against one epoch of training.
+# The cost of a trial's evaluations and its start, in epochs of training.
 OVERHEAD_EPOCHS = 1.0
 
 Cost = Callable[[Trial], float]
-"""How long a trial takes, in any unit."""
+"""Returns the estimated duration of a trial, in any unit."""
 
 
-def epochs_of(trial: Trial) -> float:
-    """The cost of a trial where nothing better is known."""
+def epoch_cost(trial: Trial) -> float:
+    """Return the cost of a trial in epochs, for a sweep without estimates in seconds."""
     return trial.round.epochs + OVERHEAD_EPOCHS

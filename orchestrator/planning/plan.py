@@ -1,4 +1,4 @@
-"""The plan of a sweep on a store: what will run, what is there already, and what sharing saves."""
+"""The plan of a sweep on a store: what will run, what is stored already, and what sharing saves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,15 @@ from prunesweep.sweeps.trial import Trial
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep's tree held against a store: which results, scores and snapshots are stored."""
+    """A sweep's trial tree, and which of its results a store already has.
+
+    Attributes:
+        sweep: the sweep.
+        tree: its trials.
+        results: the keys of all results in the store, those of other sweeps included.
+        scores: the keys of all scores in the store.
+        snapshots: the keys of all snapshots in the store.
+    """
 
     sweep: Sweep
     tree: TrialTree
@@ -23,57 +31,62 @@ class Plan:
     scores: frozenset[str]
     snapshots: frozenset[str]
 
-    def again(self, store: Store) -> "Plan":
-        """The same tree held against the store as it is now: neither grown nor fingerprinted anew."""
-        return _hold_against(store, self.sweep, self.tree)
+    def reloaded(self, store: Store) -> "Plan":
+        """Return the plan of the same tree on the present content of the store.
+
+        The tree is not grown again, and no data are fingerprinted again.
+        """
+        return _compare_with_store(store, self.sweep, self.tree)
 
     @cached_property
     def done(self) -> frozenset[str]:
-        """The trials whose network and evaluations are all stored."""
-        # By its network first: the keys of evaluations take longer to make than to look up.
+        """Return the keys of the trials whose network and evaluations are all stored."""
+        # Only trials with a stored network are checked: computing the keys of evaluations costs more than a lookup.
         return frozenset(key for key in self.networks if self.results.issuperset(self.tree.trials[key].result_keys))
 
     @cached_property
     def networks(self) -> frozenset[str]:
-        """The trials whose network is stored."""
+        """Return the keys of the trials whose network is stored."""
         return frozenset(trial.key for trial in self.tree if trial.key in self.results)
 
     @cached_property
     def to_run(self) -> tuple[Trial, ...]:
-        """The trials that need something."""
+        """Return the trials that are not done, parents before children."""
         return tuple(trial for trial in self.tree if trial.key not in self.done)
 
     @property
     def shared(self) -> frozenset[str]:
-        """The scores and snapshots that are stored."""
+        """Return the keys of the stored scores and snapshots, which siblings share."""
         return self.scores | self.snapshots
 
     @cached_property
     def epochs(self) -> int:
-        """Epochs that will be trained."""
+        """Return the number of epochs that will be trained."""
         return sum(trial.round.epochs for trial in self.to_run if trial.key not in self.networks)
 
     @cached_property
     def epochs_without_sharing(self) -> int:
-        """Epochs of the sweep if every trial trained its own baseline and all its rounds."""
+        """Return the number of epochs if every trial trained its own baseline and all its rounds."""
         return sum(trial.epochs_total for trial in self.tree)
 
     @cached_property
     def epochs_with_sharing(self) -> int:
-        """Epochs of the sweep on an empty store."""
+        """Return the number of epochs of the sweep on an empty store."""
         return sum(trial.round.epochs for trial in self.tree)
 
     @property
     def baselines(self) -> int:
+        """Return the number of baselines."""
         return sum(trial.is_baseline for trial in self.tree)
 
     @property
     def controls(self) -> int:
+        """Return the number of controls."""
         return sum(trial.is_control for trial in self.tree)
 
     @cached_property
     def score_sets(self) -> tuple[int, int]:
-        """How many sets of scores the sweep needs, and how many it would need if none were shared."""
+        """Return how many sets of scores the sweep needs, and how many it would need if none were shared."""
         needed = [key for trial in self.tree for key in trial.score_keys.values()]
         return len(set(needed)), len(needed)
 
@@ -81,13 +94,12 @@ class Plan:
 def plan_sweep(sweep: SweepSource, *, store: StoreLike = DEFAULT_STORE, overrides: Sequence[str] = ()) -> Plan:
     """Return what a sweep would run on a store, and what of it is stored already.
 
-    Args:
-        sweep: the name of a built-in sweep, the path of a sweep file, or a mapping of what such a file holds.
-        store: a folder, an fsspec URL or an open store; one that is not there yet is empty.
-        overrides: ``dotted.key=value``, as ``--set`` takes them.
+    A `UserError` is one line that says what to correct.
 
-    Raises:
-        UserError: something to put right, in one line.
+    Args:
+        sweep: the name of a built-in sweep, the path of a sweep file, or a mapping with the content of such a file.
+        store: a folder, an fsspec URL or an open store; a missing store counts as empty.
+        overrides: ``dotted.key=value``, as ``--set`` takes them.
 
     Example:
         >>> from prunesweep import plan_sweep
@@ -99,24 +111,29 @@ def plan_sweep(sweep: SweepSource, *, store: StoreLike = DEFAULT_STORE, override
 
 
 def make_plan(sweep: Sweep, store: Store) -> Plan:
-    """Holds a sweep against a store: three listings, whatever the number of trials.
+    """Return the plan of a sweep on a store, which takes three listings of the store for any number of trials.
 
-    Raises:
-        DataError: a file that the sweep names is missing.
-        StoreError: the store cannot be read.
-        SweepError: an attack that is to run needs a package that is not installed.
+    A missing file that the sweep names is a `DataError`, a store that cannot be read a `StoreError`, and an attack
+    that is to run without its package installed a `SweepError`.
     """
-    plan = _hold_against(store, sweep, grow_tree(sweep))
-    _check_installed(plan)
+    plan = _compare_with_store(store, sweep, grow_tree(sweep))
+    _check_dependencies(plan)
     return plan
 
 
-def _check_installed(plan: Plan) -> None:
-    lacking = {name: text for name, attack in plan.sweep.attacks.chosen().items() if (text := attack.missing())}
-    for name, text in lacking.items():
+def _check_dependencies(plan: Plan) -> None:
+    """Check that the packages are installed that the evaluations to run need.
+
+    Raises:
+        SweepError: a package is missing; the message says how to install it.
+    """
+    attacks = plan.sweep.attacks.chosen().items()
+    missing = {name: text for name, attack in attacks if (text := attack.missing_dependency())}
+    for name, text in missing.items():
         if any(trial.evaluation_key(name) not in plan.results for trial in plan.to_run):
             raise SweepError(f"attacks.{name}: {text}")
 
 
-def _hold_against(store: Store, sweep: Sweep, tree: TrialTree) -> Plan:
+def _compare_with_store(store: Store, sweep: Sweep, tree: TrialTree) -> Plan:
+    """Return the plan of a tree on the present content of a store."""
     return Plan(sweep, tree, store.result_keys(), store.score_keys(), store.snapshot_keys())

@@ -1,6 +1,6 @@
-"""How long a plan will take, by what the trials of its store took that were tested on the same images.
+"""How long a plan takes, estimated from the stored trials that were tested on the same images.
 
-What these were trained on, and on which device, is not told apart.
+The estimate does not distinguish training data and devices.
 """
 
 import math
@@ -11,27 +11,37 @@ from functools import cached_property
 from statistics import median
 from typing import Any, NamedTuple
 
-from prunesweep.orchestrator.planning.capacity import node_capacity, own_cpus
-from prunesweep.orchestrator.planning.cost import epochs_of
+from prunesweep.orchestrator.planning.capacity import available_cpus, node_capacity
+from prunesweep.orchestrator.planning.cost import epoch_cost
 from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import ATTACKS
 from prunesweep.sweeps.language import Resources
 from prunesweep.sweeps.trial import Trial
 
-TIMED_TRIALS = 1000  # trials of an architecture whose timings are read
-FEWEST_CHECKED = 4  # trials from which an error is told
+MAX_TIMED_TRIALS = 1000  # stored trials per architecture whose timings are read
+MIN_CHECKED_TRIALS = 4  # with fewer estimates to check, no typical error is given
 TIMING_COLUMNS = ("trial_key", "architecture", "recipe", "adjustment", "criterion", "epochs", "seconds")
 
 Group = tuple[str, ...]
+"""Settings that a group of trials has in common, the most important first."""
 
 
 class NoTimings(Exception):
-    """Nothing like it has run on the store; the message names it."""
+    """The error that no stored trial is similar enough to estimate a workload; its message names the workload."""
 
 
 class Workload(NamedTuple):
-    """A trial, by what its time depends on. ``attacks``: their names; ``epochs``: that are to be trained."""
+    """The settings of a trial that determine how long it takes.
+
+    Attributes:
+        architecture: its architecture.
+        recipe: its recipe.
+        adjustment: its adjustment.
+        criterion: its criterion.
+        attacks: the names of its attacks.
+        epochs: the number of epochs to train.
+    """
 
     architecture: str
     recipe: str
@@ -41,159 +51,199 @@ class Workload(NamedTuple):
     epochs: int
 
     @property
-    def training(self) -> Group:
-        """What the time of an epoch depends on, the most important first."""
+    def training_group(self) -> Group:
+        """Return the settings that determine the seconds per epoch, the most important first."""
         return self.architecture, self.recipe, self.adjustment
 
     @property
-    def beside(self) -> Group:
-        """What the time beside training (scores, evaluations) depends on, the most important first."""
+    def other_group(self) -> Group:
+        """Return the settings that determine the seconds of scoring and evaluation, the most important first."""
         return self.architecture, self.attacks, self.criterion
 
 
 class TimedWorkload(NamedTuple):
-    """What a stored trial took: seconds in all its epochs, and beside them."""
+    """A stored trial with the time that it took.
+
+    Attributes:
+        workload: the settings of the trial.
+        training_seconds: the seconds of all its epochs.
+        other_seconds: the seconds of everything else, such as scoring and evaluation.
+    """
 
     workload: Workload
-    training: float
-    beside: float
+    training_seconds: float
+    other_seconds: float
 
 
 @dataclass(frozen=True)
 class Timings:
-    """Median seconds of an epoch and of what is beside training, by groups of trials from narrow to wide."""
+    """Median durations of stored trials, by groups of settings from narrow to wide.
 
-    epoch: Mapping[Group, float]
-    beside: Mapping[Group, float]
+    Attributes:
+        epoch_seconds: the median seconds of an epoch.
+        other_seconds: the median seconds of everything but training.
+    """
+
+    epoch_seconds: Mapping[Group, float]
+    other_seconds: Mapping[Group, float]
 
     @staticmethod
     def of(stored: Iterable[TimedWorkload]) -> "Timings":
-        epochs: dict[Group, list[float]] = defaultdict(list)
-        beside: dict[Group, list[float]] = defaultdict(list)
-        for workload, training, beside_it in stored:
-            for group in _widening(workload.training, 1) if workload.epochs else ():
-                epochs[group].append(training / workload.epochs)
-            for group in _widening(workload.beside, 2):
-                beside[group].append(beside_it)
-        return Timings(_medians(epochs), _medians(beside))
+        """Return the medians of stored trials."""
+        epoch_seconds: dict[Group, list[float]] = defaultdict(list)
+        other_seconds: dict[Group, list[float]] = defaultdict(list)
+        for workload, training, other in stored:
+            for group in _prefixes(workload.training_group, 1) if workload.epochs else ():
+                epoch_seconds[group].append(training / workload.epochs)
+            for group in _prefixes(workload.other_group, 2):
+                other_seconds[group].append(other)
+        return Timings(_medians(epoch_seconds), _medians(other_seconds))
 
     def seconds(self, workload: Workload) -> float:
-        """The estimate for one trial, by the narrowest group that it belongs to. Raises: NoTimings."""
-        beside = _narrowest(self.beside, _widening(workload.beside, 2))
-        if beside is None:
+        """Return the estimated seconds of one trial, from the narrowest group with stored trials.
+
+        Raises:
+            NoTimings: no group of the trial has stored trials.
+        """
+        other = _first_median(self.other_seconds, _prefixes(workload.other_group, 2))
+        if other is None:
             raise NoTimings(f"{workload.architecture} under {workload.attacks or 'no attack'}")
-        epoch = _narrowest(self.epoch, _widening(workload.training, 1)) if workload.epochs else 0.0
+        epoch = _first_median(self.epoch_seconds, _prefixes(workload.training_group, 1)) if workload.epochs else 0.0
         if epoch is None:
             raise NoTimings(f"training {workload.architecture}")
-        return workload.epochs * epoch + beside
+        return workload.epochs * epoch + other
 
 
-def _widening(group: Group, fewest: int) -> Iterator[Group]:
-    """The group, and the wider ones of its first words down to ``fewest``."""
-    return (group[:length] for length in range(len(group), fewest - 1, -1))
+def _prefixes(group: Group, shortest: int) -> Iterator[Group]:
+    """Return a group followed by ever wider ones, which are its prefixes of at least ``shortest`` settings."""
+    return (group[:length] for length in range(len(group), shortest - 1, -1))
 
 
-def _narrowest(medians: Mapping[Group, float], groups: Iterable[Group]) -> float | None:
+def _first_median(medians: Mapping[Group, float], groups: Iterable[Group]) -> float | None:
+    """Return the median of the first group that has one, or None if none has."""
     return next((medians[group] for group in groups if group in medians), None)
 
 
 def _medians(values: Mapping[Group, Sequence[float]]) -> dict[Group, float]:
+    """Return the median of each group."""
     return {group: median(of_group) for group, of_group in values.items()}
 
 
 @dataclass(frozen=True)
 class TimeEstimate:
-    """What a plan's trials will take, and how far such estimates are off.
+    """The estimated durations of a plan's trials, and the typical error of such estimates.
 
-    ``each``: seconds of every trial by key; ``longest``: of the dearest chain of trials, each of which waits for its
-    parent; ``unknown``: how many trials count as nothing, by what the store has no timings of. ``error``: the
-    ``typical_error`` of ``stored`` trials, from which it is estimated.
+    Attributes:
+        trial_seconds: the seconds of every trial to run, by key; 0 for a trial without timings.
+        longest_chain: the seconds of the longest chain of trials in which each waits for its parent.
+        untimed: the number of trials without timings, by what the store has no timings of.
+        timed_trials: the number of stored trials that the estimate is based on.
+        error: the ``typical_error`` of estimates for these stored trials; None if there are too few.
     """
 
-    each: Mapping[str, float]
-    longest: float
-    unknown: Mapping[str, int]
-    stored: int
+    trial_seconds: Mapping[str, float]
+    longest_chain: float
+    untimed: Mapping[str, int]
+    timed_trials: int
     error: float | None
 
     @cached_property
     def seconds(self) -> float:
-        """One trial after another."""
-        return sum(self.each.values())
+        """Return the seconds of one trial after another."""
+        return sum(self.trial_seconds.values())
 
     def cost(self, trial: Trial) -> float:
-        """What a trial is to the schedule: its seconds, or its epochs where not all are known, and so none compare."""
-        return epochs_of(trial) if self.unknown else self.each.get(trial.key, 0.0)
+        """Return the cost of a trial for the schedule.
 
-    def wall(self, workers: int) -> float:
-        """Seconds with so many trials at once."""
-        return max(self.seconds / workers, self.longest)
+        It is the trial's seconds, or its epochs if some trial has no timings: costs must be comparable.
+        """
+        return epoch_cost(trial) if self.untimed else self.trial_seconds.get(trial.key, 0.0)
+
+    def wall_seconds(self, workers: int) -> float:
+        """Return the seconds of wall time with the given number of trials at once."""
+        return max(self.seconds / workers, self.longest_chain)
 
 
 def estimate_plan(plan: Plan, store: Store) -> TimeEstimate:
-    """Estimates what a plan has to run. Reads tables where the store has results."""
-    timed = read_timed(store, next(iter(plan.tree)).context.test_fingerprint) if plan.results else []
+    """Return the estimated durations of the trials to run, reading the store's tables if it has results."""
+    timed = read_timed_workloads(store, next(iter(plan.tree)).context.test_fingerprint) if plan.results else []
     timings = Timings.of(timed)
-    attacks = _names(plan.sweep.attacks.chosen())
-    each: dict[str, float] = {}
-    ends: dict[str, float] = {}
-    unknown: Counter[str] = Counter()
+    attacks = _attack_names(plan.sweep.attacks.chosen())
+    trial_seconds: dict[str, float] = {}
+    end_seconds: dict[str, float] = {}
+    untimed: Counter[str] = Counter()
     for trial in plan.to_run:  # parents before children
         epochs = 0 if trial.key in plan.networks else trial.round.epochs
         workload = Workload(trial.architecture, trial.recipe, trial.adjustment, trial.criterion, attacks, epochs)
         try:
-            each[trial.key] = timings.seconds(workload)
+            trial_seconds[trial.key] = timings.seconds(workload)
         except NoTimings as error:
-            unknown[str(error)] += 1
-            each[trial.key] = 0.0
-        ends[trial.key] = each[trial.key] + (ends.get(trial.parent.key, 0.0) if trial.parent else 0.0)
-    return TimeEstimate(each, max(ends.values(), default=0.0), unknown, len(timed), typical_error(timed))
+            untimed[str(error)] += 1
+            trial_seconds[trial.key] = 0.0
+        start = end_seconds.get(trial.parent.key, 0.0) if trial.parent else 0.0
+        end_seconds[trial.key] = trial_seconds[trial.key] + start
+    longest_chain = max(end_seconds.values(), default=0.0)
+    return TimeEstimate(trial_seconds, longest_chain, untimed, len(timed), typical_error(timed))
 
 
-def at_once(resources: Resources) -> int | None:
-    """How many trials run at once: ``workers``, or as many as this machine takes. None where that depends on GPUs."""
+def concurrent_trials(resources: Resources) -> int | None:
+    """Return how many trials run at once: ``workers``, or as many as this machine has CPUs for.
+
+    None if the number depends on GPUs.
+    """
     if resources.workers is not None:
         return resources.workers
-    return max(1, node_capacity(own_cpus(), 0, resources.cpu, 0)) if resources.gpu == 0 else None
+    return max(1, node_capacity(available_cpus(), 0, resources.cpu, 0)) if resources.gpu == 0 else None
 
 
-def read_timed(store: Store, test_fingerprint: str) -> list[TimedWorkload]:
-    """What stored trials took that were tested on these images."""
+def read_timed_workloads(store: Store, test_fingerprint: str) -> list[TimedWorkload]:
+    """Return the durations of the stored trials that were tested on the given images.
+
+    Args:
+        store: its tables ``trials`` and ``history`` are read.
+        test_fingerprint: the fingerprint of the test images.
+    """
     trials, history = store.table("trials"), store.table("history")
     done = trials[(trials["test_fingerprint"] == test_fingerprint) & trials["error"].isna()]
-    done = done.groupby("architecture").head(TIMED_TRIALS)  # sorted by key, and so at random
-    own = history["trial_key"].isin(done["trial_key"])
-    trained = history[own].groupby("trial_key")["seconds"].sum().to_dict()
+    done = done.groupby("architecture").head(MAX_TIMED_TRIALS)  # sorted by key, which makes these a random sample
+    epochs_of_done = history[history["trial_key"].isin(done["trial_key"])]
+    training_seconds = epochs_of_done.groupby("trial_key")["seconds"].sum().to_dict()
     rows = done[[*TIMING_COLUMNS, *(f"robustness_{name}" for name in ATTACKS)]].to_dict("records")
-    return [_timed(row, float(trained.get(row["trial_key"], 0.0))) for row in rows]
+    return [_timed_workload(row, float(training_seconds.get(row["trial_key"], 0.0))) for row in rows]
 
 
-def _timed(row: Mapping[Hashable, Any], training: float) -> TimedWorkload:
-    attacks = _names(name for name in ATTACKS if not math.isnan(row[f"robustness_{name}"]))
-    words = row["architecture"], row["recipe"], row["adjustment"], row["criterion"]
-    # A trial that went on from a checkpoint took less than all its epochs.
-    return TimedWorkload(Workload(*words, attacks, int(row["epochs"])), training, max(row["seconds"] - training, 0.0))
+def _timed_workload(row: Mapping[Hashable, Any], training_seconds: float) -> TimedWorkload:
+    """Return the durations of the trial in one row of the table ``trials``."""
+    attacks = _attack_names(name for name in ATTACKS if not math.isnan(row[f"robustness_{name}"]))
+    settings = row["architecture"], row["recipe"], row["adjustment"], row["criterion"]
+    workload = Workload(*settings, attacks, int(row["epochs"]))
+    # The seconds of a trial that was resumed from a checkpoint do not include all its epochs.
+    return TimedWorkload(workload, training_seconds, max(row["seconds"] - training_seconds, 0.0))
 
 
-def _names(attacks: Iterable[object]) -> str:
+def _attack_names(attacks: Iterable[object]) -> str:
+    """Return the names of attacks in the order of the catalogue, separated by commas."""
     chosen = set(attacks)
     return ", ".join(name for name in ATTACKS if name in chosen)
 
 
 def typical_error(timed: Sequence[TimedWorkload]) -> float | None:
-    """How far estimates for stored trials are off: half of the trials estimated from the other half, and vice versa.
+    """Return the typical relative error of estimates for stored trials.
+
+    Half of the trials are estimated from the other half, and vice versa.
 
     Returns:
-        the median over the trials of |estimate / what it took − 1|; None where there are too few to tell.
+        The median over the trials of |estimated seconds / actual seconds − 1|; None if there are too few trials.
     """
     halves = timed[::2], timed[1::2]
-    errors = [error for known, asked in (halves, halves[::-1]) for error in _errors(Timings.of(known), asked)]
-    return median(errors) if len(errors) >= FEWEST_CHECKED else None
+    errors = [error for known, checked in (halves, halves[::-1]) for error in _errors(Timings.of(known), checked)]
+    return median(errors) if len(errors) >= MIN_CHECKED_TRIALS else None
 
 
 def _errors(timings: Timings, timed: Iterable[TimedWorkload]) -> Iterator[float]:
-    for workload, training, beside in timed:
+    """Yield the relative error of the estimate for each trial that can be estimated."""
+    for workload, training, other in timed:
         try:
-            yield abs(timings.seconds(workload) / (training + beside) - 1)
+            yield abs(timings.seconds(workload) / (training + other) - 1)
         except (NoTimings, ZeroDivisionError):
             continue

@@ -1,1 +1,1 @@
-"""Questions that the store answers: trials by key or condition, their settings, and how far sweeps are."""
+"""Queries on a store: trials by key or condition, candidates to compare, verdicts, and the progress of sweeps."""

@@ -1,30 +1,32 @@
-"""Numbers in conditions: as people write them and as tables print them, and held to the unit of their column."""
+"""Numbers in conditions: parsed in the notations of people and of printed tables, checked against the column's unit."""
 
 import re
 
-from prunesweep.results_store.schema import TRIALS
+from prunesweep.results_store.schema import TRIAL_COLUMNS
 from prunesweep.sweeps.numbers import parse_number
 from prunesweep.sweeps.units import check_share
 
-SCALES = {"": 0, "k": 3, "m": 6, "g": 9, "b": 9, "t": 12}
-"""What may follow a number, in either case, and the power of ten that it stands for; tables print ``20.28 M``."""
+SUFFIX_EXPONENTS = {"": 0, "k": 3, "m": 6, "g": 9, "b": 9, "t": 12}
+"""Suffix of a number, in lower case -> the power of ten it multiplies by; tables print ``20.28 M``."""
 
-_UNITS = {column.name: column.unit for column in TRIALS}
-_SCALED = re.compile(r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|[-+]?\.\d+)\s*([kmgbt]?)", re.IGNORECASE)
+_UNITS = {column.name: column.unit for column in TRIAL_COLUMNS}
+_NUMBER_WITH_SUFFIX = re.compile(r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|[-+]?\.\d+)\s*([kmgbt]?)", re.IGNORECASE)
 
 
 def read_amount(text: str, column: str) -> float:
-    """Return the number that is meant.
+    """Return the number that a user wrote to compare with a column.
 
     Args:
-        text: such as ``0.9``, ``15e6``, ``1/8``, ``15M`` or ``1,234.50 M``.
-        column: of the table ``trials``, which is to be compared with it.
+        text: Such as ``0.9``, ``15e6``, ``1/8``, ``15M`` or ``1,234.50 M``.
+        column: The column of the table ``trials``, whose unit the number must be in. A column that the schema does not
+            name has no unit.
 
     Raises:
-        ValueError: it is no number, or cannot be in the column's unit.
+        ValueError: The text is not a number, or its value is impossible in the column's unit: a share outside [0, 1],
+            or a gain outside [-100, 100] percentage points.
     """
     unit = _UNITS.get(column, "")
-    value = _value(text, unit)
+    value = _parse(text, unit)
     if unit == "share" and value < 0:
         hint = f": did you mean {column}_gain?" if f"{column}_gain" in _UNITS else ""
         raise ValueError(f"{value:g} is below 0; it is a share{hint}")
@@ -33,10 +35,10 @@ def read_amount(text: str, column: str) -> float:
     return check_share(value) if unit == "share" else value
 
 
-def _value(text: str, unit: str) -> float:
-    scaled = _SCALED.fullmatch(text)
-    if scaled is not None:
-        return float(f"{scaled[1].replace(',', '')}e{SCALES[scaled[2].lower()]}")
+def _parse(text: str, unit: str) -> float:
+    match = _NUMBER_WITH_SUFFIX.fullmatch(text)
+    if match is not None:
+        return float(f"{match[1].replace(',', '')}e{SUFFIX_EXPONENTS[match[2].lower()]}")
     try:
         return float(parse_number(text))
     except ValueError:
@@ -44,9 +46,9 @@ def _value(text: str, unit: str) -> float:
 
 
 def _percent_hint(text: str, unit: str) -> str:
-    """What to write for a percentage where the column's unit says it."""
+    """Return a hint at what to write instead of a percentage; empty for other texts and units."""
     number = text.removesuffix("%").strip()
-    if number == text or _SCALED.fullmatch(number) is None:
+    if number == text or _NUMBER_WITH_SUFFIX.fullmatch(number) is None:
         return ""
     meant = {"share": f"{float(number) / 100:g}", "p.p.": number, "%": number}.get(unit)
     return f"; did you mean {meant}?" if meant is not None else ""

@@ -1,4 +1,4 @@
-"""What the columns of the trials table mean to a choice: settings, halves, what makes figures comparable."""
+"""What the columns of the table ``trials`` mean to a selection: axes, halves, and what makes figures comparable."""
 
 from collections.abc import Callable, Collection, Iterable
 
@@ -6,12 +6,13 @@ import pandas as pd
 import pyarrow as pa
 
 from prunesweep.orchestrator.query.errors import SelectionError
-from prunesweep.results_store.schema import TRIALS
-from prunesweep.sweeps.setting import NAMES
+from prunesweep.results_store.schema import TRIAL_COLUMNS
+from prunesweep.sweeps.setting import SETTING_NAMES
+from prunesweep.sweeps.words import listed
 
 _TYPES: dict[pa.DataType, type] = {pa.string(): str, pa.bool_(): bool, pa.int64(): int, pa.float64(): float}
 
-SETTINGS: dict[str, type] = {
+AXIS_COLUMNS: dict[str, type] = {
     "dataset": str,
     "architecture": str,
     "recipe": str,
@@ -21,40 +22,45 @@ SETTINGS: dict[str, type] = {
     "iterations": int,
     "ratio": float,
 }
-"""The axes of a sweep, seed apart: the words by which people know a trial."""
+"""The data set and the axes of a sweep, without the seed: the columns that describe a trial to people."""
 
 SETTING_KEY = "setting_key"
-"""Trials that share it differ in the seed alone. A trial of an older version may have none, and is like no other."""
+"""The column that trials of one setting share, which differ only in the seed.
 
-DETAILS: dict[str, type] = {
-    column.name: _TYPES[column.type] for column in TRIALS if column.name in NAMES and column.name != SETTING_KEY
+It is null where the setting is unknown (some trials of older versions); such a trial is averaged with no other.
+"""
+
+SETTING_DETAILS: dict[str, type] = {
+    column.name: _TYPES[column.type]
+    for column in TRIAL_COLUMNS
+    if column.name in SETTING_NAMES and column.name != SETTING_KEY
 }
-"""What is set beside the axes, and may tell apart trials whose words are the same."""
+"""The columns of a setting besides the axes, in which trials can differ that have the same description."""
 
 EPOCHS = "epochs"
-"""Trained in a round: set as well, and a figure that can be bounded."""
+"""The epochs trained in a round: part of the setting, and also a figure that a constraint can bound."""
 
-REMOVED = {
+REMOVAL_COUNTS = {
     "filters_asked": "max",
     "filters_removed": "min",
     "blocks_asked": "max",
     "blocks_removed": "min",
     "single_filter_layers": "max",
 }
-"""What pruning left, and what of it is told where seeds of one setting differ: the farthest from what was asked."""
+"""Columns about what was removed -> how seeds of one setting are aggregated: to the worst case among them."""
 
 SEED = "seed"
-SELECTION, REPORT = "_selection", "_report"
+SELECTION_SUFFIX, REPORT_SUFFIX = "_selection", "_report"
 ON_FRONT = "on_front"
 
 
 def is_accuracy(column: str) -> bool:
-    """Whether ``column`` is an accuracy or the gain of one, and so depends on the test images."""
+    """Return whether a column is an accuracy or the gain of one, and so depends on the test images."""
     return column.startswith(("generalization", "robustness"))
 
 
 def is_robustness(column: str) -> bool:
-    """Whether ``column`` is a robustness or the gain of one, and so depends on the attacks."""
+    """Return whether a column is a robustness or the gain of one, and so depends on the attacks."""
     return column.startswith("robustness")
 
 
@@ -63,54 +69,65 @@ COMPARABLE_WITHIN: dict[str, Callable[[str], bool]] = {
     "test_fingerprint": is_accuracy,
     "robustness_definition": is_robustness,
 }
-"""Column -> which figures can be compared only between trials that agree in it."""
+"""Column -> which figures can be compared only between trials of the same value in it."""
 
 DIAGNOSTICS = frozenset({"logit_margin", "vanishing_gradients"})
-"""Figures of all test images alone: they tell of a network, and nothing is chosen by them."""
+"""Figures measured on all test images, without halves: they describe a network and are never selected by."""
 
-REQUIRED = (*SETTINGS, SETTING_KEY, SEED, *COMPARABLE_WITHIN, "trial_key", "error", "parameters", "flops")
-
-
-def check_table(trials: pd.DataFrame) -> None:
-    """Raise ``SelectionError`` where ``trials`` lacks a column that every store's trials table has."""
-    absent = [column for column in REQUIRED if column not in trials.columns]
-    if absent:
-        raise SelectionError(f"this is not a trials table: it has no column {', '.join(dict.fromkeys(absent))}")
+REQUIRED = (*AXIS_COLUMNS, SETTING_KEY, SEED, *COMPARABLE_WITHIN, "trial_key", "error", "parameters", "flops")
 
 
-def without_half(name: str) -> str:
-    """The figure that a user names, with ``_selection`` taken off.
+def check_trials_table(trials: pd.DataFrame) -> None:
+    """Check that a data frame has the columns of a store's table ``trials``.
 
-    Raises ``SelectionError`` for a ``_report`` column: the half that is chosen by cannot report the chosen.
+    Raises:
+        SelectionError: A required column is missing.
     """
-    if name.endswith(REPORT):
-        figure = name.removesuffix(REPORT)
+    missing = dict.fromkeys(column for column in REQUIRED if column not in trials.columns)
+    if missing:
+        raise SelectionError(f"this is not a trials table: it has no column {listed(missing, last='or')}")
+
+
+def parse_figure_name(name: str) -> str:
+    """Return the figure that a user names, without the suffix ``_selection``.
+
+    Raises:
+        SelectionError: The name is that of a ``_report`` column. The report half must not take part in the selection,
+            because the selected networks are reported on it.
+    """
+    if name.endswith(REPORT_SUFFIX):
+        figure = name.removesuffix(REPORT_SUFFIX)
         raise SelectionError(
-            f'"{name}" cannot be chosen by: the report half is kept to report the chosen; '
-            f"name {figure}, which is read on the selection half"
+            f'"{name}" cannot be an objective or a constraint: the report half is kept for reporting the chosen '
+            f"networks; name {figure}, which is read on the selection half"
         )
-    return name.removesuffix(SELECTION)
+    return name.removesuffix(SELECTION_SUFFIX)
 
 
 def selection_column(figure: str, columns: Collection[str]) -> str:
-    """The column to choose by: the selection half of what is read from test images, else the only one."""
-    half = figure + SELECTION
+    """Return the column of a figure to select by: its selection half, or its only column if it has no halves.
+
+    An accuracy always has a selection half, so for one this column is returned even if ``columns`` lacks it.
+    """
+    half = figure + SELECTION_SUFFIX
     return half if half in columns or is_accuracy(figure) else figure
 
 
-def both_halves(figure: str, columns: Collection[str]) -> list[str]:
-    """The columns to show for a figure: its selection and report halves, or its only one."""
-    return [half for half in (figure + SELECTION, figure + REPORT) if half in columns] or [figure]
+def half_columns(figure: str, columns: Collection[str]) -> list[str]:
+    """Return the columns to show for a figure: its selection and report halves, or its only column."""
+    return [half for half in (figure + SELECTION_SUFFIX, figure + REPORT_SUFFIX) if half in columns] or [figure]
 
 
-def figures(columns: Iterable[str]) -> list[str]:
-    """The figures that can be chosen by: those with a selection half, and those that have no halves."""
+def selectable_figures(columns: Iterable[str]) -> list[str]:
+    """Return the figures that can be selected by: those with a selection half, and those that have no halves."""
     columns = list(columns)
-    names = dict.fromkeys(column.removesuffix(SELECTION) for column in columns if not column.endswith(REPORT))
+    names = dict.fromkeys(
+        column.removesuffix(SELECTION_SUFFIX) for column in columns if not column.endswith(REPORT_SUFFIX)
+    )
     return [name for name in names if name not in DIAGNOSTICS and selection_column(name, columns) in columns]
 
 
-def report_gains(columns: Iterable[str]) -> list[str]:
-    """The columns of all gains, over the baseline and over the control, on the report half."""
-    endings = (f"_gain{REPORT}", f"_gain_over_control{REPORT}")
+def report_gain_columns(columns: Iterable[str]) -> list[str]:
+    """Return the columns of all gains, over the baseline and over the control, on the report half."""
+    endings = (f"_gain{REPORT_SUFFIX}", f"_gain_over_control{REPORT_SUFFIX}")
     return [column for column in columns if column.endswith(endings)]

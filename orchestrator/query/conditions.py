@@ -1,7 +1,7 @@
 """Conditions on trials: ``COLUMN OPERATOR VALUE``, as in "generalization_gain >= -1" or "structure != none".
 
-A constraint bounds a figure, and is held against the mean of a setting's seeds. A filter (``where``) picks
-trials by what was set. They are parsed here, and nothing in them is ever evaluated as code.
+A constraint bounds a figure and applies to the mean over a setting's seeds. A filter (``where``) selects trials by
+their settings. Both are parsed here; no part of them is ever evaluated as code.
 """
 
 import operator
@@ -14,16 +14,16 @@ import pandas as pd
 
 from prunesweep.orchestrator.query.amounts import read_amount
 from prunesweep.orchestrator.query.columns import (
+    AXIS_COLUMNS,
     COMPARABLE_WITHIN,
-    DETAILS,
     SEED,
+    SETTING_DETAILS,
     SETTING_KEY,
-    SETTINGS,
-    figures,
+    parse_figure_name,
+    selectable_figures,
     selection_column,
-    without_half,
 )
-from prunesweep.orchestrator.query.errors import SelectionError, unknown
+from prunesweep.orchestrator.query.errors import SelectionError, unknown_name_error
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
@@ -33,8 +33,10 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-FILTERS: dict[str, type] = SETTINGS | {SEED: int, SETTING_KEY: str} | DETAILS | dict.fromkeys(COMPARABLE_WITHIN, str)
-"""The columns that trials can be filtered by, and the type of each."""
+FILTERS: dict[str, type] = (
+    AXIS_COLUMNS | {SEED: int, SETTING_KEY: str} | SETTING_DETAILS | dict.fromkeys(COMPARABLE_WITHIN, str)
+)
+"""The columns that trials can be filtered by -> the type of their values."""
 
 _PIECES = re.compile(r"(?P<column>[^<>=!]*)(?P<operator>[<>=!]*)(?P<value>.*)", re.DOTALL)
 _QUOTED = re.compile(r"""(["'])(?P<word>.*)\1""", re.DOTALL)
@@ -42,7 +44,15 @@ _QUOTED = re.compile(r"""(["'])(?P<word>.*)\1""", re.DOTALL)
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition: the text it was given as, what it is about, and the column it reads."""
+    """A parsed condition on the rows of a table.
+
+    Attributes:
+        text: The condition as the user wrote it.
+        name: The figure or setting that it is about.
+        column: The column that is compared: of a figure with halves the selection half, else ``name``.
+        operator: A key of ``OPERATORS``.
+        value: What the column is compared with.
+    """
 
     text: str
     name: str
@@ -50,72 +60,83 @@ class Condition:
     operator: str
     value: float | str
 
-    def met(self, table: pd.DataFrame) -> "pd.Series[bool]":
-        """Which rows meet the condition. A null meets none, not even ``!=``: the unknown promises nothing."""
+    def matches(self, table: pd.DataFrame) -> "pd.Series[bool]":
+        """Return for each row whether it meets the condition. A null meets none, not even ``!=``."""
         column = table[self.column]
-        holds: pd.Series[bool] = OPERATORS[self.operator](column, self.value) & column.notna()
-        return holds
+        matches: pd.Series[bool] = OPERATORS[self.operator](column, self.value) & column.notna()
+        return matches
 
 
 def parse_constraints(texts: Iterable[str], trials: pd.DataFrame) -> list[Condition]:
-    """The constraints of these texts: numeric figures only, read on the selection half where there is one.
+    """Return the constraints that these texts state.
 
-    Raises ``SelectionError``, naming the bad piece, for what is no condition, an unknown or ``_report``
-    column, a setting, and a value that is no number.
+    Constraints are on numeric figures, which are read on the selection half if they have one. A text that is not such
+    a constraint is a ``SelectionError`` that names the faulty part: a wrong form, an unknown or ``_report`` column, a
+    setting, or a value that is not a number.
     """
     return [_parse_constraint(text, trials) for text in texts]
 
 
 def parse_filters(texts: Iterable[str], trials: pd.DataFrame) -> list[Condition]:
-    """The filters of these texts: settings, the seed, and what makes figures comparable.
+    """Return the filters that these texts state.
 
-    Raises ``SelectionError``, naming the bad piece, for what is no condition, an unknown column, a figure, a
-    word that is compared by size, and an equality that no trial can meet.
+    Filters are on the columns of ``FILTERS``: settings, the seed, and what makes figures comparable. A text that is
+    not such a filter is a ``SelectionError`` that names the faulty part: a wrong form, an unknown column, a figure, a
+    size comparison of text, a value of another type, or an equality with text that no trial has.
     """
     return [_parse_filter(text, trials) for text in texts]
 
 
 def _parse_constraint(text: str, trials: pd.DataFrame) -> Condition:
-    column, sign, value = _pieces("constraint", text)
+    column, sign, value = _split("constraint", text)
     if column in FILTERS:
         raise SelectionError(f'constraint "{text}": {column} is a setting; filter by it with where')
-    figure = without_half(column)
-    numeric = [
-        known
-        for known in figures(trials.columns)
-        if known not in FILTERS and pd.api.types.is_numeric_dtype(trials[selection_column(known, trials.columns)])
+    figure = parse_figure_name(column)
+    allowed = [
+        name
+        for name in selectable_figures(trials.columns)
+        if name not in FILTERS and pd.api.types.is_numeric_dtype(trials[selection_column(name, trials.columns)])
     ]
-    if figure not in numeric:
-        raise unknown(f'column in constraint "{text}":', column, numeric)
-    bound = _number("constraint", text, figure, value)
+    if figure not in allowed:
+        raise unknown_name_error(f'column in constraint "{text}":', column, allowed)
+    bound = _parse_number("constraint", text, figure, value)
     return Condition(text, figure, selection_column(figure, trials.columns), sign, bound)
 
 
 def _parse_filter(text: str, trials: pd.DataFrame) -> Condition:
-    column, sign, value = _pieces("where", text)
+    column, sign, value = _split("where", text)
     if column not in FILTERS and column in trials.columns:
         raise SelectionError(f'where "{text}": {column} is a figure; bound it with a constraint')
     if column not in FILTERS:
-        raise unknown(f'column in where "{text}":', column, FILTERS)
+        raise unknown_name_error(f'column in where "{text}":', column, FILTERS)
     if FILTERS[column] is bool:
-        return Condition(text, column, column, sign, _truth(text, value))
+        return Condition(text, column, column, sign, _parse_bool(text, value))
     if FILTERS[column] is not str:
-        return Condition(text, column, column, sign, _number("where", text, column, value))
+        return Condition(text, column, column, sign, _parse_number("where", text, column, value))
     if sign not in ("==", "!="):
-        raise SelectionError(f'where "{text}": {column} is a word, and words have == and != only, not {sign}')
+        raise SelectionError(f'where "{text}": {column} is text, which is compared with == or != only, not with {sign}')
     word = quoted["word"] if (quoted := _QUOTED.fullmatch(value)) else value
     present = set(trials[column].dropna())
     if sign == "==" and present and word not in present:
-        raise unknown(f'{column} in where "{text}":', word, present)
+        raise unknown_name_error(f'{column} in where "{text}":', word, present)
     return Condition(text, column, column, sign, word)
 
 
-def _pieces(kind: str, text: str) -> tuple[str, str, str]:
+def _split(kind: str, text: str) -> tuple[str, str, str]:
+    """Split a condition into column, operator and value.
+
+    Args:
+        kind: What the message calls the condition: ``constraint`` or ``where``.
+        text: The condition.
+
+    Raises:
+        SelectionError: One of the three is missing, or the operator is not one.
+    """
     pieces = _PIECES.fullmatch(text)
     assert pieces is not None, "every text splits into pieces, some of them empty"
     column, sign, value = (pieces[name].strip() for name in ("column", "operator", "value"))
     if sign not in OPERATORS:
-        fault = f'"{sign}" is no operator' if sign else "it has no operator"
+        fault = f'"{sign}" is not an operator' if sign else "it has no operator"
         raise SelectionError(f'{kind} "{text}": {fault}; use one of {" ".join(OPERATORS)}')
     if not column or not value:
         missing = "value" if column else "column"
@@ -123,14 +144,14 @@ def _pieces(kind: str, text: str) -> tuple[str, str, str]:
     return column, sign, value
 
 
-def _number(kind: str, text: str, column: str, value: str) -> float:
+def _parse_number(kind: str, text: str, column: str, value: str) -> float:
     try:
         return read_amount(value, column)
     except ValueError as error:
         raise SelectionError(f'{kind} "{text}": {error}') from None
 
 
-def _truth(text: str, value: str) -> bool:
+def _parse_bool(text: str, value: str) -> bool:
     if value.lower() not in ("true", "false"):
         raise SelectionError(f'where "{text}": "{value}" is neither true nor false')
     return value.lower() == "true"

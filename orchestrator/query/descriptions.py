@@ -1,63 +1,77 @@
-"""Networks of a store in words, as tables and lines name them."""
+"""Short descriptions of a store's networks, for tables and messages."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
 
-from prunesweep.orchestrator.query.columns import DETAILS, EPOCHS, SETTING_KEY
+from prunesweep.orchestrator.query.columns import EPOCHS, SETTING_DETAILS, SETTING_KEY
 from prunesweep.sweeps.descriptions import describe_setting, removal_notes
 from prunesweep.sweeps.words import counted
 
-HASHES = frozenset({"setting_key", "train_fingerprint", "baseline_weights"})
-KEY_DIGITS = 10  # of a key, where people read it; commands take the beginning of a key
+HASH_COLUMNS = frozenset({"setting_key", "train_fingerprint", "baseline_weights"})
+KEY_DIGITS = 10  # digits of a key that people are shown; commands accept the beginning of a key
 
 
 def short_keys(row: Mapping[Hashable, Any] | pd.Series) -> str:
-    """The first of a setting's keys, and how many more there are."""
+    """Return the shortened first of a candidate's trial keys, and the number of the others, such as ``3f2a91c0de +2``.
+
+    Args:
+        row: A row with ``trial_keys``.
+    """
     first, *others = row["trial_keys"]
     return str(first)[:KEY_DIGITS] + (f" +{len(others)}" if others else "")
 
 
 def describe_network(row: Mapping[Hashable, Any] | pd.Series) -> str:
-    """A network in words: its setting, and what is worth a word about what pruning left of it."""
+    """Return a network's setting in words, with notes on anything unusual that pruning left.
+
+    Args:
+        row: A row with the axes, and for the notes with the columns ``REMOVAL_COUNTS``.
+    """
     words = {str(name): value for name, value in row.items()}
     notes = removal_notes(words) if "blocks_removed" in words and pd.notna(words["blocks_removed"]) else []
     return f"{describe_setting(words)} ({', '.join(notes)})" if notes else describe_setting(words)
 
 
 def describe_networks(rows: pd.DataFrame) -> list[str]:
-    """Networks in words, each with what tells it from those among them that read the same."""
+    """Return a description per network, with the details that distinguish it from others of the same description.
+
+    Args:
+        rows: Rows as in ``describe_network``; details are taken from the columns ``SETTING_DETAILS``, ``epochs`` and
+            ``setting_key`` that they have.
+    """
     labels = [describe_network(row) for _, row in rows.iterrows()]
-    details = rows[[name for name in (*DETAILS, EPOCHS, SETTING_KEY) if name in rows]].reset_index(drop=True)
+    details = rows[[name for name in (*SETTING_DETAILS, EPOCHS, SETTING_KEY) if name in rows]].reset_index(drop=True)
     differing: dict[str, list[str]] = {
-        str(label): [str(name) for name in details if alike[name].nunique(dropna=False) > 1]
-        for label, alike in details.groupby(pd.Series(labels, dtype=str))
+        str(label): [str(name) for name in details if group[name].nunique(dropna=False) > 1]
+        for label, group in details.groupby(pd.Series(labels, dtype=str))
     }
     return [
-        ", ".join([label, *_told(row, differing[label])])
+        ", ".join([label, *_distinguishing_details(row, differing[label])])
         for label, row in zip(labels, details.to_dict("records"), strict=True)
     ]
 
 
-def _told(row: Mapping[Hashable, Any], differing: list[str]) -> list[str]:
-    """The details that differ; the key of the setting only where nothing else tells."""
-    told = [name for name in differing if name != SETTING_KEY]
-    unused = "?" if pd.isna(row.get(SETTING_KEY)) else "none"
-    return [f"{name.replace('_key', '')} {_detail(name, row[name], unused)}" for name in told or differing]
+def _distinguishing_details(row: Mapping[Hashable, Any], differing: list[str]) -> list[str]:
+    """Return the differing details of a row in words; the setting's key only if nothing else differs."""
+    names = [name for name in differing if name != SETTING_KEY]
+    null_text = "?" if pd.isna(row.get(SETTING_KEY)) else "none"  # a null is unknown, or not used in a known setting
+    return [f"{name.replace('_key', '')} {_format_detail(name, row[name], null_text)}" for name in names or differing]
 
 
-def _detail(name: str, value: Any, unused: str) -> str:
-    """A detail of a setting; a hash in short."""
+def _format_detail(name: str, value: Any, null_text: str) -> str:
+    """Return the value of a detail as text, with hashes shortened."""
     if pd.isna(value):
-        return unused
-    if name in HASHES:
+        return null_text
+    if name in HASH_COLUMNS:
         return str(value)[:KEY_DIGITS]
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
-def fell_with_it(trials: int) -> str:
-    """How many trials cannot be done for want of one that failed, to stand behind its name; empty where none."""
-    return f" ({counted(trials, 'trial')} fell with it)" if trials else ""
+def dependents_note(trials: int) -> str:
+    """Return a note to append to a failed trial's name: how many trials depend on it and cannot run; empty if none."""
+    depend = "depends" if trials == 1 else "depend"
+    return f" ({counted(trials, 'trial')} {depend} on it and cannot run)" if trials else ""

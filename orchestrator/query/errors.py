@@ -1,18 +1,24 @@
-"""The one error that choosing raises, and how it points at the name that was meant."""
+"""The error of queries and selections, with a suggestion for misspelt names."""
 
 from collections.abc import Iterable
 
 from prunesweep.sweeps.errors import UserError
-from prunesweep.sweeps.names import nearest
+from prunesweep.sweeps.names import nearest_name
 
 
 class SelectionError(UserError, ValueError):
-    """A choice that cannot be made as asked; its message is one line for the user."""
+    """A query, selection or comparison that cannot be made as requested; its message is one line for the user."""
 
 
-def unknown(what: str, name: str, allowed: Iterable[str]) -> SelectionError:
-    """The error for a ``name`` that is not among the ``allowed``: the nearest of them first, then all."""
+def unknown_name_error(what: str, name: str, allowed: Iterable[str]) -> SelectionError:
+    """Return the error for a name that is not allowed; it suggests the nearest allowed name and lists all.
+
+    Args:
+        what: What the name was meant to be, such as ``objective``.
+        name: The name as the user wrote it.
+        allowed: All names that are right.
+    """
     names = sorted(allowed)
-    meant = nearest(name, names)
+    meant = nearest_name(name, names)
     guess = f", did you mean {meant}? Allowed:" if meant else "; allowed:"
     return SelectionError(f'unknown {what} "{name}"{guess} {", ".join(names)}')

@@ -1,16 +1,23 @@
-"""How far the sweeps of a store are."""
+"""The progress of a store's sweeps, and the failures of its trials."""
 
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.query.descriptions import describe_network, fell_with_it
+from prunesweep.orchestrator.query.descriptions import dependents_note, describe_network
 from prunesweep.results_store import NotStored, Store, StoreError, StoreLike, existing_store
 
 
 class SweepState(NamedTuple):
-    """How far one sweep is: how many trials it has, and how many of them are done or failed."""
+    """The progress of one sweep, in trials.
+
+    Attributes:
+        name: The sweep's name.
+        trials: How many trials it has.
+        done: How many of them have all their results.
+        failed: How many of the others failed, or depend on a trial that failed.
+    """
 
     name: str
     trials: int
@@ -19,18 +26,18 @@ class SweepState(NamedTuple):
 
     @property
     def to_run(self) -> int:
-        """How many trials have neither been done nor failed. A failed one is tried again when the sweep is run."""
+        """Return how many trials are neither done nor failed. The next run also tries the failed ones again."""
         return self.trials - self.done - self.failed
 
 
 def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
-    """Return how far each sweep is that ran on a store.
+    """Return the progress of each sweep that ran on a store.
 
     Args:
-        store: a folder, an fsspec URL or an open store.
+        store: A folder, an fsspec URL or an open store.
 
     Raises:
-        StoreError: no sweep has run on it.
+        StoreError: No sweep has run on it.
 
     Example:
         >>> from prunesweep import sweep_states
@@ -46,20 +53,20 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
     failed = set(trials.loc[trials["error"].notna(), "trial_key"])
     states = []
     for name in names:
-        with suppress(NotStored):  # a run that was killed before it had noted its trials
-            needs: dict[str, list[str]] = store.load_sweep_run(name)["result_keys"]
-            done = {key for key, keys in needs.items() if results.issuperset(keys)}
-            states.append(SweepState(name, len(needs), len(done), len((failed & needs.keys()) - done)))
+        with suppress(NotStored):  # a run that was killed before it stored the list of its trials
+            result_keys: dict[str, list[str]] = store.load_sweep_run(name)["result_keys"]
+            done = {trial for trial, keys in result_keys.items() if results.issuperset(keys)}
+            states.append(SweepState(name, len(result_keys), len(done), len((failed & result_keys.keys()) - done)))
     return states
 
 
-def failures_of(store: Store) -> Iterator[str]:
-    """A line for every failure, with the number of trials that fell with it."""
+def failure_lines(store: Store) -> Iterator[str]:
+    """Yield a line per failure, with the number of trials that depend on the failed one."""
     trials = store.table("trials")
     failed = trials[trials["error"].notna()]
-    fallen = failed["failed_ancestor"].value_counts()
-    # Where the ancestor has been done since, nothing else tells of those that fell with it.
-    told = failed["failed_ancestor"].isin(failed["trial_key"])
-    for row in failed[~told].to_dict("records"):
-        also = fell_with_it(int(fallen.get(row["trial_key"], 0)))
-        yield f"failed: {row['trial_key']} {describe_network(row)} seed {row['seed']}{also}: {row['error']}"
+    dependents = failed["failed_ancestor"].value_counts()
+    # A dependent has no line of its own, unless its ancestor has run successfully since: then that has no line.
+    is_counted = failed["failed_ancestor"].isin(failed["trial_key"])
+    for row in failed[~is_counted].to_dict("records"):
+        note = dependents_note(int(dependents.get(row["trial_key"], 0)))
+        yield f"failed: {row['trial_key']} {describe_network(row)} seed {row['seed']}{note}: {row['error']}"

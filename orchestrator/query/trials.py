@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 from prunesweep.orchestrator.query.candidates import eligible_trials
 from prunesweep.orchestrator.query.conditions import parse_filters
 from prunesweep.results_store import NotStored, Store
+from prunesweep.results_store.documents import JsonObject
 from prunesweep.sweeps.datasets import DatasetSettings
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.fingerprints import data_fingerprints
@@ -22,14 +24,18 @@ _KEY = re.compile(r"[0-9a-f]{4,32}")
 
 
 class UnknownTrial(UserError):
-    """No stored network, or more than one, fits what was asked for."""
+    """A key or condition for which a store has no trial, or a beginning of a key that is not unique."""
 
 
 def find_trial(store: Store, prefix: str) -> str:
-    """The key of the one stored network whose key begins with ``prefix``.
+    """Return the key of the stored network whose key begins with a prefix.
+
+    Args:
+        store: The store to search.
+        prefix: The whole key or the beginning of it.
 
     Raises:
-        UnknownTrial: there is none, or more than one.
+        UnknownTrial: No stored key begins with it, or more than one does.
     """
     found = [key for key in store.network_keys() if key.startswith(prefix)] if prefix else []
     if len(found) == 1:
@@ -42,10 +48,20 @@ def find_trial(store: Store, prefix: str) -> str:
 
 
 def choose_trials(store: Store, texts: Sequence[str]) -> list[str]:
-    """Keys of stored networks: those named by key, and those that meet all conditions such as ``seed == 0``.
+    """Return the keys of the trials that are named by key, and of those that meet all conditions.
+
+    A key that names no stored network, or several, is an ``UnknownTrial`` too.
+
+    Args:
+        store: The store to search.
+        texts: Keys or beginnings of keys (4 to 32 hexadecimal digits) of stored networks, and conditions such as
+            ``seed == 0``. Trials that failed do not count as meeting conditions.
+
+    Returns:
+        Each key once: first the named ones, in their order.
 
     Raises:
-        UnknownTrial: a key names no stored network, or no trial meets the conditions.
+        UnknownTrial: No key is given, and no trial meets the conditions.
     """
     keys = [find_trial(store, text) for text in texts if _KEY.fullmatch(text)]
     conditions = [text for text in texts if not _KEY.fullmatch(text)]
@@ -60,52 +76,73 @@ def choose_trials(store: Store, texts: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
-def trial_rows(store: Store, keys: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The rows of the table ``trials`` of these trials, by key; one read. Raises: UnknownTrial."""
+@dataclass(frozen=True)
+class StoredTrial:
+    """A trial as a store knows it, with what is needed to attack its network again.
+
+    Attributes:
+        key: the trial's key, which names its network.
+        row: the trial's row of the table ``trials``, nulls as None.
+        dataset: the data set that the trial was last tested on, as a sweep file gave it.
+        threads: the number of threads that the trial computes with.
+    """
+
+    key: str
+    row: dict[str, Any]
+    dataset: DatasetSettings
+    threads: int
+
+
+def stored_trials(store: Store, keys: Collection[str]) -> dict[str, StoredTrial]:
+    """Return these trials by key, in the order of the keys; one read of the table and of each sweep.
+
+    Raises:
+        UnknownTrial: the store holds no result of a trial, or no sweep that tells its data set.
+    """
+    rows = _rows(store, keys)
+    runs = _sweep_runs(store)
+    trials = {}
+    for key in dict.fromkeys(keys):
+        asked_by = [run["settings"] for run in runs if key in run["result_keys"]]
+        if not asked_by:
+            raise UnknownTrial(
+                f"{key}: no sweep of {store.url} tells of this trial's data set; run its sweep on this store again"
+            )
+        settings = _tested_on(asked_by, rows[key]["test_fingerprint"])
+        trials[key] = StoredTrial(key, rows[key], _dataset(settings), int(settings["resources"]["cpu"]))
+    return trials
+
+
+def _rows(store: Store, keys: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return the rows of the table ``trials`` of these trials, by key.
+
+    Raises:
+        UnknownTrial: the store holds no result of a trial.
+    """
     trials = store.table("trials")
-    rows = trials[trials["trial_key"].isin(list(keys))].to_dict("records")
-    found = {str(row["trial_key"]): {str(name): value for name, value in row.items()} for row in rows}
+    chosen = trials[trials["trial_key"].isin(list(keys))].astype(object)
+    rows = {row["trial_key"]: row for row in chosen.where(chosen.notna(), None).to_dict("records")}
     for key in keys:
-        if key not in found:
+        if key not in rows:
             raise UnknownTrial(f"{key}: {store.url} holds no result of this trial")
-    return found
+    return {key: {str(name): value for name, value in rows[key].items()} for key in keys}
 
 
-def dataset_of(store: Store, key: str) -> DatasetSettings:
-    """The settings of the data set that a trial was last tested on, as a sweep file gave them.
-
-    Raises:
-        UnknownTrial: no sweep of the store tells of this trial.
-    """
-    return _dataset(_settings_of(store, key))
-
-
-def threads_of(store: Store, key: str) -> int:
-    """The number of threads that a trial computes with. Raises: UnknownTrial, as ``dataset_of``."""
-    return int(_settings_of(store, key)["resources"]["cpu"])
-
-
-def _settings_of(store: Store, key: str) -> dict[str, Any]:
-    """The settings of the sweep that asked for a trial; of several, of one with the test images of the trial's row.
-
-    Raises:
-        UnknownTrial: there is none.
-    """
-    found = []
+def _sweep_runs(store: Store) -> list[JsonObject]:
+    """Return the last run of each sweep, without those that were killed before they had noted their trials."""
+    runs = []
     for name in store.sweep_names():
-        with suppress(NotStored):  # a run that was killed before it had noted its trials
-            run = store.load_sweep_run(name)
-            if key in run["result_keys"]:
-                found.append(run["settings"])
-    if not found:
-        raise UnknownTrial(
-            f"{key}: no sweep of {store.url} tells of this trial's data set; run its sweep on this store again"
-        )
-    first, *others = found
+        with suppress(NotStored):
+            runs.append(store.load_sweep_run(name))
+    return runs
+
+
+def _tested_on(settings: Sequence[dict[str, Any]], test_fingerprint: str | None) -> dict[str, Any]:
+    """Return the sweep settings whose test images have the fingerprint; the first if none has, or all name the same."""
+    first, *others = settings
     if all(other["dataset"] == first["dataset"] for other in others):
-        return dict(first)
-    tested = trial_rows(store, [key])[key]["test_fingerprint"]
-    return dict(next((settings for settings in found if _test_fingerprint(settings) == tested), first))
+        return first
+    return next((each for each in settings if _test_fingerprint(each) == test_fingerprint), first)
 
 
 def _dataset(settings: Mapping[str, Any]) -> DatasetSettings:
@@ -114,7 +151,7 @@ def _dataset(settings: Mapping[str, Any]) -> DatasetSettings:
 
 
 def _test_fingerprint(settings: Mapping[str, Any]) -> str | None:
-    """None where the images are not there any more."""
+    """Return the fingerprint of a data set's test images; None if they cannot be read any more."""
     try:
         return data_fingerprints(_dataset(settings)).test
     except UserError:
@@ -122,7 +159,15 @@ def _test_fingerprint(settings: Mapping[str, Any]) -> str | None:
 
 
 def trials_of(store: Store, sweep: str | None) -> pd.DataFrame:
-    """The trials of a store as they were last attacked, or of one sweep as that sweep attacks them."""
+    """Return the table ``trials`` of a store with the results of the latest attacks, or of one sweep with its own.
+
+    Args:
+        store: The store to read.
+        sweep: The name of a sweep that ran on the store; None for all trials.
+
+    Raises:
+        UserError: No sweep of this name ran on the store.
+    """
     if sweep is None:
         return store.table("trials")
     try:

@@ -1,11 +1,11 @@
-"""The verdicts that a store holds."""
+"""The stored verdicts on gains in robustness."""
 
 from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import VERDICT_VERSION
 
 
 def current_verdicts(store: Store) -> dict[str, str]:
-    """The verdicts by today's rules on the trials of a store, by key."""
+    """Return trial key -> verdict, of a store's verdicts by the current version of the rules."""
     verdicts = store.table("verdicts")
     current = verdicts[verdicts["version"] == VERDICT_VERSION]
     return dict(zip(current["trial_key"].astype(str), current["verdict"].astype(str), strict=True))

@@ -1,1 +1,1 @@
-"""Running a plan: the schedule, what is told of it, and the executors: a Ray cluster, or this process."""
+"""Running a plan: the schedule, the dispatcher that follows it, and the executors (a Ray cluster, this process)."""

@@ -1,4 +1,4 @@
-"""One attempt at a trial: it is run, and one event says how it ended."""
+"""One attempt at a trial, and the event that says how it ended."""
 
 import traceback
 from collections.abc import Callable
@@ -19,11 +19,11 @@ from prunesweep.sweeps.events import (
 )
 from prunesweep.sweeps.trial import Trial
 
-PAUSES = (1.0, 5.0, 20.0)  # seconds before a trial that met a storage fault is tried again
+PAUSES = (1.0, 5.0, 20.0)  # seconds before each retry of a trial that met a storage fault
 STORAGE_FAULTS = (StoreError, OSError)
 
 RunTrial = Callable[[Progress], object]
-"""Runs a trial, or what of it is left, and tells what it is given of every event."""
+"""Runs a trial, or the part of it that is not stored yet, and passes every event to its argument."""
 
 
 def attempt_trial(
@@ -35,42 +35,45 @@ def attempt_trial(
     wait: Callable[[float], object],
     raise_bugs: bool = False,
 ) -> TrialEnd:
-    """Run a trial and return how it ended; a trial that cannot be done is stored as a failure.
+    """Run a trial and return how it ended, storing a failure if it cannot be done.
 
     Args:
         run: runs the trial.
-        trial: the one that ``run`` runs.
-        store: where a failure goes.
-        progress: told of every event.
-        wait: waits for so many seconds before the trial is tried again after a storage fault.
-        raise_bugs: whether an error that nobody expected ends the sweep with its traceback. Else it is the trial's
-            failure, as every other.
+        trial: the trial that ``run`` runs.
+        store: where a failure is stored.
+        progress: receives every event of the trial.
+        wait: waits the given number of seconds before the trial is retried after a storage fault.
+        raise_bugs: whether an unexpected error (a bug) is raised with its traceback and so ends the sweep, instead
+            of being stored as the trial's failure.
     """
-    from prunesweep.workers.work import Stopped, TrialError  # which import torch
+    from prunesweep.workers.work import Stopped, TrialError  # imports torch
 
     counter = WorkCounter(progress)
     try:
-        _try_repeatedly(partial(run, counter), wait)
-        return TrialDone(counter.made)
+        _retry_storage_faults(partial(run, counter), wait)
+        return TrialDone(counter.work)
     except Stopped:
-        return TrialStopped(counter.made)
+        return TrialStopped(counter.work)
     except STORAGE_FAULTS as error:
-        return TrialLost(one_line(error), counter.made)
+        return TrialLost(one_line(error), counter.work)
     except TrialError as error:
-        return _fail(trial, store, str(error), "", counter.made)
+        return _store_failure(trial, store, str(error), "", counter.work)
     except Exception as error:
         if raise_bugs and not isinstance(error, UserError):
             raise
-        return _fail(trial, store, one_line(error), traceback.format_exc(), counter.made)
+        return _store_failure(trial, store, one_line(error), traceback.format_exc(), counter.work)
 
 
 def one_line(error: BaseException) -> str:
-    """Return the kind of an error and its message, on one line."""
+    """Return the type of an error and its message, on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _try_repeatedly(run: Callable[[], object], wait: Callable[[float], object]) -> None:
-    """Storage faults pass, and what was made before one is stored: the trial goes on from there."""
+def _retry_storage_faults(run: Callable[[], object], wait: Callable[[float], object]) -> None:
+    """Run a trial, retrying it after each of the ``PAUSES`` while it ends with a storage fault.
+
+    Storage faults are often temporary, and a retry continues from what the trial has stored.
+    """
     for pause in PAUSES:
         try:
             run()
@@ -80,11 +83,12 @@ def _try_repeatedly(run: Callable[[], object], wait: Callable[[float], object]) 
     run()
 
 
-def _fail(trial: Trial, store: Store, error: str, details: str, made: WorkCounts) -> TrialEnd:
+def _store_failure(trial: Trial, store: Store, error: str, details: str, work: WorkCounts) -> TrialEnd:
+    """Store a trial's failure and return its end, which is a lost trial if the failure cannot be stored."""
     try:
-        # Results are made in this order: the first that is missing is the one that could not be made.
+        # A trial stores its results in the order of its keys, so the first missing one could not be produced.
         failed = next((key for key in trial.result_keys if not store.has_result(key)), trial.key)
         store.save_failure(failure_of(trial, failed, error, details))
     except STORAGE_FAULTS as fault:
-        return TrialLost(f"{error}; and then {one_line(fault)}", made)
-    return TrialFailed(error, made)
+        return TrialLost(f"{error}; and then {one_line(fault)}", work)
+    return TrialFailed(error, work)

@@ -1,4 +1,4 @@
-"""Hands out the trials of a plan and takes in what becomes of them, whoever runs them."""
+"""The dispatcher: hands out the trials of a plan and records their events and ends, whichever executor runs them."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from prunesweep.orchestrator.display.reporter import Reporter
 from prunesweep.orchestrator.planning.cost import Cost
 from prunesweep.orchestrator.planning.plan import Plan
-from prunesweep.orchestrator.running.refreshing import now_and_then
+from prunesweep.orchestrator.running.refreshing import rate_limited
 from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.results_store import Store, StoreError
-from prunesweep.results_store.documents import fallen_with
+from prunesweep.results_store.documents import inherited_failure
 from prunesweep.sweeps.events import (
     EvaluationStored,
     NetworkStored,
-    SharedStored,
+    SharedInputsStored,
     TrialDone,
     TrialEnd,
     TrialEvent,
@@ -27,19 +27,19 @@ from prunesweep.sweeps.trial import Trial
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a trial was not done, and which trials cannot be done for want of its network.
+    """Why a trial was not done, and which trials cannot run without its network.
 
     Attributes:
-        error: one line.
-        fallen: the keys of these trials.
+        error: the reason, one line.
+        dependents: the keys of the descendants that cannot run.
     """
 
     error: str
-    fallen: tuple[str, ...] = ()
+    dependents: tuple[str, ...] = ()
 
 
 class Dispatcher:
-    """The one place where events move the schedule and reach the reporter.
+    """The only object that changes the schedule and notifies the reporter.
 
     Attributes:
         failures: of the trials that failed or were lost, by key.
@@ -50,36 +50,39 @@ class Dispatcher:
         schedule: Schedule,
         reporter: Reporter,
         *,
-        store_fallen: Callable[[Trial, Trial, str], None],
+        store_dependent_failure: Callable[[Trial, Trial, str], None],
         after_trial: Callable[[], None],
     ) -> None:
-        """Takes the trials of a schedule.
+        """Hand out the trials of a schedule.
 
         Args:
-            schedule: which trial goes next.
-            reporter: told of everything.
-            store_fallen: stores that a trial cannot be done: (the trial, its ancestor that failed, the error).
-            after_trial: called when a trial has ended.
+            schedule: the order of the trials.
+            reporter: is notified of every start, event and end of a trial.
+            store_dependent_failure: stores that a trial cannot run, called with the trial, its ancestor that failed
+                and the ancestor's error.
+            after_trial: is called at the end of every trial.
         """
         self.failures: dict[str, Failure] = {}
         self._schedule = schedule
         self._reporter = reporter
-        self._store_fallen = store_fallen
+        self._store_dependent_failure = store_dependent_failure
         self._after_trial = after_trial
 
     @classmethod
     def of(cls, plan: Plan, store: Store, reporter: Reporter, cost: Cost) -> "Dispatcher":
-        """Make the dispatcher of a plan, which notes failures in the store and refreshes its tables now and then."""
+        """Return the dispatcher of a plan, which stores failures and refreshes the store's tables from time to time."""
         return cls(
             Schedule(plan.tree, done=plan.done, networks=plan.networks, shared=plan.shared, cost=cost),
             reporter,
-            store_fallen=lambda trial, failed, error: store.save_failure(fallen_with(trial, failed, error)),
-            after_trial=now_and_then(store.refresh_tables),
+            store_dependent_failure=lambda trial, ancestor, error: store.save_failure(
+                inherited_failure(trial, ancestor, error)
+            ),
+            after_trial=rate_limited(store.refresh_tables),
         )
 
     @property
     def is_over(self) -> bool:
-        """Whether every trial has ended."""
+        """Return whether every trial has ended."""
         return self._schedule.is_over
 
     def take(self) -> Trial | None:
@@ -89,41 +92,40 @@ class Dispatcher:
             self._reporter.started(trial)
         return trial
 
-    def note(self, trial: Trial, event: TrialEvent) -> None:
-        """Take in an event of a trial in progress."""
-        if isinstance(event, SharedStored):
-            self._schedule.made_shared(trial.key)
+    def record_event(self, trial: Trial, event: TrialEvent) -> None:
+        """Record an event of a trial in progress."""
+        if isinstance(event, SharedInputsStored):
+            self._schedule.mark_shared_stored(trial.key)
         elif isinstance(event, NetworkStored | EvaluationStored):
-            self._schedule.made_network(trial.key)
+            self._schedule.mark_network_stored(trial.key)
         self._reporter.progressed(trial, event)
 
-    def end(self, trial: Trial, end: TrialEnd) -> None:
-        """Take in how a trial ended."""
+    def record_end(self, trial: Trial, end: TrialEnd) -> None:
+        """Record how a trial ended."""
         if isinstance(end, TrialDone):
-            self._schedule.finished(trial.key)
-            self._reporter.finished(trial, end.made)
+            self._schedule.mark_done(trial.key)
+            self._reporter.finished(trial, end.work)
         elif isinstance(end, TrialFailed):
-            self._end_failed(trial, end)
+            self._record_failed(trial, end)
         elif isinstance(end, TrialLost):
-            self._end_lost(trial, end)
+            self._record_lost(trial, end)
         else:
-            self._reporter.stopped(trial, end.made)
+            self._reporter.stopped(trial, end.work)
         self._after_trial()
 
-    def _end_failed(self, trial: Trial, end: TrialFailed) -> None:
-        """A trial that cannot be done is a row with its error, and its descendants are rows that name it."""
-        fallen = self._fell(trial, end.error, end.made)
-        for descendant in fallen:
-            with suppress(StoreError):  # the row comes when the sweep is run again
-                self._store_fallen(descendant, trial, end.error)
+    def _record_failed(self, trial: Trial, end: TrialFailed) -> None:
+        """Record a trial that cannot be done, and store a failure that names it for each of its dependents."""
+        for dependent in self._record_failure(trial, end.error, end.work):
+            with suppress(StoreError):  # the next run of the sweep stores the failure
+                self._store_dependent_failure(dependent, trial, end.error)
 
-    def _end_lost(self, trial: Trial, end: TrialLost) -> None:
-        """Lost nodes and storage faults leave no rows: the trials are run when the sweep is run again."""
-        self._fell(trial, f"not done: {end.error}; run the sweep again", end.made)
+    def _record_lost(self, trial: Trial, end: TrialLost) -> None:
+        """Record a trial ended by a lost worker or a storage fault; nothing is stored, and the next run retries it."""
+        self._record_failure(trial, f"not done: {end.error}; run the sweep again", end.work)
 
-    def _fell(self, trial: Trial, error: str, made: WorkCounts) -> list[Trial]:
-        """Reports a failure once, with all that cannot be done for want of the trial, which is returned."""
-        fallen = self._schedule.failed(trial.key)
-        self.failures[trial.key] = Failure(error, tuple(descendant.key for descendant in fallen))
-        self._reporter.failed(trial, error, made, len(fallen))
-        return fallen
+    def _record_failure(self, trial: Trial, error: str, work: WorkCounts) -> list[Trial]:
+        """Report a failure once, and return the dependents that cannot run without the trial's network."""
+        dependents = self._schedule.mark_failed(trial.key)
+        self.failures[trial.key] = Failure(error, tuple(dependent.key for dependent in dependents))
+        self._reporter.failed(trial, error, work, len(dependents))
+        return dependents

@@ -1,4 +1,4 @@
-"""The executor: what runs the trials of a plan. One is a Ray cluster, the other this process."""
+"""The executor protocol: what runs the trials of a plan, on a Ray cluster or in this process."""
 
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
@@ -16,20 +16,16 @@ if TYPE_CHECKING:
 
 
 class Executor(Protocol):
-    """Runs trials, in whatever processes it has.
-
-    Attributes:
-        is_here: whether they run on this machine alone.
-    """
+    """What runs the trials of a plan, in processes of its own choice."""
 
     @property
-    def is_here(self) -> bool: ...
+    def is_here(self) -> bool:
+        """Return whether all trials run on this machine."""
 
     def session(self, resources: Resources) -> AbstractContextManager[None]:
-        """Connect, and disconnect at the end; the other methods are called in between.
+        """Connect on entering the context and disconnect on leaving it; call the other methods in between.
 
-        Raises:
-            UserError: there is nothing to connect to, or it has no room for one trial.
+        A `UserError` is raised if there is nothing to connect to, or if it has no room for one trial.
         """
 
     def find_packing(self, plan: Plan, data: "Dataset") -> Packing:
@@ -39,12 +35,12 @@ class Executor(Protocol):
         """Return how many trials can run at once."""
 
     def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, Failure]:
-        """Run what a plan needs, and return the trials that failed or were lost, by key.
+        """Run the trials of a plan that are not done, and return the failures by the key of the failed or lost trial.
 
         Args:
             plan: the trials, and what of them is stored.
-            store: where results go.
+            store: where results are stored.
             data: the images, on the CPU.
-            reporter: told of everything.
-            cost: how long a trial takes, by which the longest chains go first.
+            reporter: is notified of every start, event and end of a trial.
+            cost: the estimated duration of a trial; the longest chains of trials start first.
         """

@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 
 class InProcessExecutor:
-    """Runs trials here, in the order of the schedule, on the GPU where this process may use one.
+    """Runs trials in this process, in the order of the schedule, on the GPU if this process may use one.
 
-    Breakpoints work, and an error that nobody expected ends the run with its traceback.
+    Breakpoints work, and an unexpected error ends the run with its traceback.
     """
 
     is_here = True
 
     @contextmanager
     def session(self, resources: Resources) -> Iterator[None]:
-        """Connect to nothing."""
+        """Connect to nothing: trials run in this process."""
         yield
 
     def find_packing(self, plan: Plan, data: "Dataset") -> Packing:
-        """Return one trial per GPU, or none where there is no GPU."""
+        """Return a packing of one trial per GPU, or of none if there is no GPU."""
         from prunesweep.workers.runtime import default_device
 
         has_gpu = default_device().type == "cuda"
@@ -46,24 +46,25 @@ class InProcessExecutor:
         return 1
 
     def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, Failure]:
-        """Run what a plan needs; see ``Executor.run``. Ctrl-C leaves the rest for the next run."""
+        """Run the trials of a plan that are not done, as ``Executor.run`` does; Ctrl-C leaves the rest unfinished."""
         from prunesweep.workers.runtime import default_device
 
         dispatcher = Dispatcher.of(plan, store, reporter, cost)
-        placed = data.to(default_device())
+        data_on_device = data.to(default_device())
         try:
             while (trial := dispatcher.take()) is not None:
-                dispatcher.end(trial, self._attempt(trial, store, placed, dispatcher))
+                dispatcher.record_end(trial, self._attempt(trial, store, data_on_device, dispatcher))
         except KeyboardInterrupt:
             reporter.say("interrupted")
         return dispatcher.failures
 
     def _attempt(self, trial: Trial, store: Store, data: "Dataset", dispatcher: Dispatcher) -> TrialEnd:
+        """Run one trial and return how it ended, raising unexpected errors."""
         from prunesweep.workers.trial import run_trial
 
         def run(progress: Progress) -> None:
             run_trial(trial, store, data, progress=progress)
 
         return attempt_trial(
-            run, trial, store, progress=partial(dispatcher.note, trial), wait=time.sleep, raise_bugs=True
+            run, trial, store, progress=partial(dispatcher.record_event, trial), wait=time.sleep, raise_bugs=True
         )

@@ -1,4 +1,4 @@
-"""Ends that are asked for from outside: Ctrl-C, a scheduler's preemption, a terminal that is closed."""
+"""Interrupting a run from outside: Ctrl-C, preemption by a job scheduler, a terminal that is closed."""
 
 import os
 import signal
@@ -7,61 +7,70 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# Of Slurm, Kubernetes and `docker stop`; of a terminal that goes.
-_LIKE_CTRL_C = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+# SIGTERM comes from Slurm, Kubernetes and `docker stop`, SIGHUP from a terminal that is closed.
+_TERMINATION_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
-
-JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID")  # what schedulers set in a job's environment
+# Job schedulers set one of these variables in a job's environment.
+JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID")
 
 
 class Interruption:
-    """Whether an end was asked for.
+    """The state of a run that signals can interrupt.
 
     Attributes:
-        signal: the signal that asked for it; None where none did.
+        signal: the termination signal that was received; None before the first one.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without a signal."""
         self.signal: signal.Signals | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal as Ctrl-C is taken; a second one ends the process at once."""
+        """Treat a termination signal like Ctrl-C; a second one ends the process at once.
+
+        Args:
+            number: the number of the signal.
+            frame: the interrupted stack frame, which is not used.
+
+        Raises:
+            KeyboardInterrupt: SIGINT is ignored, as it is in a process that a script starts with ``&``.
+        """
         if self.signal is not None:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.signal = signal.Signals(number)
-        if not callable(signal.getsignal(signal.SIGINT)):  # ignored, as it is behind `&` in a script
+        if not callable(signal.getsignal(signal.SIGINT)):
             raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)  # whoever listens to it: Ray Tune while trials run, else Python
+        signal.raise_signal(signal.SIGINT)  # calls the current handler: Ray Tune's while trials run, else Python's
 
 
 class Interrupted(KeyboardInterrupt):
-    """An end was asked for before anything ran.
+    """An interruption before any trial ran.
 
     Attributes:
-        signal: what asked for it.
+        signal: the signal that was received.
     """
 
     def __init__(self, number: signal.Signals) -> None:
-        """Name the signal."""
+        """Take the signal that was received."""
         super().__init__(number.name)
         self.signal = number
 
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Take SIGTERM and SIGHUP as Ctrl-C within the context, if this is the main thread.
+    """Treat SIGTERM and SIGHUP like Ctrl-C within the context, if this is the main thread.
 
-    One that is ignored, as SIGHUP under ``nohup``, stays so. What listened before listens again afterwards.
+    A signal that is ignored, such as SIGHUP under ``nohup``, stays ignored. The previous handlers are restored at the
+    end.
 
     Raises:
-        Interrupted: an end was asked for where nothing took it.
+        Interrupted: an interruption that nothing within the context has handled.
     """
     interruption = Interruption()
-    with keeping_handlers():
+    with restoring_handlers():
         if threading.current_thread() is threading.main_thread():
-            for number in _LIKE_CTRL_C:
+            for number in _TERMINATION_SIGNALS:
                 if signal.getsignal(number) != signal.SIG_IGN:
                     signal.signal(number, interruption.handle)
         try:
@@ -72,30 +81,34 @@ def interruptible() -> Iterator[Interruption]:
 
 @contextmanager
 def shielding_children() -> Iterator[None]:
-    """Start processes within the context that the signals of a job's scheduler do not reach.
+    """Shield the processes started within the context from the termination signals of a job scheduler.
 
-    Slurm and its like signal every process of a job. Ray shields its processes from Ctrl-C alone, and without them
-    nothing can be finished. They take some seconds longer to end, and so are shielded where there is a scheduler.
+    Slurm and similar schedulers signal every process of a job. Ray shields its processes from Ctrl-C alone, and
+    without them no trial can be finished. Shielded processes take some seconds longer to end, so they are shielded
+    only in a scheduler's job.
     """
-    if not any(name in os.environ for name in JOBS):
+    if not any(name in os.environ for name in JOB_VARIABLES):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _LIKE_CTRL_C)  # a process inherits what its parent blocks
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINATION_SIGNALS)  # child processes inherit the mask
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 @contextmanager
-def keeping_handlers() -> Iterator[None]:
-    """Put back at the end what listens to signals now. Ray takes SIGTERM for itself and ends with a native stack."""
-    numbers = (signal.SIGINT, *_LIKE_CTRL_C)
-    before = {number: signal.getsignal(number) for number in numbers}
+def restoring_handlers() -> Iterator[None]:
+    """Restore the current signal handlers at the end of the context.
+
+    Ray installs a SIGTERM handler of its own, which prints a native stack and ends the process.
+    """
+    numbers = (signal.SIGINT, *_TERMINATION_SIGNALS)
+    handlers = {number: signal.getsignal(number) for number in numbers}
     try:
         yield
     finally:
         if threading.current_thread() is threading.main_thread():
-            for number, handler in before.items():
-                if handler is not None:  # one that was not set by Python cannot be set again
+            for number, handler in handlers.items():
+                if handler is not None:  # None: a handler that was not set from Python cannot be set again
                     signal.signal(number, handler)

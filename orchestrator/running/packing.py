@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from prunesweep.sweeps.words import counted
+
 
 @dataclass(frozen=True)
 class Packing:
     """How many trials share one GPU, and why.
 
     Attributes:
-        trials: how many; 0 where there is no GPU.
+        trials: the number of trials per GPU; 0 if there is no GPU.
         why: the reason, in words.
-        rates: images per second of all together, by how many shared the GPU; empty where nothing was measured.
+        rates: images per second of all trials on the GPU together, by the number of trials; empty if nothing was
+            measured.
     """
 
     trials: int
@@ -20,10 +23,10 @@ class Packing:
 
     @property
     def share(self) -> float:
-        """GPUs of one trial."""
+        """Return the share of a GPU that one trial takes."""
         return 1 / self.trials if self.trials else 0.0
 
-    def line(self) -> str:
-        """Return the choice in words."""
-        chosen = f"{self.trials} a GPU" if self.trials else "on the CPU"
-        return f"gpu: auto: trials run {chosen}: {self.why}"
+    def describe(self) -> str:
+        """Return the choice and its reason, on one line."""
+        choice = f"{counted(self.trials, 'trial')} per GPU" if self.trials else "trials run on the CPU"
+        return f"gpu: auto: {choice}: {self.why}"

@@ -1,4 +1,4 @@
-"""Refreshes the tables while a sweep runs."""
+"""Refreshing the store's tables while a sweep runs."""
 
 import time
 from collections.abc import Callable
@@ -9,18 +9,22 @@ from prunesweep.results_store import StoreError
 REFRESH_SECONDS = 10.0
 
 
-def now_and_then(refresh: Callable[[], object]) -> Callable[[], None]:
-    """Return what calls ``refresh`` at times, but spends no more than a few per cent of the time on it."""
-    last, took = time.monotonic(), 0.0
+def rate_limited(refresh: Callable[[], object]) -> Callable[[], None]:
+    """Return a function that calls ``refresh`` only from time to time.
+
+    Calls are at least ``REFRESH_SECONDS`` and 20 times the duration of the last refresh apart, so that refreshing
+    takes at most about 5 % of the time.
+    """
+    last_refresh, refresh_seconds = time.monotonic(), 0.0
 
     def refresh_if_due() -> None:
-        nonlocal last, took
-        if time.monotonic() - last < max(REFRESH_SECONDS, 20 * took):
+        nonlocal last_refresh, refresh_seconds
+        if time.monotonic() - last_refresh < max(REFRESH_SECONDS, 20 * refresh_seconds):
             return
         start = time.monotonic()
-        with suppress(StoreError):  # only a view: the next refresh, or the one at the end, catches up
+        with suppress(StoreError):  # tables are derived: the next refresh, or the one at the end, catches up
             refresh()
-        last = time.monotonic()
-        took = last - start
+        last_refresh = time.monotonic()
+        refresh_seconds = last_refresh - start
 
     return refresh_if_due

@@ -1,4 +1,4 @@
-"""Runs a sweep: plan, check, run, collect."""
+"""Running a sweep: plan it, check it, run its trials, and refresh the store's tables."""
 
 import logging
 import platform
@@ -22,7 +22,7 @@ from prunesweep.orchestrator.running.executor import Executor
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
 from prunesweep.orchestrator.running.interruption import interruptible
 from prunesweep.results_store import Store, StoreError, StoreLike, open_store
-from prunesweep.results_store.run_times import RunTime, note_run_time
+from prunesweep.results_store.run_times import RunTime, save_run_time
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.events import WorkCounts
 from prunesweep.sweeps.language import AUTO
@@ -36,28 +36,28 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SweepRun:
-    """What a run of a sweep did.
+    """The outcome of one run of a sweep.
 
     Attributes:
-        plan: what there was to do.
+        plan: the plan that was run.
         store: where the results are.
-        failures: of the trials that failed, by key: the error, and the keys of those that fell with it.
-        made: what this run made.
-        unfinished: how many trials an interruption left for the next run.
-        interrupted_by: the signal that asked for an end before all was done; None where none did.
+        failures: by the key of each trial that failed or was lost, its error and the dependents that cannot run.
+        work: the epochs trained, sets of scores and evaluations of this run.
+        unfinished: the number of trials that an interruption left for the next run.
+        interrupted_by: the signal that interrupted the run before all trials were done; None if there was none.
     """
 
     plan: Plan
     store: Store
     failures: dict[str, Failure]
-    made: WorkCounts
+    work: WorkCounts
     unfinished: int
     interrupted_by: int | None = None
 
     @property
     def failed(self) -> int:
-        """How many trials failed, and fell with those that did."""
-        return sum(1 + len(failure.fallen) for failure in self.failures.values())
+        """Return the number of trials that failed or were lost, plus the dependents that could not run."""
+        return sum(1 + len(failure.dependents) for failure in self.failures.values())
 
 
 def run_sweep(
@@ -69,23 +69,22 @@ def run_sweep(
     overrides: Sequence[str] = (),
     console: Console | None = None,
 ) -> SweepRun:
-    """Run what a sweep still needs on a store, and refresh the store's tables.
+    """Run the trials of a sweep that are not done on a store, and refresh the store's tables.
+
+    A `UserError` is one line that says what to correct; nothing was started and nothing written. `Interrupted` is
+    raised if SIGINT, SIGTERM or SIGHUP arrives before any trial runs.
 
     Args:
-        sweep: the name of a built-in sweep, the path of a sweep file, or a mapping of what such a file holds.
-        store: a folder, an fsspec URL or an open store; with ``in_process``, ``memory://NAME`` too.
-        address: of a Ray cluster; None starts one on this machine and ends it at the end.
-        in_process: run one trial after another in this process, without Ray. Breakpoints work, and an error that
-            nobody expected is raised.
+        sweep: the name of a built-in sweep, the path of a sweep file, or a mapping with the content of such a file.
+        store: a folder, an fsspec URL or an open store; with ``in_process`` also ``memory://NAME``.
+        address: the address of a Ray cluster; None starts one on this machine and ends it at the end.
+        in_process: run one trial after another in this process, without Ray. Breakpoints work, and an unexpected
+            error is raised.
         overrides: ``dotted.key=value``, as ``--set`` takes them.
-        console: where to report.
+        console: where progress is reported; None for standard output.
 
     Returns:
-        What was run, what failed, and the plan and the store.
-
-    Raises:
-        UserError: something to put right, in one line; nothing was started and nothing written.
-        Interrupted: SIGINT, SIGTERM or SIGHUP asked for an end before anything ran.
+        The plan, the store, the work of this run and its failures.
 
     Example:
         >>> from prunesweep import run_sweep
@@ -98,7 +97,7 @@ def run_sweep(
         ... }
         >>> ran = run_sweep(sweep, store="memory://smallest", in_process=True)
         [1/1] resnet20 baseline seed 0: 1 epoch trained, 0 sets of scores, 2 evaluations, ... s
-        >>> ran.made.epochs, ran.failures
+        >>> ran.work.epochs, ran.failures
         (1, {})
     """
     with interruptible() as interruption:
@@ -116,37 +115,43 @@ def _run_sweep(
     overrides: Sequence[str],
     console: Console,
 ) -> SweepRun:
+    """Run a sweep as ``run_sweep`` does, without the handling of signals."""
     opened = open_store(store)
-    read = read_sweep(sweep, overrides)
+    parsed = read_sweep(sweep, overrides)
     opened.check_writable()
-    executor = _executor(opened, address, in_process)
-    plan = make_plan(read, opened)
-    about = _about_run(plan, overrides)
+    executor = _choose_executor(opened, address, in_process)
+    plan = make_plan(parsed, opened)
+    provenance = _provenance(plan, overrides)
     yaml_text = sweep_text(sweep)
 
-    def begin(found: Mapping[str, object]) -> None:
+    def begin(packing_provenance: Mapping[str, object]) -> None:
         opened.prepare()
-        opened.save_sweep(read.name, yaml_text, {**about, **found})
+        opened.save_sweep(parsed.name, yaml_text, {**provenance, **packing_provenance})
 
-    # A live view would draw over a debugger's prompt.
+    # In this process a live view would draw over a debugger's prompt.
     reporter = (Reporter if in_process else make_reporter)(len(plan.tree), console, len(plan.done))
     if not plan.to_run:
         begin({})
         opened.refresh_tables()
-        return SweepRun(plan, opened, {}, reporter.made, 0)
-    ran = _run(plan, opened, reporter, executor, begin)
+        return SweepRun(plan, opened, {}, reporter.work, 0)
+    ran = _run_plan(plan, opened, reporter, executor, begin)
     opened.refresh_tables()
     if reporter.fault is not None:
-        _log.warning("the sweep went on, but could not be shown: %s", reporter.fault)
-    told = {key for failed, failure in ran.failures.items() for key in (failed, *failure.fallen)}
-    left = [trial for trial in plan.again(opened).to_run if trial.key not in told]
-    if not told and not left:
-        _note_time(plan, opened, ran)
-    return SweepRun(plan, opened, ran.failures, reporter.made, len(left))
+        _log.warning("the sweep ran on, but its progress could not be displayed: %s", reporter.fault)
+    not_done = {key for failed, failure in ran.failures.items() for key in (failed, *failure.dependents)}
+    unfinished = [trial for trial in plan.reloaded(opened).to_run if trial.key not in not_done]
+    if not not_done and not unfinished:
+        _store_run_time(plan, opened, ran)
+    return SweepRun(plan, opened, ran.failures, reporter.work, len(unfinished))
 
 
-def _executor(store: Store, address: str | None, in_process: bool) -> Executor:
-    """Return what runs the trials. Raises: UserError where the options do not fit each other."""
+def _choose_executor(store: Store, address: str | None, in_process: bool) -> Executor:
+    """Return the executor that the options ask for.
+
+    Raises:
+        UserError: ``in_process`` is combined with an address.
+        StoreError: the store is in the memory of this process, and the trials are to run on a cluster.
+    """
     if in_process:
         if address is not None:
             raise UserError(f"--in-process runs without a cluster; leave out --address {address}, or --in-process")
@@ -160,7 +165,14 @@ def _executor(store: Store, address: str | None, in_process: bool) -> Executor:
 
 @dataclass(frozen=True)
 class _ExecutorRun:
-    """``workers``: how many trials could run at once; ``seconds``: of wall time."""
+    """The outcome of an executor's run of a plan.
+
+    Attributes:
+        failures: of the trials that failed or were lost, by key.
+        estimate: the estimated durations of the trials, from before the run.
+        workers: how many trials could run at once.
+        seconds: the wall time of the run.
+    """
 
     failures: dict[str, Failure]
     estimate: TimeEstimate
@@ -168,72 +180,86 @@ class _ExecutorRun:
     seconds: float
 
 
-def _run(
+def _run_plan(
     plan: Plan,
     store: Store,
     reporter: Reporter,
     executor: Executor,
     begin: Callable[[Mapping[str, object]], None],
 ) -> _ExecutorRun:
-    """Check everything that can be checked, then begin to write and to run."""
-    # torch is imported only where there is something to run.
+    """Run a plan, after checking everything that can be checked before anything is written.
+
+    Args:
+        plan: has at least one trial to run.
+        store: where results are stored.
+        reporter: is notified of every start, event and end of a trial.
+        executor: runs the trials.
+        begin: makes the first write to the store, with what the provenance says about the packing.
+    """
+    # These import torch, which only a plan with trials to run needs.
     from prunesweep.workers.data.load import load_dataset
     from prunesweep.workers.preflight import check_trials
 
     data = load_dataset(plan.sweep.dataset)
-    check_trials(plan.to_run, data, here=executor.is_here)
+    check_trials(plan.to_run, data, on_this_machine=executor.is_here)
     for note in data.notes:
         reporter.say(note)
     estimate = estimate_plan(plan, store)
     with executor.session(plan.sweep.resources):
-        settled, found = _settle_gpu(plan, data, executor, reporter)
-        begin(found)
-        workers = executor.capacity(settled.sweep.resources)
+        plan_with_gpu, packing_provenance = _choose_gpu_share(plan, data, executor, reporter)
+        begin(packing_provenance)
+        workers = executor.capacity(plan_with_gpu.sweep.resources)
         start = time.monotonic()
         with reporter.showing():
-            failures = executor.run(settled, store, data, reporter, cost=estimate.cost)
+            failures = executor.run(plan_with_gpu, store, data, reporter, cost=estimate.cost)
         return _ExecutorRun(failures, estimate, workers, time.monotonic() - start)
 
 
-def _settle_gpu(plan: Plan, data: "Dataset", executor: Executor, reporter: Reporter) -> tuple[Plan, dict[str, object]]:
-    """Return the plan with ``gpu: auto`` settled, and what the sweep's provenance says of that."""
+def _choose_gpu_share(
+    plan: Plan, data: "Dataset", executor: Executor, reporter: Reporter
+) -> tuple[Plan, dict[str, object]]:
+    """Return the plan with ``gpu: auto`` replaced by a number, and what the provenance says about the choice."""
     resources = plan.sweep.resources
     if resources.gpu != AUTO:
         return plan, {}
     packing = executor.find_packing(plan, data)
-    reporter.say(packing.line())
-    settled = resources.model_copy(update={"gpu": packing.share})
-    return replace(plan, sweep=plan.sweep.model_copy(update={"resources": settled})), {"packing": asdict(packing)}
+    reporter.say(packing.describe())
+    chosen = resources.model_copy(update={"gpu": packing.share})
+    return replace(plan, sweep=plan.sweep.model_copy(update={"resources": chosen})), {"packing": asdict(packing)}
 
 
-def _note_time(plan: Plan, store: Store, ran: _ExecutorRun) -> None:
-    """Keeps what was estimated beside what it took, where all of it had an estimate."""
-    if ran.estimate.unknown or not ran.estimate.seconds or not ran.workers:
+def _store_run_time(plan: Plan, store: Store, ran: _ExecutorRun) -> None:
+    """Store the estimated and the actual duration of a run, if every trial had an estimate."""
+    if ran.estimate.untimed or not ran.estimate.seconds or not ran.workers:
         return
-    noted: RunTime = {
+    run_time: RunTime = {
         "trials": len(plan.to_run),
         "workers": ran.workers,
-        "estimated": ran.estimate.wall(ran.workers),
+        "estimated": ran.estimate.wall_seconds(ran.workers),
         "took": ran.seconds,
         "finished_at": time.time(),
     }
-    with suppress(StoreError):  # the sweep is done; a note that is missing costs an estimate's error a figure
-        note_run_time(store.objects, plan.sweep.name, noted)
+    with suppress(StoreError):  # the sweep is done; only the reported error of estimates needs this
+        save_run_time(store.objects, plan.sweep.name, run_time)
 
 
 def _fingerprints(plan: Plan) -> dict[str, object]:
-    """What the training images and the weights files hold: with the settings, the keys of all trials follow."""
+    """Return the fingerprints of the training images and the weights files.
+
+    Together with the sweep's settings they determine the keys of all its trials.
+    """
     baselines = [trial for trial in plan.tree if trial.is_baseline]
     weights = {trial.recipe: trial.round.weights_sha256 for trial in baselines if trial.round.weights_sha256}
     return {"train": baselines[0].context.train_fingerprint, "weights": weights}
 
 
-def _about_run(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:
+def _provenance(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:
+    """Return the provenance of a run, which is stored in ``sweeps/NAME/run.json``."""
     return {
         "overrides": list(overrides),
         "settings": plan.sweep.model_dump(mode="json"),
         "trials": list(plan.tree.trials),
-        "asked": sorted(plan.tree.asked),
+        "asked": sorted(plan.tree.requested),
         "stored_before": sorted(plan.done),
         "result_keys": {trial.key: list(trial.result_keys) for trial in plan.tree},
         "fingerprints": _fingerprints(plan),

@@ -1,22 +1,23 @@
-"""Which trial goes next: parents before children, the longest remaining chain first, nothing made twice.
+"""The schedule of a sweep: parents before children, the longest remaining chain first, shared work only once.
 
-Knows nothing of Ray: the searcher of ``running.cluster`` asks it, and so can a test or a simulation.
+It does not depend on Ray: the dispatcher asks it for trials, and so can a test or a simulation.
 """
 
 import heapq
 from collections import defaultdict
 from collections.abc import Collection
 
-from prunesweep.orchestrator.planning.cost import Cost, epochs_of
+from prunesweep.orchestrator.planning.cost import Cost, epoch_cost
 from prunesweep.sweeps.tree import TrialTree
 from prunesweep.sweeps.trial import Trial, snapshot_key
 
 
 class Schedule:
-    """The trials of a tree that are not done, handed out one by one.
+    """The order in which the unfinished trials of a tree run.
 
-    A trial is ready when its parent's network is stored and nobody else is making the scores or the snapshot that
-    it shares with siblings: of those that share, one goes ahead and the rest follow when it reports them stored.
+    A trial is ready when its parent's network is stored and no trial in progress is computing the scores or the
+    snapshot that it shares with its siblings. Of the siblings that share them, one runs first, and the others are
+    ready when it reports them stored.
     """
 
     def __init__(
@@ -26,95 +27,101 @@ class Schedule:
         done: Collection[str] = (),
         networks: Collection[str] = (),
         shared: Collection[str] = (),
-        cost: Cost = epochs_of,
+        cost: Cost = epoch_cost,
     ) -> None:
-        """Args:
-        done: keys of the trials that need nothing.
-        networks: keys of the trials whose network is stored.
-        shared: keys of the scores and snapshots that are stored.
-        cost: of every trial; estimates will do.
+        """Schedule the trials of a tree that are not done.
+
+        Args:
+            tree: all trials of a sweep.
+            done: the keys of the trials whose network and evaluations are all stored.
+            networks: the keys of the trials whose network is stored.
+            shared: the keys of the scores and snapshots that are stored.
+            cost: the duration of a trial, which may be an estimate.
         """
         self._tree = tree
         self._networks = {*networks, *done}
         self._shared = set(shared)
-        self._claims: dict[str, str] = {}  # what is being made → the trial that makes it
-        self._waiting: dict[str, list[str]] = defaultdict(list)  # what is being made → who waits for it
-        self._open = {trial.key for trial in tree if trial.key not in done}
+        self._claims: dict[str, str] = {}  # key of scores or a snapshot → key of the trial that is computing them
+        self._waiting: dict[str, list[str]] = defaultdict(list)  # the same key → keys of the trials that wait for it
+        self._unfinished = {trial.key for trial in tree if trial.key not in done}
         self._taken: set[str] = set()
-        self._order = {key: number for number, key in enumerate(tree.trials)}
-        self._chain = self._longest_chains(cost)
+        self._order = {key: index for index, key in enumerate(tree.trials)}
+        self._chain_cost = self._longest_chains(cost)
         self._ready: list[tuple[float, int, str]] = []
         for trial in tree:
-            if trial.key in self._open and self._parent_is_stored(trial):
+            if trial.key in self._unfinished and self._parent_is_stored(trial):
                 self._push(trial.key)
 
     def __len__(self) -> int:
-        """How many trials are neither done nor failed."""
-        return len(self._open)
+        """Return how many trials are neither done nor failed."""
+        return len(self._unfinished)
 
     @property
     def is_over(self) -> bool:
-        return not self._open
+        """Return whether every trial is done or has failed."""
+        return not self._unfinished
 
     def take(self) -> Trial | None:
-        """The next trial to run, or None while none is ready."""
+        """Return the next trial to run, or None while none is ready."""
         while self._ready:
             _, _, key = heapq.heappop(self._ready)
             trial = self._tree.trials[key]
-            if key in self._taken or key not in self._open or self._must_wait(trial):
+            if key in self._taken or key not in self._unfinished or self._must_wait(trial):
                 continue
             self._taken.add(key)
-            for shared in self._unmade(trial):
+            for shared in self._missing_shared(trial):
                 self._claims[shared] = key
             return trial
         return None
 
-    def made_shared(self, key: str) -> None:
-        """The trial's scores and snapshot are stored: siblings need not wait any longer."""
+    def mark_shared_stored(self, key: str) -> None:
+        """Record that a trial's scores and snapshot are stored, so that its siblings need not wait for them."""
         self._shared |= set(self._tree.trials[key].shared_keys)
         self._release(key)
 
-    def made_network(self, key: str) -> None:
-        """The trial's network is stored: its children can start."""
+    def mark_network_stored(self, key: str) -> None:
+        """Record that a trial's network is stored, so that its children can start."""
         if key in self._networks:
             return
         self._networks.add(key)
         trial = self._tree.trials[key]
-        self._shared |= {snapshot_key(trial, epoch) for epoch in trial.snapshot_epochs}  # stored while it trained
-        self.made_shared(key)
+        self._shared |= {snapshot_key(trial, epoch) for epoch in trial.snapshot_epochs}  # stored during training
+        self.mark_shared_stored(key)
         for child in self._tree.children[key]:
-            if child in self._open:
+            if child in self._unfinished:
                 self._push(child)
 
-    def finished(self, key: str) -> None:
-        """The trial is done."""
-        self.made_network(key)
-        self._open.discard(key)
+    def mark_done(self, key: str) -> None:
+        """Record that a trial is done."""
+        self.mark_network_stored(key)
+        self._unfinished.discard(key)
 
-    def failed(self, key: str) -> list[Trial]:
-        """The trial cannot be done. Returns the descendants that cannot be either, for want of its network."""
+    def mark_failed(self, key: str) -> list[Trial]:
+        """Record that a trial failed, and return the descendants that cannot run without its network."""
         self._release(key)
-        self._open.discard(key)
+        self._unfinished.discard(key)
         if key in self._networks:
             return []
-        lost = self._descendants_without_network(key)
-        self._open.difference_update(lost)
-        return [self._tree.trials[descendant] for descendant in lost]
+        dependents = self._descendants_without_network(key)
+        self._unfinished.difference_update(dependents)
+        return [self._tree.trials[dependent] for dependent in dependents]
 
     def _must_wait(self, trial: Trial) -> bool:
-        """Whether someone else is making what the trial needs; if so, the trial is put where it will be found."""
-        for shared in self._unmade(trial):
+        """Return whether another trial is computing scores or a snapshot that this one needs, and if so queue it."""
+        for shared in self._missing_shared(trial):
             if shared in self._claims:
                 self._waiting[shared].append(trial.key)
                 return True
         return False
 
-    def _unmade(self, trial: Trial) -> list[str]:
+    def _missing_shared(self, trial: Trial) -> list[str]:
+        """Return the keys of the scores and the snapshot that a trial needs and that are not stored."""
         if trial.key in self._networks:
             return []
         return [shared for shared in trial.shared_keys if shared not in self._shared]
 
     def _release(self, key: str) -> None:
+        """Give up a trial's claims on scores and snapshots, and make the trials that waited for them ready."""
         for shared in self._tree.trials[key].shared_keys:
             if self._claims.get(shared) == key:
                 del self._claims[shared]
@@ -122,25 +129,32 @@ class Schedule:
                     self._push(waiting)
 
     def _push(self, key: str) -> None:
-        heapq.heappush(self._ready, (-self._chain[key], self._order[key], key))
+        """Make a trial ready."""
+        heapq.heappush(self._ready, (-self._chain_cost[key], self._order[key], key))
 
     def _parent_is_stored(self, trial: Trial) -> bool:
+        """Return whether a trial's own network, or its parent's if it has one, is stored."""
         return trial.parent is None or trial.key in self._networks or trial.parent.key in self._networks
 
     def _descendants_without_network(self, key: str) -> list[str]:
-        """Those open: what hangs on a stored network needs no ancestor of it, and below a failure all are closed."""
-        found: list[str] = []
-        below = [key]
-        while below:
-            children = [c for c in self._tree.children[below.pop()] if c in self._open and c not in self._networks]
-            found += children
-            below += children
-        return found
+        """Return the keys of a trial's unfinished descendants that cannot run without its network.
+
+        The search stops at a stored network, whose descendants need none of its ancestors, and at a failed trial,
+        whose descendants have been recorded with it.
+        """
+        descendants: list[str] = []
+        stack = [key]
+        while stack:
+            children = self._tree.children[stack.pop()]
+            blocked = [child for child in children if child in self._unfinished and child not in self._networks]
+            descendants += blocked
+            stack += blocked
+        return descendants
 
     def _longest_chains(self, cost: Cost) -> dict[str, float]:
-        """For each trial, what it and the dearest chain of open trials below it cost."""
+        """Return, by trial, its own cost plus that of the most expensive chain of unfinished trials below it."""
         longest: dict[str, float] = {}
         for key in reversed(list(self._tree.trials)):
             below = max((longest[child] for child in self._tree.children[key]), default=0.0)
-            longest[key] = below + (cost(self._tree.trials[key]) if key in self._open else 0.0)
+            longest[key] = below + (cost(self._tree.trials[key]) if key in self._unfinished else 0.0)
         return longest

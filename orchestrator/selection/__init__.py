@@ -1,6 +1,6 @@
-"""Choosing among the trials of a store: the Pareto front, its knee and its hypervolume.
+"""Selection among the trials of a store: the Pareto front, its knee and its hypervolume.
 
-Only the selection half of the test images is read to choose; the report half tells how good the choice is.
+Trials are selected on the selection half of the test images alone; the selected ones are reported on the report half.
 """
 
 from prunesweep.orchestrator.query.errors import SelectionError

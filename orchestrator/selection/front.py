@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from prunesweep.orchestrator.query.candidates import (
+    apply_constraints,
     as_candidates,
     check_comparable,
     eligible_trials,
-    holding,
-    meeting,
+    keep_verified,
 )
-from prunesweep.orchestrator.query.columns import both_halves, check_table, report_gains
+from prunesweep.orchestrator.query.columns import check_trials_table, half_columns, report_gain_columns
 from prunesweep.orchestrator.query.conditions import parse_constraints, parse_filters
 from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.orchestrator.selection.dominance import non_dominated
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """The Pareto-optimal candidates, and what they were chosen from.
+    """The Pareto-optimal candidates, and all candidates that they were selected from.
 
     Attributes:
-        objectives: What was chosen by, in the order in which it was named.
-        table: The Pareto-optimal candidates, best in the first objective first. Columns: the settings,
-            ``seeds`` (how many were averaged), ``trial_keys`` (a list, by seed), each objective and each
-            constrained figure on both halves (``generalization_selection``, ``generalization_report``; FLOPs
-            and other costs have no halves), ``parameters``, ``flops``, and all gains on the report half
-            (percentage points).
+        objectives: The objectives of the selection, in the order in which they were named.
+        table: The Pareto-optimal candidates, sorted from the best in the first objective. Columns: the axes and other
+            settings, ``seeds`` (the number of trials averaged), ``trial_keys`` (a list, sorted by seed), each
+            objective and each constrained figure on both halves (``generalization_selection``,
+            ``generalization_report``; FLOPs and other costs have no halves), ``parameters``, ``flops``, and all gains
+            on the report half (percentage points).
         compared: All candidates, with the same columns.
-        knee: The row of ``table`` that is the front's knee; see ``prunesweep.orchestrator.selection.knee``.
-        left_out: Reason -> how many trials are in no candidate for that reason.
+        knee: The index in ``table`` of the front's knee; see ``prunesweep.orchestrator.selection.knee``.
+        left_out: Reason -> the number of trials that are in no candidate for that reason.
     """
 
     objectives: tuple[Objective, ...]
@@ -55,28 +55,28 @@ class Front:
 
     @property
     def candidates(self) -> int:
-        """How many candidates were compared."""
+        """Return the number of candidates that were compared."""
         return len(self.compared)
 
     @cached_property
     def study(self) -> Study:
-        """All candidates as an in-memory Optuna study, for Optuna's plots; built when first read."""
+        """Return all candidates as an in-memory Optuna study, for Optuna's plots; it is built on first access."""
         return as_study(self.compared, self.objectives)
 
     @property
     def reference_point(self) -> tuple[float, ...]:
-        """Where the hypervolume is measured from, one value an objective.
+        """Return the reference point of the hypervolume, with one value per objective.
 
-        An accuracy of 0, a gain of -100 percentage points, and the largest cost among the candidates. So
-        hypervolumes that include a cost can be compared only between fronts of the same candidates.
+        The values are an accuracy of 0, a gain of -100 percentage points, and the largest cost among the candidates.
+        Therefore hypervolumes that include a cost can be compared only between fronts of the same candidates.
         """
         return tuple(objective.worst(self.compared) for objective in self.objectives)
 
     @cached_property
     def hypervolume(self) -> float:
-        """The volume that the front dominates, from ``reference_point``; computed when read.
+        """Return the volume between the front and ``reference_point``; it is computed on first access.
 
-        Its unit is the product of the objectives': 1 is the most for two accuracies.
+        Its unit is the product of the objectives' units; with two accuracies it is at most 1.
         """
         losses = np.column_stack([objective.losses(self.table) for objective in self.objectives])
         signs = [-1.0 if objective.kind.direction == "maximize" else 1.0 for objective in self.objectives]
@@ -92,52 +92,55 @@ def select_front(
     average_seeds: bool = True,
     verdicts: Mapping[str, str] | None = None,
 ) -> Front:
-    """The trials that no other beats in every objective, chosen on the selection half of the test images.
+    """Return the Pareto-optimal candidates, selected on the selection half of the test images.
 
     Objectives and constraints name a figure ("robustness"), and its selection half is read. Baselines and
     controls are candidates like all others, since an unpruned network may well be optimal;
     ``where="structure != none"`` leaves them out.
 
+    A ``SelectionError`` is raised for an unknown objective, a condition that cannot be parsed, a figure of the report
+    half as an objective or in a constraint, figures that are not comparable (other test images, other definitions of
+    robustness), and a selection in which no candidate is left.
+
     Args:
-        trials: The trials table of a store, one row a trial.
+        trials: The table ``trials`` of a store.
         objectives: Names from ``OBJECTIVES``, or ``robustness_ATTACK`` and its gains for an attack in the
             table.
-        constraints: Such as "generalization_gain >= -1" or "flops <= 5e7"; all must hold, for the mean of
-            the seeds.
-        where: Such as "architecture == resnet20" or "iterations <= 2", on settings; all must hold.
+        constraints: Such as "generalization_gain >= -1" or "flops <= 5e7". A candidate must meet all of them; figures
+            are means over its seeds.
+        where: Such as "architecture == resnet20" or "iterations <= 2", on settings. A trial must meet all of them.
         average_seeds: Whether the seeds of one setting, which share a ``setting_key``, are averaged and compared as
-            one candidate. A trial whose setting is not known is averaged with none.
-        verdicts: Key -> whether a trial's gain in robustness is real; where given, a candidate any of whose
-            trials is not verified to hold is left out.
-
-    Raises:
-        SelectionError: For an unknown objective, a condition that cannot be understood, a choice by the
-            report half, figures that cannot be compared (other test images, other definitions of
-            robustness), and when no candidate is left.
+            one candidate. A trial of unknown setting is averaged with no other.
+        verdicts: Trial key -> verdict on the trial's gain in robustness. If given, only candidates all of whose trials
+            have the verdict *holds* take part.
     """
-    check_table(trials)
-    goals = parse_objectives(_listed(objectives), trials.columns)
-    limits = parse_constraints(_listed(constraints), trials)
-    filters = parse_filters(_listed(where), trials)
+    check_trials_table(trials)
+    parsed_objectives = parse_objectives(_as_list(objectives), trials.columns)
+    bounds = parse_constraints(_as_list(constraints), trials)
+    filters = parse_filters(_as_list(where), trials)
 
-    names = [*dict.fromkeys([*(goal.name for goal in goals), *(limit.name for limit in limits)])]
-    needed = [*dict.fromkeys([*(goal.column for goal in goals), *(limit.column for limit in limits)])]
+    names = [*dict.fromkeys([*(objective.name for objective in parsed_objectives), *(bound.name for bound in bounds)])]
+    needed = [
+        *dict.fromkeys([*(objective.column for objective in parsed_objectives), *(bound.column for bound in bounds)])
+    ]
     eligible, left_out = eligible_trials(trials, filters, needed)
     check_comparable(eligible, names)
 
-    measured = _measured(names, trials.columns)
-    candidates, unmet = meeting(as_candidates(eligible, measured, average_seeds=average_seeds), limits)
-    left_out |= unmet
+    measured = _figure_columns(names, trials.columns)
+    candidates, beyond_bounds = apply_constraints(
+        as_candidates(eligible, measured, average_seeds=average_seeds), bounds
+    )
+    left_out |= beyond_bounds
     if verdicts is not None:
-        candidates, not_holding = holding(candidates, verdicts)
-        left_out |= not_holding
-    _check_any(len(candidates), len(trials), left_out)
+        candidates, not_verified = keep_verified(candidates, verdicts)
+        left_out |= not_verified
+    _check_not_empty(len(candidates), len(trials), left_out)
 
-    losses = np.column_stack([goal.losses(candidates) for goal in goals])
+    losses = np.column_stack([objective.losses(candidates) for objective in parsed_objectives])
     optimal = np.flatnonzero(non_dominated(losses))
     optimal = optimal[np.lexsort(losses[optimal].T[::-1])]
     return Front(
-        objectives=tuple(goals),
+        objectives=tuple(parsed_objectives),
         table=candidates.iloc[optimal].reset_index(drop=True),
         compared=candidates,
         knee=knee(losses[optimal]),
@@ -145,17 +148,22 @@ def select_front(
     )
 
 
-def _listed(given: str | Sequence[str]) -> Sequence[str]:
-    return [given] if isinstance(given, str) else given
+def _as_list(texts: str | Sequence[str]) -> Sequence[str]:
+    return [texts] if isinstance(texts, str) else texts
 
 
-def _measured(names: Iterable[str], columns: Collection[str]) -> list[str]:
-    """The columns that a front shows: both halves of what was chosen by, sizes and the reported gains."""
-    chosen_by = [column for name in names for column in both_halves(name, columns)]
-    return [*dict.fromkeys([*chosen_by, "parameters", "flops", *report_gains(columns)])]
+def _figure_columns(names: Iterable[str], columns: Collection[str]) -> list[str]:
+    """Return the columns of figures in a front's tables.
+
+    Args:
+        names: The figures of objectives and constraints, of which both halves are shown.
+        columns: The columns of the trials table, of which all gains on the report half are shown.
+    """
+    selected_by = [column for name in names for column in half_columns(name, columns)]
+    return [*dict.fromkeys([*selected_by, "parameters", "flops", *report_gain_columns(columns)])]
 
 
-def _check_any(left: int, total: int, left_out: dict[str, int]) -> None:
-    if not left:
-        reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise SelectionError(f"no candidate is left of {counted(total, 'trial')}" + (f": {reasons}" if reasons else ""))
+def _check_not_empty(candidates: int, trials: int, left_out: dict[str, int]) -> None:
+    if not candidates:
+        reasons = "".join(f"; {counted(count, 'trial')}: {reason}" for reason, count in left_out.items())
+        raise SelectionError(f"no candidate is left of {counted(trials, 'trial')}{reasons}")

@@ -1,4 +1,4 @@
-"""The hypervolume: how much of the objectives' space a set of points dominates."""
+"""The hypervolume: the volume of the objective space that a set of points dominates."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,18 +7,18 @@ from prunesweep.orchestrator.selection.dominance import non_dominated
 
 
 def hypervolume(losses: NDArray[np.float64], reference_point: NDArray[np.float64]) -> float:
-    """Return the volume between the points and the reference point, exactly, in any dimension.
+    """Return the exact volume that the points dominate up to the reference point, in any dimension.
 
-    In two dimensions it is a sum of rectangles. Above, it is the algorithm WFG (While, Bradstreet and Barone 2012, "A
-    Fast Way of Calculating Exact Hypervolumes"): a point adds the volume that it dominates alone, which is its own box
-    without what the points after it dominate of that box.
+    In two dimensions it is a sum of rectangles. In other dimensions the algorithm WFG computes it (While, Bradstreet
+    and Barone 2012, "A Fast Way of Calculating Exact Hypervolumes"): each point adds the volume of its own box minus
+    the part of that box that later points dominate.
 
     Args:
         losses: (points, objectives), lower is better, no nulls.
-        reference_point: (objectives,), no point lies beyond it.
+        reference_point: (objectives,), at least as high as every point in every objective.
 
     Returns:
-        The volume, in the product of the objectives' units; 0 of no points.
+        The volume in the product of the objectives' units; 0 if there are no points.
     """
     front = np.unique(losses[non_dominated(losses)], axis=0)  # sorted by the first objective, each point once
     if len(front) == 0:
@@ -27,13 +27,18 @@ def hypervolume(losses: NDArray[np.float64], reference_point: NDArray[np.float64
         return _area(front, reference_point)
     boxes = (reference_point - front).prod(axis=1)
     return sum(
-        float(box) - hypervolume(np.maximum(front[number + 1 :], front[number]), reference_point)
-        for number, box in enumerate(boxes)
+        float(box) - hypervolume(np.maximum(front[index + 1 :], front[index]), reference_point)
+        for index, box in enumerate(boxes)
     )
 
 
 def _area(front: NDArray[np.float64], reference_point: NDArray[np.float64]) -> float:
-    """The area of a front in two dimensions, sorted by the first objective: the second falls, and rectangles stack."""
+    """Return the area that a front of two objectives dominates, as a sum of rectangles.
+
+    Args:
+        front: (points, 2), sorted by the first objective, so that the second one decreases.
+        reference_point: (2,).
+    """
     widths = reference_point[0] - front[:, 0]
     heights = np.concatenate([reference_point[1:], front[:-1, 1]]) - front[:, 1]
     return float(widths @ heights)

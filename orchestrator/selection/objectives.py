@@ -1,4 +1,4 @@
-"""What can be an objective, and which way is better."""
+"""The objectives of a selection, each with its direction and its worst value."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -9,13 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prunesweep.orchestrator.query.columns import figures, selection_column, without_half
-from prunesweep.orchestrator.query.errors import SelectionError, unknown
+from prunesweep.orchestrator.query.columns import parse_figure_name, selectable_figures, selection_column
+from prunesweep.orchestrator.query.errors import SelectionError, unknown_name_error
 
 
 @dataclass(frozen=True)
 class ObjectiveKind:
-    """Which way an objective is better, and the worst value that it can take (None: it has no bound)."""
+    """The direction and the bound that objectives of one kind share.
+
+    Attributes:
+        direction: Which values are better: large ones (maximize) or small ones (minimize).
+        worst: The worst possible value; None if it is unbounded.
+    """
 
     direction: Literal["maximize", "minimize"]
     worst: float | None
@@ -35,55 +40,72 @@ OBJECTIVES: dict[str, ObjectiveKind] = {
     "flops": COST,
     "parameters": COST,
 }
-"""Objective -> kind. Accuracies lie in [0, 1], gains are percentage points. What is said of ``robustness``
-also holds for ``robustness_ATTACK`` of every attack in the table."""
+"""Objective -> its kind. Accuracies lie in [0, 1], gains are percentage points.
 
-_OF_ONE_ATTACK = re.compile(r"robustness_\w+?(?P<gain>_gain|_gain_over_control)?")
+``robustness_ATTACK`` and its gains, for every attack in the table, are objectives of the same kinds as ``robustness``
+and its gains.
+"""
+
+_ROBUSTNESS_TO_ONE_ATTACK = re.compile(r"robustness_\w+?(?P<gain>_gain|_gain_over_control)?")
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One objective as it was named, the column it is read from, and its kind."""
+    """An objective that trials are selected by.
+
+    Attributes:
+        name: The figure, without the suffix of a half.
+        column: The column that it is read from: the selection half of an accuracy, else ``name``.
+        kind: Its direction and its worst value.
+    """
 
     name: str
     column: str
     kind: ObjectiveKind
 
     def losses(self, candidates: pd.DataFrame) -> NDArray[np.float64]:
-        """The candidates' values, turned so that lower is better."""
+        """Return the candidates' values, (candidates,), with the sign changed if needed so that lower is better."""
         values = candidates[self.column].to_numpy(dtype=np.float64)
         return -values if self.kind.direction == "maximize" else values
 
     def worst(self, candidates: pd.DataFrame) -> float:
-        """The value that no candidate is worse than: the kind's own, or the candidates' largest cost."""
+        """Return a value that no candidate is worse than: the worst possible one, or the candidates' largest cost."""
         return self.kind.worst if self.kind.worst is not None else float(candidates[self.column].max())
 
 
 def parse_objectives(names: Sequence[str], columns: Collection[str]) -> list[Objective]:
-    """The objectives of these names.
+    """Return the objectives of these names.
 
-    Raises ``SelectionError`` for none at all, one named twice, one that is unknown, and a ``_report`` column.
+    An unknown name and a ``_report`` column are a ``SelectionError``, too.
+
+    Args:
+        names: The objectives as the user named them, such as ``robustness``.
+        columns: The columns of the trials table.
+
+    Raises:
+        SelectionError: No objective is named, or one is named twice.
     """
     if not names:
         raise SelectionError("no objective is named")
-    objectives = [_parse(name, columns) for name in names]
-    twice = [objective.name for objective in objectives if objectives.count(objective) > 1]
-    if twice:
-        raise SelectionError(f'objective "{twice[0]}" is named twice')
+    objectives = [_parse_objective(name, columns) for name in names]
+    repeated = [objective.name for objective in objectives if objectives.count(objective) > 1]
+    if repeated:
+        raise SelectionError(f'objective "{repeated[0]}" is named twice')
     return objectives
 
 
-def _parse(name: str, columns: Collection[str]) -> Objective:
-    figure = without_half(name)
-    allowed = {known: kind for known in figures(columns) if (kind := _kind(known))}
+def _parse_objective(name: str, columns: Collection[str]) -> Objective:
+    figure = parse_figure_name(name)
+    allowed = {each: kind for each in selectable_figures(columns) if (kind := _objective_kind(each))}
     if figure == "seconds":
-        raise SelectionError('objective "seconds": it tells how long the trial took, and nothing of its network')
+        raise SelectionError('objective "seconds": it is the duration of the trial, not a property of its network')
     if figure not in allowed:
-        raise unknown("objective", name, allowed)
+        raise unknown_name_error("objective", name, allowed)
     return Objective(figure, selection_column(figure, columns), allowed[figure])
 
 
-def _kind(figure: str) -> ObjectiveKind | None:
-    if figure not in OBJECTIVES and (attack := _OF_ONE_ATTACK.fullmatch(figure)):
+def _objective_kind(figure: str) -> ObjectiveKind | None:
+    """Return the kind of a figure, or None if it cannot be an objective."""
+    if figure not in OBJECTIVES and (attack := _ROBUSTNESS_TO_ONE_ATTACK.fullmatch(figure)):
         return OBJECTIVES["robustness" + (attack["gain"] or "")]
     return OBJECTIVES.get(figure)

@@ -1,4 +1,7 @@
-"""The Pareto front of a store. What a choice seldom needs is imported on use: SciPy takes longer than the choice."""
+"""The Pareto front of a store.
+
+What only some calls need is imported on use, because importing SciPy takes longer than selecting a front.
+"""
 
 from collections.abc import Sequence
 
@@ -21,21 +24,23 @@ def pareto_front(
     membership: bool = False,
     verified: bool = False,
 ) -> Front:
-    """Return the Pareto-optimal trials of a store, or of one sweep of it.
+    """Return the Pareto-optimal networks of a store, or of one sweep of it.
 
-    Chosen on the selection half of the test images, reported on the report half. ``Front.study`` is an Optuna study.
+    They are selected on the selection half of the test images and reported on the report half. Seeds of one setting
+    are averaged. ``Front.study`` is an Optuna study of all candidates.
+
+    A ``UserError`` of one line is raised for a missing store, an unknown sweep, or a selection that cannot be made.
 
     Args:
-        store: a folder, an fsspec URL or an open store.
-        objectives: figures to choose by, each with its direction in ``prunesweep.orchestrator.selection.OBJECTIVES``.
-        constraints: such as ``"generalization_gain >= -1"``.
-        where: such as ``"architecture == resnet20"``.
-        sweep: the name of a sweep that ran on the store; its own attacks and images count, whatever others did since.
-        membership: adds ``on_front``, the bootstrap probability of being on the front, to the front's tables.
-        verified: only settings of which every trial's gain in robustness *holds* (``verify_robustness``).
-
-    Raises:
-        UserError: one line about the store, the sweep's name, or what was asked for.
+        store: A folder, an fsspec URL or an open store.
+        objectives: The figures to select by; ``prunesweep.orchestrator.selection.OBJECTIVES`` has their directions.
+        constraints: Bounds on figures, such as ``"generalization_gain >= -1"``; all must be met.
+        where: Conditions on settings, such as ``"architecture == resnet20"``; all must be met.
+        sweep: The name of a sweep that ran on the store. Only its trials take part, with the results of its own
+            attacks and test images, even if later sweeps attacked the same networks in other ways.
+        membership: Whether to add ``on_front``, the bootstrap probability of being on the front, to the front's tables.
+        verified: Whether to leave out settings unless the gain in robustness of all their trials *holds*
+            (``verify_robustness``).
 
     Example:
         >>> from prunesweep import pareto_front

@@ -1,4 +1,7 @@
-"""Optuna's view of a choice. Optuna is imported on use, so that commands that do not need it start faster."""
+"""The candidates of a selection as an Optuna study.
+
+Optuna is imported on use, so that commands that do not need it start faster.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from prunesweep.orchestrator.query.columns import DETAILS, SEED, SETTINGS
+from prunesweep.orchestrator.query.columns import AXIS_COLUMNS, SEED, SETTING_DETAILS
 from prunesweep.orchestrator.selection.objectives import Objective
 
 if TYPE_CHECKING:
@@ -19,14 +22,18 @@ if TYPE_CHECKING:
 
 
 def as_study(candidates: pd.DataFrame, objectives: Sequence[Objective]) -> Study:
-    """An in-memory study: one direction an objective, one completed trial a candidate, in the same order.
+    """Return an in-memory study with one completed trial per candidate, in the same order.
 
-    A trial's parameters are the candidate's settings that are not null, those beside the axes only where candidates
-    differ in them; its user attributes are ``seeds`` and ``trial_keys``.
+    A trial's parameters are the candidate's axes and seed, and those other settings in which candidates differ, each
+    unless it is null; its user attributes are ``seeds`` and ``trial_keys``.
+
+    Args:
+        candidates: As ``prunesweep.orchestrator.query.candidates.as_candidates`` returns them.
+        objectives: The study's objectives; their directions are the study's.
     """
     import optuna
 
-    with _quiet():
+    with _quiet_optuna():
         study = optuna.create_study(directions=[objective.kind.direction for objective in objectives])
         study.set_metric_names([objective.name for objective in objectives])
 
@@ -46,17 +53,22 @@ def as_study(candidates: pd.DataFrame, objectives: Sequence[Objective]) -> Study
 
 
 def _distributions(candidates: pd.DataFrame) -> dict[str, BaseDistribution]:
+    """Return the distribution of each setting that candidates have: a parameter of the study, over its values."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     distributions: dict[str, BaseDistribution] = {}
-    differing = {name: kind for name, kind in DETAILS.items() if name in candidates and candidates[name].nunique() > 1}
-    for setting, kind in (SETTINGS | {SEED: int} | differing).items():
+    differing = {
+        name: value_type
+        for name, value_type in SETTING_DETAILS.items()
+        if name in candidates and candidates[name].nunique() > 1
+    }
+    for setting, value_type in (AXIS_COLUMNS | {SEED: int} | differing).items():
         values = candidates[setting].dropna() if setting in candidates else ()
         if not len(values):
             continue
-        if kind in (str, bool):
+        if value_type in (str, bool):
             distributions[setting] = CategoricalDistribution(sorted(set(values)))
-        elif kind is int:
+        elif value_type is int:
             distributions[setting] = IntDistribution(int(min(values)), int(max(values)))
         else:
             distributions[setting] = FloatDistribution(float(min(values)), float(max(values)))
@@ -64,8 +76,8 @@ def _distributions(candidates: pd.DataFrame) -> dict[str, BaseDistribution]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Optuna's log line for every new study, and its warning that metrics' names are experimental."""
+def _quiet_optuna() -> Iterator[None]:
+    """Suppress Optuna's log line for every new study and its warning that names of metrics are experimental."""
     import optuna
 
     verbosity = optuna.logging.get_verbosity()

@@ -1,6 +1,7 @@
-"""How sure the figures are: intervals over seeds, paired comparisons on the same images, and what they can show.
+"""Statistics: intervals over seeds, paired comparisons on the same images, and their power.
 
-Functions of arrays, without the store and without torch. Accuracies are shares in [0, 1], gains percentage points.
+The functions take arrays and need neither the store nor torch. Accuracies are shares in [0, 1]; gains are in percentage
+points.
 """
 
 from prunesweep.orchestrator.statistics.correlation import Correlation, correlation_of, pearson

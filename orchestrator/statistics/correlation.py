@@ -1,4 +1,4 @@
-"""Whether two figures go together over settings."""
+"""Pearson's correlation, with a p-value and an interval."""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +10,17 @@ from scipy.special import ndtri, stdtr
 
 @dataclass(frozen=True)
 class Correlation:
-    """Pearson's ``r`` of ``n`` points, its two-sided p-value against no correlation, its interval [low, high].
+    """Pearson's correlation of some points.
 
-    Where it cannot be told, a number is NaN: the interval below four points, p below three, everything where all
-    points agree in one figure or a figure is not finite.
+    A number that cannot be computed is NaN: the interval of fewer than four points, p of fewer than three, and
+    everything if a variable is constant or not finite.
+
+    Attributes:
+        r: Pearson's coefficient, in [-1, 1].
+        p: the two-sided p-value against no correlation.
+        low: the lower bound of the interval of r.
+        high: the upper bound of the interval of r.
+        n: the number of points.
     """
 
     r: float
@@ -24,30 +31,37 @@ class Correlation:
 
 
 def pearson(first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95) -> Correlation:
-    """Pearson's correlation of two figures over the same points; see ``correlation_of`` for p and interval.
+    """Compute Pearson's correlation of two variables over the same points; see ``correlation_of`` for p and interval.
 
     Args:
-        first, second: (points,) each.
+        first: the first variable, (points,).
+        second: the second variable, (points,).
         confidence: of the interval, in (0, 1).
 
     Raises:
-        ValueError: unequal numbers of points.
+        ValueError: the variables have different numbers of points.
     """
-    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.shape != two.shape:
-        raise ValueError(f"{one.size} points cannot be paired with {two.size}")
-    if one.size < 2 or not np.isfinite([one, two]).all() or np.ptp(one) == 0 or np.ptp(two) == 0:
-        return correlation_of(math.nan, one.size, confidence=confidence)
-    one, two = one - one.mean(), two - two.mean()
-    r = float(one @ two) / math.sqrt(float(one @ one) * float(two @ two))
-    return correlation_of(max(-1.0, min(1.0, r)), one.size, confidence=confidence)
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if x.shape != y.shape:
+        raise ValueError(f"{x.size} points cannot be paired with {y.size}")
+    if x.size < 2 or not np.isfinite([x, y]).all() or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return correlation_of(math.nan, x.size, confidence=confidence)
+    x, y = x - x.mean(), y - y.mean()
+    r = float(x @ y) / math.sqrt(float(x @ x) * float(y @ y))
+    return correlation_of(max(-1.0, min(1.0, r)), x.size, confidence=confidence)
 
 
 def correlation_of(r: float, n: int, *, confidence: float = 0.95) -> Correlation:
-    """What ``r`` over ``n`` points shows, also where only these two were published.
+    """Compute the p-value and the interval of a correlation from its coefficient, which may be a published one.
 
     p is that of t = r √((n − 2) / (1 − r²)) with n − 2 degrees of freedom (Student 1908). The interval is Fisher's
-    (1921): atanh r ± z / √(n − 3), taken back by tanh. Both take the points as independent and about normal.
+    (1921): atanh r ± z / √(n − 3), transformed back by tanh. Both assume independent points that are about normally
+    distributed.
+
+    Args:
+        r: Pearson's coefficient, in [-1, 1]; NaN makes everything NaN.
+        n: the number of points.
+        confidence: of the interval, in (0, 1).
     """
     p = low = high = math.nan
     if n > 2 and not math.isnan(r):
@@ -55,6 +69,6 @@ def correlation_of(r: float, n: int, *, confidence: float = 0.95) -> Correlation
         p = 2 * float(stdtr(n - 2, -t))
     if n > 3 and not math.isnan(r):
         centre = math.copysign(math.inf, r) if abs(r) == 1 else math.atanh(r)
-        reach = float(ndtri((1 + confidence) / 2)) / math.sqrt(n - 3)
-        low, high = math.tanh(centre - reach), math.tanh(centre + reach)
+        margin = float(ndtri((1 + confidence) / 2)) / math.sqrt(n - 3)
+        low, high = math.tanh(centre - margin), math.tanh(centre + margin)
     return Correlation(r, p, low, high, n)

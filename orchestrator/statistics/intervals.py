@@ -1,4 +1,4 @@
-"""A few seeds of one setting: mean, spread and interval."""
+"""The mean over a few seeds of one setting, with its standard deviation and interval."""
 
 import math
 from collections.abc import Sequence
@@ -10,9 +10,14 @@ from scipy.special import stdtrit
 
 @dataclass(frozen=True)
 class MeanEstimate:
-    """The mean of ``n`` values with its interval [low, high], and their sample standard deviation, in their unit.
+    """The mean of some values with its interval, in the unit of the values.
 
-    One value has no spread and no interval: ``sd``, ``low`` and ``high`` are NaN.
+    Attributes:
+        mean: the mean.
+        sd: the sample standard deviation of the values; NaN for one value.
+        low: the lower bound of the interval of the mean; NaN for one value.
+        high: the upper bound of the interval of the mean; NaN for one value.
+        n: the number of values.
     """
 
     mean: float
@@ -23,24 +28,24 @@ class MeanEstimate:
 
 
 def estimate(values: Sequence[float], *, confidence: float = 0.95) -> MeanEstimate:
-    """The mean of the values and its t interval (Student 1908): mean ± t · sd / √n, with n − 1 degrees of freedom.
+    """Compute the mean of the values and its t interval (Student 1908): mean ± t · sd / √n, n − 1 degrees of freedom.
 
-    It tells how far another mean of as many seeds may lie, if seeds are independent and about normal. Seeds that
-    share a baseline are independent but for that baseline: the interval leaves out how baselines vary.
+    The interval assumes seeds that are independent and about normally distributed. Seeds that share a baseline are
+    independent except for that baseline: the interval does not include the variation of baselines.
 
     Args:
-        values: (n,) at least one; a NaN makes everything NaN.
+        values: at least one, (n,); a NaN makes everything NaN.
         confidence: of the interval, in (0, 1).
 
     Raises:
-        ValueError: there is no value.
+        ValueError: there are no values.
     """
-    found = np.asarray(values, dtype=np.float64)
-    if not found.size:
+    sample = np.asarray(values, dtype=np.float64)
+    if not sample.size:
         raise ValueError("there is no value to take a mean of")
-    mean = float(found.mean())
-    if found.size == 1:
+    mean = float(sample.mean())
+    if sample.size == 1:
         return MeanEstimate(mean, math.nan, math.nan, math.nan, 1)
-    sd = float(found.std(ddof=1))
-    reach = float(stdtrit(found.size - 1, (1 + confidence) / 2)) * sd / math.sqrt(found.size)
-    return MeanEstimate(mean, sd, mean - reach, mean + reach, found.size)
+    sd = float(sample.std(ddof=1))
+    margin = float(stdtrit(sample.size - 1, (1 + confidence) / 2)) * sd / math.sqrt(sample.size)
+    return MeanEstimate(mean, sd, mean - margin, mean + margin, sample.size)

@@ -1,4 +1,4 @@
-"""Several comparisons in one table."""
+"""Correction of p-values for several comparisons in one table."""
 
 from collections.abc import Sequence
 
@@ -7,22 +7,22 @@ from numpy.typing import NDArray
 
 
 def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Holm's step-down adjusted p-values ("A simple sequentially rejective multiple test procedure", 1979).
+    """Adjust p-values by Holm's step-down method ("A simple sequentially rejective multiple test procedure", 1979).
 
-    The smallest of m is multiplied by m, the next by m − 1 and so on; none falls below one before it, none exceeds
-    1. Calling significant what stays below 0.05 keeps the chance of any false call in the table below 5 %, however
-    the comparisons hang together.
+    The smallest of m p-values is multiplied by m, the next by m − 1 and so on; no adjusted value is below an earlier
+    one or above 1. If the comparisons with adjusted values below 0.05 are called significant, the probability of any
+    false positive in the table is below 5 %, whatever the dependence between the comparisons.
 
     Args:
-        p_values: (comparisons,) in [0, 1]; NaN for a comparison that was not made.
+        p_values: in [0, 1], (comparisons,); NaN for a comparison without a test.
 
     Returns:
-        (comparisons,) in the same order. NaN stays NaN and does not count.
+        The adjusted p-values in the same order, (comparisons,). NaN stays NaN and does not count in m.
     """
-    given = np.asarray(p_values, dtype=np.float64)
-    adjusted = np.full(given.shape, np.nan)
-    made = np.flatnonzero(~np.isnan(given))
-    order = made[np.argsort(given[made], kind="stable")]
+    values = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(values.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(values))
+    order = tested[np.argsort(values[tested], kind="stable")]
     factors = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(given[order] * factors))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(values[order] * factors))
     return adjusted

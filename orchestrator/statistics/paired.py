@@ -1,4 +1,4 @@
-"""Two networks, or several pairs of them, compared on the same images."""
+"""Paired comparisons of two networks, or of several pairs of networks, on the same images."""
 
 import math
 from collections.abc import Sequence
@@ -11,18 +11,23 @@ from scipy.special import bdtr, ndtr
 
 from prunesweep.orchestrator.statistics.resampling import RESAMPLES, resampled_means
 
-Pair = tuple[NDArray[Any], NDArray[Any]]
-"""What one network scores and what the other does: bool or [0, 1], (images,) each, or (kinds, images) each."""
+ScorePair = tuple[NDArray[Any], NDArray[Any]]
+"""The image scores of two networks: bool or in [0, 1], (images,) each, or (kinds, images) each."""
 
-# Digits of percentage points beyond which a mean is rounding and no gain, and images do not differ in theirs.
-_DIGITS, _DIGITS_OF_IMAGES = 9, 12
+# Decimal places of percentage points; further digits of means and of image gains are rounding errors.
+_MEAN_DECIMALS, _IMAGE_GAIN_DECIMALS = 9, 12
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference of accuracies in percentage points with its bootstrap interval [low, high].
+    """A difference of accuracies with its bootstrap interval.
 
-    ``p``: two-sided, of the same resamples, against no difference. ``images``: how many were resampled.
+    Attributes:
+        gain: the mean difference in percentage points.
+        low: the lower bound of the interval in percentage points.
+        high: the upper bound of the interval in percentage points.
+        p: the two-sided p-value against no difference, from the same resamples.
+        images: the number of images that were resampled.
     """
 
     gain: float
@@ -33,86 +38,93 @@ class Difference:
 
 
 def mcnemar(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> float:
-    """McNemar's exact two-sided p-value of two networks being equally often right (McNemar 1947).
+    """Return McNemar's exact two-sided p-value against equal accuracies of two networks (McNemar 1947).
 
-    Only images count that one network gets right and the other wrong; were the networks equal, each would be as
-    likely to be ours as theirs: binomial with one half.
+    Only discordant images count, which one network alone classifies correctly. If the networks were equally accurate,
+    the number of these that are ours would be binomial with probability one half. Outcomes of different numbers of
+    images are a `ValueError`.
 
     Args:
-        ours, theirs: (images,) whether each network is right.
-
-    Raises:
-        ValueError: outcomes of unequal numbers of images.
+        ours: whether our network classifies each image correctly, bool (images,).
+        theirs: whether the other network does, bool (images,).
     """
     _check_same_images(ours, theirs)
-    won, lost = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
-    return min(1.0, 2 * float(bdtr(min(won, lost), won + lost, 0.5)))
+    only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    return min(1.0, 2 * float(bdtr(min(only_ours, only_theirs), only_ours + only_theirs, 0.5)))
 
 
-def image_gains(pairs: Sequence[Pair]) -> NDArray[np.float64]:
-    """What each image adds to the difference: (images,) percentage points in [-100, 100], ours minus theirs.
+def image_gains(pairs: Sequence[ScorePair]) -> NDArray[np.float64]:
+    """Return the gain of each image, ours minus theirs, in percentage points.
 
-    An image's kinds and its pairs are averaged. They are one cluster, because an image that is hard under one
-    corruption or for one seed is hard under the next.
+    An image's gain is the mean over its kinds and pairs. These are one cluster, because an image that is hard under
+    one corruption or for one seed is also hard for others. Scores of different shapes within a pair are a
+    `ValueError`.
 
     Args:
         pairs: at least one; several are the seeds of one setting on the same images.
 
+    Returns:
+        The gains, (images,), in [-100, 100].
+
     Raises:
-        ValueError: outcomes of unequal shapes, or pairs on unequal numbers of images.
+        ValueError: the pairs have different numbers of images.
     """
     for ours, theirs in pairs:
         _check_same_images(ours, theirs)
-    by_pair = [_by_image(ours) - _by_image(theirs) for ours, theirs in pairs]
+    by_pair = [_mean_over_kinds(ours) - _mean_over_kinds(theirs) for ours, theirs in pairs]
     if len({len(gains) for gains in by_pair}) != 1:
         raise ValueError("pairs can be pooled only on the same images")
     gains: NDArray[np.float64] = 100 * np.mean(by_pair, axis=0)
-    return gains.round(_DIGITS_OF_IMAGES)
+    return gains.round(_IMAGE_GAIN_DECIMALS)
 
 
 def paired_difference(
-    pairs: Sequence[Pair],
+    pairs: Sequence[ScorePair],
     *,
     confidence: float = 0.95,
     lower_only: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """The mean difference of the pairs, with a percentile interval from resampling images.
+    """Compute the mean difference of the pairs, with a percentile interval from resampled images.
 
-    Images are drawn with all their kinds and all pairs together (a cluster bootstrap; Davison and Hinkley,
-    "Bootstrap Methods and their Application", 1997, section 3.8). The interval tells what these networks would do
-    on other images, and nothing of other seeds. Below about ten images on which the networks differ it is too
-    narrow; ``mcnemar`` is exact there.
+    An image is drawn with all its kinds and pairs together (a cluster bootstrap; Davison and Hinkley, "Bootstrap
+    Methods and their Application", 1997, section 3.8). The interval is about these networks on other images, not about
+    other seeds. If the networks differ on fewer than about ten images, it is too narrow; ``mcnemar`` is exact then.
+    Invalid pairs are a `ValueError`, as in ``image_gains``.
 
     Args:
         pairs: as in ``image_gains``.
         confidence: of the interval, in (0, 1).
-        lower_only: a one-sided interval: ``low`` is the bound at ``confidence`` and ``high`` is infinite; ``p`` stays
-            two-sided.
-        resamples, seed: as in ``resampled_means``.
+        lower_only: compute a one-sided interval: ``low`` is the bound at ``confidence`` and ``high`` is infinite; ``p``
+            is still two-sided.
+        resamples: as in ``resampled_means``.
+        seed: as in ``resampled_means``.
 
     Returns:
-        The difference; its p counts resamples on the other side of 0. Where there is none, which says no more than
-        p < 2 / (resamples + 1), p is the normal tail of the mean over images, so that Holm over many comparisons
-        has room.
-
-    Raises:
-        ValueError: as ``image_gains``.
+        The difference. Its p-value counts the resamples on the other side of 0. If there are none, which shows only
+        that p < 2 / (resamples + 1), p is the normal tail of the mean over images, so that Holm's correction for many
+        comparisons can still leave it significant.
     """
     gains = image_gains(pairs)
-    drawn = resampled_means(gains[:, None], resamples=resamples, seed=seed)[:, 0].round(_DIGITS)
+    drawn = resampled_means(gains[:, None], resamples=resamples, seed=seed)[:, 0].round(_MEAN_DECIMALS)
     tail = (1 - confidence) / (1 if lower_only else 2)
     return Difference(
         gain=float(gains.mean()),
         low=float(np.quantile(drawn, tail)),
         high=math.inf if lower_only else float(np.quantile(drawn, 1 - tail)),
-        p=_two_sided(gains, drawn),
+        p=_two_sided_p(gains, drawn),
         images=len(gains),
     )
 
 
-def _two_sided(gains: NDArray[np.float64], drawn: NDArray[np.float64]) -> float:
+def _two_sided_p(gains: NDArray[np.float64], drawn: NDArray[np.float64]) -> float:
+    """Return the p-value of ``paired_difference``.
+
+    Args:
+        gains: the gain of each image, (images,).
+        drawn: the mean gain of each resample, (resamples,).
+    """
     beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     counted = min(1.0, 2 * (beyond + 1) / (len(drawn) + 1))
     if beyond:
@@ -121,12 +133,17 @@ def _two_sided(gains: NDArray[np.float64], drawn: NDArray[np.float64]) -> float:
     return min(counted, 2 * float(ndtr(-z)))
 
 
-def _by_image(scores: NDArray[Any]) -> NDArray[np.float64]:
-    """The mean over kinds where there are kinds: (images,)."""
+def _mean_over_kinds(scores: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the scores as the mean over kinds, if there are kinds, (images,)."""
     means: NDArray[np.float64] = np.atleast_2d(scores).mean(axis=0, dtype=np.float64)
     return means
 
 
 def _check_same_images(ours: NDArray[Any], theirs: NDArray[Any]) -> None:
+    """Check that the scores of two networks have the same shape.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
     if ours.shape != theirs.shape:
         raise ValueError(f"outcomes of shape {ours.shape} cannot be paired with those of shape {theirs.shape}")

@@ -1,4 +1,4 @@
-"""What so many test images can show."""
+"""The smallest gains that can be detected with a given number of test images."""
 
 import math
 
@@ -6,24 +6,24 @@ from scipy.special import ndtri
 
 
 def smallest_gain(images: int, discordant_share: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest gain that McNemar's test on so many images finds with the chance ``power``.
+    """Return the smallest gain that McNemar's test detects with probability ``power``.
 
-    Connor ("Sample size for testing differences in proportions for the paired-sample design", Biometrics 43,
-    1987) has for a share ψ of discordant images and a difference δ
+    By Connor ("Sample size for testing differences in proportions for the paired-sample design", Biometrics 43,
+    1987), the number of images for a share ψ of discordant images and a difference δ is
 
         n = (z_{1 − α/2} √ψ + z_power √(ψ − δ²))² / δ²,
 
-    which is solved for δ here. A difference needs at least as many discordant images: where δ would reach ψ, it is
-    the δ that equals its ψ.
+    which is solved for δ here. A difference needs at least as many discordant images: if the solution is not below ψ,
+    the result is the δ for which ψ = δ.
 
     Args:
-        images: n, test images of both networks.
-        discordant_share: ψ in [0, 1], the share that one network gets right and the other wrong.
-        alpha: of the two-sided test.
-        power: chance of finding the gain, in (0.5, 1).
+        images: n, the number of test images, the same for both networks.
+        discordant_share: ψ in [0, 1], the share of images that only one of the networks classifies correctly.
+        alpha: the significance level of the two-sided test.
+        power: the probability of detecting the gain, in (0.5, 1).
 
     Returns:
-        Percentage points in (0, 100]; NaN where so few images can show no gain at all.
+        The gain in percentage points, in (0, 100]; NaN if there are too few images for any gain.
     """
     gain = _connor(images, discordant_share, alpha, power)
     if gain >= discordant_share or math.isnan(gain):
@@ -32,28 +32,34 @@ def smallest_gain(images: int, discordant_share: float, *, alpha: float = 0.05, 
 
 
 def smallest_mean_gain(images: int, mean_square: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
-    """``smallest_gain`` where an image's gain is a mean over kinds of corruption, attacks or seeds.
+    """Return the smallest detectable gain if an image's gain is a mean over corruption kinds, attacks or seeds.
 
-    Connor's ψ is the mean square of the images' gains, which are then -1, 0 and 1; the formula needs no more of
-    them than that.
+    In ``smallest_gain``, ψ is the mean square of the images' gains, which are -1, 0 or 1 there; the formula uses no
+    other property of them.
 
     Args:
-        images: n, test images of both networks.
-        mean_square: of the images' gains as shares, in [0, 1].
-        alpha, power: as in ``smallest_gain``.
+        images: n, the number of test images, the same for both networks.
+        mean_square: the mean square of the images' gains as shares, in [0, 1].
+        alpha: the significance level of the two-sided test.
+        power: the probability of detecting the gain, in (0.5, 1).
 
     Returns:
-        Percentage points; NaN where no image differs (nothing tells how far images vary), or there are too few.
+        The gain in percentage points; NaN if no image differs, so that the variation of images is unknown, or if there
+        are too few images.
     """
     return 100 * _connor(images, mean_square, alpha, power) if mean_square else math.nan
 
 
 def _quantiles(alpha: float, power: float) -> tuple[float, float]:
+    """Return the normal quantiles z_{1 − α/2} and z_power."""
     return float(ndtri(1 - alpha / 2)), float(ndtri(power))
 
 
 def _connor(n: int, psi: float, alpha: float, power: float) -> float:
-    """The larger root of (n + z_p²) δ² − 2 z_a √(n ψ) δ + (z_a² − z_p²) ψ = 0: with √n δ ≥ z_a √ψ, Connor's δ."""
+    """Return Connor's δ, the larger root of (n + z_p²) δ² − 2 z_a √(n ψ) δ + (z_a² − z_p²) ψ = 0.
+
+    It is the root with √n δ ≥ z_a √ψ. NaN if n < z_a².
+    """
     z_a, z_p = _quantiles(alpha, power)
     if n < z_a**2:
         return math.nan
@@ -61,7 +67,7 @@ def _connor(n: int, psi: float, alpha: float, power: float) -> float:
 
 
 def _all_discordant(n: int, alpha: float, power: float) -> float:
-    """Connor's δ where ψ = δ: √n √δ = z_a + z_p √(1 − δ), by δ = sin² θ."""
+    """Return Connor's δ for ψ = δ, which solves √n √δ = z_a + z_p √(1 − δ), by δ = sin² θ; NaN if n < z_a²."""
     z_a, z_p = _quantiles(alpha, power)
     if n < z_a**2:
         return math.nan

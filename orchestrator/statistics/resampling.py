@@ -3,26 +3,27 @@
 import numpy as np
 from numpy.typing import NDArray
 
-# The bounds of a 95 % interval rest on 250 resamples each.
+# Of these, 250 lie beyond each bound of a 95 % interval.
 RESAMPLES = 10_000
-# Counts drawn at a time: 32 MB of them.
+# The number of multinomial counts that are drawn at a time, 32 MB.
 _CHUNK = 4_000_000
 
 
 def resampled_means(values: NDArray[np.floating], *, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.float64]:
-    """The means of the columns over images drawn with replacement, as often as there are images (Efron 1979).
+    """Compute the means of columns over resampled images (bootstrap, Efron 1979).
 
-    All columns see the same draws, so that what is compared between columns stays paired. Images that agree in
-    every column need not be told apart: how often each distinct row is drawn is multinomial, which is the same
-    distribution as drawing images one by one and far cheaper where outcomes take few values.
+    Each resample draws as many images as there are, with replacement. All columns have the same draws, so that
+    comparisons between columns stay paired. Images with equal rows need not be distinguished: the number of draws of
+    each distinct row is multinomial, which is the same distribution as drawing images one by one, and far cheaper if
+    the values are few.
 
     Args:
         values: (images, columns), at least one image.
-        resamples: how many sets of images are drawn.
-        seed: of a PCG64 generator; the same seed gives the same draws.
+        resamples: the number of resamples.
+        seed: the seed of a PCG64 generator; the same seed gives the same draws.
 
     Returns:
-        (resamples, columns) in the values' unit.
+        The means, (resamples, columns), in the unit of the values.
     """
     images = len(values)
     rows, counts = np.unique(values, axis=0, return_counts=True)

@@ -1,18 +1,19 @@
-"""Sweeps over ways to prune a convolutional network, and the choice among the results.
+"""Sweeps over ways to prune a convolutional network, and the selection among the results.
 
-Each verb of the command line is a function here. A store is named by its folder or URL, or given open.
+Each command of the command line is a function here. Its ``store`` is an open store, or the folder or URL of one.
 
 =====================  ==================================================================================
-``plan_sweep``         what a sweep would run, and what of it is stored
-``run_sweep``          run what is missing, on a Ray cluster or in this process
-``sweep_states``       how far the sweeps of a store are
-``pareto_front``       the Pareto-optimal networks
-``compare_settings``   every setting's gains, with intervals and p-values
-``transfer``           the images that fool some networks, shown to others
-``single_elements``    every filter or layer removed alone
-``verify_robustness``  whether a gain in robustness is real
-``reproduce``          the paper's tables and figures
-``export_network``     a network in a folder of its own, which ``load_network`` reads
+``plan_sweep``         plan a sweep: which trials would run, and which results are stored already
+``run_sweep``          run the trials that are missing, on a Ray cluster or in this process
+``sweep_states``       return the progress of the sweeps of a store
+``pareto_front``       select the Pareto-optimal networks
+``compare_settings``   compare the gains of all settings, with confidence intervals and p-values
+``transfer``           attack networks with adversarial images crafted on other networks
+``single_elements``    measure the effect of removing each filter or residual block alone
+``verify_robustness``  check whether a gain in robustness is real
+``reproduce``          reproduce the paper's tables and figures
+``export_network``     export a network to a folder
+``load_network``       load an exported network
 =====================  ==================================================================================
 """
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-# Imported on first use (PEP 562): `prunesweep --help` and `plan` need neither pandas nor torch.
+# Imported on first use (PEP 562), because `prunesweep --help` and `plan` need neither pandas nor torch.
 _MODULES = {
     "Store": "prunesweep.results_store.store",
     "compare_settings": "prunesweep.orchestrator.comparison.compare",
@@ -69,6 +70,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    """Import a public name on first use.
+
+    Raises:
+        AttributeError: there is no such name.
+    """
     if name in _MODULES:
         return getattr(import_module(_MODULES[name]), name)
     if name == "__version__":
@@ -79,4 +85,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
+    """Return all names, including those that are not imported yet."""
     return sorted({*globals(), *__all__})

@@ -1,10 +1,10 @@
-"""Run the command line: ``python -m prunesweep`` is ``prunesweep``."""
+"""Run the command line: ``python -m prunesweep`` is the same as ``prunesweep``."""
 
 import os
 import sys
 
 if sys.path[:1] in ([""], [os.getcwd()]):
-    # Python puts the working folder first, and a user's own torch.py that lies there would be imported for torch.
+    # Python puts the working folder first, so that a user's own torch.py in it would be imported instead of torch.
     del sys.path[0]
 
 from prunesweep.orchestrator.cli import main

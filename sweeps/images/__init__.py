@@ -1,1 +1,1 @@
-"""Users' image files as far as the keys and the plan need them: which files count, how many, and what they hold."""
+"""Rules and facts about users' image files that keys and plans need: which files count, how many, and their content."""

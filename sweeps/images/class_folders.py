@@ -1,8 +1,8 @@
 """Which files below a folder of class folders are images: one rule for every reader of class folders.
 
-Every folder in it that is not hidden is a class, and every image below that, at any depth, is of the class. What begins
-with a dot is hidden, files and folders alike (``.ipynb_checkpoints``, ``._0000.png``), and so are two folders that
-systems make. Links are followed.
+Every folder directly in it that is not hidden is a class, and every image below that folder, at any depth, belongs to
+the class. Files and folders whose names begin with a dot are hidden (``.ipynb_checkpoints``, ``._0000.png``), as are
+the folders ``SYSTEM_FOLDERS``. Symbolic links are followed.
 """
 
 import os
@@ -14,126 +14,157 @@ from prunesweep.sweeps.images.parquet_files import SPLITS
 from prunesweep.sweeps.words import listed
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
-SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir"})  # macOS's in archives, and thumbnails of Synology's disks
+SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir"})  # of macOS in archives, and of Synology's thumbnails
 SPLIT_WORDS = frozenset(word for words in SPLITS.values() for word in words)
-NO_IMAGE = "no image in it; it should hold a folder of images for each class"
-_Found = tuple[tuple[str, ...], "os.DirEntry[str]"]
-"""A file, and its path below the folder that was searched, a part a name."""
+NO_IMAGE = "contains no image; it should contain one folder of images for each class"
+_ImageEntry = tuple[tuple[str, ...], "os.DirEntry[str]"]
+"""The parts of an image's path below its class folder, and its directory entry."""
 
 
-def image_files(folder: str, what: str) -> list[tuple[str, Path]]:
-    """Return (class, file) for every image below ``folder``/CLASS, sorted by class and path.
+def image_files(folder: str, key_path: str) -> list[tuple[str, Path]]:
+    """Return (class name, path) of every image below ``folder``/CLASS, sorted by class and path.
+
+    An unreadable folder or a broken link is a `DataError` too.
+
+    Args:
+        folder: The folder that holds the class folders.
+        key_path: The setting that names the folder, such as ``dataset.train``; error messages begin with it.
 
     Raises:
-        DataError: there is no such folder, a folder in it cannot be read, a link leads nowhere, or there is no image in
-            a class folder.
+        DataError: The folder is missing, or no class folder contains an image.
     """
     if not Path(folder).is_dir():
-        raise DataError(f"{what}: {folder}: no such folder")
-    missing = f"{what}: {folder}: {NO_IMAGE}"
-    classes = _classes(folder, what, missing)
-    found = [(name, Path(folder, name, *parts)) for name, images in classes for parts, _ in _in_order(images)]
-    if not found:
-        raise DataError(missing)
-    return found
+        raise DataError(f"{key_path}: {folder}: no such folder")
+    no_image = f"{key_path}: {folder}: {NO_IMAGE}"
+    classes = _classes(folder, key_path, no_image)
+    files = [(name, Path(folder, name, *parts)) for name, images in classes for parts, _ in _in_order(images)]
+    if not files:
+        raise DataError(no_image)
+    return files
 
 
-def class_images(folder: str, what: str) -> Iterator[tuple[str, list[tuple[str, int]]]]:
-    """Yield (class, its images) for every folder ``folder``/CLASS with images, all sorted by name.
+def class_images(folder: str, key_path: str) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+    """Yield every class with its images, all sorted by name; class folders without an image are left out.
+
+    Args:
+        folder: The folder that holds the class folders.
+        key_path: The setting that names the folder, such as ``dataset.train``; error messages begin with it.
 
     Yields:
-        The class's name, and (path below its folder with ``/``, bytes) of each image.
+        The class name, and for each image its path below the class folder (with ``/``) and its size in bytes.
 
     Raises:
-        DataError: as ``image_files`` does.
+        DataError: A folder is missing or cannot be read, a link is broken, or no class folder contains an image.
     """
-    missing = f"{what}: {folder}: {NO_IMAGE} (Parquet shards are named by a glob)"
-    found = False
-    for name, images in _classes(folder, what, missing):
-        found = True
+    no_image = f"{key_path}: {folder}: {NO_IMAGE} (to use Parquet shards, give a glob)"
+    is_empty = True
+    for name, images in _classes(folder, key_path, no_image):
+        is_empty = False
         try:
             yield name, [("/".join(parts), entry.stat().st_size) for parts, entry in _in_order(images)]
         except OSError as error:
-            raise _unreadable(what, folder, error) from None
-    if not found:
-        raise DataError(missing)
+            raise DataError(_unreadable(key_path, folder, error)) from None
+    if is_empty:
+        raise DataError(no_image)
 
 
 def is_folder(paths: Sequence[str]) -> bool:
-    """Return whether the paths of one split are a folder of class folders, and not Parquet shards."""
+    """Return whether the paths of a split are one folder of class folders, as opposed to Parquet shards."""
     return len(paths) == 1 and Path(paths[0]).is_dir()
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a file or folder of this name is left out with all that lies in it."""
+    """Return whether a file or folder of this name is ignored, together with everything in it."""
     return name.startswith(".") or name in SYSTEM_FOLDERS
 
 
-def _in_order(images: list[_Found]) -> list[_Found]:
-    """Return files in the order of their paths, compared part by part."""
-    return sorted(images, key=lambda found: found[0])
+def _in_order(images: list[_ImageEntry]) -> list[_ImageEntry]:
+    """Return images sorted by their paths, which are compared part by part."""
+    return sorted(images, key=lambda image: image[0])
 
 
-def _classes(folder: str, what: str, missing: str) -> Iterator[tuple[str, list[_Found]]]:
-    """Yield each class folder's name and images, of those that have any, sorted by name.
+def _classes(folder: str, key_path: str, no_image: str) -> Iterator[tuple[str, list[_ImageEntry]]]:
+    """Yield the name and the images of each class folder that has any, sorted by class name.
+
+    A broken link, or splits in place of class folders, is a `DataError` too.
+
+    Args:
+        folder: The folder that holds the class folders.
+        key_path: The setting that names the folder.
+        no_image: How the error message for splits in place of class folders begins.
 
     Raises:
-        DataError: a folder cannot be read, or, with the line ``missing``, folders are splits in place of classes.
+        DataError: A folder cannot be read.
     """
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not is_hidden(entry.name) and _is_folder(entry, what))
-        images = ((name, list(_images_below(os.path.join(folder, name), what, (folder,)))) for name in names)
-        classes: Iterable[tuple[str, list[_Found]]] = ((name, found) for name, found in images if found)
-        if any(name.lower() in SPLIT_WORDS for name in names):  # rarely: then all are held to look at them
+            names = sorted(entry.name for entry in entries if not is_hidden(entry.name) and _is_folder(entry, key_path))
+        listings = ((name, list(_images_below(os.path.join(folder, name), key_path, (folder,)))) for name in names)
+        classes: Iterable[tuple[str, list[_ImageEntry]]] = ((name, images) for name, images in listings if images)
+        if any(name.lower() in SPLIT_WORDS for name in names):  # rare; the check needs all of them in memory
             classes = list(classes)
-            _check_no_splits(classes, missing)
+            _check_no_splits(classes, no_image)
         yield from classes
     except OSError as error:
-        raise _unreadable(what, folder, error) from None
+        raise DataError(_unreadable(key_path, folder, error)) from None
 
 
-def _check_no_splits(classes: Sequence[tuple[str, list[_Found]]], missing: str) -> None:
-    """Check that these are not the splits of a data set, each with class folders in it. Raises: DataError."""
-    direct = any(len(parts) == 1 for _, images in classes for parts, _ in images)
+def _check_no_splits(classes: Sequence[tuple[str, list[_ImageEntry]]], no_image: str) -> None:
+    """Check that the supposed classes are not the splits of a data set, with class folders inside.
+
+    Raises:
+        DataError: They are; the message begins with ``no_image``.
+    """
+    has_direct_images = any(len(parts) == 1 for _, images in classes for parts, _ in images)
     names = [name for name, _ in classes]
-    if names and not direct and all(name.lower() in SPLIT_WORDS for name in names):
-        raise DataError(
-            f"{missing}; {listed(names)} in it {'is a split' if len(names) == 1 else 'are splits'}: name one of them"
-        )
+    if names and not has_direct_images and all(name.lower() in SPLIT_WORDS for name in names):
+        splits = f"{listed(names)} in it {'is a split' if len(names) == 1 else 'are splits'}"
+        raise DataError(f"{no_image}; {splits}: give the path of one split")
 
 
-def _images_below(folder: str, what: str, above: tuple[str, ...]) -> Iterator[_Found]:
-    """Yield the images in a folder and in those in it. ``above``: the folders that it lies in."""
+def _images_below(folder: str, key_path: str, ancestors: tuple[str, ...]) -> Iterator[_ImageEntry]:
+    """Yield the images in a folder and in all folders below it.
+
+    Args:
+        folder: The folder to search.
+        key_path: The setting that names the data set's folder.
+        ancestors: The folders that the search has passed through to reach ``folder``.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if is_hidden(entry.name):
                 continue
-            if _is_folder(entry, what):
-                if not _leads_back(entry, (*above, folder)):
-                    below = _images_below(entry.path, what, (*above, folder))
+            if _is_folder(entry, key_path):
+                if not _leads_back(entry, (*ancestors, folder)):
+                    below = _images_below(entry.path, key_path, (*ancestors, folder))
                     yield from (((entry.name, *parts), image) for parts, image in below)
             elif _suffix(entry.name) in IMAGE_SUFFIXES and entry.is_file():
                 yield (entry.name,), entry
 
 
-def _is_folder(entry: "os.DirEntry[str]", what: str) -> bool:
-    """Return whether it is a folder. Raises: DataError where it is a link that leads nowhere."""
+def _is_folder(entry: "os.DirEntry[str]", key_path: str) -> bool:
+    """Return whether an entry is a folder or a link to one.
+
+    Raises:
+        DataError: It is a broken link that by its name is to a folder or an image.
+    """
     if entry.is_dir():
         return True
     if entry.is_symlink() and not os.path.exists(entry.path) and _suffix(entry.name) in {"", *IMAGE_SUFFIXES}:
-        raise DataError(f"{what}: {entry.path}: is a link to what is not there; mend it or remove it")
+        raise DataError(f"{key_path}: {entry.path}: is a broken link; repair it or remove it")
     return False
 
 
-def _leads_back(entry: "os.DirEntry[str]", above: tuple[str, ...]) -> bool:
-    """Return whether a folder is a link to one that it lies in, whose images would have no end."""
-    return entry.is_symlink() and any(os.path.samefile(entry.path, folder) for folder in above)
+def _leads_back(entry: "os.DirEntry[str]", ancestors: tuple[str, ...]) -> bool:
+    """Return whether a folder is a link to one of its ancestors, which would be searched without end."""
+    return entry.is_symlink() and any(os.path.samefile(entry.path, folder) for folder in ancestors)
 
 
 def _suffix(name: str) -> str:
+    """Return the suffix of a file name, with its dot, in lower case."""
     return os.path.splitext(name)[1].lower()
 
 
-def _unreadable(what: str, folder: str, error: OSError) -> DataError:
-    return DataError(f"{what}: {error.filename or folder}: {error.strerror or error}")
+def _unreadable(key_path: str, folder: str, error: OSError) -> str:
+    """Return the error message for a file or folder below ``folder`` that cannot be read."""
+    return f"{key_path}: {error.filename or folder}: {error.strerror or error}"

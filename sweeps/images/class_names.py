@@ -1,63 +1,76 @@
-"""Classes by their names: how the labels of one file are numbered among the classes of all training files."""
+"""How labels of files that name their classes differently are mapped to one numbering of the classes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from prunesweep.sweeps.errors import DataError
 
-Names = tuple[str, ...]
-"""What the labels 0, 1, … of a file are called; empty where nothing tells."""
-UNKNOWN = -1
+ClassNames = tuple[str, ...]
+"""The class names of the labels 0, 1, … of a file; empty if the file does not name them."""
+UNKNOWN_CLASS = -1
 
 
-def merge_names(noted: Mapping[str, Names]) -> Names:
-    """The classes of several files: those of the first one that names any, then what others add, in their order.
+def merge_class_names(names_by_file: Mapping[str, ClassNames]) -> ClassNames:
+    """Return the class names of several files in one order.
+
+    The names of the first file that has any come first, then the further names of the other files, in their order.
+    If files name their classes differently and one of them repeats a name, that is a `DataError`.
 
     Args:
-        noted: file -> the names of its labels.
-
-    Raises:
-        DataError: files name their classes in different ways, and one of them uses a name twice.
+        names_by_file: The class names of each file.
     """
-    named = {file: names for file, names in noted.items() if names}
-    if len(set(named.values())) > 1:
-        for file, names in named.items():
+    named_files = {file: names for file, names in names_by_file.items() if names}
+    all_equal = len(set(named_files.values())) <= 1
+    if not all_equal:
+        for file, names in named_files.items():
             _check_distinct(file, names)
-    first = next(iter(named.values()), ())
-    return (
-        first if len(set(named.values())) <= 1 else tuple(dict.fromkeys(n for names in named.values() for n in names))
-    )
+    first = next(iter(named_files.values()), ())
+    return first if all_equal else tuple(dict.fromkeys(name for names in named_files.values() for name in names))
 
 
-def renumbering(file: str, names: Names, classes: Names) -> list[int] | None:
-    """Which number each label of a file has among the classes: ``UNKNOWN`` where these lack its name.
+def renumber_labels(file: str, names: ClassNames, classes: ClassNames) -> list[int] | None:
+    """Return the class number of each label of a file.
+
+    If the file numbers its classes differently and a name stands for two classes, that is a `DataError`.
+
+    Args:
+        file: The file's name, for messages.
+        names: The file's own class names.
+        classes: The class names of the whole data set.
 
     Returns:
-        None where names are known of one side alone, so that labels are what they are.
-
-    Raises:
-        DataError: they are numbered differently, and a name stands for two classes.
+        The number among ``classes`` of each label 0, 1, …, or ``UNKNOWN_CLASS`` if its name is not among them. None if
+        the file or the data set has no class names; then the labels are the class numbers.
     """
     if not names or not classes:
         return None
-    if not differs(names, classes):
-        return [number if number < len(classes) else UNKNOWN for number in range(len(names))]
+    if not needs_renumbering(names, classes):
+        return [number if number < len(classes) else UNKNOWN_CLASS for number in range(len(names))]
     _check_distinct(file, names)
     _check_distinct("the training images", classes)
     number_of = {name: number for number, name in enumerate(classes)}
-    return [number_of.get(name, UNKNOWN) for name in names]
+    return [number_of.get(name, UNKNOWN_CLASS) for name in names]
 
 
-def differs(names: Names, classes: Names) -> bool:
-    """Whether labels that these names are noted for have other numbers among the classes."""
+def needs_renumbering(names: ClassNames, classes: ClassNames) -> bool:
+    """Return whether labels with these class names have other numbers among ``classes``."""
     both = min(len(names), len(classes))
     return names[:both] != classes[:both]
 
 
 def _check_distinct(where: str, names: Sequence[str]) -> None:
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
+    """Check that no class name is repeated.
+
+    Args:
+        where: Whose class names they are, for the message.
+        names: The class names.
+
+    Raises:
+        DataError: A name is repeated.
+    """
+    repeated = next((name for name, count in Counter(names).items() if count > 1), None)
+    if repeated is not None:
         raise DataError(
-            f"{where}: class {twice!r} is noted twice, so that labels cannot be matched by name with those of files "
-            "that note other names"
+            f"{where}: class name {repeated!r} appears twice, so labels cannot be matched by name with files that have "
+            "other class names"
         )

@@ -1,7 +1,7 @@
-"""The official corruption files, CIFAR-10-C's and ImageNet-C's: where they lie, and what they hold as a hash.
+"""The official files of CIFAR-10-C and ImageNet-C: their paths, and fingerprints of their content.
 
-The files are gigabytes, and a plan must name its trials at once. So the fingerprints read samples: a file that is
-damaged or changed in between goes unnoticed, another release or other kinds of images do not.
+The files are gigabytes, and a plan must compute its trials' keys quickly, so a fingerprint reads samples only. It
+detects another release or other corruption kinds, but not a file that was damaged or changed between the samples.
 """
 
 import hashlib
@@ -16,37 +16,55 @@ from prunesweep.sweeps.keys import key_of
 
 LABELS_NAME = "labels.npy"
 CORRUPTED_IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
-HASHED_BYTES = 2**20  # bytes at either end of a large file
-WHERE = "attacks.corruptions.root"
+HASHED_BYTES = 2**20  # bytes that are hashed at the beginning and at the end of a large file
+ROOT_KEY_PATH = "attacks.corruptions.root"
 
 
 def cifar10_c_file(root: str, name: str) -> Path:
-    """The array ``name``, a kind or ``labels``. Raises: DataError where it is not there."""
+    """Return the path of one array of CIFAR-10-C.
+
+    Args:
+        root: The folder of the arrays.
+        name: A corruption kind, or ``labels``.
+
+    Raises:
+        DataError: The file is missing.
+    """
     path = Path(root, f"{name}.npy")
     if not path.is_file():
-        raise DataError(f"{WHERE}: {path}: no such file; CIFAR-10-C has {LABELS_NAME} and an array for each kind")
+        raise DataError(
+            f"{ROOT_KEY_PATH}: {path}: no such file; CIFAR-10-C has {LABELS_NAME} and an array for each kind"
+        )
     return path
 
 
 def imagenet_c_classes(root: str, kind: str, severity: int) -> list[str]:
-    """The class folders of one kind and severity, sorted. Raises: DataError where there are none."""
+    """Return the names of ImageNet-C's class folders of one kind and severity, sorted.
+
+    Raises:
+        DataError: The folder of the kind and severity is missing or contains no class folder.
+    """
     folder = imagenet_c_folder(root, kind, severity)
     if not folder.is_dir():
-        raise DataError(f"{WHERE}: {folder}: no such folder; ImageNet-C has KIND/SEVERITY/CLASS/*.JPEG")
+        raise DataError(f"{ROOT_KEY_PATH}: {folder}: no such folder; ImageNet-C has KIND/SEVERITY/CLASS/*.JPEG")
     with os.scandir(folder) as entries:
         classes = sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden(entry.name))
     if not classes:
-        raise DataError(f"{WHERE}: {folder}: no class folder in it")
+        raise DataError(f"{ROOT_KEY_PATH}: {folder}: contains no class folder")
     return classes
 
 
 def imagenet_c_folder(root: str, kind: str, severity: int) -> Path:
-    """Where the class folders of one kind and severity should lie."""
+    """Return the path of the folder that holds the class folders of one kind and severity."""
     return Path(root, kind, str(severity))
 
 
-def images_in(folder: Path) -> list[str]:
-    """The names of the images in a class folder, sorted. Raises: DataError where there are none."""
+def list_image_names(folder: Path) -> list[str]:
+    """Return the file names of the images in a class folder, sorted.
+
+    Raises:
+        DataError: The folder cannot be read or contains no image.
+    """
     try:
         names = sorted(
             name
@@ -54,43 +72,65 @@ def images_in(folder: Path) -> list[str]:
             if name.lower().endswith(CORRUPTED_IMAGE_SUFFIXES) and not is_hidden(name)
         )
     except OSError as error:
-        raise _unreadable(folder, error) from None
+        raise DataError(_unreadable(folder, error)) from None
     if not names:
-        raise DataError(f"{WHERE}: {folder}: no image in it")
+        raise DataError(f"{ROOT_KEY_PATH}: {folder}: contains no image")
     return names
 
 
 def cifar10_c_fingerprint(root: str, kinds: Sequence[str]) -> str:
-    """Of the labels all bytes, of each kind's array its length and a MiB from either end.
+    """Return a fingerprint of CIFAR-10-C's files: their lengths, and 1 MiB from the beginning and end of each.
 
-    Raises:
-        DataError: a file is not there or cannot be read.
+    The labels are shorter than that and enter whole. A missing or unreadable file is a `DataError`.
+
+    Args:
+        root: The folder of the arrays.
+        kinds: The corruption kinds to include.
     """
-    return key_of("CIFAR-10-C", [_sampled(cifar10_c_file(root, name)) for name in ("labels", *kinds)])
+    return key_of("CIFAR-10-C", [_sampled_content(cifar10_c_file(root, name)) for name in ("labels", *kinds)])
 
 
 def imagenet_c_fingerprint(root: str, kinds: Sequence[str], severities: Iterable[int]) -> str:
-    """Of each kind and severity the classes, the first and last class's files with their sizes, and two of these.
+    """Return a fingerprint of ImageNet-C's folders.
 
-    Raises:
-        DataError: a folder is not there or empty, or a file cannot be read.
+    For each kind and severity it takes the names of the classes, the names and sizes of the files of the first and the
+    last class, and the content of the first of these files and of the last. A missing or empty folder, or an unreadable
+    file, is a `DataError`.
+
+    Args:
+        root: The folder of the kinds' folders.
+        kinds: The corruption kinds to include.
+        severities: The severities to include, 1 to 5.
     """
     severities = tuple(severities)
     return key_of("ImageNet-C", [[k, s, _folder_content(root, k, s)] for k in kinds for s in severities])
 
 
 def _folder_content(root: str, kind: str, severity: int) -> Any:
+    """Return what the fingerprint holds of one kind and severity, as JSON values.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
     folder, classes = imagenet_c_folder(root, kind, severity), imagenet_c_classes(root, kind, severity)
-    first, last = ([folder / name / image for image in images_in(folder / name)] for name in (classes[0], classes[-1]))
+    first, last = (
+        [folder / name / image for image in list_image_names(folder / name)] for name in (classes[0], classes[-1])
+    )
     try:
         sizes = [[path.name, path.stat().st_size] for path in (*first, *last)]
     except OSError as error:
-        raise _unreadable(error.filename, error) from None
-    return [classes, sizes, _sampled(first[0]), _sampled(last[-1])]
+        raise DataError(_unreadable(error.filename, error)) from None
+    return [classes, sizes, _sampled_content(first[0]), _sampled_content(last[-1])]
 
 
-def _sampled(path: Path) -> Any:
-    """The length of a file and the SHA-256 of its first and last MiB: of all of it up to two."""
+def _sampled_content(path: Path) -> Any:
+    """Return the length of a file in bytes and the SHA-256 of its first and last MiB.
+
+    Of a file of up to two MiB, all bytes are hashed.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             length = file.seek(0, os.SEEK_END)
@@ -99,9 +139,10 @@ def _sampled(path: Path) -> Any:
             file.seek(max(HASHED_BYTES, length - HASHED_BYTES))
             content.update(file.read())
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise DataError(_unreadable(path, error)) from None
     return [length, content.hexdigest()]
 
 
-def _unreadable(path: str | Path, error: OSError) -> DataError:
-    return DataError(f"{WHERE}: {path}: {error.strerror or error}")
+def _unreadable(path: str | Path, error: OSError) -> str:
+    """Return the error message for a file or folder that cannot be read."""
+    return f"{ROOT_KEY_PATH}: {path}: {error.strerror or error}"

@@ -1,53 +1,59 @@
-"""How many images a split holds, as far as that is known without opening one; None where it is not."""
+"""The numbers of training and test images of each data set, as far as they are known without opening an image."""
 
 from collections.abc import Sequence
 
 from prunesweep.sweeps.datasets import DatasetSettings, ImageFolder, Imagenet, ImageParquet
 from prunesweep.sweeps.images.class_folders import class_images, image_files, is_folder
-from prunesweep.sweeps.images.parquet_files import parquet_files, rows_of
+from prunesweep.sweeps.images.parquet_files import count_rows, parquet_files
 
 SplitSizes = tuple[int | None, int | None]
-"""Of training and of test images."""
+"""The numbers of training and of test images; None if unknown."""
 
 
-def digits(settings: DatasetSettings) -> SplitSizes:
-    """Return those of scikit-learn's digits, a fifth of which are test images."""
+def digits_sizes(settings: DatasetSettings) -> SplitSizes:
+    """Return the split sizes of scikit-learn's digits, of which a fifth are test images."""
     return 1437, 360
 
 
-def cifar(settings: DatasetSettings) -> SplitSizes:
-    """Return those of CIFAR-10 and CIFAR-100."""
+def cifar_sizes(settings: DatasetSettings) -> SplitSizes:
+    """Return the split sizes of CIFAR-10 and CIFAR-100."""
     return 50_000, 10_000
 
 
-def image_parquet(settings: ImageParquet) -> SplitSizes:
-    """Return what the files' footers say."""
-    return _rows(settings.train, "dataset.train"), _rows(settings.test, "dataset.test")
+def image_parquet_sizes(settings: ImageParquet) -> SplitSizes:
+    """Return the split sizes of image-Parquet files, from their footers."""
+    return _count_parquet_images(settings.train, "dataset.train"), _count_parquet_images(settings.test, "dataset.test")
 
 
-def image_folder(settings: ImageFolder) -> SplitSizes:
-    """Return the numbers of files."""
+def image_folder_sizes(settings: ImageFolder) -> SplitSizes:
+    """Return the split sizes of class folders, by counting files."""
     return len(image_files(settings.train, "dataset.train")), len(image_files(settings.test, "dataset.test"))
 
 
-def imagenet(settings: Imagenet) -> SplitSizes:
-    """Return the numbers of files, or what the shards' footers say; of folders, one more than a limit is enough."""
-    train = _outlined(settings.train, "dataset.train", settings.train_limit)
-    return train, _outlined(settings.test, "dataset.test", settings.test_limit)
+def imagenet_sizes(settings: Imagenet) -> SplitSizes:
+    """Return the size of each split that has a limit, by counting files or from the footers of shards.
+
+    Files are counted only until it is certain that there are more than the limit, so such a size is a lower bound. The
+    size of a split without a limit is None.
+    """
+    train = _count_up_to_limit(settings.train, "dataset.train", settings.train_limit)
+    return train, _count_up_to_limit(settings.test, "dataset.test", settings.test_limit)
 
 
-def _outlined(paths: Sequence[str], what: str, limit: int | None) -> int | None:
+def _count_up_to_limit(paths: Sequence[str], key_path: str, limit: int | None) -> int | None:
+    """Count the images of a split, in class folders only until there are more than ``limit``."""
     if limit is None:
         return None
     if not is_folder(paths):
-        return _rows(paths, what)
+        return _count_parquet_images(paths, key_path)
     count = 0
-    for _, images in class_images(paths[0], what):
+    for _, images in class_images(paths[0], key_path):
         count += len(images)
         if count > limit:  # there may be over a million
             break
     return count
 
 
-def _rows(paths: Sequence[str], what: str) -> int | None:
-    return rows_of(parquet_files(paths, what))
+def _count_parquet_images(paths: Sequence[str], key_path: str) -> int | None:
+    """Count the rows of the Parquet files of a split."""
+    return count_rows(parquet_files(paths, key_path))

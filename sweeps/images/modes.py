@@ -1,6 +1,6 @@
-"""Which images are decoded to 8-bit RGB, and how: the one table for all readers and for the fingerprints.
+"""The modes of images that can be decoded to 8-bit RGB, and how: one table for all readers and for the fingerprints.
 
-Nothing here imports Pillow: the functions are given images that it has opened and loaded.
+Nothing here imports Pillow: the functions take images that Pillow has opened and loaded.
 """
 
 from enum import Enum
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ModeConversion(Enum):
-    """How an image of one of Pillow's modes becomes 8-bit RGB."""
+    """The way in which an image of one of Pillow's modes is converted to 8-bit RGB."""
 
     CONVERTED = "converted by Pillow, without loss of what 8 bits can hold"
     OPAQUE = "taken without its alpha channel, which must be opaque"
@@ -36,79 +36,88 @@ MODES = {
     "I;16L": ModeConversion.SCALED,
     "I;16B": ModeConversion.SCALED,
     "I;16N": ModeConversion.SCALED,
-    # 16 bits as some containers and some versions of Pillow open them, or 32: which are taken where 16 bits hold them.
+    # Some containers and versions of Pillow open 16 bits as this mode of 32 bits; values above 65,535 are refused.
     "I": ModeConversion.SCALED,
 }
-REFUSED = {
-    "F": "holds floating-point numbers (mode F), of which nothing says what is black and what is white; save it with "
-    "8 or 16 bits",
+REFUSED_MODES = {
+    "F": "holds floating-point numbers (mode F), whose values for black and white are unknown; save it with 8 or 16 "
+    "bits",
     "LAB": "holds CIELAB colours (mode LAB), which cannot be converted faithfully; save it as RGB",
 }
-WHITE = 65535  # the highest level of 16 bits
+WHITE_16_BITS = 65535
 ORIENTATION, BITS_PER_SAMPLE, PHOTOMETRIC = 0x0112, 258, 262  # tags of Exif and TIFF
 MIN_IS_WHITE = 0
-_HOLDERS_OF_EXIF = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")  # in what Pillow notes of an image
+_EXIF_INFO_KEYS = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")  # of Pillow's Image.info
 
 
-def why_refused(image: "Image.Image") -> str | None:
-    """Return why an image is not decoded, as the end of a line that begins with its name; None where it is.
+def refusal_reason(image: "Image.Image") -> str | None:
+    """Return why an image is refused, or None if it is decoded.
 
     Args:
-        image: opened and loaded.
+        image: An image that is opened and loaded.
+
+    Returns:
+        The end of an error message that begins with the image's name.
     """
-    decoding = MODES.get(image.mode)
-    if decoding is None:
-        return REFUSED.get(image.mode, f"is of mode {image.mode}, which is not read; save it as RGB")
+    conversion = MODES.get(image.mode)
+    if conversion is None:
+        return REFUSED_MODES.get(image.mode, f"has the mode {image.mode}, which cannot be read; save it as RGB")
     if image.mode == "I":
         low, high = image.getextrema()
-        assert not isinstance(low, tuple) and not isinstance(high, tuple), "there is one band"
-        if low < 0 or high > WHITE:
-            return f"holds integers from {low:,} to {high:,} (mode I); those of 16 bits, 0 to {WHITE:,}, are read"
-    if is_transparent(image):
+        assert not isinstance(low, tuple) and not isinstance(high, tuple), "the image has one band"
+        if low < 0 or high > WHITE_16_BITS:
+            return (
+                f"holds integers from {low:,} to {high:,} (mode I); only those of 16 bits, 0 to {WHITE_16_BITS:,}, can "
+                "be read"
+            )
+    if has_transparent_pixels(image):
         return (
-            f"is transparent in places (mode {image.mode}), and nothing says what lies behind; save it without "
+            f"has transparent pixels (mode {image.mode}), and the background behind them is unknown; save it without "
             "transparency"
         )
     return None
 
 
-def is_transparent(image: "Image.Image") -> bool:
-    """Return whether some pixel of a loaded image is not opaque."""
+def has_transparent_pixels(image: "Image.Image") -> bool:
+    """Return whether any pixel of a loaded image is not opaque."""
     if MODES.get(image.mode) is ModeConversion.OPAQUE:
-        alpha = image.getchannel(image.getbands()[-1])  # A, or a where colours are multiplied by it
+        alpha = image.getchannel(image.getbands()[-1])  # A, or a if the colours are premultiplied
     elif "transparency" not in image.info:
         return False
     elif MODES.get(image.mode) is ModeConversion.SCALED:  # one level is transparent
-        return image.info["transparency"] in {level for _, level in image.convert("I").getcolors(WHITE + 1) or ()}
+        levels = {level for _, level in image.convert("I").getcolors(WHITE_16_BITS + 1) or ()}
+        return image.info["transparency"] in levels
     else:
         alpha = image.convert("RGBA").getchannel("A")
     return any(alpha.histogram()[:255])
 
 
-def highest_level(image: "Image.Image") -> int:
-    """Return what stands for white in an image of integers: 65,535 but for TIFFs of fewer bits."""
+def white_level(image: "Image.Image") -> int:
+    """Return the highest level of an image of integers: 65,535, or less for TIFFs of fewer than 16 bits."""
     bits = _tiff_tag(image, BITS_PER_SAMPLE)
-    return 2 ** bits[0] - 1 if isinstance(bits, tuple) and bits and 8 < bits[0] < 16 else WHITE
+    return 2 ** bits[0] - 1 if isinstance(bits, tuple) and bits and 8 < bits[0] < 16 else WHITE_16_BITS
 
 
-def is_negative(image: "Image.Image") -> bool:
-    """Return whether 0 stands for white in an image of integers: Pillow turns such TIFFs of 8 bits alone."""
+def zero_is_white(image: "Image.Image") -> bool:
+    """Return whether 0 means white in an image of integers; Pillow inverts such TIFFs only if they have 8 bits."""
     return bool(_tiff_tag(image, PHOTOMETRIC) == MIN_IS_WHITE)
 
 
 def _tiff_tag(image: "Image.Image", tag: int) -> Any:
+    """Return the value of a TIFF tag, or None if the image is no TIFF or lacks the tag."""
     return getattr(image, "tag_v2", {}).get(tag)
 
 
 def orientation_of(image: "Image.Image") -> int:
-    """Return the Exif orientation of a loaded image, 1 to 8; 1 where none is noted, or what is noted is damaged.
+    """Return the Exif orientation of a loaded image, 1 to 8.
 
-    Of TIFF it is 1, because every version of Pillow turns it on loading; some leave the note where it was.
+    It is 1 if the orientation is missing, damaged or out of range. It is also 1 for every TIFF, because all versions of
+    Pillow rotate TIFFs on loading, and some leave the tag in the image.
     """
-    if hasattr(image, "tag_v2") or not any(name in image.info for name in _HOLDERS_OF_EXIF):
+    if hasattr(image, "tag_v2") or not any(name in image.info for name in _EXIF_INFO_KEYS):
         return 1
     try:
-        noted = image.getexif().get(ORIENTATION)
-    except Exception:  # whatever Pillow's parsers raise on damaged Exif; the picture is none the worse
+        orientation = image.getexif().get(ORIENTATION)
+    except Exception:  # whatever Pillow's parsers raise on damaged Exif, which does not affect the pixels
         return 1
-    return noted if isinstance(noted, int) and 1 <= noted <= 8 else 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1

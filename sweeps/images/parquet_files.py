@@ -1,4 +1,4 @@
-"""Image-Parquet files: which ones a sweep names, and what can be known of them without reading an image."""
+"""Image-Parquet files: which ones a sweep names, and what is known of them without reading an image."""
 
 import glob
 import json
@@ -16,99 +16,108 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LABEL_COLUMNS = ("label", "labels", "fine_label")
-IMAGE_COLUMNS = ("image", "img", "picture", "photo")  # of several columns of bytes, the one of images is called so
-# How files and folders of a split are called: by Hugging Face's own list of words.
+IMAGE_COLUMNS = ("image", "img", "picture", "photo")  # the names that pick the column of images from several of bytes
+# Words with which the names of a split's files and folders begin, from Hugging Face's own list.
 SPLITS = {
     "train": ("train", "training"),
     "test": ("test", "testing", "eval", "evaluation"),
     "validation": ("validation", "valid", "val", "dev"),
 }
-_NO_PARQUET = {
-    git_lfs.POINTER: "is a Git LFS pointer and not the file itself; `git lfs pull` fetches it",
-    b"<": "is no Parquet file but HTML or XML: what a server sent in its place",
+_OTHER_CONTENT = {
+    git_lfs.POINTER_PREFIX: "is a Git LFS pointer and not the file itself; `git lfs pull` fetches it",
+    b"<": "is HTML or XML, which a server sent instead of the Parquet file; download it again",
 }
 
 
-def parquet_files(patterns: Sequence[str], what: str) -> list[str]:
-    """The files behind paths, globs and folders: each once, in the order in which they are named first.
+def parquet_files(patterns: Sequence[str], key_path: str) -> list[str]:
+    """Return the files that paths, globs and folders stand for, each once, in the order of their first mention.
 
-    A path that exists is taken as it is, whatever brackets it has. Of a folder that holds several splits, as Hugging
-    Face's data sets do, the files of the split that ``what`` ends with are taken.
+    A path that exists is used as it is, whatever brackets it contains. Of a folder with several splits, as Hugging
+    Face's data sets have them, the files of the split that ``key_path`` ends with are taken. A pattern without a file
+    is a `DataError`.
 
     Args:
-        patterns: as a sweep names them; the files of one glob or folder are sorted.
-        what: the setting that names them: ``dataset.train`` or ``dataset.test``.
-
-    Raises:
-        DataError: a pattern finds none.
+        patterns: Paths, globs or folders; the files of a glob or folder are sorted.
+        key_path: The setting that names them: ``dataset.train`` or ``dataset.test``.
     """
-    found: dict[object, str] = {}
+    files: dict[object, str] = {}
     for pattern in patterns:
-        for path in _behind(pattern, what):
-            found.setdefault(file_identity(path), path)
-    return list(found.values())
+        for path in _expand_pattern(pattern, key_path):
+            files.setdefault(file_identity(path), path)
+    return list(files.values())
 
 
 def file_identity(path: str) -> object:
-    """What two paths of the same file share: links are followed, and hard links are one file."""
+    """Return a value that is equal for all paths of the same file, also through symbolic and hard links."""
     try:
-        about = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return os.path.abspath(path)
-    return about.st_dev, about.st_ino
+    return status.st_dev, status.st_ino
 
 
-def _behind(pattern: str, what: str) -> list[str]:
+def _expand_pattern(pattern: str, key_path: str) -> list[str]:
+    """Return the files that a path, glob or folder stands for.
+
+    Raises:
+        DataError: There is none.
+    """
     if os.path.isdir(pattern):
-        return _of_split(pattern, what)
+        return _split_files(pattern, key_path)
     if os.path.exists(pattern):
         return [pattern]
-    # Folders that exist are taken as they are, too: `[2020] set/*.parquet`.
-    for tried in (_literal_folders(pattern), pattern):
-        matches = sorted(path for path in glob.glob(tried, recursive=True) if not os.path.isdir(path))
+    # Existing folders are used as they are, too: `[2020] set/*.parquet`.
+    for candidate in (_escape_existing_folder(pattern), pattern):
+        matches = sorted(path for path in glob.glob(candidate, recursive=True) if not os.path.isdir(path))
         if matches:
             return matches
-    raise DataError(f"{what}: {pattern}: no such file")
+    raise DataError(f"{key_path}: {pattern}: no such file")
 
 
-def _literal_folders(pattern: str) -> str:
-    """The pattern with the longest beginning that is a folder escaped."""
+def _escape_existing_folder(pattern: str) -> str:
+    """Return a glob in which the longest beginning that is an existing folder is escaped."""
     folder = next((str(parent) for parent in PurePath(pattern).parents if os.path.isdir(parent)), "")
     if folder in ("", "."):
         return pattern
     return glob.escape(folder) + pattern[len(folder) :] if pattern.startswith(folder) else pattern
 
 
-def _of_split(folder: str, what: str) -> list[str]:
-    """The Parquet files of one split below a folder; where their names tell of no splits, all of them."""
-    split = what.rpartition(".")[2]
+def _split_files(folder: str, key_path: str) -> list[str]:
+    """Return the Parquet files of one split below a folder, or all if no name there belongs to a split.
+
+    Raises:
+        DataError: The folder has no Parquet file, none of the split, or files of the split in several folders.
+    """
+    split = key_path.rpartition(".")[2]
     root = Path(folder)
-    splits = {path: _split_of(path.relative_to(root)) for path in _parquet_below(root)}
-    if not splits:
-        raise DataError(f"{what}: {folder}: Is a directory with no Parquet file in it")
-    others = sorted({name for name in splits.values() if name is not None})
-    chosen = [path for path, name in splits.items() if name == split] if others else list(splits)
+    split_by_path = {path: _split_named_by(path.relative_to(root)) for path in _parquet_below(root)}
+    if not split_by_path:
+        raise DataError(f"{key_path}: {folder}: is a folder without a Parquet file")
+    named_splits = sorted({name for name in split_by_path.values() if name is not None})
+    chosen = [path for path, name in split_by_path.items() if name == split] if named_splits else list(split_by_path)
     if not chosen:
         raise DataError(
-            f"{what}: {folder}: no Parquet file in this folder is called after the split {split}, but after "
-            f"{listed(others)}; name the files themselves"
+            f"{key_path}: {folder}: no Parquet file in this folder is named after the split {split}, only after "
+            f"{listed(named_splits)}; give the paths of the files"
         )
     folders = sorted({str(path.parent) for path in chosen})
     if len(folders) > 1:
         raise DataError(
-            f"{what}: {folder}: Parquet files for {split} lie in {listed(folders)}; name one of these, or the files"
+            f"{key_path}: {folder}: Parquet files for {split} are in {listed(folders)}; give one of these folders, or "
+            "the paths of the files"
         )
     return [str(path) for path in chosen]
 
 
 def _parquet_below(root: Path) -> Iterator[Path]:
+    """Yield the Parquet files at any depth below a folder, sorted, without hidden ones."""
     for path in sorted(root.rglob("*.parquet")):
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts):
             yield path
 
 
-def _split_of(path: Path) -> str | None:
-    """The split that a file is called after, or else the nearest folder that is called after one."""
+def _split_named_by(path: Path) -> str | None:
+    """Return the split that a file's name begins with, else the one of the nearest folder that names a split."""
     for name in (path.name, *reversed(path.parent.parts)):
         word = re.match(r"[A-Za-z]*", name)
         for split, words in SPLITS.items():
@@ -117,8 +126,8 @@ def _split_of(path: Path) -> str | None:
     return None
 
 
-def why_no_parquet(path: str) -> str:
-    """Return what a file is that cannot be read as Parquet: ``is empty``, ``is a Git LFS pointer …``."""
+def explain_unreadable_parquet(path: str) -> str:
+    """Return why a file cannot be read as Parquet: ``is empty: 0 bytes``, ``is a Git LFS pointer …``."""
     try:
         with open(path, "rb") as file:
             beginning = file.read(64)
@@ -126,37 +135,51 @@ def why_no_parquet(path: str) -> str:
         return f"cannot be read: {error.strerror or error}"
     if not beginning:
         return "is empty: 0 bytes"
-    for start, reason in _NO_PARQUET.items():
-        if beginning.lstrip().startswith(start):
+    for prefix, reason in _OTHER_CONTENT.items():
+        if beginning.lstrip().startswith(prefix):
             return reason
-    return "is no Parquet file: it does not begin and end as one, or it is damaged"
+    return "is not a Parquet file, or is damaged: its beginning or its end is not Parquet's"
 
 
 def label_column(schema: "pa.Schema") -> str | None:
-    """The name of the column of labels, or None."""
+    """Return the name of the column of labels, or None if there is none."""
     return next((name for name in LABEL_COLUMNS if name in schema.names), None)
 
 
 def image_column(file: str, schema: "pa.Schema") -> str | None:
-    """The path of the first ``{bytes, path}``; where there is none, of the column of bytes. Raises: DataError."""
+    """Return the path of the column of encoded images, or None if there is none.
+
+    It is the first ``{bytes, path}`` column (then the path is ``NAME.bytes``), else the column of bytes.
+
+    Args:
+        file: The file's name, for messages.
+        schema: The file's schema.
+
+    Raises:
+        DataError: There are several columns of bytes, and not exactly one has a name from ``IMAGE_COLUMNS``.
+    """
     import pyarrow as pa
 
-    structs = (field.name for field in schema if pa.types.is_struct(field.type) and _holds_bytes(field.type))
+    structs = (field.name for field in schema if pa.types.is_struct(field.type) and _has_bytes_field(field.type))
     struct = next(structs, None)
     if struct is not None:
         return f"{struct}.bytes"
-    plain = [field.name for field in schema if _is_bytes(field.type)]
-    named = [name for name in IMAGE_COLUMNS if name in plain] or plain
-    if len(named) > 1:
-        raise DataError(f"{file}: has several columns of bytes, {listed(named)}; name that of the images image")
-    return next(iter(named), None)
+    columns = [field.name for field in schema if _is_bytes(field.type)]
+    candidates = [name for name in IMAGE_COLUMNS if name in columns] or columns
+    if len(candidates) > 1:
+        raise DataError(
+            f"{file}: has several columns of bytes, {listed(candidates)}; rename the column of images to image"
+        )
+    return next(iter(candidates), None)
 
 
-def _holds_bytes(type_: "pa.StructType") -> bool:
+def _has_bytes_field(type_: "pa.StructType") -> bool:
+    """Return whether a struct has a field ``bytes`` of bytes."""
     return type_.get_field_index("bytes") >= 0 and _is_bytes(type_.field("bytes").type)
 
 
 def _is_bytes(type_: "pa.DataType") -> bool:
+    """Return whether an Arrow type is any of its types of bytes."""
     import pyarrow as pa
 
     return bool(
@@ -167,8 +190,8 @@ def _is_bytes(type_: "pa.DataType") -> bool:
     )
 
 
-def rows_of(files: Sequence[str]) -> int | None:
-    """How many rows the files have by their footers; None where one cannot be read."""
+def count_rows(files: Sequence[str]) -> int | None:
+    """Return the total number of rows by the files' footers, or None if a footer cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -178,8 +201,12 @@ def rows_of(files: Sequence[str]) -> int | None:
         return None
 
 
-def noted_names(file: str) -> tuple[str, ...]:
-    """The class names that Hugging Face notes in a file's metadata for its labels; none where it is no Parquet."""
+def read_class_names(file: str) -> tuple[str, ...]:
+    """Return the class names of a file's labels from its Hugging Face metadata (``ClassLabel``).
+
+    Returns:
+        The names of the labels 0, 1, …; empty if the file has no such metadata or cannot be read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Some of many things, always the same ones."""
+"""Deterministic samples: the same items in every run."""
 
 import heapq
 import zlib
@@ -8,12 +8,12 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def spread(items: Sequence[Item], most: int) -> list[Item]:
-    """Return ``most`` of the items, spread evenly and in their order, or all where there are no more."""
+def sample_evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """Return at most ``most`` of the items at even distances, in their order."""
     count = min(len(items), most)
-    return [items[place * len(items) // count] for place in range(count)]
+    return [items[index * len(items) // count] for index in range(count)]
 
 
-def sampled(names: Iterable[str], most: int) -> list[str]:
-    """Return ``most`` of the names, or all where there are no more; which ones does not hang on their order."""
+def sample_names(names: Iterable[str], most: int) -> list[str]:
+    """Return at most ``most`` of the names: those with the smallest CRC-32, whatever order the names come in."""
     return heapq.nsmallest(most, names, key=lambda name: (zlib.crc32(name.encode(errors="surrogatepass")), name))

@@ -1,4 +1,4 @@
-"""One picture in every mode and container that image files come in, and what it is in 8-bit RGB."""
+"""One picture in every mode and container of image files, with its pixels in 8-bit RGB."""
 
 import io
 import struct
@@ -13,21 +13,21 @@ from PIL import Image, ImageOps
 Pixels = NDArray[np.uint8]
 SIDE = 16
 SUFFIXES = {"PNG": "png", "JPEG": "jpg", "TIFF": "tif", "WEBP": "webp", "BMP": "bmp", "PPM": "pgm"}
-"""Containers that class folders hold, and how their files end."""
+"""The containers that are read from class folders, with the suffixes of their files."""
 IN_PARQUET = ("GIF", "JPEG2000")
-"""Containers that image-Parquet alone holds."""
+"""The containers that are read only from image-Parquet files."""
 LOSSY = ("JPEG",)
 ORIENTATION, PHOTOMETRIC = 0x0112, 262
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of image.
+    """A mode or property of images, with example files.
 
     Attributes:
-        files: container -> content of a file of the kind.
-        pixels: (H, W, 3), what it is in 8-bit RGB; None where it is refused.
-        about: what is done with it, where it is not refused.
+        files: The content of an example file in each container.
+        pixels: The expected pixels in 8-bit RGB, (H, W, 3); None if the images are refused.
+        about: How the images are converted; empty if they are refused.
     """
 
     files: dict[str, bytes]
@@ -36,18 +36,21 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class _Maker:
+class _KindCollection:
+    """Kinds of images by name."""
+
     kinds: dict[str, Kind] = field(default_factory=dict)
 
     def add(
         self, name: str, image: Image.Image, containers: str, pixels: Pixels | None, about: str = "", **options: Any
     ) -> None:
+        """Add a kind with a file in each of the space-separated containers."""
         files = {container: encoded(image, container, **options) for container in containers.split()}
         self.kinds[name] = Kind(files, pixels, about)
 
 
 def encoded(image: Image.Image, container: str, **options: Any) -> bytes:
-    """Return the content of a file, without loss where the container can do without."""
+    """Return an image encoded in a container, losslessly if the container can."""
     buffer = io.BytesIO()
     lossless: dict[str, dict[str, Any]] = {
         "WEBP": {"lossless": True, "exact": True},
@@ -59,13 +62,13 @@ def encoded(image: Image.Image, container: str, **options: Any) -> bytes:
 
 
 def picture() -> Pixels:
-    """Return (16, 16, 3) without any symmetry, dark at one corner, and smooth, so that JPEG keeps it."""
+    """Return a picture (16, 16, 3) without symmetry, dark in one corner, and smooth, so that JPEG hardly changes it."""
     rows, columns = np.mgrid[0:SIDE, 0:SIDE]
     return np.stack([rows * 15, columns * 10, (rows + 2 * columns) * 4], axis=-1).astype(np.uint8)
 
 
 def deep() -> NDArray[np.uint16]:
-    """Return (16, 16) levels of 16 bits, among them the least, the greatest and those that round up and down."""
+    """Return (16, 16) levels of 16 bits with the lowest, the highest, and some that are rounded up and down."""
     levels = np.linspace(0, 65535, SIDE * SIDE).astype(np.uint16)
     levels[:6] = (0, 127, 128, 129, 385, 386)
     levels[-1] = 65535
@@ -73,48 +76,54 @@ def deep() -> NDArray[np.uint16]:
 
 
 def to_8_bits(levels: NDArray[Any], white: int = 65535) -> Pixels:
-    """Return grey levels as 8-bit RGB: the definition, in floating-point numbers."""
+    """Return grey levels as 8-bit RGB, by the definition in floating-point numbers."""
     return np.repeat(np.round(levels / white * 255).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def image_kinds() -> dict[str, Kind]:
     """Return every kind of image by its name."""
-    made = _Maker()
+    collection = _KindCollection()
     rgb, grey, levels = Image.fromarray(picture()), Image.fromarray(picture()).convert("L"), deep()
     grey_pixels, bilevel, palette = np.asarray(grey.convert("RGB")), grey.convert("1"), grey.quantize(16)
     palette_pixels = np.asarray(palette.convert("RGB"))
     half = Image.fromarray(np.where(np.arange(SIDE)[:, None] < 3, 0, 255).repeat(SIDE, 1).astype(np.uint8))
 
-    made.add("1", bilevel, "PNG TIFF BMP PPM", np.asarray(bilevel.convert("RGB")), "0 and 255")
-    made.add("L", grey, "PNG JPEG TIFF BMP PPM GIF JPEG2000", grey_pixels, "grey in three channels")
-    made.add("P", palette, "PNG TIFF BMP GIF", palette_pixels, "the palette's colours")
-    made.add("RGB", rgb, "PNG JPEG TIFF WEBP BMP PPM JPEG2000", picture(), "as it is")
-    made.kinds["RGB, 16 bits"] = Kind({"PNG": png_of_16_bits(picture())}, picture(), "the higher byte of each level")
+    collection.add("1", bilevel, "PNG TIFF BMP PPM", np.asarray(bilevel.convert("RGB")), "0 and 255")
+    collection.add("L", grey, "PNG JPEG TIFF BMP PPM GIF JPEG2000", grey_pixels, "the grey level in three channels")
+    collection.add("P", palette, "PNG TIFF BMP GIF", palette_pixels, "the palette's colours")
+    collection.add("RGB", rgb, "PNG JPEG TIFF WEBP BMP PPM JPEG2000", picture(), "unchanged")
+    collection.kinds["RGB, 16 bits"] = Kind(
+        {"PNG": png_of_16_bits(picture())}, picture(), "the higher byte of each level"
+    )
     cmyk = rgb.convert("CMYK")
-    made.add("CMYK", cmyk, "JPEG TIFF JPEG2000", np.asarray(cmyk.convert("RGB")), "converted by Pillow")
+    collection.add("CMYK", cmyk, "JPEG TIFF JPEG2000", np.asarray(cmyk.convert("RGB")), "converted by Pillow")
     ycbcr = rgb.convert("YCbCr")
-    made.add("YCbCr", ycbcr, "JPEG TIFF", np.asarray(ycbcr.convert("RGB")), "converted by Pillow")
+    collection.add("YCbCr", ycbcr, "JPEG TIFF", np.asarray(ycbcr.convert("RGB")), "converted by Pillow")
 
-    made.add("I;16", Image.fromarray(levels), "PNG TIFF JPEG2000", to_8_bits(levels), "scaled: 65,535 is 255")
+    collection.add(
+        "I;16", Image.fromarray(levels), "PNG TIFF JPEG2000", to_8_bits(levels), "scaled so that 65,535 becomes 255"
+    )
     big_endian = Image.frombytes("I;16B", (SIDE, SIDE), levels.astype(">u2").tobytes())
-    made.add("I;16B", big_endian, "TIFF", to_8_bits(levels), "scaled: 65,535 is 255")
+    collection.add("I;16B", big_endian, "TIFF", to_8_bits(levels), "scaled so that 65,535 becomes 255")
     inverted = to_8_bits(65535 - levels.astype(np.int64))
     negative = {"tiffinfo": {PHOTOMETRIC: 0}}
-    made.add("I;16, 0 is white", Image.fromarray(levels), "TIFF", inverted, "scaled: 0 is 255", **negative)
-    made.kinds["I;16 of 12 bits"] = Kind(
-        {"TIFF": tiff_of_12_bits(levels // 16)}, to_8_bits(levels // 16, 4095), "scaled: 4,095 is 255"
+    collection.add(
+        "I;16 with 0 as white", Image.fromarray(levels), "TIFF", inverted, "scaled so that 0 becomes 255", **negative
     )
-    made.add(
+    collection.kinds["I;16 with 12 bits"] = Kind(
+        {"TIFF": tiff_of_12_bits(levels // 16)}, to_8_bits(levels // 16, 4095), "scaled so that 4,095 becomes 255"
+    )
+    collection.add(
         "I, 0 to 65,535",
         Image.fromarray(levels.astype(np.int32)),
         "TIFF PPM",
         to_8_bits(levels),
-        "scaled: 65,535 is 255",
+        "scaled so that 65,535 becomes 255",
     )
-    made.add("I, beyond", Image.fromarray(levels.astype(np.int32) + 7), "TIFF", None)
-    made.add("I, below 0", Image.fromarray(levels.astype(np.int32) - 7), "TIFF", None)
-    made.add("F", Image.fromarray((levels / 65535).astype(np.float32)), "TIFF PPM", None)
-    made.add("LAB", Image.frombytes("LAB", (SIDE, SIDE), picture().tobytes()), "TIFF", None)
+    collection.add("I, above 65,535", Image.fromarray(levels.astype(np.int32) + 7), "TIFF", None)
+    collection.add("I, below 0", Image.fromarray(levels.astype(np.int32) - 7), "TIFF", None)
+    collection.add("F", Image.fromarray((levels / 65535).astype(np.float32)), "TIFF PPM", None)
+    collection.add("LAB", Image.frombytes("LAB", (SIDE, SIDE), picture().tobytes()), "TIFF", None)
 
     for mode, of, containers, pixels in (
         ("LA", grey, "PNG TIFF JPEG2000", grey_pixels),
@@ -122,37 +131,43 @@ def image_kinds() -> dict[str, Kind]:
         ("PA", palette, "TIFF", palette_pixels),
     ):
         opaque = of.convert(mode)
-        made.add(f"{mode}, opaque", opaque, containers, pixels, "without the alpha channel")
+        collection.add(f"{mode}, all pixels opaque", opaque, containers, pixels, "without the alpha channel")
         transparent = opaque.copy()
         transparent.putalpha(half)
-        made.add(f"{mode}, transparent", transparent, containers, None)
+        collection.add(f"{mode}, some pixels transparent", transparent, containers, None)
     unused, dark, corner = 200, int(grey_pixels[0, 0, 0]), tuple(picture()[0, 0].tolist())
     assert unused not in grey_pixels[..., 0]
-    made.add("L, a transparent level, unused", grey, "PNG", grey_pixels, "as it is", transparency=unused)
-    made.add("L, a transparent level", grey, "PNG", None, transparency=dark)
-    made.add("P, a transparent colour, unused", palette, "PNG GIF", palette_pixels, "as it is", transparency=17)
-    made.add("P, a transparent colour", palette, "PNG GIF", None, transparency=palette.getpixel((0, 0)))
-    made.add("RGB, a transparent colour, unused", rgb, "PNG", picture(), "as it is", transparency=(1, 2, 3))
-    made.add("RGB, a transparent colour", rgb, "PNG", None, transparency=corner)
-    made.add("I;16, a transparent level", Image.fromarray(levels), "PNG", None, transparency=128)
+    collection.add(
+        "L, a transparent level that no pixel has", grey, "PNG", grey_pixels, "unchanged", transparency=unused
+    )
+    collection.add("L, a transparent level", grey, "PNG", None, transparency=dark)
+    collection.add(
+        "P, a transparent colour that no pixel has", palette, "PNG GIF", palette_pixels, "unchanged", transparency=17
+    )
+    collection.add("P, a transparent colour", palette, "PNG GIF", None, transparency=palette.getpixel((0, 0)))
+    collection.add(
+        "RGB, a transparent colour that no pixel has", rgb, "PNG", picture(), "unchanged", transparency=(1, 2, 3)
+    )
+    collection.add("RGB, a transparent colour", rgb, "PNG", None, transparency=corner)
+    collection.add("I;16, a transparent level", Image.fromarray(levels), "PNG", None, transparency=128)
 
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[ORIENTATION] = orientation
         turned = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded(rgb, "PNG", exif=exif))))
-        made.add(
+        collection.add(
             f"RGB, Exif orientation {orientation}",
             rgb,
             "PNG JPEG TIFF WEBP",
             np.asarray(turned),
-            "as it is" if orientation == 1 else "upright",
+            "unchanged" if orientation == 1 else "rotated or mirrored",
             exif=exif,
         )
-    return made.kinds
+    return collection.kinds
 
 
 def png_of_16_bits(pixels: Pixels) -> bytes:
-    """Return a PNG whose higher bytes are the pixels' levels; Pillow writes none."""
+    """Return a PNG of 16-bit colours whose higher bytes are the pixels' levels; Pillow cannot write one."""
     rows = np.stack([pixels, 255 - pixels], axis=-1).reshape(SIDE, -1)
     body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
     header = struct.pack(">IIBBBBB", SIDE, SIDE, 16, 2, 0, 0, 0)
@@ -164,11 +179,11 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def tiff_of_12_bits(levels: NDArray[np.uint16]) -> bytes:
-    """Return a TIFF of two levels in three bytes, as cameras write them; Pillow writes none."""
+    """Return a TIFF of 12-bit levels, two in three bytes, as cameras write them; Pillow cannot write one."""
     pairs = levels.reshape(-1, 2)
     packed = np.stack([pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255], axis=1)
     body = packed.astype(np.uint8).tobytes()
-    # Width, height, bits a sample, no compression, black is zero, where the strip lies, samples, rows, its length.
+    # Width, height, bits per sample, no compression, black is zero, strip offset, samples, rows, strip length.
     tags = {256: SIDE, 257: SIDE, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: SIDE, 279: len(body)}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)

@@ -1,4 +1,4 @@
-"""Networks of which every number is random: how a test asks for one, and how many filters it has where."""
+"""The type of the fixture ``random_network``, and the widths of a network's convolutions."""
 
 from collections.abc import Callable
 
@@ -11,11 +11,11 @@ MakeNetwork = Callable[..., Network]
 
 
 def width_of(network: Network, convolution: str) -> int:
-    """How many filters the convolution at this path has."""
+    """Return the number of filters of the convolution at a path."""
     return module_at(network.body, convolution, nn.Conv2d).out_channels
 
 
 def widths_of(network: Network) -> dict[str, int]:
-    """The same of each convolution that may lose filters."""
+    """Return the number of filters of each convolution with removable filters."""
     groups = network.architecture.filter_groups(network.body)
     return {group.convolution: width_of(network, group.convolution) for group in groups}

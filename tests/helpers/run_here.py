@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from prunesweep.orchestrator.display.reporter import Reporter
-from prunesweep.orchestrator.planning.cost import epochs_of
+from prunesweep.orchestrator.planning.cost import epoch_cost
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
 from prunesweep.results_store import Store
@@ -19,7 +19,7 @@ def run_here(sweep: Sweep, store: Store) -> dict[str, str]:
     results = {trial.key: list(trial.result_keys) for trial in plan.tree}
     store.save_sweep(sweep.name, "", {"result_keys": results, "settings": sweep.model_dump(mode="json")})
     reporter = Reporter(len(plan.to_run), Console(file=io.StringIO()))
-    failures = InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), reporter, cost=epochs_of)
+    failures = InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), reporter, cost=epoch_cost)
     assert not failures
     store.refresh_tables()
     return {trial.describe().removesuffix(" seed 0"): trial.key for trial in plan.tree}

@@ -1,4 +1,4 @@
-"""The worker process: storage faults are tried again and leave no row, what fails in a trial is a row."""
+"""The worker process: storage faults are retried and leave no row; other errors in a trial become a row."""
 
 import gc
 import threading
@@ -30,7 +30,7 @@ attacks: {fgsm: {}}
 
 
 class FaultyStore(Store):
-    """A store of which the first ``faults`` results cannot be written."""
+    """A store to which the first ``faults`` results cannot be written."""
 
     def __init__(self, url: str, faults: int) -> None:
         super().__init__(url)
@@ -50,7 +50,7 @@ def baseline() -> Trial:
 
 @pytest.fixture
 def run(baseline: Trial, monkeypatch: pytest.MonkeyPatch) -> Callable[[Store], TrialEnd]:
-    """Runs the baseline's trial in an actor, without Ray around it; returns how it ended."""
+    """Return a function that runs the baseline in an actor, without Ray, and returns how it ended."""
     monkeypatch.setattr(attempt, "PAUSES", (0.0, 0.0, 0.0))
     data = load_dataset(parse_sweep(SWEEP).dataset).arrays()
 
@@ -67,22 +67,20 @@ def run(baseline: Trial, monkeypatch: pytest.MonkeyPatch) -> Callable[[Store], T
     return run
 
 
-def test_a_passing_storage_fault_leaves_no_trace(run: Callable[[Store], TrialEnd], tmp_path: Path) -> None:
+def test_a_temporary_storage_fault_leaves_no_trace(run: Callable[[Store], TrialEnd], tmp_path: Path) -> None:
     store = FaultyStore(str(tmp_path), faults=2)
     assert isinstance(run(store), TrialDone)
     assert store.table("trials")["error"].isna().all()
 
 
-def test_a_lasting_storage_fault_says_what_it_is_and_leaves_no_row(
-    run: Callable[[Store], TrialEnd], tmp_path: Path
-) -> None:
+def test_a_permanent_storage_fault_is_named_and_leaves_no_row(run: Callable[[Store], TrialEnd], tmp_path: Path) -> None:
     end = run(FaultyStore(str(tmp_path), faults=99))
     assert isinstance(end, TrialLost)
     assert "No space left on device" in end.error
     assert Store(str(tmp_path)).table("trials").empty
 
 
-def test_what_fails_in_a_trial_is_a_row_that_keeps_what_was_made(
+def test_an_error_in_a_trial_becomes_a_row_that_keeps_the_results_before_it(
     run: Callable[[Store], TrialEnd], baseline: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(subject: object, settings: object) -> None:
@@ -99,48 +97,48 @@ def test_what_fails_in_a_trial_is_a_row_that_keeps_what_was_made(
     assert row["error"] is None or row["error"] != row["error"], "a success replaces a failure"
 
 
-def never_runs(trial: Trial, store: Store, data: object, **_: object) -> WorkCounts:
+def never_run(trial: Trial, store: Store, data: object, **_: object) -> WorkCounts:
     raise AssertionError("the trial was started")
 
 
-def test_a_worker_that_is_ended_before_its_first_step_has_started_nothing(baseline: Trial, tmp_path: Path) -> None:
-    """Tune starts a worker for a trial, and gives the trial to another that is free sooner."""
+def test_a_worker_that_ends_before_its_first_step_has_started_no_trial(baseline: Trial, tmp_path: Path) -> None:
+    """Tune may start a worker for a trial and then give the trial to another worker that is free sooner."""
     data = load_dataset(parse_sweep(SWEEP).dataset).arrays()
     worker = TrialActor.__new__(TrialActor)
     trials = {baseline.key: baseline}
-    worker.setup({"key": baseline.key}, trials, Store(str(tmp_path)), data, f"{__name__}:never_runs")
+    worker.setup({"key": baseline.key}, trials, Store(str(tmp_path)), data, f"{__name__}:never_run")
     threads = {thread.name for thread in threading.enumerate()}
     worker.cleanup()
     assert "trial" not in threads
 
 
-class Knot:
-    """An object that only the collector can free."""
+class ReferenceCycle:
+    """An object that only the garbage collector can free."""
 
     def __init__(self) -> None:
         self.itself = self
 
 
-KNOTS: list[weakref.ref[Knot]] = []
+CYCLES: list[weakref.ref[ReferenceCycle]] = []
 
 
-def leaves_a_knot(trial: Trial, store: Store, data: object, **_: object) -> WorkCounts:
-    KNOTS.append(weakref.ref(Knot()))
+def leave_a_cycle(trial: Trial, store: Store, data: object, **_: object) -> WorkCounts:
+    CYCLES.append(weakref.ref(ReferenceCycle()))
     return WorkCounts()
 
 
-def test_between_trials_garbage_goes_and_the_rest_is_not_looked_at_again(baseline: Trial, tmp_path: Path) -> None:
+def test_between_trials_garbage_is_freed_and_everything_else_is_frozen(baseline: Trial, tmp_path: Path) -> None:
     data = load_dataset(parse_sweep(SWEEP).dataset).arrays()
     worker = TrialActor.__new__(TrialActor)
     gc.disable()
     try:
         worker.setup(
-            {"key": baseline.key}, {baseline.key: baseline}, Store(str(tmp_path)), data, f"{__name__}:leaves_a_knot"
+            {"key": baseline.key}, {baseline.key: baseline}, Store(str(tmp_path)), data, f"{__name__}:leave_a_cycle"
         )
         assert worker.step()["done"]
-        assert KNOTS[0]() is not None
+        assert CYCLES[0]() is not None
         assert worker.reset_config({"key": baseline.key})
-        assert KNOTS[0]() is None
+        assert CYCLES[0]() is None
         assert gc.get_freeze_count() > 10_000
         worker.cleanup()
     finally:

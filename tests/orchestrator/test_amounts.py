@@ -1,4 +1,4 @@
-"""Numbers in conditions: as tables print them and people write them, in the unit of their column."""
+"""Numbers in conditions: in the notations of people and of printed tables, in the unit of their column."""
 
 import shutil
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_an_amount_is_read_as_tables_print_it(text: str, meant: float) -> None:
 @pytest.mark.parametrize(
     "text", ["M", "15 MB", "15MM", "1e6M", "1,5M", "15,0000", "1 000 000", "15_000", "1/2M", "nan", "inf", "0x10", "-"]
 )
-def test_what_is_no_amount_is_refused(text: str) -> None:
+def test_other_texts_than_amounts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a number"):
         read_amount(text, "flops")
 
@@ -97,21 +97,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("bound", ["15M", "15 M", "15e6", "0.015G", "15,000 K"])
-def test_a_bound_in_millions_leaves_out_what_the_table_shows_above_it(store: str, bound: str) -> None:
+def test_a_bound_in_millions_leaves_out_networks_that_the_table_shows_above_it(store: str, bound: str) -> None:
     front = pareto_front(store, objectives=["robustness", "flops"], constraints=[f"flops < {bound}"])
     assert front.table["flops"].tolist() == [7844096.0]
     printed = command("pareto", "--store", store, "--constraint", f"flops < {bound}").output
     assert "7.84 M" in printed and "20.28 M" not in printed
 
 
-def test_the_line_names_the_condition(store: str) -> None:
+def test_the_error_line_names_the_condition(store: str) -> None:
     said = refusal("pareto", "--store", store, "--constraint", "generalization >= 90")
     assert said == 'prunesweep: constraint "generalization >= 90": 90 is above 1; it is a share: did you mean 0.9?\n'
     said = refusal("compare", "--store", store, "--where", "ratio == 10")
     assert said == 'prunesweep: where "ratio == 10": 10 is above 1; it is a share: did you mean 0.1?\n'
 
 
-def test_filters_know_fractions_and_truths(store: str) -> None:
+def test_filters_accept_fractions_and_booleans(store: str) -> None:
     assert pareto_front(store, where=["ratio <= 99/100"]).candidates == pareto_front(store).candidates
     assert pareto_front(store, where=["baseline_nesterov == true"]).candidates
     with pytest.raises(SelectionError, match=r"where not met: baseline_nesterov == False"):

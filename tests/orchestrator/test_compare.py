@@ -1,4 +1,4 @@
-"""Settings compared over their seeds and images, and membership of the front, on a store of really trained networks."""
+"""Comparison of settings over seeds and images, and membership of the front, on a store of trained networks."""
 
 import json
 import math
@@ -51,9 +51,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def outcomes(store: Store, key: str, attack: str) -> np.ndarray:
-    """(kinds, images) of a trial that was attacked once."""
-    (found,) = (each for each in store.evaluations([key]) if each["attack"] == attack)
-    return np.stack([*store.load_outcomes(found["key"]).values()])
+    """The outcomes, (kinds, images), of a trial that was attacked once."""
+    (evaluation,) = (each for each in store.evaluations([key]) if each["attack"] == attack)
+    return np.stack([*store.load_outcomes(evaluation["key"]).values()])
 
 
 def row_of(table: pd.DataFrame, figure: str, **settings: Any) -> pd.Series:
@@ -75,17 +75,17 @@ def test_evaluations_of_trials_are_read_from_the_index(store: Store) -> None:
 
 
 @pytest.mark.parametrize("gain", ["gain", "gain_over_control"])
-def test_the_images_scores_are_what_the_tables_figures_are_made_of(store: Store, gain: str) -> None:
+def test_the_means_of_image_scores_are_the_figures_of_the_table(store: Store, gain: str) -> None:
     trials = store.table("trials")
     scores, half = ImageScores(store, trials), selection_half(IMAGES)
     compared = 0
     for _, row in trials.iterrows():
         for figure in ("generalization", "robustness", "robustness_fgsm", "robustness_corruptions"):
-            of_images = scores.of(row["trial_key"], figure)
+            of_images = scores.trial_scores(row["trial_key"], figure)
             assert of_images.mean() == pytest.approx(row[figure])
             assert of_images[half].mean() == pytest.approx(row[f"{figure}_selection"])
             if pd.notna(row[f"{figure}_{gain}"]):
-                ours, theirs = scores.pair_of_gain(row["trial_key"], figure, gain)
+                ours, theirs = scores.paired_scores_of_gain(row["trial_key"], figure, gain)
                 assert 100 * (ours.mean() - theirs.mean()) == pytest.approx(row[f"{figure}_{gain}"])
                 compared += 1
     assert compared == (6 if gain == "gain" else 4) * 4
@@ -107,7 +107,7 @@ def test_seeds_of_a_setting_by_hand(store: Store) -> None:
     reach = 12.7062 * abs(one - two) / 2  # t with one degree of freedom
     assert (row["seeds_low"], row["seeds_high"]) == pytest.approx((row["mean"] - reach, row["mean"] + reach), rel=1e-4)
     assert row["images_low"] <= row["mean"] <= row["images_high"]
-    assert row["test"] == "bootstrap"  # the seeds share images, which McNemar's test does not know
+    assert row["test"] == "bootstrap"  # the seeds share images, which McNemar's test does not allow for
 
 
 def test_one_seed_is_tested_by_mcnemar_on_its_outcomes(store: Store) -> None:
@@ -161,8 +161,8 @@ def test_the_same_call_gives_the_same_numbers(store: Store) -> None:
 # ------------------------------------------------------- stores that training would take too long to make
 
 
-def forged(store: Store, key: str, right: np.ndarray, seed: int = 0, baseline: str = "base", **given: Any) -> None:
-    """Stores a trial, a baseline where it is its own, that gets ``right`` (images,) on clean images."""
+def put_trial(store: Store, key: str, right: np.ndarray, seed: int = 0, baseline: str = "base", **given: Any) -> None:
+    """Store a trial with the outcomes ``right``, bool (images,), on clean images; it is a baseline if it is its own."""
     is_baseline = key == baseline
     settings: dict[str, Any] = {"dataset": "digits", "architecture": "resnet20", "criterion": "l1", "seed": seed}
     settings |= {"structure": "filters", "adjustment": "fine_tune", "iterations": int(not is_baseline), "ratio": 0.1}
@@ -186,28 +186,32 @@ def right(correct: int, images: int = 200) -> np.ndarray:
     return np.arange(images) < correct
 
 
-def test_seeds_that_share_a_baseline_are_said_to(tmp_path: Path) -> None:
+def test_the_output_says_that_seeds_share_a_baseline(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    forged(store, "base", right(100))
+    put_trial(store, "base", right(100))
     for seed in range(3):
-        forged(store, f"pruned{seed}", right(110 + seed), seed)
+        put_trial(store, f"pruned{seed}", right(110 + seed), seed)
     (row,) = (row for _, row in compare_settings(store).iterrows())
     assert (row["seeds"], row["baselines"], row["mean"], row["sd"]) == (3, 1, pytest.approx(5.5), pytest.approx(0.5))
     ran = CliRunner().invoke(app, ["compare", "--store", store.url])
-    assert "Averaged over 1 baseline: trials that share a baseline say nothing of how" in " ".join(ran.output.split())
+    assert "Averaged over 1 baseline: trials that share a baseline give no information on how" in " ".join(
+        ran.output.split()
+    )
 
 
 def test_seeds_tested_on_other_images_are_not_pooled(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     for seed, images in enumerate(("images", "others")):
-        forged(store, f"base{seed}", right(100), seed, f"base{seed}", test_fingerprint=images)
-        forged(store, f"pruned{seed}", right(120), seed, f"base{seed}", test_fingerprint=images)
+        put_trial(store, f"base{seed}", right(100), seed, f"base{seed}", test_fingerprint=images)
+        put_trial(store, f"pruned{seed}", right(120), seed, f"base{seed}", test_fingerprint=images)
     (row,) = (row for _, row in compare_settings(store).iterrows())
     assert (row["seeds"], row["images"], row["test"]) == (2, 0, "")
     assert all(math.isnan(row[name]) for name in ("mean", "seeds_low", "images_low", "p", "p_holm", "smallest_gain"))
     ran = CliRunner().invoke(app, ["compare", "--store", store.url])
-    assert "1 cannot be told: their seeds were not tested alike." in " ".join(ran.output.split())
-    # Each by itself can be told.
+    assert "1 comparison could not be made because the seeds were not tested in the same way." in " ".join(
+        ran.output.split()
+    )
+    # Each seed alone can be compared.
     (row,) = (row for _, row in compare_settings(store, where=["seed == 1"]).iterrows())
     assert (row["mean"], row["p"]) == (pytest.approx(10), pytest.approx(2 / 2**20))
 
@@ -232,15 +236,17 @@ def test_membership_as_drawing_images_one_by_one(store: Store) -> None:
     np.testing.assert_allclose(front.compared["on_front"], np.mean(expected, axis=0), atol=0.05)
     of_key = dict(zip(front.compared["trial_keys"].str[0], front.compared["on_front"], strict=True))
     assert front.table["on_front"].tolist() == [of_key[keys[0]] for keys in front.table["trial_keys"]]
-    assert ((front.compared["on_front"] > 0.1) & (front.compared["on_front"] < 0.9)).any()  # or it shows little
+    assert (
+        (front.compared["on_front"] > 0.1) & (front.compared["on_front"] < 0.9)
+    ).any()  # otherwise the comparison would show little
 
 
 @pytest.mark.parametrize(("apart", "ties"), [(0, 1.0), (2, (1 - 2 / 200) ** 200), (40, 0.0)])
 def test_membership_by_hand(tmp_path: Path, apart: int, ties: float) -> None:
-    """The worse of two is on the front where none of the images is drawn that tell them apart: then they are equal."""
+    """The worse of two is on the front if a resample has no image on which they differ: then they are equal."""
     store, chosen = Store(str(tmp_path)), np.flatnonzero(selection_half(400))
-    forged(store, "base", np.isin(np.arange(400), chosen[:100]))
-    forged(store, "pruned", np.isin(np.arange(400), chosen[: 100 + apart]))
+    put_trial(store, "base", np.isin(np.arange(400), chosen[:100]))
+    put_trial(store, "pruned", np.isin(np.arange(400), chosen[: 100 + apart]))
     front = pareto_front(store, objectives=["generalization"], membership=True)
     on_front = dict(zip(front.compared["trial_keys"].str[0], front.compared["on_front"], strict=True))
     assert on_front == {"pruned": 1.0, "base": pytest.approx(ties, abs=0.03)}
@@ -288,9 +294,12 @@ def test_pareto_shows_membership_where_it_is_asked_for(store: Store) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--over", "controls"], "'controls' is not what a gain can be over; did you mean 'control'?"),
+        (["--over", "controls"], "'controls' is not a reference for gains; did you mean 'control'?"),
         (["--images", "half"], "'half' is not a set of test images"),
-        (["--where", "structure == none", "--over", "control"], "nothing to compare: of 8 trials where structure"),
+        (
+            ["--where", "structure == none", "--over", "control"],
+            "nothing to compare: of 8 trials, none meets structure",
+        ),
         (["--where", "structure == filtres"], "did you mean filters?"),
         (["--sweep", "other"], "'other' is not a sweep of"),
     ],

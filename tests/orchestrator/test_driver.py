@@ -1,4 +1,4 @@
-"""The driver on a real Ray: no worker is ended before it was of use, whatever its trials do."""
+"""The driver on a real Ray cluster: no worker is ended before it has run a trial."""
 
 import io
 import os
@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from prunesweep.orchestrator.display.reporter import Reporter
-from prunesweep.orchestrator.planning.capacity import own_cpus
+from prunesweep.orchestrator.planning.capacity import available_cpus
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
 from prunesweep.orchestrator.running.cluster.session import ray_session
@@ -31,19 +31,19 @@ control: false
 attacks: {}
 """
 TRIALS = 1 + 300  # a baseline and its children: the second worker starts when there is more than one trial to run
-SECONDS = 0.2  # of a trial, far less than a worker takes to start
+SECONDS = 0.2  # per trial, far less than the start of a worker takes
 
 
 def short_trial(trial: Trial, store: Store, data: object, **_: Callable[..., object]) -> WorkCounts:
-    """Notes the process, and takes a moment until two have been noted."""
+    """Store the process id, and wait ``SECONDS`` at most until two processes have stored theirs."""
     store.objects.put(f"workers/{os.getpid()}", b"")
     with suppress(TimeoutError):
         wait_for(lambda: len(store.objects.names("workers")) == 2, SECONDS)
     return WorkCounts()
 
 
-@pytest.mark.skipif(own_cpus() < 2, reason="there is one worker on one CPU")
-def test_a_worker_that_starts_is_used_though_trials_are_shorter_than_its_start(
+@pytest.mark.skipif(available_cpus() < 2, reason="there is one worker on one CPU")
+def test_a_started_worker_is_used_even_if_trials_are_shorter_than_its_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))  # of the workers

@@ -178,7 +178,10 @@ def test_gains_are_over_the_network_that_lost_nothing(store: Store, key: str) ->
         (["--attacks", "fgms"], "'fgms' is not an attack on single elements; did you mean 'fgsm'?"),
         (["--attacks", "pgd"], "Allowed: fgsm, occlusion, corruptions"),
         (["--attacks", ""], "attacks: name one or more of fgsm, occlusion, corruptions"),
-        (["--modules", "layer4"], "modules 'layer4': no module with layers that may go begins so; there are layer1.1"),
+        (
+            ["--modules", "layer4"],
+            "modules 'layer4': no module with removable layers has a path that begins so; there are layer1.1",
+        ),
         (["--images", "0"], "images 0: give 1 or more"),
     ],
 )
@@ -193,4 +196,4 @@ def test_layers_of_a_network_without_residual_blocks_are_refused(tmp_path: Path)
     store.save_network("abcd", {}, {"architecture": "vgg16"})
     store.save_result(documents.network("abcd", settings=documents.settings(architecture="vgg16")))
     said = refusal("elements", "--trial", "abcd", "--structure", "layers", "--store", store.url)
-    assert "structure layers: vgg16 has no layers that may go; use filters" in said
+    assert "structure layers: vgg16 has no removable layers; use filters" in said

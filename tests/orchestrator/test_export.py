@@ -1,4 +1,4 @@
-"""A network leaves the store whole, in every format, and works without the store."""
+"""An exported network is complete in every format, and works without the store."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ attacks: {fgsm: {}}
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A baseline and a network without one block and some filters."""
+    """Return a store with a baseline and a network pruned of one block and some filters."""
     sweep = parse_sweep(SWEEP)
     store, data = Store(str(tmp_path_factory.mktemp("store"))), load_dataset(sweep.dataset)
     for trial in grow_tree(sweep):
@@ -52,7 +52,7 @@ def test_a_pruned_network_loads_and_computes_what_the_stored_one_does(
     assert len(home.spec.removed_blocks) == 1 and home.spec.kept_filters
 
 
-def test_torch_export_needs_nothing_of_ours(store: Store, pruned: str, tmp_path: Path) -> None:
+def test_torch_export_works_without_prunesweep(store: Store, pruned: str, tmp_path: Path) -> None:
     folder = export_network(store, pruned, str(tmp_path / "home"), format="torch_export")
     program = torch.export.load(folder / "network.pt2").module()
     for count in (1, 5):
@@ -71,15 +71,15 @@ def test_onnx_gives_the_same_logits(store: Store, pruned: str, tmp_path: Path) -
         torch.testing.assert_close(torch.from_numpy(logits), load_network(folder)(images), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("there", ["notes.txt", ".hidden", "weights.safetensors"])
-def test_a_folder_that_is_not_empty_asks_for_force(store: Store, pruned: str, tmp_path: Path, there: str) -> None:
-    (tmp_path / there).write_text("mine")
-    asked = ["export", pruned, "--to", str(tmp_path), "--store", store.url]
-    assert "is not empty; --force" in refusal(*asked)
-    assert [path.name for path in tmp_path.iterdir()] == [there] and (tmp_path / there).read_text() == "mine"
-    assert command(*asked, "--force").exit_code == 0
+@pytest.mark.parametrize("existing", ["notes.txt", ".hidden", "weights.safetensors"])
+def test_a_folder_that_is_not_empty_needs_force(store: Store, pruned: str, tmp_path: Path, existing: str) -> None:
+    (tmp_path / existing).write_text("mine")
+    arguments = ["export", pruned, "--to", str(tmp_path), "--store", store.url]
+    assert "is not empty; --force" in refusal(*arguments)
+    assert [path.name for path in tmp_path.iterdir()] == [existing] and (tmp_path / existing).read_text() == "mine"
+    assert command(*arguments, "--force").exit_code == 0
     load_network(tmp_path)
-    assert there == "weights.safetensors" or (tmp_path / there).read_text() == "mine"
+    assert existing == "weights.safetensors" or (tmp_path / existing).read_text() == "mine"
 
 
 def test_an_empty_folder_needs_no_force(store: Store, pruned: str, tmp_path: Path) -> None:
@@ -95,32 +95,32 @@ def test_the_line_that_is_printed_loads_it(store: Store, pruned: str, tmp_path: 
     ran = command("export", pruned, "--to", str(tmp_path / "home's"), "--store", store.url, "--format", format)
     folder, _, line = ran.stdout.strip().partition(": ")
     assert folder == str(tmp_path / "home's")
-    found: dict[str, Any] = {}
-    exec(line, found)
+    names: dict[str, Any] = {}
+    exec(line, names)
     images = torch.rand(2, 3, 16, 16)
-    network = found["network"]
+    network = names["network"]
     logits = network.run(None, {"images": images.numpy()})[0] if format == "onnx" else network(images).detach().numpy()
     assert logits.shape == (2, 10)
 
 
-def test_what_cannot_be_exported_is_said_in_one_line(store: Store, pruned: str, tmp_path: Path) -> None:
+def test_impossible_exports_are_refused_in_one_line(store: Store, pruned: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnknownTrial, match="no network of"):
         find_trial(store, "nothing")
-    with pytest.raises(ExportError, match="'jpeg' is no format; allowed: safetensors"):
+    with pytest.raises(ExportError, match="unknown format 'jpeg'; allowed: safetensors"):
         export_network(store, pruned, str(tmp_path), format="jpeg")
     with pytest.raises(ExportError, match="cannot be written"):
         export_network(store, pruned, str(tmp_path / "file" / "home"))
-    for nowhere in ("", "s3://bucket/home"):
-        with pytest.raises(ExportError, match="name a folder of this machine"):
-            export_network(store, pruned, nowhere)
+    for folder in ("", "s3://bucket/home"):
+        with pytest.raises(ExportError, match="name a folder on this machine"):
+            export_network(store, pruned, folder)
 
 
 def test_a_damaged_network_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
     store.prepare()
     store.save_network("damaged", {"weight": np.zeros(1)}, {})
-    with pytest.raises(StoreError, match="describes no network"):
+    with pytest.raises(StoreError, match="does not describe a network"):
         export_network(store, "damaged", str(tmp_path / "home"))
     assert not (tmp_path / "home").exists()
 

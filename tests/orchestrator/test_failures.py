@@ -1,4 +1,4 @@
-"""A failure is told once, with what fell with it, and everything that was made counts."""
+"""A failure is reported once, with the number of dependent trials, and all work done until then is counted."""
 
 import io
 import json
@@ -33,7 +33,7 @@ DESCENDANTS = TRIALS - 1
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every baseline fails after two epochs and a set of scores."""
+    """Make every baseline fail after two epochs and a set of scores."""
 
     def make_baseline(work: Work) -> None:
         for event in (EpochTrained(1, 3, 0.5, 0.5), EpochTrained(2, 3, 0.5, 0.5), ScoringStarted("filters")):
@@ -44,37 +44,38 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(store: Path, **changes: Any) -> tuple[SweepRun, list[str]]:
-    """What a run did, and the lines that it printed."""
-    shown = io.StringIO()
-    ran = run_sweep({**SWEEP, **changes}, store=store, in_process=True, console=Console(file=shown))
-    return ran, shown.getvalue().splitlines()
+    """Run the sweep, and return the outcome and the printed lines."""
+    printed = io.StringIO()
+    ran = run_sweep({**SWEEP, **changes}, store=store, in_process=True, console=Console(file=printed))
+    return ran, printed.getvalue().splitlines()
 
 
 @pytest.mark.usefixtures("broken")
-def test_it_is_told_once_with_the_number_that_fell(tmp_path: Path) -> None:
+def test_a_failure_is_reported_once_with_the_number_of_dependents(tmp_path: Path) -> None:
     ran, lines = run(tmp_path)
     assert lines == [
-        f"[{TRIALS}/{TRIALS}] resnet20 baseline seed 0 ({DESCENDANTS} trials fell with it): FAILED: training diverged"
+        f"[{TRIALS}/{TRIALS}] resnet20 baseline seed 0 ({DESCENDANTS} trials depend on it and cannot run): "
+        "FAILED: training diverged"
     ]
     (failure,) = ran.failures.values()
-    assert (ran.failed, len(failure.fallen), failure.error) == (TRIALS, DESCENDANTS, "training diverged")
+    assert (ran.failed, len(failure.dependents), failure.error) == (TRIALS, DESCENDANTS, "training diverged")
 
 
 @pytest.mark.usefixtures("broken")
-def test_what_a_failed_trial_made_counts(tmp_path: Path) -> None:
+def test_the_work_of_a_failed_trial_is_counted(tmp_path: Path) -> None:
     ran, _ = run(tmp_path)
-    assert ran.made == WorkCounts(epochs=2, scores=1)
+    assert ran.work == WorkCounts(epochs=2, scores=1)
 
 
 @pytest.mark.usefixtures("broken")
-def test_the_summary_and_the_status_tell_it_once(tmp_path: Path) -> None:
+def test_the_summary_and_the_status_name_a_failure_once(tmp_path: Path) -> None:
     file = tmp_path / "failing.yaml"
     file.write_text(json.dumps(SWEEP))  # JSON is YAML
     store = str(tmp_path / "store")
     ran = command("run", str(file), "--store", store, "--in-process")
     assert ran.exit_code == 1
     assert f"0 trials run, 0 were stored already, {TRIALS} failed" in ran.stdout
-    told = f"resnet20 baseline seed 0 ({DESCENDANTS} trials fell with it): training diverged"
+    told = f"resnet20 baseline seed 0 ({DESCENDANTS} trials depend on it and cannot run): training diverged"
     assert ran.stdout.count("training diverged") == 2 and told in ran.stdout
     shown = command("status", "--store", store).stdout
     assert shown.count("training diverged") == 1 and told in shown
@@ -91,7 +92,7 @@ def test_rows_name_the_ancestor_that_failed(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("broken")
-def test_failures_of_earlier_versions_name_it_in_their_text_alone(tmp_path: Path) -> None:
+def test_failures_of_earlier_versions_name_the_ancestor_in_their_text_alone(tmp_path: Path) -> None:
     ran, _ = run(tmp_path)
     for path in (tmp_path / "results").iterdir():
         document = json.loads(path.read_text())
@@ -103,14 +104,14 @@ def test_failures_of_earlier_versions_name_it_in_their_text_alone(tmp_path: Path
     assert trials["failed_ancestor"].equals(ran.store.table("trials")["failed_ancestor"])
 
 
-def test_counts_go_on_from_what_is_stored(tmp_path: Path) -> None:
+def test_counts_continue_from_the_stored_trials(tmp_path: Path) -> None:
     axes = SWEEP["axes"] | {"criterion": "l1"}
     run(tmp_path, axes=axes | {"iterations": 1})
     _, lines = run(tmp_path, axes=axes)
     assert [line.split()[0] for line in lines] == ["[4/5]", "[5/5]"]
 
 
-def test_a_convolution_left_with_one_filter_is_told_at_its_trial(tmp_path: Path) -> None:
+def test_a_convolution_with_one_remaining_filter_is_reported_with_its_trial(tmp_path: Path) -> None:
     axes = {"architecture": "resnet20", "structure": "filters", "criterion": "l1", "ratio": 0.99}
     ran, lines = run(tmp_path, axes=axes, control=False)
     row = ran.store.table("trials").set_index("structure").loc["filters"]
@@ -122,9 +123,7 @@ def test_a_convolution_left_with_one_filter_is_told_at_its_trial(tmp_path: Path)
     assert f"({fewer}, {single})" in " ".join(shown.stdout.split())
 
 
-def test_what_another_sweep_could_not_do_is_no_failure_of_this_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failures_of_another_sweep_do_not_count_for_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     axes = {"architecture": "resnet20", "iterations": 0}
     run(tmp_path, axes=axes)
 
@@ -137,7 +136,7 @@ def test_what_another_sweep_could_not_do_is_no_failure_of_this_one(
     assert states == {"failing": (1, 0, 0), "other": (0, 1, 0)}
 
 
-def test_what_fell_with_a_trial_that_was_done_since_is_still_told(
+def test_dependents_of_a_trial_that_succeeded_since_are_still_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     with monkeypatch.context():
@@ -149,10 +148,10 @@ def test_what_fell_with_a_trial_that_was_done_since_is_still_told(
     assert sum(line.startswith("failed: ") for line in shown.splitlines()) == DESCENDANTS
 
 
-def test_a_lost_attempt_counts_by_what_it_told() -> None:
+def test_the_work_of_a_lost_trial_is_counted_from_its_events() -> None:
     tree = tree_of(json.dumps(SWEEP))
     reporter, trial = Reporter(len(tree), Console(file=io.StringIO())), next(iter(tree))
     for event in (EpochTrained(1, 3, 0.5, 0.5), EpochTrained(2, 3, 0.5, 0.5), ScoringStarted("filters")):
         reporter.progressed(trial, event)
     reporter.failed(trial, "lost", WorkCounts(), 0)
-    assert reporter.made == WorkCounts(epochs=2, scores=1)
+    assert reporter.work == WorkCounts(epochs=2, scores=1)

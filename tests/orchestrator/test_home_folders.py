@@ -17,7 +17,7 @@ TRIAL = "1d7dd2ef"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder with a small store in it; the working folder is another."""
+    """Return a home folder that holds a small store; the working folder is another one."""
     folder = tmp_path / "home"
     shutil.copytree(STORE, folder / "store")
     monkeypatch.setenv("HOME", str(folder))
@@ -49,7 +49,7 @@ def test_figures_are_written_to_a_home_folder(home: Path, tmp_path: Path) -> Non
     assert [*(tmp_path / "work").iterdir()] == []
 
 
-def test_a_sweep_file_and_what_it_names_lie_in_a_home_folder(home: Path) -> None:
+def test_a_sweep_file_and_the_paths_in_it_may_begin_with_a_tilde(home: Path) -> None:
     for split in ("train", "test"):
         for name in ("cat", "dog"):
             (home / "images" / split / name).mkdir(parents=True)
@@ -73,7 +73,7 @@ def test_a_sweep_file_and_what_it_names_lie_in_a_home_folder(home: Path) -> None
         ("XDG_CACHE_HOME", "", ".cache/prunesweep"),
     ],
 )
-def test_the_cache_lies_in_a_home_folder(
+def test_the_path_of_the_cache_may_begin_with_a_tilde(
     home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, meant: str
 ) -> None:
     monkeypatch.delenv("PRUNESWEEP_CACHE", raising=False)
@@ -82,6 +82,6 @@ def test_the_cache_lies_in_a_home_folder(
     assert cache_folder() == home / meant
 
 
-def test_a_cache_below_the_home_of_nobody_is_a_folder_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_with_an_unknown_user_is_part_of_the_caches_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRUNESWEEP_CACHE", "~nobody-of-that-name/cache")
     assert cache_folder() == Path("~nobody-of-that-name/cache")

@@ -1,4 +1,4 @@
-"""Sweeps on a real Ray of which a process is killed: the tables are those of a sweep that nothing disturbed."""
+"""Sweeps on a real Ray cluster with a killed process: the tables equal those of an undisturbed sweep."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def sweep_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(sweep_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store on which the sweep ran in this process, one trial after another."""
+    """Return a store on which the sweep ran in this process, one trial after another."""
     store = tmp_path_factory.mktemp("undisturbed") / "store"
     ran = command("run", str(sweep_file), "--store", str(store), "--in-process")
     assert ran.exit_code == 0, ran.output
@@ -31,13 +31,13 @@ def undisturbed(sweep_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def has_networks(store: Path, count: int, driver: "subprocess.Popen[str]") -> Callable[[], bool]:
-    """Whether so many are stored, asked of a driver that still runs."""
+    """Return a function that says whether so many networks are stored, and checks that the driver still runs."""
 
-    def ask() -> bool:
+    def count_networks() -> bool:
         assert driver.poll() is None, "the driver ended too soon"
         return len(Store(str(store)).network_keys()) >= count
 
-    return ask
+    return count_networks
 
 
 def test_a_killed_driver_loses_nothing(undisturbed: Path, sweep_file: Path, tmp_path: Path) -> None:
@@ -48,11 +48,13 @@ def test_a_killed_driver_loses_nothing(undisturbed: Path, sweep_file: Path, tmp_
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()
     assert workers
-    wait_for(lambda: not any(is_running(worker) for worker in workers))  # they end on their own
-    made = {path: path.stat().st_mtime_ns for folder in ("results", "scores") for path in (store / folder).iterdir()}
-    ran = command("run", str(sweep_file), "--store", str(store), "--in-process")  # whoever goes on
+    wait_for(lambda: not any(is_running(worker) for worker in workers))  # they end by themselves
+    modified = {
+        path: path.stat().st_mtime_ns for folder in ("results", "scores") for path in (store / folder).iterdir()
+    }
+    ran = command("run", str(sweep_file), "--store", str(store), "--in-process")
     assert ran.exit_code == 0, ran.output
-    assert {path: path.stat().st_mtime_ns for path in made} == made, "something was made twice"
+    assert {path: path.stat().st_mtime_ns for path in modified} == modified, "a result was computed twice"
     pd.testing.assert_frame_equal(trials_of(store), trials_of(undisturbed), check_exact=True)
 
 
@@ -67,7 +69,7 @@ def test_a_lost_worker_is_replaced_and_leaves_no_trace(sweep_file: Path, undistu
 
 
 def workers_of(driver: int) -> list[int]:
-    """The process ids of a driver's Ray workers, and not of Ray's own agents."""
+    """Return the process ids of a driver's Ray workers, without Ray's own agents."""
     found = []
     for folder in Path("/proc").iterdir():
         with suppress(OSError, ValueError):  # no process, or one that has just ended
@@ -78,7 +80,7 @@ def workers_of(driver: int) -> list[int]:
 
 
 def worker_of(driver: int) -> int | None:
-    """One of them that runs trials; between two steps, Ray names them otherwise."""
+    """Return the process id of a worker that is running a step of a trial; Ray renames it between two steps."""
     for process_id in workers_of(driver):
         with suppress(OSError):
             if "Trainable" in (Path("/proc") / str(process_id) / "cmdline").read_text():
@@ -87,19 +89,19 @@ def worker_of(driver: int) -> int | None:
 
 
 def is_running(process_id: int) -> bool:
-    """Whether there is such a process that has not ended."""
+    """Return whether a process exists and has not ended."""
     with suppress(OSError):
         return state_of(process_id)[0] != "Z"
     return False
 
 
 def state_of(process_id: int) -> list[str]:
-    """What the system says of a process from its state on: the state, the parent, …"""
+    """Return the fields of ``/proc/PID/stat`` from the state on: the state, the parent, …"""
     return (Path("/proc") / str(process_id) / "stat").read_text().rsplit(")", 1)[1].split()
 
 
 def ancestors(process_id: int) -> list[int]:
-    """The parents of a process, its own first."""
+    """Return the process ids of a process's ancestors, its parent first."""
     found: list[int] = []
     while process_id > 1:
         process_id = int(state_of(process_id)[1])

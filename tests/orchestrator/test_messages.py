@@ -1,4 +1,4 @@
-"""What commands say: counts with their nouns, full stops, hints, and each name once."""
+"""Messages of the commands: counts with their nouns, full stops, hints, and each name only once."""
 
 import re
 import shutil
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prunesweep.orchestrator.display.elements import progress_line
+from prunesweep.orchestrator.display.elements import describe_progress
 from prunesweep.orchestrator.paper.tables import how_to_read
 from prunesweep.sweeps.datasets import ImageFolder, Imagenet
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.events import ImagesShown, ModuleMeasured
+from prunesweep.sweeps.events import ImagesEvaluated, ModuleMeasured
 from prunesweep.sweeps.notes import sweep_notes
 from prunesweep.sweeps.reader import read_sweep
 from prunesweep.workers import load_dataset
@@ -28,14 +28,16 @@ STORED = Path(__file__).parents[1] / "stores" / "version_0.1.0" / "store"
         (3, 3, 10_000, "[95 % interval over 10,000 test images], p.p.; up to 3 seeds over 3 baselines, which"),
     ],
 )
-def test_a_table_says_how_many_seeds_it_is_of(seeds: int, baselines: int, images: int, said: str) -> None:
+def test_a_table_says_how_many_seeds_and_baselines_it_covers(
+    seeds: int, baselines: int, images: int, said: str
+) -> None:
     assert said in how_to_read([{"mean": 1.0, "seeds": seeds, "baselines": baselines, "images": images}])
 
 
 def test_progress_on_single_elements_counts_them() -> None:
-    assert progress_line(ModuleMeasured("conv1", 1, 1, 9, 2.0)) == "[1/9] conv1: 1 element, 2.0 s"
-    assert progress_line(ModuleMeasured("conv1", 16, 1, 9, 0)) == "[1/9] conv1: 16 elements, stored already"
-    assert progress_line(ImagesShown(("conv1",), 1, 1)) == "  conv1: 1 of 1 image"
+    assert describe_progress(ModuleMeasured("conv1", 1, 1, 9, 2.0)) == "[1/9] conv1: 1 element, 2.0 s"
+    assert describe_progress(ModuleMeasured("conv1", 16, 1, 9, 0)) == "[1/9] conv1: 16 elements, stored already"
+    assert describe_progress(ImagesEvaluated(("conv1",), 1, 1)) == "  conv1: 1 of 1 image"
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +47,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-def test_one_of_a_kind_is_told_in_the_singular(store: str) -> None:
+def test_a_count_of_one_has_a_singular_noun(store: str) -> None:
     network = "structure == filters"
-    told = [
+    runs = [
         command("transfer", "--sources", network, "--targets", network, "--epsilon", "3/255", "--store", store),
         command("compare", "--store", store, "--where", network),
     ]
-    assert "shown to 1 network\n" in told[0].stderr
-    for ran in told:
+    assert "shown to 1 network\n" in runs[0].stderr
+    for ran in runs:
         assert re.findall(r"(?<![\d.,×])1 [a-z]+s\b", ran.output) == []
 
 
-def test_conditions_that_nothing_meets_are_listed(store: str) -> None:
+def test_conditions_that_no_trial_meets_are_listed(store: str) -> None:
     conditions = ["structure == filters", "seed == 0", "iterations == 7"]
     sources = [part for condition in conditions for part in ("--sources", condition)]
     said = refusal("transfer", *sources, "--targets", "seed == 0", "--store", store)
@@ -81,7 +83,7 @@ def test_an_unknown_sweep_is_a_sentence_before_the_names() -> None:
         ["verify-robustness", "x", "--images", "many"],
     ],
 )
-def test_what_the_parser_refuses_ends_with_a_full_stop_before_the_help(arguments: list[str]) -> None:
+def test_a_parser_error_ends_with_a_full_stop_before_the_hint_to_the_help(arguments: list[str]) -> None:
     ran = process(*arguments)
     assert ran.returncode == 2
     assert re.fullmatch(r"prunesweep: .*[^\s.?!][.?!] See --help\.\n", ran.stderr), ran.stderr
@@ -98,7 +100,7 @@ def test_what_the_parser_refuses_ends_with_a_full_stop_before_the_help(arguments
         ("axes.0.recipe=plian", "axes.0.recipe"),
     ],
 )
-def test_an_override_is_named_once(override: str, key: str) -> None:
+def test_a_message_names_an_override_once(override: str, key: str) -> None:
     said = refusal("plan", "quickstart", "--set", override)
     assert len(re.findall(rf"{re.escape(key)}: ", said)) <= 1, said
 
@@ -106,23 +108,23 @@ def test_an_override_is_named_once(override: str, key: str) -> None:
 @pytest.mark.parametrize(
     ("seeds", "said"),
     [
-        ("3", "seeds: one, number 3; for 3 of them give seeds: [0, 1, 2]"),
-        ("2", "seeds: one, number 2; for 2 of them give seeds: [0, 1]"),
-        ("10", "seeds: one, number 10; for 10 of them give seeds: [0, 1, …, 9]"),
+        ("3", "seeds: a single seed, 3; for 3 seeds give seeds: [0, 1, 2]"),
+        ("2", "seeds: a single seed, 2; for 2 seeds give seeds: [0, 1]"),
+        ("10", "seeds: a single seed, 10; for 10 seeds give seeds: [0, 1, …, 9]"),
     ],
 )
-def test_a_plan_says_that_a_single_number_is_no_count_of_seeds(tmp_path: Path, seeds: str, said: str) -> None:
+def test_a_plan_says_that_a_single_number_is_a_seed_and_not_a_count(tmp_path: Path, seeds: str, said: str) -> None:
     ran = command("plan", "quickstart", "--store", str(tmp_path / "none"), "--set", f"seeds={seeds}")
     assert said in ran.output.splitlines()
 
 
 @pytest.mark.parametrize("seeds", ["0", "1", "[0, 1, 2]", "[3, 4]", "20261127"])
-def test_seeds_that_cannot_be_meant_otherwise_get_no_note(seeds: str) -> None:
+def test_unambiguous_seeds_get_no_note(seeds: str) -> None:
     assert sweep_notes(read_sweep("quickstart", [f"seeds={seeds}"])) == []
 
 
-def images(folder: Path, sides: dict[str, list[int]]) -> None:
-    """Class folders with images of these sides for each split."""
+def write_images(folder: Path, sides: dict[str, list[int]]) -> None:
+    """Write class folders with images of these sides, in pixels, for each split."""
     draw = np.random.default_rng(0)
     for split, of_split in sides.items():
         for name in ("cat", "dog"):
@@ -141,10 +143,10 @@ def images(folder: Path, sides: dict[str, list[int]]) -> None:
         {"train": [8, 8], "test": [8, 8]},
     ],
 )
-def test_images_of_mixed_sizes_are_pointed_to_the_data_set_that_resizes_and_it_does(
+def test_the_refusal_of_mixed_image_sizes_names_a_data_set_that_resizes_and_it_works(
     tmp_path: Path, sides: dict[str, list[int]]
 ) -> None:
-    images(tmp_path, sides)
+    write_images(tmp_path, sides)
     train, test = str(tmp_path / "train"), str(tmp_path / "test")
     with pytest.raises(DataError, match=r"set dataset\.name to imagenet and dataset\.size to a number of pixels$"):
         load_dataset(ImageFolder(name="image_folder", train=train, test=test))

@@ -1,6 +1,6 @@
-"""``gpu: auto``: which packing is chosen, and that it is measured on a real Ray, whose one GPU is only pretended.
+"""``gpu: auto``: the choice of the packing, and its measurement on a real Ray cluster with a simulated GPU.
 
-Ray hands out a GPU that it is told of, and where there is none, torch works on the CPU: all else is as on a GPU.
+Ray hands out a GPU that exists only in its configuration, and torch then works on the CPU; the rest is as on a GPU.
 """
 
 import json
@@ -14,7 +14,12 @@ import pytest
 
 from prunesweep.orchestrator.planning.plan import Plan, make_plan
 from prunesweep.orchestrator.running.cluster import packing
-from prunesweep.orchestrator.running.cluster.packing import best_packing, find_packing, most_sharing, work_of
+from prunesweep.orchestrator.running.cluster.packing import (
+    best_packing,
+    find_packing,
+    max_trials_per_gpu,
+    representative_trials,
+)
 from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.results_store import Store
 from prunesweep.sweeps.reader import parse_sweep
@@ -39,7 +44,7 @@ def plan(store: Path, *changes: str) -> Plan:
     return make_plan(parse_sweep(SWEEP, changes), Store(str(store)))
 
 
-# Which packing is the best of those measured
+# The best of the measured packings
 
 
 @pytest.mark.parametrize(
@@ -49,16 +54,16 @@ def plan(store: Path, *changes: str) -> Plan:
         ({1: 100.0, 2: 180.0, 4: 300.0, 8: 500.0}, 8),
         ({1: 100.0, 2: 180.0, 4: 220.0, 8: 190.0}, 4),
         ({1: 100.0, 2: 60.0, 4: 40.0}, 1),
-        ({1: 100.0, 2: 104.0}, 1),  # nearly the same: fewer
+        ({1: 100.0, 2: 104.0}, 1),  # nearly the same
         ({1: 100.0, 2: 150.0, 4: 195.0, 8: 200.0}, 4),
     ],
 )
-def test_the_highest_rate_wins_and_ties_go_to_fewer(rates: dict[int, float], best: int) -> None:
+def test_the_fewest_trials_with_nearly_the_highest_rate_are_best(rates: dict[int, float], best: int) -> None:
     assert best_packing(rates) == best
 
 
 @pytest.mark.parametrize(
-    ("nodes", "cpu", "at_once", "most"),
+    ("nodes", "cpu", "concurrent_trials", "most"),
     [
         ([{"CPU": 16.0}], 1, 100, 0),
         ([{"CPU": 16.0, "GPU": 1.0}], 1, 100, 16),
@@ -72,8 +77,10 @@ def test_the_highest_rate_wins_and_ties_go_to_fewer(rates: dict[int, float], bes
         ([{"CPU": 2.0, "GPU": 1.0}], 2, 1, 1),
     ],
 )
-def test_no_gpu_waits_for_cpus_or_trials(nodes: list[dict[str, float]], cpu: int, at_once: int, most: int) -> None:
-    assert most_sharing(nodes, cpu, at_once) == most
+def test_no_gpu_waits_for_cpus_or_trials(
+    nodes: list[dict[str, float]], cpu: int, concurrent_trials: int, most: int
+) -> None:
+    assert max_trials_per_gpu(nodes, cpu, concurrent_trials) == most
 
 
 # What is measured
@@ -81,7 +88,7 @@ def test_no_gpu_waits_for_cpus_or_trials(nodes: list[dict[str, float]], cpu: int
 
 def test_each_architecture_works_as_its_longest_trial(tmp_path: Path) -> None:
     grid = "axes={architecture: [resnet20, resnet32], iterations: 1, criterion: l1, adjustment: [fine_tune, scratch_b]}"
-    work = work_of(plan(tmp_path, grid, "adjustment={epochs: 1}", "seeds=0"))
+    work = representative_trials(plan(tmp_path, grid, "adjustment={epochs: 1}", "seeds=0"))
     assert [(trial.architecture, trial.adjustment) for trial in work] == [
         ("resnet20", "scratch_b"),
         ("resnet32", "scratch_b"),
@@ -90,18 +97,18 @@ def test_each_architecture_works_as_its_longest_trial(tmp_path: Path) -> None:
 
 def test_stored_networks_are_only_attacked(tmp_path: Path) -> None:
     """A new attack on a store trains nothing."""
-    made = plan(tmp_path, "seeds=0")
-    for trial in made.tree:
-        run_trial(trial, Store(str(tmp_path)), load_dataset(made.sweep.dataset))
-    (trial,) = work_of(plan(tmp_path, "seeds=0", "attacks={occlusion: {}}"))
+    first = plan(tmp_path, "seeds=0")
+    for trial in first.tree:
+        run_trial(trial, Store(str(tmp_path)), load_dataset(first.sweep.dataset))
+    (trial,) = representative_trials(plan(tmp_path, "seeds=0", "attacks={occlusion: {}}"))
     assert trial.round.epochs == 0
 
 
-# On a real Ray
+# On a real Ray cluster
 
 
-def test_a_sweep_settles_it_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store has a trial already, so that there is an estimate too; results are those of a run without a GPU."""
+def test_a_sweep_chooses_the_packing_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store has a trial already, so that there is an estimate; the results equal those of a run without a GPU."""
     sweep, store = tmp_path / "packing.yaml", tmp_path / "store"
     sweep.write_text(SWEEP)
     run_here(parse_sweep(SWEEP), Store(str(tmp_path / "here")))
@@ -110,16 +117,16 @@ def test_a_sweep_settles_it_before_it_starts(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(packing, "MEASURED_SECONDS", MEASURED_SECONDS)
     ran = command("run", str(sweep), "--store", str(store), "--set", "seeds=[0, 1, 2]")
     assert ran.exit_code == 0, ran.output
-    assert "gpu: auto: trials run" in ran.stdout
+    assert "gpu: auto: " in ran.stdout
     about = json.loads((store / "sweeps" / "packing" / "run.json").read_text())
-    assert about["settings"]["resources"]["gpu"] == "auto", "provenance tells what was asked"
+    assert about["settings"]["resources"]["gpu"] == "auto", "the provenance has the setting of the sweep file"
     assert about["packing"]["trials"] in (1, 2)
     assert about["packing"]["rates"].keys() == {"1", "2"}
-    (noted,) = json.loads((store / "sweeps" / "packing" / "runs.json").read_text())
-    assert noted["trials"] == 2
-    assert noted["workers"] == about["packing"]["trials"]
-    assert noted["estimated"] > 0
-    assert noted["took"] > 0
+    (run_time,) = json.loads((store / "sweeps" / "packing" / "runs.json").read_text())
+    assert run_time["trials"] == 2
+    assert run_time["workers"] == about["packing"]["trials"]
+    assert run_time["estimated"] > 0
+    assert run_time["took"] > 0
     expected = pd.read_parquet(tmp_path / "here" / "trials").drop(columns=["seconds", "sweeps"])
     found = pd.read_parquet(store / "trials").drop(columns=["seconds", "sweeps"])
     found = found[found["seed"] < 2].reset_index(drop=True)
@@ -135,13 +142,13 @@ def one_gpu() -> Iterator[None]:
             yield
 
 
-def test_packings_are_measured_as_far_as_they_fit(
+def test_packings_are_measured_until_one_does_not_fit(
     one_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = tmp_path / "full"
 
-    class Small(packing._WorkerProcess):
-        """Takes the place of a GPU's memory: it is full where two processes have begun to work."""
+    class SmallGpu(packing._WorkerProcess):
+        """A process on a GPU whose memory is full after two processes."""
 
         def prepare(self, trials: Sequence[Any], data: Mapping[str, Any]) -> None:
             import torch
@@ -152,18 +159,18 @@ def test_packings_are_measured_as_far_as_they_fit(
             (full / str(os.getpid())).touch()
             super().prepare(trials, data)
 
-    monkeypatch.setattr(packing, "_WorkerProcess", Small)
+    monkeypatch.setattr(packing, "_WorkerProcess", SmallGpu)
     monkeypatch.setattr(packing, "PACKINGS", (1, 2, 3))
-    made = plan(tmp_path / "store", "seeds=[0, 1, 2, 3]")
-    found = find_packing(made, load_dataset(made.sweep.dataset).arrays())
-    assert found.rates.keys() == {1, 2}
-    assert all(rate > 0 for rate in found.rates.values())
-    assert found.trials == best_packing(found.rates)
-    assert "more do not fit: OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB." in found.line()
-    assert len(list(full.iterdir())) == 2, "each process is one of its own"
+    four_trials = plan(tmp_path / "store", "seeds=[0, 1, 2, 3]")
+    chosen = find_packing(four_trials, load_dataset(four_trials.sweep.dataset).arrays())
+    assert chosen.rates.keys() == {1, 2}
+    assert all(rate > 0 for rate in chosen.rates.values())
+    assert chosen.trials == best_packing(chosen.rates)
+    assert "more do not fit: OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB." in chosen.describe()
+    assert len(list(full.iterdir())) == 2, "each runs in a process of its own"
 
 
-def test_nothing_is_measured_where_no_gpu_would_be_shared(
+def test_nothing_is_measured_if_no_gpu_would_be_shared(
     one_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def measure(*_: object) -> None:
@@ -171,11 +178,11 @@ def test_nothing_is_measured_where_no_gpu_would_be_shared(
 
     monkeypatch.setattr(packing, "measure_packings", measure)
     for change in ("seeds=0", "resources.workers=1", "resources.cpu=3"):
-        found = find_packing(plan(tmp_path, change), {})
-        assert (found.trials, found.share, dict(found.rates)) == (1, 1.0, {})
+        chosen = find_packing(plan(tmp_path, change), {})
+        assert (chosen.trials, chosen.share, dict(chosen.rates)) == (1, 1.0, {})
 
 
-def test_what_cannot_be_measured_gives_each_trial_a_gpu(one_gpu: None, tmp_path: Path) -> None:
-    found = find_packing(plan(tmp_path), {"not": "a data set"})
-    assert (found.trials, found.share) == (1, 1.0)
-    assert "could not be measured: " in found.line()
+def test_after_a_failed_measurement_each_trial_has_a_gpu(one_gpu: None, tmp_path: Path) -> None:
+    chosen = find_packing(plan(tmp_path), {"not": "a data set"})
+    assert (chosen.trials, chosen.share) == (1, 1.0)
+    assert "could not be measured: " in chosen.describe()

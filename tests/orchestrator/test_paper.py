@@ -1,4 +1,4 @@
-"""The paper's tables and figures from a store: every figure by hand, what is missing named, pictures that open."""
+"""The paper's tables and figures from a store: numbers by hand, missing results, and the files that are written."""
 
 from math import nan
 from pathlib import Path
@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from prunesweep.orchestrator.cli import app
 from prunesweep.orchestrator.paper.experiments import Experiments, Gain
 from prunesweep.orchestrator.paper.published import TABLE1, TABLE2, TABLE3, TABLE5
-from prunesweep.orchestrator.paper.registry import REPRODUCTIONS, reproduce, write_figure
+from prunesweep.orchestrator.paper.registry import REPRODUCTIONS, reproduce, write_reproduction
 from prunesweep.orchestrator.paper.tables import agreement
 from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.results_store import Store
@@ -34,7 +34,7 @@ ATTACKS = {"clean": 0.0, "fgsm": 8 / 255, "occlusion": 16.0, "corruptions": 5.0}
 def put_network(
     store: Store, key: str, *, parent: str | None, control: str | None, epochs: int = 2, **settings: Any
 ) -> None:
-    described: TrialSettings = {
+    trial_settings: TrialSettings = {
         "dataset": "cifar10",
         "architecture": "resnet56",
         "recipe": "plain",
@@ -45,7 +45,7 @@ def put_network(
         "ratio": 0.0,
         "seed": 0,
     }
-    described = cast(TrialSettings, {**described, **settings})
+    trial_settings = cast(TrialSettings, {**trial_settings, **settings})
     history: list[Epoch] = [
         {
             "epoch": epoch,
@@ -65,8 +65,8 @@ def put_network(
         "baseline_key": parent or key,
         "control_key": control,
         "plain_key": None,
-        "settings": described,
-        "setting": {"setting_key": key_of("setting", [{**described, "seed": None}, epochs])},
+        "settings": trial_settings,
+        "setting": {"setting_key": key_of("setting", [{**trial_settings, "seed": None}, epochs])},
         "parameters": 10,
         "flops": 10,
         "filters_asked": 1,
@@ -84,9 +84,9 @@ def put_network(
     store.save_result(result)
 
 
-def put_evaluation(store: Store, key: str, attack: str, right: int, images: int = IMAGES) -> None:
-    """The first ``right`` images of the attack's one kind are classified rightly."""
-    correct = np.arange(images) < right
+def put_evaluation(store: Store, key: str, attack: str, correct_images: int, images: int = IMAGES) -> None:
+    """Store an evaluation in which the first ``correct_images`` images are correct, under the attack's one kind."""
+    correct = np.arange(images) < correct_images
     half = selection_half(images)
     store.save_outcomes(f"{key}-{attack}", {attack: correct})
     counts = [int(correct.sum()), int(correct[half].sum()), int(correct[~half].sum())]
@@ -116,7 +116,7 @@ PRUNED: dict[str, Any] = {
     "iterations": 1,
     "ratio": 0.1,
 }
-RIGHT = {
+CORRECT_IMAGES = {
     "base": {"clean": 180, "fgsm": 40, "occlusion": 100, "corruptions": 100},
     "control": {"clean": 182, "fgsm": 40, "occlusion": 100, "corruptions": 100},
     "pruned": {"clean": 184, "fgsm": 80, "occlusion": 60, "corruptions": 100},
@@ -125,20 +125,20 @@ RIGHT = {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """A baseline of ResNet56, its control, and the network with fewer filters."""
+    """A store with a baseline of ResNet56, its control, and the network with fewer filters."""
     store = Store(str(tmp_path / "store"))
     store.prepare()
     put_network(store, "base", parent=None, control=None)
     put_network(store, "control", parent="base", control=None, adjustment="fine_tune", iterations=1)
     put_network(store, "pruned", parent="base", control="control", **PRUNED)
-    for key, counts in RIGHT.items():
+    for key, counts in CORRECT_IMAGES.items():
         put_all(store, key, counts)
     return store
 
 
 def put_all(store: Store, key: str, counts: dict[str, int], images: int = IMAGES) -> None:
-    for attack, right in counts.items():
-        put_evaluation(store, key, attack, right, images)
+    for attack, correct_images in counts.items():
+        put_evaluation(store, key, attack, correct_images, images)
 
 
 def cells(data: pd.DataFrame, row: str, over: str = "baseline") -> pd.DataFrame:
@@ -165,18 +165,18 @@ def test_table1_shows_our_gains_beside_the_papers(store: Store) -> None:
     assert over_control["over"] == "control" and over_control["clean"].startswith("+1.00 [")
 
 
-def test_gains_over_the_control_are_what_pruning_did(store: Store) -> None:
+def test_gains_over_the_control_are_the_effect_of_pruning(store: Store) -> None:
     (table,) = reproduce(store, "table1")
     ours = cells(table.data, "resnet56 filters", "control")
     assert ours["mean"]["clean"] == pytest.approx(1)
     assert ours["paper"].isna().all() and set(ours["sign"]) == {"not shown"}
 
 
-def test_a_figure_is_made_of_trials_that_were_measured_alike(store: Store) -> None:
-    """The ratio nearest the paper's, the same images, as long trained: the most seeds, then the longest."""
+def test_a_row_averages_comparable_trials(store: Store) -> None:
+    """These have the ratio nearest to the paper's and one setting, the one with most seeds, then with longest training."""
     more = {"clean": 190, "fgsm": 90, "occlusion": 70, "corruptions": 110}
     put_network(store, "base1", parent=None, control=None, seed=1)
-    put_all(store, "base1", RIGHT["base"])
+    put_all(store, "base1", CORRECT_IMAGES["base"])
     put_network(store, "seed1", parent="base1", control=None, seed=1, **PRUNED)
     put_all(store, "seed1", more)
     put_network(store, "longer", parent="base", control="control", epochs=9, **PRUNED)
@@ -184,11 +184,11 @@ def test_a_figure_is_made_of_trials_that_were_measured_alike(store: Store) -> No
     put_network(store, "less", parent="base", control="control", **PRUNED | {"ratio": 0.05})
     put_all(store, "less", more)
     put_network(store, "base2", parent=None, control=None, seed=2)
-    put_all(store, "base2", RIGHT["base"], 100)
+    put_all(store, "base2", CORRECT_IMAGES["base"], 100)
     put_network(store, "few", parent="base2", control=None, seed=2, **PRUNED)
     put_all(store, "few", {"clean": 90, "fgsm": 50, "occlusion": 60, "corruptions": 70}, 100)
-    found = Experiments(store).where(architecture="resnet56", **PRUNED | {"ratio": 0.1})
-    assert list(found["trial_key"]) == ["pruned", "seed1"]
+    trials = Experiments(store).comparable(architecture="resnet56", **PRUNED | {"ratio": 0.1})
+    assert list(trials["trial_key"]) == ["pruned", "seed1"]
     (table,) = reproduce(store, "table1")
     ours = cells(table.data, "resnet56 filters")
     assert (ours["seeds"] == 2).all() and (ours["images"] == IMAGES).all()
@@ -196,7 +196,7 @@ def test_a_figure_is_made_of_trials_that_were_measured_alike(store: Store) -> No
     assert any(note.startswith("left out: 3 trials") for note in table.notes)
 
 
-def test_what_is_missing_is_named_with_the_sweep_that_fills_it(store: Store) -> None:
+def test_missing_results_are_named_with_the_sweep_that_computes_them(store: Store) -> None:
     (table,) = reproduce(store, "table1")
     assert len(table.missing) == len(TABLE1) - 1
     assert (
@@ -204,7 +204,7 @@ def test_what_is_missing_is_named_with_the_sweep_that_fills_it(store: Store) -> 
         f"--store {store.url} (on a small machine paper/cifar10_short)"
     ) in map(str, table.missing)
     put_network(store, "alone", parent="base", control=None, **PRUNED | {"structure": "layers"})
-    put_all(store, "alone", RIGHT["pruned"])
+    put_all(store, "alone", CORRECT_IMAGES["pruned"])
     (table,) = reproduce(store, "table1")
     assert "resnet56 layers over the control: semantic, occlusion, FGSM, clean" in {gap.what for gap in table.missing}
     (defences,) = reproduce(store, "table5")
@@ -215,7 +215,7 @@ def gain(low: float, mean: float, high: float, *, seeds: int = 1, over_seeds: tu
     return Gain(mean, low, high, 1.0, *over_seeds, seeds=seeds, baselines=1, images=100)
 
 
-def test_a_sign_agrees_only_where_the_intervals_leave_out_nought() -> None:
+def test_a_sign_agrees_only_if_no_interval_contains_0() -> None:
     assert agreement(1.0, gain(-0.1, 1.0, 2.0)) == "not shown"
     assert agreement(1.0, gain(0.1, 1.0, 2.0)) == "agrees"
     assert agreement(-1.0, gain(0.1, 1.0, 2.0)) == "differs"
@@ -225,12 +225,12 @@ def test_a_sign_agrees_only_where_the_intervals_leave_out_nought() -> None:
     assert agreement(1.0, None) == "not shown"
 
 
-def test_table4_reads_the_transfers_at_its_epsilon(store: Store) -> None:
-    for epsilon, right in ((4 / 255, 150), (8 / 255, 60)):
+def test_table4_shows_the_transfers_at_its_epsilon(store: Store) -> None:
+    for epsilon, correct_images in ((4 / 255, 150), (8 / 255, 60)):
         store.save_result(
             {
                 "kind": "transfer",
-                "key": f"t{right}",
+                "key": f"t{correct_images}",
                 "source_key": "base",
                 "target_key": "pruned",
                 "attack": "fgsm",
@@ -239,7 +239,7 @@ def test_table4_reads_the_transfers_at_its_epsilon(store: Store) -> None:
                 "severity": epsilon,
                 "test_fingerprint": "images",
                 "total": [IMAGES, 100, 100],
-                "correct": [right, 30, 30],
+                "correct": [correct_images, 30, 30],
                 "seconds": 1.0,
                 "finished_at": 3.0,
             }
@@ -262,24 +262,24 @@ def test_figures_compare_a_network_with_its_own_baseline_and_control(store: Stor
     assert figure.data.empty and len(figure.missing) == 2
 
 
-def test_a_sweep_is_shown_by_its_own_evaluations(store: Store) -> None:
-    results = {key: [key, *(f"{key}-{attack}" for attack in ATTACKS)] for key in RIGHT}
+def test_a_sweep_is_shown_with_its_own_evaluations(store: Store) -> None:
+    results = {key: [key, *(f"{key}-{attack}" for attack in ATTACKS)] for key in CORRECT_IMAGES}
     store.save_sweep("first", "", {"result_keys": results})
     later = store.result("base-fgsm")
     counts = [{"kind": "fgsm", "severity": 8 / 255, "correct": [20, 10, 10]}]
     changes = {"key": "later", "counts": counts, "finished_at": 9.0}
-    store.save_result(later | changes)  # type: ignore[arg-type]  # plain JSON, as it is read
+    store.save_result(later | changes)  # type: ignore[arg-type]  # JSON, as it is read
 
-    def of_baseline(sweep: str | None) -> float:
+    def accuracy_of_baseline(sweep: str | None) -> float:
         (figure,) = reproduce(store, "figure3", sweep=sweep)
         return float(figure.data.query("curve == 'unpruned' and attack == 'fgsm'")["accuracy"].iloc[0])
 
-    assert of_baseline("first") == 0.2
-    assert of_baseline(None) == 0.1
+    assert accuracy_of_baseline("first") == 0.2
+    assert accuracy_of_baseline(None) == 0.1
 
 
 def elements(module: str, count: int, images: int = 50) -> ElementsResult:
-    """The filters of one module, each of which costs nothing and gains one image under either attack."""
+    """Return filters of one module: removing any of them costs no clean image and gains one image under each attack."""
     attacks = [
         ElementCounts(
             attack=attack,
@@ -306,26 +306,26 @@ def elements(module: str, count: int, images: int = 50) -> ElementsResult:
     }
 
 
-def test_figure5_says_where_not_all_elements_are_measured(store: Store) -> None:
+def test_figure5_names_structures_with_unmeasured_elements(store: Store) -> None:
     store.save_result(elements("layer1.0.conv1", 16))
     (figure,) = reproduce(store, "figure5")
     assert [gap.what for gap in figure.missing] == [
-        "filters: 16 of 1008 are measured",
-        "layers: 0 of 24 are measured",
+        "filters: 16 of 1008 elements are measured",
+        "layers: 0 of 24 elements are measured",
     ]
     assert f"--structure filters --store {store.url}" in figure.missing[0].command
     store.save_result(elements("all", 1008))
     store.save_result(elements("layer1.0.conv1", 16, images=90))
     (figure,) = reproduce(store, "figure5")
-    assert [gap.what for gap in figure.missing] == ["layers: 0 of 24 are measured"]
-    assert set(figure.data["images"]) == {50}, "the run that has most elements"
+    assert [gap.what for gap in figure.missing] == ["layers: 0 of 24 elements are measured"]
+    assert set(figure.data["images"]) == {50}, "the analysis with the most elements"
 
 
 def test_figure3_is_the_mean_over_kinds(store: Store) -> None:
     (figure,) = reproduce(store, "figure3")
-    found = figure.data.set_index(["curve", "attack"])["accuracy"]
-    assert found["unpruned", "fgsm"] == 0.2
-    assert found["pruned (filters, PLS)", "occlusion"] == 0.3
+    accuracy = figure.data.set_index(["curve", "attack"])["accuracy"]
+    assert accuracy["unpruned", "fgsm"] == 0.2
+    assert accuracy["pruned (filters, PLS)", "occlusion"] == 0.3
 
 
 def test_figure4_never_mixes_definitions_of_robustness(store: Store) -> None:
@@ -337,7 +337,7 @@ def test_figure4_never_mixes_definitions_of_robustness(store: Store) -> None:
     assert set(figure.data.query("over == 'settings'")["criterion"]) == {"pls", "hrank"}
 
 
-def test_figure4_is_of_plain_filters_and_layers_at_one_ratio(store: Store) -> None:
+def test_figure4_has_filters_and_layers_of_the_plain_recipe_at_one_ratio(store: Store) -> None:
     others: dict[str, dict[str, Any]] = {
         "both": {"structure": "both"},
         "mixed": {"recipe": "mixup", "criterion": "l1"},
@@ -346,7 +346,7 @@ def test_figure4_is_of_plain_filters_and_layers_at_one_ratio(store: Store) -> No
     }
     for key, change in others.items():
         put_network(store, key, parent="base", control="control", **PRUNED | change)
-        put_all(store, key, RIGHT["base"])
+        put_all(store, key, CORRECT_IMAGES["base"])
     (figure,) = reproduce(store, "figure4")
     settings = figure.data.query("over == 'settings'").set_index(["structure", "criterion"])
     assert set(settings.index) == {("filters", "pls"), ("layers", "pls")}
@@ -354,18 +354,18 @@ def test_figure4_is_of_plain_filters_and_layers_at_one_ratio(store: Store) -> No
 
 
 @pytest.mark.parametrize("name", REPRODUCTIONS)
-def test_everything_is_printed_and_written_even_where_a_store_lacks_it(name: str, store: Store, tmp_path: Path) -> None:
-    (made,) = reproduce(store, name)
-    written = write_figure(made, tmp_path / "out")
-    assert bool(written) == (len(made.data) > 0), "of what the store does not hold, nothing is drawn"
+def test_everything_is_printed_and_written_even_with_missing_results(name: str, store: Store, tmp_path: Path) -> None:
+    (reproduction,) = reproduce(store, name)
+    written = write_reproduction(reproduction, tmp_path / "out")
+    assert bool(written) == (len(reproduction.data) > 0), "without data nothing is drawn"
     if written:
-        assert len(pd.read_csv(written[0])) == len(made.data)
+        assert len(pd.read_csv(written[0])) == len(reproduction.data)
     if written and name.startswith("figure"):
         with Image.open(written[1]) as picture:
             assert picture.width > 800 and len(np.unique(np.asarray(picture.convert("L")))) > 10
     ran = CliRunner().invoke(app, ["reproduce", name, "--store", store.url, "--to", str(tmp_path / "again")])
     assert ran.exit_code == 0, ran.output
-    assert made.title.split(" (")[0].split()[0] in ran.output
+    assert reproduction.title.split(" (")[0].split()[0] in ran.output
     assert ("  written: " in ran.output) == bool(written) == any((tmp_path / "again").glob("*"))
 
 
@@ -380,16 +380,16 @@ attacks: {fgsm: {epsilons: [4/255, 8/255]}}
 """
 
 
-def test_what_takes_no_training_is_filled(tmp_path: Path) -> None:
+def test_missing_results_that_need_no_training_are_computed(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     run_here(parse_sweep(SWEEP), store)
-    asked = ["reproduce", "figure1", "--store", store.url, "--to", str(tmp_path / "out")]
-    assert CliRunner().invoke(app, asked).stdout.count("  missing: ") == 2  # crafted images, at each ε
-    filled = CliRunner().invoke(app, [*asked, "--fill"])
+    arguments = ["reproduce", "figure1", "--store", store.url, "--to", str(tmp_path / "out")]
+    assert CliRunner().invoke(app, arguments).stdout.count("  missing: ") == 2  # crafted images, at each ε
+    filled = CliRunner().invoke(app, [*arguments, "--fill"])
     assert filled.exit_code == 0 and "missing" not in filled.stdout
     assert "prunesweep transfer --sources" in filled.stderr
     assert "[1/1] images of resnet56 baseline, shown to 1 network\n" in filled.stderr
-    assert CliRunner().invoke(app, [*asked, "--fill"]).stderr == ""
+    assert CliRunner().invoke(app, [*arguments, "--fill"]).stderr == ""
 
     (figure,) = reproduce(store, "figure5")
     (layers,) = (gap for gap in figure.missing if gap.what.startswith("layers"))
@@ -398,19 +398,19 @@ def test_what_takes_no_training_is_filled(tmp_path: Path) -> None:
     layers.fill(lines.append)
     assert lines[-1].startswith("[24/24] layer3.8: 1 element,")
     (figure,) = reproduce(store, "figure5")
-    assert [gap.what for gap in figure.missing] == ["filters: 0 of 1008 are measured"]
+    assert [gap.what for gap in figure.missing] == ["filters: 0 of 1008 elements are measured"]
     assert set(figure.shown["structure"]) == {"layers"}
     strict = figure.shown[figure.shown["clean accuracy"] == "above"]
     ours = figure.data[figure.data["budget"] == 0]["share"]
-    assert list(strict["L_0"]) == [f"0.00 | {share:.2f}" for share in ours], "the paper's share before ours"
+    assert list(strict["L_0"]) == [f"0.00 | {share:.2f}" for share in ours], "the paper's share, then ours"
 
 
-def test_an_unknown_name_is_refused_with_the_nearest(store: Store) -> None:
+def test_an_unknown_name_is_an_error_that_suggests_the_nearest(store: Store) -> None:
     with pytest.raises(UserError, match="did you mean 'table1'"):
         reproduce(store, "tabel1")
 
 
-def test_a_store_without_trials_is_refused(tmp_path: Path) -> None:
+def test_a_store_without_trials_is_an_error(tmp_path: Path) -> None:
     Store(str(tmp_path / "empty")).prepare()
     ran = CliRunner().invoke(
         app, ["reproduce", "all", "--store", str(tmp_path / "empty"), "--to", str(tmp_path / "out")]
@@ -419,7 +419,7 @@ def test_a_store_without_trials_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_two_data_sets_are_not_mixed(store: Store) -> None:
+def test_trials_of_two_data_sets_are_not_mixed(store: Store) -> None:
     put_network(store, "other", parent=None, control=None, dataset="digits")
     with pytest.raises(SelectionError, match=r"several data sets \(cifar10, digits\)"):
         Experiments(store)
@@ -427,10 +427,10 @@ def test_two_data_sets_are_not_mixed(store: Store) -> None:
 
 
 @pytest.mark.parametrize("name", ["paper/cifar10", "paper/cifar10_short", "paper/imagenet", "paper/imagenet_short"])
-def test_the_sweeps_ask_for_all_that_the_tables_and_figures_need(name: str, tmp_path: Path) -> None:
+def test_the_built_in_sweeps_have_all_trials_of_the_tables_and_figures(name: str, tmp_path: Path) -> None:
     sweep = read_sweep(name, overrides_of(name, tmp_path))
     tree = grow_tree(sweep)
-    found = {(t.architecture, t.recipe, t.structure, t.criterion, t.adjustment, t.iterations) for t in tree}
+    in_sweep = {(t.architecture, t.recipe, t.structure, t.criterion, t.adjustment, t.iterations) for t in tree}
     if "cifar10" in name:
         assert sweep.dynamics
         iterations = {t.iterations for t in tree if (t.structure, t.criterion) == ("filters", "pls")}
@@ -442,4 +442,4 @@ def test_the_sweeps_ask_for_all_that_the_tables_and_figures_need(name: str, tmp_
         trained = [(r, s) for r, s in TABLE5 if r not in ("stylized", "debiased")]
         needed = {("resnet50", r, "none", "none", "none", 0) for r, s in trained if s == "none"}
         needed |= {("resnet50", "plain", s, "pls", "fine_tune", 1) for _, s in trained if s != "none"}
-    assert needed <= found
+    assert needed <= in_sweep

@@ -1,4 +1,4 @@
-"""The plan: counted by hand on an empty store, and held against a store that has something."""
+"""The plan: counted by hand on an empty store, and compared with a store that has some results."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ attacks: {fgsm: {}}
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Holds the baseline, done, and one pruned network that was not attacked by FGSM yet."""
+    """A store with the finished baseline and with one pruned network that was not attacked by FGSM yet."""
     store = Store(str(tmp_path_factory.mktemp("store")))
     store.prepare()
     data = load_dataset(parse_sweep(SWEEP).dataset)
@@ -38,25 +38,25 @@ def plan(store: Store, *changes: str) -> Plan:
     return make_plan(parse_sweep(SWEEP, list(changes)), store)
 
 
-def test_an_empty_store_by_hand(tmp_path: Path) -> None:
-    made = plan(Store(str(tmp_path / "none")))
-    assert (len(made.tree), made.baselines, made.controls) == (9, 1, 4)
-    assert made.epochs == made.epochs_with_sharing == 2 + 2 * 2 * 1 + 2 * 2 * 4
-    # Each trial alone: the baseline's 2 and all its rounds' epochs, of 1 (fine_tune) or 4 (scratch_b).
-    assert made.epochs_without_sharing == 2 + 2 * ((2 + 1) + (2 + 2) + (2 + 4) + (2 + 8))
-    assert made.score_sets == (3, 4), "both schemes share the baseline's scores"
+def test_a_plan_on_an_empty_store_by_hand(tmp_path: Path) -> None:
+    empty = plan(Store(str(tmp_path / "none")))
+    assert (len(empty.tree), empty.baselines, empty.controls) == (9, 1, 4)
+    assert empty.epochs == empty.epochs_with_sharing == 2 + 2 * 2 * 1 + 2 * 2 * 4
+    # For each trial alone: the baseline's 2 and all its rounds' epochs, of 1 (fine_tune) or 4 (scratch_b).
+    assert empty.epochs_without_sharing == 2 + 2 * ((2 + 1) + (2 + 2) + (2 + 4) + (2 + 8))
+    assert empty.score_sets == (3, 4), "both schemes share the baseline's scores"
     assert not (tmp_path / "none").exists()
 
 
-def test_what_is_stored_is_not_planned_again(store: Store) -> None:
-    made = plan(store)
-    assert (len(made.done), len(made.networks), len(made.to_run)) == (1, 2, 8)
-    assert made.epochs == made.epochs_with_sharing - 2 - 1
-    states = [line.split("  ")[1].strip() for line in trial_lines(made)]
+def test_stored_results_are_not_planned_again(store: Store) -> None:
+    partly_done = plan(store)
+    assert (len(partly_done.done), len(partly_done.networks), len(partly_done.to_run)) == (1, 2, 8)
+    assert partly_done.epochs == partly_done.epochs_with_sharing - 2 - 1
+    states = [line.split("  ")[1].strip() for line in trial_lines(partly_done)]
     assert sorted(states) == ["network stored", "stored"] + ["to run"] * 7
 
 
-def test_an_attack_without_its_package_is_one_line_unless_it_is_stored(
+def test_an_attack_without_its_package_is_an_error_line_unless_its_results_are_stored(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = "attacks={fgsm: {}, autoattack: {}}"
@@ -66,7 +66,7 @@ def test_an_attack_without_its_package_is_one_line_unless_it_is_stored(
         SweepError, match=r"^attacks\.autoattack: .*pyautoattack.*pip install 'prunesweep\[autoattack\]'"
     ):
         plan(store, change)
-    plan(store)  # asks for no such attack
+    plan(store)  # without that attack
     stored = store.result_keys() | evaluations
     monkeypatch.setattr(Store, "result_keys", lambda self: stored)
     assert plan(store, change).to_run

@@ -1,4 +1,4 @@
-"""Where Ray cannot start there is one line that says what to do, and where it can it does."""
+"""Ray's start: it succeeds in difficult environments, or fails with one line that says what to do."""
 
 import os
 import re
@@ -13,7 +13,12 @@ import pytest
 import ray
 
 from prunesweep.orchestrator.running.cluster import scratch, session
-from prunesweep.orchestrator.running.cluster.scratch import LONGEST_SOCKET, RAY_ADDS, ScratchError, scratch_folder
+from prunesweep.orchestrator.running.cluster.scratch import (
+    MAX_SOCKET_PATH_BYTES,
+    RAY_SUBPATH_BYTES,
+    ScratchError,
+    scratch_folder,
+)
 from prunesweep.orchestrator.running.cluster.session import ray_session
 from prunesweep.orchestrator.running.interruption import Interrupted, interruptible
 from prunesweep.sweeps.language import Resources
@@ -23,25 +28,25 @@ from tests.helpers.command import command, refusal
 
 @pytest.fixture(autouse=True)
 def _ctrl_c_is_pythons() -> Iterator[None]:
-    """Ray Tune, which other tests have run in this process, leaves its own listener behind."""
+    """Restore Python's SIGINT handler, because Ray Tune, run by other tests in this process, leaves its own behind."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
-def _no_places(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_folder_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RAY_TMPDIR", "TMPDIR", "TEMP", "TMP"):
         monkeypatch.delenv(name, raising=False)
 
 
-def too_long(folder: Path) -> Path:
+def new_long_folder(folder: Path) -> Path:
     long = folder / ("job_of_a_scheduler_" * 4)
     long.mkdir()
     return long
 
 
-def test_a_folder_is_made_where_tmpdir_says_and_goes_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_is_created_in_tmpdir_and_deleted_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", "/var/tmp")
     with scratch_folder() as folder:
         assert folder.parent == Path("/var/tmp") and not list(folder.iterdir())
@@ -49,25 +54,25 @@ def test_a_folder_is_made_where_tmpdir_says_and_goes_at_the_end(monkeypatch: pyt
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("kind", ["too long", "not there", "a file", "relative"])
-def test_a_tmpdir_that_is_of_no_use_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["too long", "missing", "a file", "relative"])
+def test_an_unusable_tmpdir_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     (tmp_path / "file").touch()
-    places = {
-        "too long": too_long(tmp_path),
-        "not there": Path("/no/such"),
+    folders = {
+        "too long": new_long_folder(tmp_path),
+        "missing": Path("/no/such"),
         "a file": tmp_path / "file",
         "relative": Path("no/such"),
     }
-    monkeypatch.setenv("TMPDIR", str(places[kind]))
+    monkeypatch.setenv("TMPDIR", str(folders[kind]))
     with scratch_folder() as folder:
         assert str(folder.parent) in ("/tmp", "/var/tmp", "/dev/shm")
-        assert len(os.fsencode(folder.parent)) + RAY_ADDS <= LONGEST_SOCKET
+        assert len(os.fsencode(folder.parent)) + RAY_SUBPATH_BYTES <= MAX_SOCKET_PATH_BYTES
 
 
-def test_where_no_place_is_left_each_fault_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    full, long = "/dev/shm", too_long(tmp_path)
-    monkeypatch.setattr(scratch, "_ELSEWHERE", (full, "/no/such"))
-    monkeypatch.setattr(scratch, "LEAST_FREE", 2**60)
+def test_if_no_folder_can_be_used_the_reason_for_each_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full, long = "/dev/shm", new_long_folder(tmp_path)
+    monkeypatch.setattr(scratch, "_FALLBACK_FOLDERS", (full, "/no/such"))
+    monkeypatch.setattr(scratch, "MIN_FREE_BYTES", 2**60)
     monkeypatch.setenv("TMPDIR", str(long))
     with pytest.raises(ScratchError) as refused, scratch_folder():
         pass
@@ -77,8 +82,8 @@ def test_where_no_place_is_left_each_fault_is_told(tmp_path: Path, monkeypatch: 
     assert "set TMPDIR to one that you may write to" in message and "\n" not in message
 
 
-def test_what_ray_raises_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "own_cpus", lambda: -1)  # which Ray refuses with a ValueError
+def test_an_exception_of_ray_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "available_cpus", lambda: -1)  # which Ray refuses with a ValueError
     monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", "{}")
     with pytest.raises(session.ClusterError) as refused, session.ray_session(None, Resources()):
         pass
@@ -86,7 +91,7 @@ def test_what_ray_raises_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_too_few_open_files_are_named() -> None:
+def test_a_low_limit_on_open_files_is_named() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
     try:
@@ -99,11 +104,13 @@ def without_home() -> Path:
     raise RuntimeError("Could not determine home directory.")
 
 
-def test_a_user_without_a_home_gets_one_for_tune_and_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_folder_gets_one_for_tune_and_a_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Path, "home", without_home)
     for name in ("HOME", "PRUNESWEEP_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    with session._some_home(tmp_path):
+    with session._ensure_home(tmp_path):
         assert os.environ["HOME"] == str(tmp_path)
     assert "HOME" not in os.environ
     assert cache.cache_folder().name == f"prunesweep-cache-{os.getuid()}"
@@ -118,20 +125,20 @@ attacks: {ATTACK}
 """
 
 
-@pytest.mark.parametrize("place", ["/proc/nowhere", "{folder}/file", "{folder}/file/below"])
-def test_a_cache_that_cannot_be_written_is_told_before_anything_is_trained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+@pytest.mark.parametrize("path", ["/proc/nowhere", "{folder}/file", "{folder}/file/below"])
+def test_a_cache_that_cannot_be_written_is_refused_before_any_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "sweep.yaml").write_text(SWEEP.replace("ATTACK", "corruptions: {kinds: [fog], severities: [5]}"))
-    monkeypatch.setenv("PRUNESWEEP_CACHE", place.format(folder=tmp_path))
+    monkeypatch.setenv("PRUNESWEEP_CACHE", path.format(folder=tmp_path))
     store = tmp_path / "store"
-    said = refusal("run", str(tmp_path / "sweep.yaml"), "--store", str(store), "--in-process")
-    assert "cache" in said and "$PRUNESWEEP_CACHE can name another folder" in said
+    message = refusal("run", str(tmp_path / "sweep.yaml"), "--store", str(store), "--in-process")
+    assert "cache" in message and "$PRUNESWEEP_CACHE can name another folder" in message
     assert not store.exists()
 
 
-def test_a_cache_that_nothing_needs_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_is_not_needed_is_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sweep.yaml").write_text(SWEEP.replace("ATTACK", "fgsm: {}").replace("1000000", "1"))
     monkeypatch.setenv("PRUNESWEEP_CACHE", "/proc/nowhere")
     line = ["run", str(tmp_path / "sweep.yaml"), "--store", str(tmp_path / "store"), "--in-process"]
@@ -139,16 +146,16 @@ def test_a_cache_that_nothing_needs_is_not_asked_for(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("status", [signal.SIGTERM, 1])
-def test_sigterm_while_ray_starts_is_taken_as_at_any_other_time(
+def test_sigterm_while_ray_starts_is_handled_as_at_any_other_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """Ray listens itself while it starts, and leaves with a status of its own: the signal's number, or 1."""
+    """While it starts, Ray has a handler of its own, which exits with the signal's number or with 1."""
 
     def start(**options: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(status))
         signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(ray, "init", start)
-    with pytest.raises(Interrupted) as ended, interruptible(), ray_session(None, Resources()):
+    with pytest.raises(Interrupted) as interrupted, interruptible(), ray_session(None, Resources()):
         pass
-    assert ended.value.signal == signal.SIGTERM
+    assert interrupted.value.signal == signal.SIGTERM

@@ -1,4 +1,4 @@
-"""Nothing that reports ends a sweep or a command: readers that go, full disks, poor encodings, closed streams."""
+"""Reporting ends no sweep and no command: not with closed readers, full disks, poor encodings or closed streams."""
 
 import io
 import logging
@@ -27,7 +27,7 @@ from tests.helpers.trees import tree_of
 from tests.helpers.waiting import HANGS
 
 SWEEP = """
-name: told
+name: reporting
 dataset: {name: digits, train_limit: 64, test_limit: 20}
 baseline: {epochs: 1, batch_size: 32}
 adjustment: {epochs: 1, batch_size: 32}
@@ -39,7 +39,7 @@ TRIALS = 3
 
 @pytest.fixture(autouse=True)
 def _ctrl_c_is_pythons() -> Iterator[None]:
-    """Ray Tune, which other tests have run in this process, leaves its own listener behind."""
+    """Restore Python's SIGINT handler, because Ray Tune, run by other tests in this process, leaves its own behind."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -47,21 +47,21 @@ def _ctrl_c_is_pythons() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("sweep") / "told.yaml"
+    file = tmp_path_factory.mktemp("sweep") / "reporting.yaml"
     file.write_text(SWEEP)
     return file
 
 
 @pytest.fixture(scope="module")
 def done(sweep: Path) -> Path:
-    """A store on which the sweep has run."""
+    """Return a store on which the sweep has run."""
     store = sweep.parent / "store"
     run_sweep(sweep, store=store, in_process=True, console=Console(file=io.StringIO()))
     return store
 
 
 def shell(line: str, *arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Runs a line of a shell, in which ``prunesweep`` stands for the command and $1, $2 … for the arguments."""
+    """Run a line of bash in which ``prunesweep`` stands for the command and $1, $2 … for the arguments."""
     command = line.replace("prunesweep", f"{sys.executable} -m prunesweep")
     variables = {**os.environ, **environment}
     return subprocess.run(
@@ -75,7 +75,7 @@ def shell(line: str, *arguments: object, **environment: str) -> "subprocess.Comp
     )
 
 
-def test_a_reader_that_goes_ends_no_sweep(sweep: Path, tmp_path: Path) -> None:
+def test_a_closed_reader_ends_no_sweep(sweep: Path, tmp_path: Path) -> None:
     ran = shell("prunesweep run $1 --store $2 --in-process | head -1", sweep, tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(f"[1/{TRIALS}] resnet20 baseline")
@@ -83,28 +83,28 @@ def test_a_reader_that_goes_ends_no_sweep(sweep: Path, tmp_path: Path) -> None:
     assert len(trials) == TRIALS and trials["robustness"].notna().all()
 
 
-def test_a_full_disk_leaves_a_sweep_its_status_and_is_told(sweep: Path, done: Path) -> None:
+def test_a_full_disk_is_reported_and_does_not_change_a_sweeps_exit_status(sweep: Path, done: Path) -> None:
     ran = shell("prunesweep run $1 --store $2 > /dev/full", sweep, done)
     assert ran.returncode == 0
     assert ran.stderr == ("prunesweep: standard output: No space left on device; what was printed is incomplete\n")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_signs_that_an_encoding_lacks_are_replaced(done: Path, encoding: str) -> None:
+def test_characters_that_an_encoding_lacks_are_replaced(done: Path, encoding: str) -> None:
     ran = shell("prunesweep pareto --store $1", done, PYTHONIOENCODING=encoding)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "? the knee" in ran.stdout
 
 
 def test_the_c_locale_prints_a_plan_and_a_refusal(done: Path, sweep: Path) -> None:
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    ran = shell("prunesweep plan $1 --trials --store $2", sweep, done, **plain)
+    c_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ran = shell("prunesweep plan $1 --trials --store $2", sweep, done, **c_locale)
     assert (ran.returncode, ran.stderr) == (0, "") and "resnet20 filters random 0.1" in ran.stdout
-    ran = shell("prunesweep plan $1 --store $2 --set axes.ratio=ε", sweep, done, **plain)
+    ran = shell("prunesweep plan $1 --store $2 --set axes.ratio=ε", sweep, done, **c_locale)
     assert ran.returncode == 2 and ran.stderr.count("\n") == 1
 
 
-def test_a_command_ends_quietly_when_its_reader_goes(done: Path) -> None:
+def test_a_command_ends_quietly_when_its_reader_closes(done: Path) -> None:
     ran = shell("prunesweep pareto --store $1 | true", done)
     assert (ran.returncode, ran.stderr) == (0, "")
 
@@ -122,8 +122,8 @@ def test_closed_streams_end_no_command(done: Path, closed: str) -> None:
     assert refused.returncode == 2 and refused.stdout == ""
 
 
-class Broken(io.StringIO):
-    """A notebook's console that has gone."""
+class BrokenFile(io.StringIO):
+    """The output of a notebook whose kernel is gone."""
 
     def write(self, text: str) -> int:
         raise RuntimeError("the kernel is gone")
@@ -133,37 +133,37 @@ class Broken(io.StringIO):
 def test_a_console_that_raises_ends_no_sweep(
     sweep: Path, tmp_path: Path, terminal: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    console = Console(file=Broken(), force_terminal=terminal)
+    console = Console(file=BrokenFile(), force_terminal=terminal)
     with caplog.at_level(logging.WARNING):
         ran = run_sweep(sweep, store=tmp_path, in_process=True, console=console)
-    assert (ran.failures, ran.unfinished, ran.made.epochs) == ({}, 0, TRIALS)
+    assert (ran.failures, ran.unfinished, ran.work.epochs) == ({}, 0, TRIALS)
     assert [record.getMessage() for record in caplog.records] == [
-        "the sweep went on, but could not be shown: the kernel is gone"
+        "the sweep ran on, but its progress could not be displayed: the kernel is gone"
     ]
 
 
 @pytest.mark.parametrize("kind", [Reporter, LiveReporter])
-def test_a_reporter_shows_no_more_after_its_first_error_and_counts_on(kind: type[Reporter]) -> None:
+def test_a_reporter_displays_nothing_after_its_first_error_and_still_counts(kind: type[Reporter]) -> None:
     tree = tree_of(SWEEP)
-    reporter = kind(len(tree), Console(file=Broken(), force_terminal=True))
+    reporter = kind(len(tree), Console(file=BrokenFile(), force_terminal=True))
     with reporter.showing():
         for trial in tree:
             reporter.started(trial)
             reporter.finished(trial, WorkCounts(epochs=1))
-    assert (reporter.ended, reporter.made) == (TRIALS, WorkCounts(epochs=TRIALS))
+    assert (reporter.ended, reporter.work) == (TRIALS, WorkCounts(epochs=TRIALS))
     assert str(reporter.fault) == "the kernel is gone"
 
 
-def test_tune_may_tell_the_end_of_a_trial_twice() -> None:
+def test_tune_may_report_the_end_of_a_trial_twice() -> None:
     tree = tree_of(SWEEP)
     reporter = Reporter(len(tree), Console(file=io.StringIO()))
-    dispatcher = Dispatcher(Schedule(tree), reporter, store_fallen=lambda *_: None, after_trial=lambda: None)
+    dispatcher = Dispatcher(Schedule(tree), reporter, store_dependent_failure=lambda *_: None, after_trial=lambda: None)
     searcher = TreeSearcher(dispatcher, capacity=lambda: 1, reason_of_loss=lambda _: "")
     assert isinstance(searcher.suggest("first"), dict)
     end: dict[str, Any] = {"event": TrialDone(WorkCounts())}
     searcher.on_trial_complete("first", end)
     searcher.on_trial_complete("first", end)
-    searcher.on_trial_complete("unheard of", error=True)
+    searcher.on_trial_complete("unknown", error=True)
     assert (reporter.ended, dispatcher.failures) == (1, {})
 
 
@@ -173,10 +173,10 @@ def test_tune_may_tell_the_end_of_a_trial_twice() -> None:
 ENDLESS = ["--set", "adjustment.epochs=9999"]
 
 
-def test_slurms_sigterm_to_all_processes_of_a_sweep_on_ray_leaves_the_rest_for_the_next_run(
+def test_slurms_sigterm_to_all_processes_of_a_sweep_on_ray_leaves_unfinished_trials_to_the_next_run(
     sweep: Path, tmp_path: Path
 ) -> None:
-    long = tmp_path / ("job_of_a_scheduler_" * 5)  # too long for the names of Ray's sockets
+    long = tmp_path / ("job_of_a_scheduler_" * 5)  # too long a path for Ray's sockets
     long.mkdir()
     store = tmp_path / "store"
     driver = subprocess.Popen(
@@ -203,15 +203,15 @@ def test_slurms_sigterm_to_all_processes_of_a_sweep_on_ray_leaves_the_rest_for_t
     os.killpg(driver.pid, signal.SIGTERM)
     output, errors = driver.communicate(timeout=HANGS)
     assert (driver.returncode, errors) == (143, "")
-    assert "interrupted with 2 trials to go; run the same command again to go on" in output
+    assert "interrupted with 2 trials unfinished; run the same command again to continue" in output
     assert "Pareto-optimal" in output
-    shown = io.StringIO()
-    again = run_sweep(sweep, store=store, overrides=["control=false"], in_process=True, console=Console(file=shown))
-    assert shown.getvalue().startswith("[2/2] ") and again.made.epochs == 1
+    printed = io.StringIO()
+    again = run_sweep(sweep, store=store, overrides=["control=false"], in_process=True, console=Console(file=printed))
+    assert printed.getvalue().startswith("[2/2] ") and again.work.epochs == 1
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_a_signal_in_this_process_leaves_the_rest_and_its_status(
+def test_a_signal_in_this_process_leaves_unfinished_trials_and_sets_the_exit_status(
     sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
 ) -> None:
     attack = fgsm.fgsm
@@ -225,13 +225,13 @@ def test_a_signal_in_this_process_leaves_the_rest_and_its_status(
         patch.setattr(fgsm, "fgsm", attack_and_signal)
         ran = command("run", str(sweep), "--store", str(tmp_path), "--in-process")
     assert ran.exit_code == status
-    assert f"interrupted with {TRIALS} trials to go" in ran.stdout and "made: 1 epoch trained" in ran.stdout
+    assert f"interrupted with {TRIALS} trials unfinished" in ran.stdout and "work done: 1 epoch trained" in ran.stdout
     again = run_sweep(sweep, store=tmp_path, in_process=True, console=Console(file=io.StringIO()))
-    assert (again.unfinished, again.interrupted_by, again.made.epochs) == (0, None, TRIALS - 1)
+    assert (again.unfinished, again.interrupted_by, again.work.epochs) == (0, None, TRIALS - 1)
 
 
 def test_a_second_signal_ends_at_once() -> None:
-    """Whatever the first one is still waiting for."""
+    """A second signal does not wait for what the first one waits for."""
     program = (
         "import signal, time\n"
         "from prunesweep.orchestrator.running.interruption import interruptible\n"
@@ -245,8 +245,8 @@ def test_a_second_signal_ends_at_once() -> None:
     assert ran.returncode == -signal.SIGTERM
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
-    """As SIGHUP under nohup."""
+def test_an_ignored_signal_stays_ignored() -> None:
+    """SIGHUP is ignored under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with interruptible():
@@ -255,8 +255,8 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_where_ctrl_c_is_ignored_sigterm_is_taken_all_the_same() -> None:
-    """As behind `&` in a script."""
+def test_sigterm_interrupts_even_if_ctrl_c_is_ignored() -> None:
+    """SIGINT is ignored in a process that a script starts with `&`."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with pytest.raises(Interrupted) as ended, interruptible():
@@ -267,7 +267,7 @@ def test_where_ctrl_c_is_ignored_sigterm_is_taken_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_before_anything_ran_has_its_status(
+def test_a_signal_before_any_trial_runs_sets_the_exit_status(
     sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, status: int
 ) -> None:
     monkeypatch.setattr(load, "load_dataset", lambda settings: signal.raise_signal(number))
@@ -275,13 +275,13 @@ def test_a_signal_before_anything_ran_has_its_status(
     assert (ran.exit_code, ran.stderr) == (status, "") and not (tmp_path / "store").exists()
 
 
-def test_listeners_are_as_before_after_a_run(sweep: Path, done: Path) -> None:
-    def mine(*_: object) -> None:
-        """Does nothing."""
+def test_signal_handlers_are_restored_after_a_run(sweep: Path, done: Path) -> None:
+    def own_handler(*_: object) -> None:
+        """Do nothing."""
 
-    before = signal.signal(signal.SIGTERM, mine)
+    before = signal.signal(signal.SIGTERM, own_handler)
     try:
         run_sweep(sweep, store=done, in_process=True, console=Console(file=io.StringIO()))
-        assert signal.getsignal(signal.SIGTERM) is mine
+        assert signal.getsignal(signal.SIGTERM) is own_handler
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""The schedule: parents first, longest chain first, shared work made once, failures passed down."""
+"""The schedule: parents first, longest chain first, shared work done once, failures passed to descendants."""
 
 import random
 
@@ -30,7 +30,7 @@ def tree() -> TrialTree:
 
 
 def run_all(schedule: Schedule, tree: TrialTree, workers: int, seed: int = 0) -> list[str]:
-    """Runs a schedule to its end with trials ending in random order; checks the rules at every step."""
+    """Run a schedule to its end with trials ending in random order, check its rules at every step, return the order."""
     chance = random.Random(seed)
     running: dict[str, Trial] = {}
     stored: set[str] = set()
@@ -39,18 +39,18 @@ def run_all(schedule: Schedule, tree: TrialTree, workers: int, seed: int = 0) ->
     while not schedule.is_over:
         while len(running) < workers and (trial := schedule.take()):
             assert trial.parent is None or trial.parent.key in stored
-            making = {key for other in running.values() for key in other.shared_keys if key not in shared}
-            assert not making & set(trial.shared_keys), "two workers make the same scores"
+            in_progress = {key for other in running.values() for key in other.shared_keys if key not in shared}
+            assert not in_progress & set(trial.shared_keys), "two workers compute the same scores"
             running[trial.key] = trial
             order.append(trial.key)
         assert running, "nothing runs and nothing is ready: the schedule is stuck"
         key = chance.choice(sorted(running))
         trial = running[key]
         if not shared.issuperset(trial.shared_keys) and chance.random() < 0.5:
-            schedule.made_shared(key)
+            schedule.mark_shared_stored(key)
             shared.update(trial.shared_keys)
             continue
-        schedule.finished(key)
+        schedule.mark_done(key)
         shared.update(trial.shared_keys, (snapshot_key(trial, epoch) for epoch in trial.snapshot_epochs))
         stored.add(key)
         del running[key]
@@ -63,7 +63,7 @@ def test_every_trial_runs_once_whatever_the_number_of_workers(tree: TrialTree, w
     assert sorted(order) == sorted(tree.trials)
 
 
-def test_what_is_done_is_not_handed_out(tree: TrialTree) -> None:
+def test_trials_that_are_done_are_not_handed_out(tree: TrialTree) -> None:
     done = set(list(tree.trials)[:10])
     order = run_all_from(tree, done)
     assert not done & set(order)
@@ -74,7 +74,7 @@ def run_all_from(tree: TrialTree, done: set[str]) -> list[str]:
     schedule, order = Schedule(tree, done=done), []
     while trial := schedule.take():
         order.append(trial.key)
-        schedule.finished(trial.key)
+        schedule.mark_done(trial.key)
     return order
 
 
@@ -82,91 +82,91 @@ def test_the_longest_remaining_chain_goes_first(tree: TrialTree) -> None:
     schedule = Schedule(tree)
     baseline = schedule.take()
     assert baseline is not None
-    schedule.finished(baseline.key)
+    schedule.mark_done(baseline.key)
     second = schedule.take()
     assert second is not None and second.is_baseline, "the other baseline's chain is longer than any chain below it"
-    schedule.finished(second.key)
+    schedule.mark_done(second.key)
     first_round = schedule.take()
     assert first_round is not None
-    assert first_round.adjustment == "scratch_e", "three rounds of four epochs: the longest chain there is"
+    assert first_round.adjustment == "scratch_e", "three rounds of four epochs: the longest chain"
 
 
-def test_a_network_that_is_stored_lets_its_children_start_before_its_attacks_end(tree: TrialTree) -> None:
+def test_children_start_when_the_network_is_stored_before_its_attacks_end(tree: TrialTree) -> None:
     schedule = Schedule(tree)
     baselines = [schedule.take(), schedule.take()]
     assert schedule.take() is None
     assert baselines[0] is not None
-    schedule.made_network(baselines[0].key)
+    schedule.mark_network_stored(baselines[0].key)
     child = schedule.take()
     assert child is not None and child.parent is baselines[0]
 
 
-def test_a_failure_is_passed_down_and_the_others_go_on(tree: TrialTree) -> None:
+def test_a_failure_is_passed_to_descendants_and_the_other_trials_run(tree: TrialTree) -> None:
     schedule = Schedule(tree)
     failing = schedule.take()
     assert failing is not None and failing.is_baseline
-    lost = schedule.failed(failing.key)
+    lost = schedule.mark_failed(failing.key)
     assert {trial.key for trial in lost} == {t.key for t in tree if t.baseline is failing and t is not failing}
     remaining = run_all(schedule, tree, workers=2)
     assert len(remaining) == len(tree) - len(lost) - 1
 
 
-def test_a_failure_after_the_network_was_stored_costs_no_descendant(tree: TrialTree) -> None:
+def test_a_failure_after_the_network_was_stored_stops_no_descendant(tree: TrialTree) -> None:
     schedule = Schedule(tree)
     trial = schedule.take()
     assert trial is not None
-    schedule.made_network(trial.key)
-    assert schedule.failed(trial.key) == []
+    schedule.mark_network_stored(trial.key)
+    assert schedule.mark_failed(trial.key) == []
 
 
-def test_a_network_that_outlived_its_ancestors_is_not_lost_with_them(tree: TrialTree) -> None:
+def test_a_stored_network_does_not_depend_on_its_ancestors(tree: TrialTree) -> None:
     third = next(trial for trial in tree if trial.iterations == 3)
     second = third.parent
     assert second is not None and second.parent is not None
     schedule = Schedule(tree, networks=[second.key])
     taken = {trial.key for trial in iter(schedule.take, None)}
     assert {second.key, third.key, second.baseline.key} <= taken
-    lost = {trial.key for trial in schedule.failed(second.baseline.key)}
+    lost = {trial.key for trial in schedule.mark_failed(second.baseline.key)}
     assert second.parent.key in lost
     assert not {second.key, third.key} & lost
 
 
 @pytest.mark.parametrize("trained_before", [False, True])
-def test_winning_tickets_wait_for_a_snapshot_only_where_the_baseline_did_not_store_it(trained_before: bool) -> None:
+def test_winning_tickets_wait_for_a_snapshot_only_if_the_baseline_did_not_store_it(trained_before: bool) -> None:
     overrides = ["axes.architecture=resnet20", "axes.structure=filters", "axes.adjustment=winning_ticket"]
     tree = grow_tree(parse_sweep(SWEEP, [*overrides, "axes.iterations=1", "control=false"]))
     baseline, *tickets = tree
     schedule = Schedule(tree, networks=[baseline.key] if trained_before else [])
     schedule.take()
-    schedule.finished(baseline.key)
+    schedule.mark_done(baseline.key)
     at_once = list(iter(schedule.take, None))
     assert len(tickets) == 2
     assert at_once == (tickets[:1] if trained_before else tickets)
 
 
-def test_scores_are_made_by_another_sibling_when_the_first_fails(tree: TrialTree) -> None:
+def test_another_sibling_computes_the_scores_if_the_first_fails(tree: TrialTree) -> None:
     schedule = Schedule(tree)
     for baseline in (schedule.take(), schedule.take()):
         assert baseline is not None
-        schedule.finished(baseline.key)
+        schedule.mark_done(baseline.key)
     taken: list[Trial] = []
     while trial := schedule.take():
         taken.append(trial)
     first = next(trial for trial in taken if trial.score_keys)
     siblings = [t for t in tree if t is not first and set(t.shared_keys) & set(first.shared_keys)]
     assert siblings and not {t.key for t in siblings} & {t.key for t in taken}
-    schedule.failed(first.key)
+    schedule.mark_failed(first.key)
     again = schedule.take()
     assert again is not None and again.key in {t.key for t in siblings}
 
 
-def test_a_trial_whose_network_outlived_its_parents_runs_once(tree: TrialTree) -> None:
+def test_a_trial_whose_network_is_stored_without_its_parent_runs_once(tree: TrialTree) -> None:
     orphan = next(trial for trial in tree if trial.iterations == 1)
     schedule = Schedule(tree, networks=[orphan.key])
     taken = []
     while trial := schedule.take():
         taken.append(trial.key)
-        schedule.finished(trial.key)
+        schedule.mark_done(trial.key)
     assert sorted(taken) == sorted(tree.trials)
 
 

@@ -1,4 +1,4 @@
-"""Choosing: fronts, knees and hypervolumes by hand, then random ones against brute force and Optuna."""
+"""Selection: fronts, knees and hypervolumes computed by hand, and random ones against brute force and Optuna."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prunesweep.orchestrator.query.columns import REMOVED
+from prunesweep.orchestrator.query.columns import REMOVAL_COUNTS
 from prunesweep.orchestrator.selection import SelectionError, select_front
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.orchestrator.selection.knee import knee
@@ -18,7 +18,7 @@ GAINS = [f"{figure}_{gain}" for figure in FIGURES for gain in ("gain", "gain_ove
 
 
 def trial(key: str, **given: Any) -> dict[str, Any]:
-    """A row of the trials table. A figure that is given holds for both halves, unless a half is given too."""
+    """A row of the trials table. A figure given in ``given`` applies to both halves, unless a half is given too."""
     row: dict[str, Any] = {
         "trial_key": key,
         "dataset": "cifar10",
@@ -50,7 +50,7 @@ def table(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def points(*accuracies: tuple[float, float], **given: Any) -> pd.DataFrame:
-    """One setting a point (generalization, robustness), with keys a, b, c …"""
+    """One setting per point (generalization, robustness), with the keys a, b, c …"""
     return table(
         *(
             trial(key, generalization=generalization, robustness=robustness, iterations=number, **given)
@@ -66,7 +66,7 @@ def keys(front: Any) -> list[str]:
 
 
 def refusal(trials: pd.DataFrame, **asked: Any) -> str:
-    """The one line with which a choice is refused."""
+    """The one line with which a selection is refused."""
     with pytest.raises(SelectionError) as refused:
         select_front(trials, **asked)
     message = str(refused.value)
@@ -78,7 +78,7 @@ def refusal(trials: pd.DataFrame, **asked: Any) -> str:
 
 
 def test_front_by_hand() -> None:
-    # c is beaten by b in both, e by d in robustness alone.
+    # b is better than c in both objectives; d is better than e in robustness and equal in generalization.
     front = select_front(points((0.9, 0.2), (0.8, 0.5), (0.7, 0.4), (0.6, 0.6), (0.6, 0.55)))
     assert keys(front) == ["a", "b", "d"]
     assert front.candidates == 5
@@ -93,7 +93,7 @@ def test_costs_are_minimized() -> None:
     trials = table(
         trial("big", generalization=0.9, flops=100, iterations=1),
         trial("small", generalization=0.8, flops=10, iterations=2),
-        trial("dear", generalization=0.8, flops=20, iterations=3),
+        trial("costly", generalization=0.8, flops=20, iterations=3),
     )
     assert keys(select_front(trials, objectives=("generalization", "flops"))) == ["big", "small"]
     assert keys(select_front(trials, objectives="flops")) == ["small"]
@@ -113,16 +113,16 @@ def test_gains_and_single_attacks_are_maximized() -> None:
 def test_non_dominated_as_brute_force(objectives: int) -> None:
     generator = np.random.default_rng(objectives)
     for _ in range(30):
-        # Few distinct values make for ties and equal points.
+        # Few distinct values lead to ties and equal points.
         losses = generator.integers(0, 5, (40, objectives)).astype(float)
         dominated = [any((other <= point).all() and (other < point).any() for other in losses) for point in losses]
-        assert non_dominated(losses).tolist() == [not beaten for beaten in dominated]
+        assert non_dominated(losses).tolist() == [not flag for flag in dominated]
 
 
 @pytest.mark.parametrize("objectives", [FIGURES[:2], FIGURES[:3], (*FIGURES[:3], "flops")])
 def test_front_as_optuna(objectives: tuple[str, ...]) -> None:
     directions = np.abs(np.random.default_rng(7).normal(size=(200, len(objectives))))
-    # Near a sphere many are optimal; few digits make for ties.
+    # Near a sphere many points are optimal; rounding to few digits leads to ties.
     values = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).round(1)
     rows = (dict(zip(objectives, row, strict=True)) for row in values.tolist())
     front = select_front(
@@ -175,7 +175,7 @@ def test_constraints_read_the_selection_half() -> None:
 
 
 def test_choosing_by_the_report_half_is_refused() -> None:
-    expected = '"robustness_report" cannot be chosen by: the report half is kept to report the chosen; '
+    expected = '"robustness_report" cannot be an objective or a constraint: the report half is kept for reporting '
     assert refusal(points((0.9, 0.2)), objectives="robustness_report").startswith(expected)
     assert refusal(points((0.9, 0.2)), constraints="robustness_report > 0.1").startswith(expected)
 
@@ -255,7 +255,7 @@ def test_a_null_meets_no_constraint(constraint: str) -> None:
         ("architecture == 'vgg 16'", "b"),
         ('architecture == "vgg 16"', "b"),
         ("ratio < 0.25", "a"),
-        ("ratio != 0.2", "ac"),  # a null is not known to differ
+        ("ratio != 0.2", "ac"),  # a null meets no condition
         ("seed >= 1", "c"),
         ("structure != none", "abc"),
     ],
@@ -291,14 +291,15 @@ def test_failed_and_unmeasured_trials_are_left_out_and_counted() -> None:
     assert front.left_out == {"failed": 1, "robustness_selection missing": 1}
 
 
-def test_nobody_left_says_why() -> None:
+def test_an_empty_selection_says_why() -> None:
     trials = points((0.9, 0.2), (0.8, 0.5), (0.7, 0.4))
     trials["error"] = ["lost", None, None]
     message = refusal(trials, constraints="flops < 5", where="iterations < 3")
     assert message == (
-        "no candidate is left of 3 trials: 1 where not met: iterations < 3; 1 failed; 1 constraint not met: flops < 5"
+        "no candidate is left of 3 trials; 1 trial: where not met: iterations < 3; 1 trial: failed; "
+        "1 trial: constraint not met: flops < 5"
     )
-    assert refusal(trials.iloc[:1]) == "no candidate is left of 1 trial: 1 failed"
+    assert refusal(trials.iloc[:1]) == "no candidate is left of 1 trial; 1 trial: failed"
     assert refusal(trials.iloc[:0]) == "no candidate is left of 0 trials"
     assert refusal(trials.iloc[:0], where="structure == none") == "no candidate is left of 0 trials"
 
@@ -312,7 +313,7 @@ def test_seeds_are_averaged_before_comparing() -> None:
         trial("a0", generalization=0.7, robustness=0.4, flops=30, seed=0),
         trial("b0", generalization=0.81, robustness=0.31, iterations=2, seed=0),
     )
-    front = select_front(trials)  # a's mean (0.8, 0.3) is beaten, though neither of its seeds is
+    front = select_front(trials)  # a's mean (0.8, 0.3) is dominated, though neither of its seeds is
     assert keys(front) == ["b0"]
     assert front.candidates == 2
     averaged = front.compared.loc[0]
@@ -348,7 +349,7 @@ def test_settings_that_do_not_apply_are_averaged_too() -> None:
     assert keys(select_front(trials)) == ["a0+a1"]
 
 
-def test_a_failed_seed_does_not_take_its_siblings_along() -> None:
+def test_the_other_seeds_of_a_failed_trial_are_still_averaged() -> None:
     trials = table(
         trial("a0", generalization=0.9, seed=0),
         trial("a1", generalization=np.nan, robustness=np.nan, error="lost", seed=1),
@@ -362,7 +363,7 @@ def test_constraints_hold_for_the_mean_of_the_seeds() -> None:
     trials = table(trial("a0", generalization_gain=-3.0, seed=0), trial("a1", generalization_gain=2.0, seed=1))
     assert keys(select_front(trials, constraints="generalization_gain >= -1")) == ["a0+a1"]
     refused = refusal(trials, constraints="generalization_gain >= 0")
-    assert refused == "no candidate is left of 2 trials: 2 constraint not met: generalization_gain >= 0"
+    assert refused == "no candidate is left of 2 trials; 2 trials: constraint not met: generalization_gain >= 0"
 
 
 @pytest.mark.parametrize("ratio", [0.1, np.nan])
@@ -375,14 +376,14 @@ def test_trials_that_read_the_same_are_averaged_in_one_setting_alone(seed: int, 
     )
     trials["ratio"] = ratio
     compared = select_front(trials).compared
-    assert sorted("+".join(found) for found in compared["trial_keys"]) == ["long+other", "short"]
+    assert sorted("+".join(trial_keys) for trial_keys in compared["trial_keys"]) == ["long+other", "short"]
 
 
-@pytest.mark.parametrize("figure", [*REMOVED, "epochs"])
-def test_what_pruning_left_can_be_bounded(figure: str) -> None:
+@pytest.mark.parametrize("figure", [*REMOVAL_COUNTS, "epochs"])
+def test_removal_counts_can_be_bounded(figure: str) -> None:
     trials = table(
-        trial("few", setting_key="few", **dict.fromkeys(REMOVED, 1), epochs=1),
-        trial("many", setting_key="many", **dict.fromkeys(REMOVED, 9), epochs=9),
+        trial("few", setting_key="few", **dict.fromkeys(REMOVAL_COUNTS, 1), epochs=1),
+        trial("many", setting_key="many", **dict.fromkeys(REMOVAL_COUNTS, 9), epochs=9),
     )
     assert keys(select_front(trials, objectives="flops", constraints=f"{figure} >= 5")) == ["many"]
 
@@ -403,20 +404,25 @@ def test_unequal_definitions_of_robustness_are_not_ranked_together() -> None:
     trials["robustness_definition"] = ['fgsm "8/255"', 'fgsm "8/255"', "fgsm 4/255"]
     message = refusal(trials)
     assert message == (
-        'robustness cannot be compared between unequal robustness_definition: "fgsm "8/255"" (2 trials), '
+        "robustness can be compared only between trials of the same robustness_definition, "
+        'but these have "fgsm "8/255"" (2 trials), '
         '"fgsm 4/255" (1 trial); choose one, as in where \'robustness_definition == "fgsm "8/255""\''
     )
     proposed = message.split("where '")[1].removesuffix("'")
     assert keys(select_front(trials, where=proposed)) == ["a", "b"]
-    assert "robustness_fgsm cannot" in refusal(trials, objectives="flops", constraints="robustness_fgsm > 0")
+    assert "robustness_fgsm can be compared only between" in refusal(
+        trials, objectives="flops", constraints="robustness_fgsm > 0"
+    )
 
 
 @pytest.mark.parametrize("column", ["dataset", "test_fingerprint"])
 def test_other_test_images_are_not_ranked_together(column: str) -> None:
     trials = points((0.9, 0.2), (0.8, 0.5))
     trials[column] = ["x", "y"]
-    assert f"generalization cannot be compared between unequal {column}" in refusal(trials, objectives="generalization")
-    assert f"generalization_gain cannot be compared between unequal {column}" in refusal(
+    assert f"generalization can be compared only between trials of the same {column}, " in refusal(
+        trials, objectives="generalization"
+    )
+    assert f"generalization_gain can be compared only between trials of the same {column}, " in refusal(
         trials, objectives=("flops", "generalization_gain")
     )
     assert keys(select_front(trials, objectives="flops")) == ["a", "b"]
@@ -446,7 +452,7 @@ def best(*goodness: tuple[float, ...]) -> int:
 
 
 def test_knee_in_two_dimensions() -> None:
-    # Distances from the line through (1, 0) and (0, 1) go with the sums: 1, 1.2, 1.4, 1.3, 1.
+    # Distances from the line through (1, 0) and (0, 1) grow with the sums: 1, 1.2, 1.4, 1.3, 1.
     assert best((1, 0), (0.9, 0.3), (0.7, 0.7), (0.4, 0.9), (0, 1)) == 2
 
 
@@ -492,7 +498,7 @@ def test_knee_without_a_plane_is_the_best_sum() -> None:
 
 
 def test_knee_faces_the_best() -> None:
-    # In the plane through the first three being worse in the last objective counts as better.
+    # Seen from the plane through the first three, a worse value of the last objective would count as better.
     extremes = ((1, 0.95, 0.9), (0, 1, 0), (0.5, 0.99, 1))
     assert best(*extremes, (0.9, 0, 0.95), (0.9, 0.999, 0.1)) == 0
 
@@ -513,7 +519,7 @@ def test_knee_is_a_row_of_the_table() -> None:
 
 
 def test_hypervolume_of_accuracies_by_hand() -> None:
-    # 0.9 × 0.2 + 0.8 × (0.5 - 0.2) + 0.6 × (0.6 - 0.5); the beaten (0.7, 0.4) adds nothing.
+    # 0.9 × 0.2 + 0.8 × (0.5 - 0.2) + 0.6 × (0.6 - 0.5); the dominated (0.7, 0.4) adds nothing.
     front = select_front(points((0.9, 0.2), (0.8, 0.5), (0.6, 0.6), (0.7, 0.4)))
     assert front.reference_point == (0.0, 0.0)
     assert front.hypervolume == pytest.approx(0.18 + 0.24 + 0.06)
@@ -532,7 +538,7 @@ def test_hypervolume_of_gain_and_cost_by_hand() -> None:
         trial("c", generalization_gain=-20.0, flops=100, iterations=3),
     )
     front = select_front(trials, objectives=("generalization_gain", "flops"))
-    assert front.reference_point == (-100.0, 100.0)  # c, though beaten, is the dearest candidate
+    assert front.reference_point == (-100.0, 100.0)  # c, though dominated, is the most expensive candidate
     assert front.hypervolume == pytest.approx(99 * 40 + 90 * 40)
 
 
@@ -583,7 +589,7 @@ def test_study_holds_every_candidate() -> None:
     assert baseline.params["structure"] == "none"
 
 
-def test_study_is_made_quietly(capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder) -> None:
+def test_creating_a_study_prints_nothing(capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder) -> None:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.INFO)
@@ -599,9 +605,9 @@ def test_optuna_plots_the_front(objectives: tuple[str, ...]) -> None:
 
     front = select_front(points((0.9, 0.2), (0.8, 0.5), (0.7, 0.4)), objectives=objectives)
     figure = optuna.visualization.plot_pareto_front(front.study)
-    beaten, optimal = figure.data
+    dominated, optimal = figure.data
     assert list(optimal.x) == [0.9, 0.8]
-    assert list(beaten.x) == [0.7]
+    assert list(dominated.x) == [0.7]
 
 
 # ----------------------------------------------------------------------------------------------- error lines
@@ -626,8 +632,8 @@ def test_optuna_plots_the_front(objectives: tuple[str, ...]) -> None:
         ),
         ({"constraints": "trial_key == 3"}, 'unknown column in constraint "trial_key == 3": "trial_key"'),
         ({"constraints": "flops"}, 'constraint "flops": it has no operator; use one of >= <= > < == !='),
-        ({"constraints": "flops => 3"}, 'constraint "flops => 3": "=>" is no operator; use one of'),
-        ({"constraints": "flops = 3"}, 'constraint "flops = 3": "=" is no operator'),
+        ({"constraints": "flops => 3"}, 'constraint "flops => 3": "=>" is not an operator; use one of'),
+        ({"constraints": "flops = 3"}, 'constraint "flops = 3": "=" is not an operator'),
         ({"constraints": "flops <="}, 'constraint "flops <=": it has no value; write COLUMN <= VALUE'),
         ({"constraints": "<= 3"}, 'constraint "<= 3": it has no column'),
         ({"constraints": "flops <= 1%"}, 'constraint "flops <= 1%": "1%" is not a number'),
@@ -644,7 +650,7 @@ def test_optuna_plots_the_front(objectives: tuple[str, ...]) -> None:
         ),
         (
             {"where": "architecture >= resnet20"},
-            "architecture is a word, and words have == and != only, not >=",
+            "architecture is text, which is compared with == or != only, not with >=",
         ),
         ({"where": "iterations <= two"}, 'where "iterations <= two": "two" is not a number'),
         ({"where": "flops <= 5"}, 'where "flops <= 5": flops is a figure; bound it with a constraint'),
@@ -661,7 +667,7 @@ def test_every_objective_that_the_table_has_is_allowed() -> None:
 
 def test_another_table_is_refused() -> None:
     other = points((0.9, 0.2)).drop(columns=["dataset", "trial_key"])
-    assert refusal(other) == "this is not a trials table: it has no column dataset, trial_key"
+    assert refusal(other) == "this is not a trials table: it has no column dataset or trial_key"
 
 
 # -------------------------------------------------------------------------------------------- what it costs

@@ -1,4 +1,4 @@
-"""Trials that differ, though they read the same: never averaged, told apart, and said where they were asked for."""
+"""Trials of different settings with the same description: never averaged, distinguished, with their sweeps named."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 from prunesweep import compare_settings, pareto_front, run_sweep
 from prunesweep.orchestrator.query.descriptions import describe_networks
 from prunesweep.results_store import Store
-from prunesweep.sweeps.setting import NAMES
+from prunesweep.sweeps.setting import SETTING_NAMES
 from tests.helpers.command import command
 
 SWEEP = """
@@ -35,7 +35,7 @@ def run(store: Path, folder: Path, name: str, learning_rate: float, seeds: list[
 
 @pytest.fixture(scope="module")
 def two_sweeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two sweeps that differ in a learning rate and in their seed; a third asks for what the first has."""
+    """Two sweeps that differ in learning rate and seed; a third one has the trials of the first."""
     folder = tmp_path_factory.mktemp("apart")
     store = folder / "store"
     run(store, folder, "slow", 0.01, [0])
@@ -46,7 +46,7 @@ def two_sweeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def as_older(two_sweeps: Path, tmp_path: Path) -> Path:
-    """The same store as an earlier version would have left it: no result and no run tells of settings."""
+    """The same store as an earlier version would have left it: results without settings, runs without fingerprints."""
     store = Path(shutil.copytree(two_sweeps, tmp_path / "store"))
     shutil.rmtree(store / "index")
     for file in (store / "results").iterdir():
@@ -71,27 +71,27 @@ def pruned(trials: pd.DataFrame) -> pd.DataFrame:
     return trials[trials["structure"] == "layers"].sort_values("seed")
 
 
-def test_they_are_not_averaged(two_sweeps: Path) -> None:
+def test_different_settings_are_not_averaged(two_sweeps: Path) -> None:
     front = pareto_front(two_sweeps, where=["structure == layers"])
     assert (front.candidates, front.compared["seeds"].tolist()) == (2, [1, 1])
     compared = compare_settings(two_sweeps)
     assert compared["seeds"].max() == 1
 
 
-def test_the_study_knows_what_differs(two_sweeps: Path) -> None:
+def test_the_study_has_the_settings_that_differ(two_sweeps: Path) -> None:
     front = pareto_front(two_sweeps, where=["structure == layers"])
     assert {trial.params["learning_rate"] for trial in front.study.trials} == {0.01, 0.05}
     assert not any("momentum" in trial.params for trial in front.study.trials)
 
 
-def test_seeds_of_one_setting_are_averaged_whichever_sweep_asked_for_them(two_sweeps: Path, tmp_path: Path) -> None:
+def test_seeds_of_one_setting_are_averaged_across_sweeps(two_sweeps: Path, tmp_path: Path) -> None:
     store = Path(shutil.copytree(two_sweeps, tmp_path / "store"))
     run(store, tmp_path, "slow_again", 0.01, [1])
     front = pareto_front(store, where=["structure == layers", "learning_rate == 0.01"])
     assert front.compared["seeds"].tolist() == [2]
 
 
-def test_labels_say_what_differs_and_nothing_else(two_sweeps: Path) -> None:
+def test_descriptions_name_the_settings_that_differ_and_no_others(two_sweeps: Path) -> None:
     labels = describe_networks(pruned(trials_of(two_sweeps)))
     assert labels == [
         "resnet20 layers random 0.3 ×1 fine_tune, learning_rate 0.01",
@@ -102,18 +102,20 @@ def test_labels_say_what_differs_and_nothing_else(two_sweeps: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", [["pareto", "--objectives", "flops"], ["compare"]])
-def test_tables_say_what_differs(two_sweeps: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_printed_tables_name_the_settings_that_differ(
+    two_sweeps: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     printed = command(*asked, "--where", "structure == layers", "--store", str(two_sweeps)).stdout
     assert {"learning_rate 0.01", "learning_rate 0.05"} <= set(re.findall(r"learning_rate [\d.]+", printed))
 
 
-def test_json_tells_settings_apart(two_sweeps: Path) -> None:
+def test_json_distinguishes_settings(two_sweeps: Path) -> None:
     printed = command("compare", "--json", "--store", str(two_sweeps)).stdout
     assert len({record["setting_key"] for record in json.loads(printed)}) == 2
 
 
-def test_a_trial_says_which_sweeps_asked_for_it(two_sweeps: Path) -> None:
+def test_a_trial_names_the_sweeps_that_contain_it(two_sweeps: Path) -> None:
     trials = trials_of(two_sweeps)
     assert pruned(trials)["sweeps"].tolist() == ["slow, slow_too", "fast"]
     assert trials.loc[trials["structure"] == "none", "sweeps"].notna().all()
@@ -121,10 +123,10 @@ def test_a_trial_says_which_sweeps_asked_for_it(two_sweeps: Path) -> None:
 
 def test_settings_of_older_results_come_from_the_last_run_of_their_sweep(as_older: Path, two_sweeps: Path) -> None:
     older, now = trials_of(as_older), trials_of(two_sweeps)
-    known = [name for name in NAMES if name not in ("setting_key", "train_fingerprint")]
+    known = [name for name in SETTING_NAMES if name not in ("setting_key", "train_fingerprint")]
     pd.testing.assert_frame_equal(older[known], now[known])
     assert older["setting_key"].notna().all() and older["train_fingerprint"].isna().all()
-    # What the data of another sweep held is not known, so that its baseline may be of another setting.
+    # The training data of the other sweep is unknown, so its baseline may be of another setting.
     assert (older["setting_key"].nunique(), now["setting_key"].nunique()) == (4, 3)
     assert pareto_front(as_older, where=["structure == layers"]).candidates == 2
 
@@ -138,8 +140,8 @@ def test_older_results_join_the_setting_of_newer_ones_on_the_same_data(as_older:
 
 
 @pytest.mark.parametrize("damage", ["gone", "damaged", "of another version"])
-def test_where_no_run_tells_settings_are_null_and_average_with_nothing(as_older: Path, damage: str) -> None:
-    trials_of(as_older)  # tables that knew the settings are not believed for ever
+def test_settings_without_a_readable_run_are_null_and_not_averaged(as_older: Path, damage: str) -> None:
+    trials_of(as_older)  # tables with the settings exist, and must not be trusted for ever
     for file in as_older.glob("sweeps/*/run.json"):
         if damage == "gone":
             file.unlink()
@@ -155,7 +157,7 @@ def test_where_no_run_tells_settings_are_null_and_average_with_nothing(as_older:
     assert front.compared["seeds"].tolist() == [1, 1]
 
 
-def test_tables_follow_a_sweep_that_made_nothing(two_sweeps: Path, tmp_path: Path) -> None:
+def test_tables_follow_a_sweep_that_had_nothing_to_run(two_sweeps: Path, tmp_path: Path) -> None:
     store = Path(shutil.copytree(two_sweeps, tmp_path / "store"))
     before = trials_of(store)
     history = (store / "history" / "history.parquet").read_bytes()

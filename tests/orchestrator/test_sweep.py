@@ -1,4 +1,4 @@
-"""Whole sweeps through the command line as a user calls it: on a real Ray, where that is the point."""
+"""Whole sweeps through the command line, on a real Ray cluster where a test depends on it."""
 
 import shutil
 from pathlib import Path
@@ -17,17 +17,17 @@ def sweep_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def two_workers(sweep_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store on which the sweep ran with two workers."""
+    """Return a store on which the sweep ran with two workers."""
     store = tmp_path_factory.mktemp("two") / "store"
     ran = process("run", str(sweep_file), "--store", str(store))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"{TRIALS} trials run, 0 were stored already, 0 failed" in ran.stdout
-    assert f"made: {EPOCHS} epochs trained, {SCORES} sets of scores, {3 * TRIALS} evaluations" in ran.stdout
+    assert f"work done: {EPOCHS} epochs trained, {SCORES} sets of scores, {3 * TRIALS} evaluations" in ran.stdout
     assert "Pareto-optimal in generalization and robustness" in ran.stdout
     return store
 
 
-def test_the_tables_hold_every_trial_once_and_whole(two_workers: Path) -> None:
+def test_the_tables_hold_every_trial_once_and_completely(two_workers: Path) -> None:
     trials = trials_of(two_workers)
     assert len(trials) == TRIALS == trials["trial_key"].nunique()
     assert trials["error"].isna().all()
@@ -68,7 +68,7 @@ def test_a_new_epsilon_attacks_and_trains_nothing(two_workers: Path, sweep_file:
     change = ["--set", "attacks.fgsm.epsilons=[2/255,4/255,8/255]"]
     ran = command("run", str(sweep_file), "--store", str(store), "--in-process", *change)
     assert ran.exit_code == 0, ran.output
-    assert f"made: 0 epochs trained, 0 sets of scores, {TRIALS} evaluations" in ran.stdout
+    assert f"work done: 0 epochs trained, 0 sets of scores, {TRIALS} evaluations" in ran.stdout
     fgsm = pd.read_parquet(store / "attacks").query("attack == 'fgsm'")
     assert len(fgsm) == 3 * TRIALS
 
@@ -85,7 +85,7 @@ def test_a_failed_trial_is_a_row_and_its_descendants_name_it(sweep_file: Path, t
     failed = trials[trials["error"].notna()].set_index("iterations")
     assert sorted(failed.index) == [1, 2]
     assert str(failed.loc[1, "trial_key"]) in str(failed.loc[2, "error"])
-    assert len(trials) == 5, "the baseline and the winning tickets went on"
+    assert len(trials) == 5, "the baseline and the winning tickets ran"
     status = command("status", "--store", str(store))
-    (told,) = (line for line in status.stdout.splitlines() if line.startswith("failed: "))
-    assert "(1 trial fell with it)" in told
+    (failure_line,) = (line for line in status.stdout.splitlines() if line.startswith("failed: "))
+    assert "(1 trial depends on it and cannot run)" in failure_line

@@ -1,4 +1,4 @@
-"""How long a plan will take: from what the store's trials took, with what is not known said, and how far it is off."""
+"""The estimate of how long a plan takes, from the store's trials, with what is missing and with its typical error."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from prunesweep.orchestrator.display.plan import duration, time_lines
-from prunesweep.orchestrator.planning.capacity import own_cpus
-from prunesweep.orchestrator.planning.cost import epochs_of
+from prunesweep.orchestrator.display.plan import format_duration, time_lines
+from prunesweep.orchestrator.planning.capacity import available_cpus
+from prunesweep.orchestrator.planning.cost import epoch_cost
 from prunesweep.orchestrator.planning.plan import Plan, make_plan
 from prunesweep.orchestrator.planning.timings import (
     NoTimings,
@@ -17,12 +17,13 @@ from prunesweep.orchestrator.planning.timings import (
     Timings,
     Workload,
     estimate_plan,
-    read_timed,
+    read_timed_workloads,
     typical_error,
 )
 from prunesweep.results_store import Store
-from prunesweep.results_store.run_times import RunTime, note_run_time, past_run_times
+from prunesweep.results_store.run_times import RunTime, load_run_times, save_run_time
 from prunesweep.sweeps.reader import parse_sweep
+from prunesweep.sweeps.words import counted
 from prunesweep.workers import load_dataset, run_trial
 
 SWEEP = """
@@ -38,7 +39,7 @@ TRAINED = Workload("resnet20", "plain", "fine_tune", "l1", "fgsm", 4)
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Holds the baseline and the control's first iteration, done; and one pruned network that was not attacked."""
+    """A store with the baseline and the first control, both done, and one pruned network that was not attacked."""
     store = Store(str(tmp_path_factory.mktemp("store")))
     store.prepare()
     data = load_dataset(parse_sweep(SWEEP).dataset)
@@ -55,56 +56,58 @@ def plan(store: Store, *changes: str) -> Plan:
 
 
 def lines(store: Store, *changes: str) -> str:
-    made = plan(store, *changes)
-    return "\n".join(time_lines(made, estimate_plan(made, store), past_run_times(store.objects)))
+    changed = plan(store, *changes)
+    return "\n".join(time_lines(changed, estimate_plan(changed, store), load_run_times(store.objects)))
 
 
 # Medians, by groups from narrow to wide
 
 
-def test_the_narrowest_group_that_has_timings_counts() -> None:
+def test_the_narrowest_group_with_timings_counts() -> None:
     adversarial, no_criterion = TRAINED._replace(recipe="adversarial"), TRAINED._replace(criterion="none", epochs=0)
     timings = Timings.of(
         [
-            TimedWorkload(TRAINED, training=8.0, beside=5.0),
-            TimedWorkload(TRAINED, training=16.0, beside=7.0),
-            TimedWorkload(TRAINED, training=400.0, beside=6.0),
-            TimedWorkload(adversarial, training=4000.0, beside=5.0),
-            TimedWorkload(no_criterion, training=0.0, beside=1.0),
+            TimedWorkload(TRAINED, training_seconds=8.0, other_seconds=5.0),
+            TimedWorkload(TRAINED, training_seconds=16.0, other_seconds=7.0),
+            TimedWorkload(TRAINED, training_seconds=400.0, other_seconds=6.0),
+            TimedWorkload(adversarial, training_seconds=4000.0, other_seconds=5.0),
+            TimedWorkload(no_criterion, training_seconds=0.0, other_seconds=1.0),
         ]
     )
-    assert timings.seconds(TRAINED) == pytest.approx(16 + 5.5), "5, 5, 6 and 7 s beside it with its criterion"
+    assert timings.seconds(TRAINED) == pytest.approx(16 + 5.5), "5, 5, 6 and 7 s beside training with its criterion"
     assert timings.seconds(adversarial) == pytest.approx(4000 + 5.5)
     assert timings.seconds(TRAINED._replace(epochs=0)) == pytest.approx(5.5)
     another = TRAINED._replace(adjustment="scratch_e", criterion="pls", epochs=2)
-    assert timings.seconds(another) == pytest.approx(2 * 4.0 + 5), "of its recipe, and of its architecture"
+    assert timings.seconds(another) == pytest.approx(2 * 4.0 + 5), (
+        "its recipe has timings of training, and its architecture of the rest"
+    )
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "workload"),
     [
         ({"architecture": "vgg16"}, "vgg16 under fgsm"),
         ({"attacks": "fgsm, pgd"}, "resnet20 under fgsm, pgd"),
         ({"attacks": ""}, "resnet20 under no attack"),
     ],
 )
-def test_what_is_not_known_is_named(change: dict[str, Any], said: str) -> None:
+def test_a_workload_without_timings_is_named(change: dict[str, Any], workload: str) -> None:
     timings = Timings.of([TimedWorkload(TRAINED, 8.0, 5.0)])
-    with pytest.raises(NoTimings, match=rf"^{said}$"):
+    with pytest.raises(NoTimings, match=rf"^{workload}$"):
         timings.seconds(TRAINED._replace(**change))
 
 
-def test_an_epoch_that_nobody_trained_is_not_known() -> None:
+def test_training_without_timings_of_epochs_is_named() -> None:
     timings = Timings.of([TimedWorkload(TRAINED._replace(epochs=0), 0.0, 5.0)])
     assert timings.seconds(TRAINED._replace(epochs=0)) == 5
     with pytest.raises(NoTimings, match=r"^training resnet20$"):
         timings.seconds(TRAINED)
 
 
-# How far it is off
+# The typical error
 
 
-def test_the_error_is_of_trials_that_others_predict() -> None:
+def test_the_typical_error_is_that_of_trials_estimated_from_others() -> None:
     same = [TimedWorkload(TRAINED, 8.0, 2.0)] * 6
     assert typical_error(same) == 0
     longer = [TimedWorkload(TRAINED, 8.0, 2.0), TimedWorkload(TRAINED, 16.0, 4.0)] * 3
@@ -114,66 +117,66 @@ def test_the_error_is_of_trials_that_others_predict() -> None:
     assert typical_error(strangers) is None
 
 
-def test_past_runs_are_kept_without_the_short_ones(tmp_path: Path) -> None:
+def test_past_runs_are_loaded_without_the_short_ones(tmp_path: Path) -> None:
     objects = Store(str(tmp_path)).objects
-    assert past_run_times(objects) == []
+    assert load_run_times(objects) == []
     runs = [RunTime(trials=9, workers=2, estimated=100.0, took=took, finished_at=1.0) for took in (80.0, 130.0, 20.0)]
-    note_run_time(objects, "one", runs[0])
-    note_run_time(objects, "two", runs[1])
-    note_run_time(objects, "one", runs[2])
-    assert past_run_times(objects) == runs[:2]
+    save_run_time(objects, "one", runs[0])
+    save_run_time(objects, "two", runs[1])
+    save_run_time(objects, "one", runs[2])
+    assert load_run_times(objects) == runs[:2]
     for damaged in ("{", "null", "[null, {}]", '[{"took": "long"}]'):
         (tmp_path / "sweeps" / "two" / "runs.json").write_text(damaged)
-        assert past_run_times(objects) == runs[:1], "a damaged note is worth no error"
+        assert load_run_times(objects) == runs[:1], "a damaged file is no error"
 
 
 # On a store
 
 
-def test_stored_trials_are_told_with_what_they_took(store: Store) -> None:
+def test_stored_trials_are_read_with_their_durations(store: Store) -> None:
     fingerprint = plan(store).to_run[0].context.test_fingerprint
-    timed = {(t.workload.adjustment, t.workload.criterion): t for t in read_timed(store, fingerprint)}
+    timed = {(t.workload.adjustment, t.workload.criterion): t for t in read_timed_workloads(store, fingerprint)}
     assert {words: (t.workload.attacks, t.workload.epochs) for words, t in timed.items()} == {
         ("none", "none"): ("fgsm", 2),
         ("fine_tune", "none"): ("fgsm", 1),
         ("fine_tune", "l1"): ("", 1),
     }
     trials = store.table("trials")
-    assert sum(t.training + t.beside for t in timed.values()) == pytest.approx(trials["seconds"].sum())
-    assert sum(t.training for t in timed.values()) == pytest.approx(store.table("history")["seconds"].sum())
-    assert read_timed(store, "other images") == []
+    assert sum(t.training_seconds + t.other_seconds for t in timed.values()) == pytest.approx(trials["seconds"].sum())
+    assert sum(t.training_seconds for t in timed.values()) == pytest.approx(store.table("history")["seconds"].sum())
+    assert read_timed_workloads(store, "other images") == []
 
 
 def test_a_plan_is_estimated_trial_by_trial(store: Store) -> None:
-    made = plan(store)
-    estimate = estimate_plan(made, store)
-    fingerprint = made.to_run[0].context.test_fingerprint
-    timings = Timings.of(read_timed(store, fingerprint))
+    whole = plan(store)
+    estimate = estimate_plan(whole, store)
+    fingerprint = whole.to_run[0].context.test_fingerprint
+    timings = Timings.of(read_timed_workloads(store, fingerprint))
     pruned = [TRAINED._replace(epochs=epochs) for epochs in (0, 1)]  # the first iteration's network is stored
     control = TRAINED._replace(criterion="none", epochs=1)
     expected = [timings.seconds(each) for each in (*pruned, control)]
     assert estimate.seconds == pytest.approx(sum(expected))
-    assert estimate.longest == pytest.approx(max(expected[0] + expected[1], expected[2]))
-    assert (estimate.unknown, estimate.stored) == ({}, 3)
-    assert estimate.wall(1) == estimate.seconds
-    assert estimate.wall(100) == estimate.longest, "children wait for their parents"
+    assert estimate.longest_chain == pytest.approx(max(expected[0] + expected[1], expected[2]))
+    assert (estimate.untimed, estimate.timed_trials) == ({}, 3)
+    assert estimate.wall_seconds(1) == estimate.seconds
+    assert estimate.wall_seconds(100) == estimate.longest_chain, "children wait for their parents"
 
 
-def test_the_schedule_goes_by_seconds_where_all_are_known_and_else_by_epochs(store: Store) -> None:
-    known = plan(store)
-    estimate = estimate_plan(known, store)
-    assert sum(map(estimate.cost, known.tree)) == pytest.approx(estimate.seconds), "what is done costs nothing"
-    some_unknown = plan(store, "axes.architecture=[resnet20, resnet32]")
-    estimate = estimate_plan(some_unknown, store)
-    assert [estimate.cost(trial) for trial in some_unknown.to_run] == [epochs_of(t) for t in some_unknown.to_run]
+def test_the_cost_is_in_seconds_if_all_trials_have_timings_and_else_in_epochs(store: Store) -> None:
+    timed = plan(store)
+    estimate = estimate_plan(timed, store)
+    assert sum(map(estimate.cost, timed.tree)) == pytest.approx(estimate.seconds), "trials that are done cost nothing"
+    some_untimed = plan(store, "axes.architecture=[resnet20, resnet32]")
+    estimate = estimate_plan(some_untimed, store)
+    assert [estimate.cost(trial) for trial in some_untimed.to_run] == [epoch_cost(t) for t in some_untimed.to_run]
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "line"),
     [
-        ((), f" s if {own_cpus()} run at once"),
-        (("resources.workers=7",), "if 7 run at once"),
-        (("resources.gpu=0.5",), "one trial after another, divided by those that run at once"),
+        ((), f" s with {counted(available_cpus(), 'trial')} at once"),
+        (("resources.workers=7",), "with 7 trials at once"),
+        (("resources.gpu=0.5",), "one trial after another, divided by the number that run at once"),
         (("resources.gpu=auto",), "at once (gpu: auto, chosen when the sweep starts)"),
         (("axes.iterations=0",), "time: nothing to run"),
         (
@@ -188,8 +191,8 @@ def test_the_schedule_goes_by_seconds_where_all_are_known_and_else_by_epochs(sto
         (("attacks={pgd: {}}",), "no timings yet of resnet20 under pgd (5 trials)"),
     ],
 )
-def test_the_time_is_told_as_far_as_it_is_known(store: Store, changes: tuple[str, ...], said: str) -> None:
-    assert said in lines(store, *changes)
+def test_the_lines_on_time_name_what_is_missing(store: Store, changes: tuple[str, ...], line: str) -> None:
+    assert line in lines(store, *changes)
 
 
 def test_an_empty_store_has_no_estimate(tmp_path: Path) -> None:
@@ -197,18 +200,19 @@ def test_an_empty_store_has_no_estimate(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_how_far_estimates_were_off_is_told(store: Store) -> None:
-    made = plan(store)
-    estimate = replace(estimate_plan(made, store), stored=40, error=0.182)
+def test_the_errors_of_estimates_are_printed(store: Store) -> None:
+    whole = plan(store)
+    estimate = replace(estimate_plan(whole, store), timed_trials=40, error=0.182)
     runs = [RunTime(trials=9, workers=2, estimated=100.0, took=took, finished_at=1.0) for took in (88.0, 130.0)]
-    *_, halves, past = time_lines(made, estimate, runs)
-    assert halves.endswith("one half of the 40 stored trials from the other, a trial is typically off by 18%")
+    *_, halves, past = time_lines(whole, estimate, runs)
+    assert halves.startswith("time: the typical error of the estimate for one trial is 18% (checked by estimating")
+    assert halves.endswith(" each half of the 40 stored trials from the other half)")
     assert past == "time: past runs took -12% to +30% against the estimate (2 runs)"
-    assert len(time_lines(made, TimeEstimate({"a": 1.0}, 1.0, {}, 3, None), [])) == 1
+    assert len(time_lines(whole, TimeEstimate({"a": 1.0}, 1.0, {}, 3, None), [])) == 1
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.4, "0 s"), (99.0, "99 s"), (100.0, "2 min"), (5000.0, "83 min"), (11520.0, "3.2 h")]
 )
-def test_durations_read_well(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+def test_durations_have_a_unit_of_their_size(seconds: float, words: str) -> None:
+    assert format_duration(seconds) == words

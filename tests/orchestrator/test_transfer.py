@@ -10,12 +10,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from prunesweep.orchestrator.analyses.transfer import ATTACKS, Transfer, transfer
+from prunesweep.orchestrator.analyses.transfer import TransferMatrix, transfer
 from prunesweep.orchestrator.cli import app
-from prunesweep.orchestrator.display.transfer import transfer_table
-from prunesweep.orchestrator.query.trials import dataset_of
+from prunesweep.orchestrator.display.transfer import render_transfer
+from prunesweep.orchestrator.query.trials import stored_trials
 from prunesweep.results_store import Store
-from prunesweep.sweeps.analyses import TransferAnalysis
+from prunesweep.sweeps.analyses import CRAFTING_ATTACKS, Transfer
 from prunesweep.sweeps.attacks import Fgsm
 from prunesweep.sweeps.errors import UserError
 from prunesweep.sweeps.reader import parse_sweep, read_sweep
@@ -71,16 +71,15 @@ def test_the_table_is_what_a_few_lines_of_torch_find(store: Store, keys: list[st
 
 @pytest.mark.parametrize("attack", of_workers.CRAFTS)
 def test_streamed_images_transfer_as_those_in_memory(
-    attack: str, store: Store, keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    attack: str, store: Store, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = transfer(store, keys[:1], keys, attack=attack, epsilon=6 / 255).rows.set_index("target_key")["correct"]
-    source, *_ = targets = [load_stored(store, key, torch.device("cpu")) for key in keys]
+    networks = {key: load_stored(store, key, torch.device("cpu")).network for key in keys}
     test = load_dataset(parse_sweep(SWEEP).dataset).test
     monkeypatch.setattr(type(test), "holds_pixels", False)
-    again, settings = Store(str(tmp_path)), ATTACKS[attack](epsilons=(6 / 255,), headline=6 / 255)
-    again.prepare()
-    of_workers.transfer_from(source, targets, test, "streamed", again, attack=attack, settings=settings)
-    made = [again.result(key) for key in again.result_keys()]
+    settings = CRAFTING_ATTACKS[attack](epsilons=(6 / 255,), headline=6 / 255)
+    analyses = [Transfer(keys[0], key, attack, settings, "streamed") for key in keys]
+    made = of_workers.measure_transfer(analyses, networks[keys[0]], networks, test)
     assert {found["target_key"]: found["correct"][0] for found in made} == expected.to_dict()
 
 
@@ -113,7 +112,7 @@ def test_a_lost_cache_gives_the_same_numbers(
     first = transfer(store, keys, keys).accuracies
     for result in transfer(store, keys, keys).rows.to_dict("records"):
         fgsm = Fgsm(epsilons=(8 / 255,))
-        analysis = TransferAnalysis(
+        analysis = Transfer(
             str(result["source_key"]), str(result["target_key"]), "fgsm", fgsm, str(result["test_fingerprint"])
         )
         store.objects.delete(f"results/{analysis.key}.json")
@@ -215,7 +214,7 @@ def test_of_several_sweeps_the_images_are_those_that_the_trial_was_tested_on(tmp
     (key,) = run_here(sweep, store).values()
     fewer = parse_sweep(SWEEP, ["axes.iterations=0", "name=first", "dataset.test_limit=10"])
     store.save_sweep("first", "", {"result_keys": {key: [key]}, "settings": fewer.model_dump(mode="json")})
-    assert dataset_of(store, key) == sweep.dataset
+    assert stored_trials(store, [key])[key].dataset == sweep.dataset
 
 
 def test_an_epsilon_out_of_range_is_one_line_from_python_too(store: Store, keys: list[str]) -> None:
@@ -245,7 +244,7 @@ def test_bad_usage_is_one_line_and_writes_nothing(store: Store, asked: list[str]
     assert store.result_keys() == before
 
 
-def pretrained(shared_data: Path, store: Store, *changes: str) -> Transfer:
+def pretrained(shared_data: Path, store: Store, *changes: str) -> TransferMatrix:
     """The transfer table of the trained ResNet20 and ResNet56."""
     files = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
     keys: list[str] = []
@@ -267,13 +266,13 @@ def pretrained(shared_data: Path, store: Store, *changes: str) -> Transfer:
     return transfer(store, keys, keys)
 
 
-def check_pretrained(found: Transfer, store: Store) -> None:
+def check_pretrained(found: TransferMatrix, store: Store) -> None:
     accuracies = found.accuracies
     for target in found.targets:
         assert accuracies[target].idxmin() == target, "white box is the strongest"
     stored = store.table("attacks").query("attack == 'fgsm'").set_index("trial_key")["accuracy"]
     assert [accuracies.loc[key, key] for key in found.sources] == [stored[key] for key in found.sources]
-    assert str(transfer_table(found).columns[1].header).startswith("resnet20 baseline")
+    assert str(render_transfer(found).columns[1].header).startswith("resnet20 baseline")
 
 
 def test_pretrained_networks_on_some_images(shared_data: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from prunesweep.orchestrator.analyses.answer import Answers
 from prunesweep.orchestrator.analyses.robustness import HOLDS, MASKING, Verdict, judge, verify
 from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness
 from prunesweep.orchestrator.cli import app
@@ -149,7 +150,7 @@ def test_the_command_prints_the_verdict_and_the_front_keeps_to_it(
     shown = CliRunner().invoke(app, ["pareto", "--verified", "--store", store.url])
     assert "1 of 1 candidate" in shown.stdout and "not verified: run" in shown.stdout
 
-    monkeypatch.setattr(verify, "_make", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(verify, "judge", lambda *_: pytest.fail("made again"))
     (found,) = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
     assert found["evidence"]["networks"]["baseline"]["worst_case"] == sorted(
         found["evidence"]["networks"]["baseline"]["worst_case"], reverse=True
@@ -189,11 +190,11 @@ def test_plain_baselines_that_meet_conditions_are_passed_over(
     store, keys = defended
     cases: list[str] = []
 
-    def note(_: Store, missing: Sequence[Any], *__: object) -> None:
-        cases.extend(case.analysis.network for case in missing)
+    def note(_: Store, analyses: Sequence[Any], __: object) -> Answers:
+        cases.extend(analysis.network for analysis in analyses)
+        return Answers({}, 0)
 
-    monkeypatch.setattr(verify, "_make", note)
-    monkeypatch.setattr(Store, "result", lambda *_: {})
+    monkeypatch.setattr(verify, "answer", note)
     verify_robustness(store, ["iterations == 0"], images=11)
     assert cases == [keys[DEFENDED]]
     with pytest.raises(UserError, match=f"{keys[PLAIN]}: is a plain baseline"):

@@ -1,4 +1,4 @@
-"""Stores for tests: in a folder, and in a bucket that lies in memory."""
+"""Stores for tests: in a folder, and in memory in place of a bucket."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from prunesweep.results_store import Store
 
 @pytest.fixture(params=["folder", "memory"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where a store may lie; there is nothing yet."""
+    """The URL of a store that does not exist yet."""
     if request.param == "folder":
         yield str(tmp_path / "store")
         return

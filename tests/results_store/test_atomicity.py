@@ -1,4 +1,4 @@
-"""A put is one step: whoever reads sees the old bytes, the new ones or none, whatever happens to the writer."""
+"""Writes are atomic: a reader sees the old bytes, the new ones or none, whatever happens to the writer."""
 
 import os
 import subprocess
@@ -23,11 +23,11 @@ def objects(tmp_path: Path) -> Objects:
 def test_a_put_that_fails_leaves_the_old_object_and_nothing_else(
     objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    def full(*_: object) -> None:
+    def disk_full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     objects.put("results/one.json", b"old")
-    monkeypatch.setattr(os, step, full)
+    monkeypatch.setattr(os, step, disk_full)
     with pytest.raises(StoreError, match=r"results/one\.json: cannot be written: No space left on device$"):
         objects.put("results/one.json", b"new")
     assert objects.get("results/one.json") == b"old"
@@ -43,9 +43,7 @@ Objects(sys.argv[1]).put("results/one.json", b"new")
 """
 
 
-def test_a_writer_that_is_killed_leaves_the_old_object_and_only_hidden_rubbish(
-    objects: Objects, tmp_path: Path
-) -> None:
+def test_a_writer_that_is_killed_leaves_the_old_object_and_a_hidden_file(objects: Objects, tmp_path: Path) -> None:
     objects.put("results/one.json", b"old")
     assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, check=False).returncode == 9
     assert objects.get("results/one.json") == b"old"
@@ -53,7 +51,7 @@ def test_a_writer_that_is_killed_leaves_the_old_object_and_only_hidden_rubbish(
     assert objects.names("results") == ["one.json"]
 
 
-def test_a_reader_never_sees_half_an_object(objects: Objects) -> None:
+def test_a_reader_never_sees_part_of_an_object(objects: Objects) -> None:
     contents = [bytes([letter]) * 2_000_000 for letter in b"ab"]
     objects.put("results/one.json", contents[0])
     done = threading.Event()

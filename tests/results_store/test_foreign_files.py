@@ -1,4 +1,4 @@
-"""Files that people and their machines leave in a store's folders, and the ways in which a store's name is spelled."""
+"""Foreign files in a store's folders, and the spellings of a store's path or URL."""
 
 import os
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_a_foreign_file_is_ignored_in_every_folder(tmp_path: Path, name: str) ->
     assert pareto_front(again, objectives=["parameters"]).candidates == 3
 
 
-def test_a_foreign_file_is_no_network(tmp_path: Path) -> None:
+def test_a_foreign_file_is_not_a_network(tmp_path: Path) -> None:
     store = filled(tmp_path)
     (tmp_path / "networks" / "notes").write_text("mine")
     with pytest.raises(UnknownTrial):
@@ -68,7 +68,7 @@ def test_a_folder_among_the_results_is_ignored(tmp_path: Path) -> None:
     assert len(store.table("trials")) == 3 and "old" not in store.result_keys()
 
 
-def test_a_damaged_result_is_not_taken_for_a_foreign_file(tmp_path: Path) -> None:
+def test_a_damaged_result_is_not_ignored_like_a_foreign_file(tmp_path: Path) -> None:
     store = filled(tmp_path)
     (tmp_path / "results" / f"{KEY}.json").write_text('{"kind": ')
     with pytest.raises(StoreError, match=f"{KEY}.json: is not JSON"):
@@ -79,41 +79,41 @@ SPELLINGS = ("{0}", "{0}/", "{0}//", "{1}/./store", "{1}//store", "{1}/../{2}/st
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_spellings_of_one_folder_are_one_store(tmp_path: Path, spelling: str) -> None:
+def test_all_spellings_of_a_folder_open_the_same_store(tmp_path: Path, spelling: str) -> None:
     folder = tmp_path / "store"
     folder.mkdir()
     assert Store(spelling.format(folder, tmp_path, tmp_path.name)).url == str(folder)
 
 
-def test_a_relative_name_and_a_home_are_one_with_the_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_paths_and_home_folders_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert {Store(name).url for name in ("store", "./store", "~/store", "store/../store")} == {f"{tmp_path}/store"}
 
 
 @pytest.mark.parametrize("url", ["memory://a/b/", "memory://a/b//"])
-def test_a_url_with_slashes_at_its_end_is_one_with_the_one_without(url: str) -> None:
+def test_trailing_slashes_of_a_url_do_not_matter(url: str) -> None:
     assert Store(url).url == Store("memory://a/b").url
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("", "is empty"),
         ("file://store", "has too few slashes"),
         ("local://folder/store", "has too few slashes"),
-        ("file:///a%20b", "paths are taken as they are; write /a b"),
-        ("memory://a//b", "has a part that is empty"),
-        ("memory://a/../b", "has a part that is empty"),
-        ("memory://a/./b", "has a part that is empty"),
+        ("file:///a%20b", "percent-encoding is not decoded; write /a b"),
+        ("memory://a//b", "has an empty part"),
+        ("memory://a/../b", "has an empty part, or a part"),
+        ("memory://a/./b", "has an empty part, or a part"),
     ],
 )
-def test_names_that_may_mean_another_place_are_refused(url: str, said: str) -> None:
-    with pytest.raises(StoreError, match=said):
+def test_ambiguous_urls_are_refused(url: str, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
         Store(url)
 
 
-def test_a_path_with_signs_of_its_own_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_special_characters_in_a_path_are_not_interpreted(tmp_path: Path) -> None:
     for name in ("a b", "a%20b", "[2020] ü", "a#b"):
         store = filled(tmp_path / name)
         assert os.path.isdir(tmp_path / name / "results") and len(store.table("trials")) == 3

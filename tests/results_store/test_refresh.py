@@ -1,4 +1,4 @@
-"""Tables that are brought up to date are those that would be made anew, and only what is new is made."""
+"""Refreshed tables equal rebuilt ones, and only rows that may have changed are built."""
 
 import io
 import json
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prunesweep.results_store import Store, tables
-from prunesweep.results_store.documents import Document, VerdictResult, trial_of
+from prunesweep.results_store.documents import Document, VerdictResult, trial_key_of
 from prunesweep.results_store.index import Index
 from prunesweep.results_store.schema import TABLES
 from tests.helpers.documents import baseline, control, evaluation, failure, network, transfer
@@ -26,14 +26,14 @@ def network_of(key: str) -> Document:
     return {"base": baseline, "control": control}.get(key, network)(key)
 
 
-def verdict(trial: str, said: str) -> VerdictResult:
+def verdict(trial: str, name: str) -> VerdictResult:
     return {
         "kind": "verdict",
-        "key": f"{trial}-{said}",
+        "key": f"{trial}-{name}",
         "trial_key": trial,
         "baseline_key": "base",
         "control_key": "control",
-        "verdict": said,
+        "verdict": name,
         "gain": 1.0,
         "lower": 0.5,
         "gain_over_control": None,
@@ -44,26 +44,26 @@ def verdict(trial: str, said: str) -> VerdictResult:
         "version": 1,
         "test_fingerprint": "images",
         "seconds": 1.0,
-        "finished_at": 3.0 + len(said),
+        "finished_at": 3.0 + len(name),
     }
 
 
 def everything() -> list[Document]:
-    """Of every trial its network, three evaluations (the last by another definition), and one of all else."""
-    found: list[Document] = []
-    for place, key in enumerate(TRIALS):
-        right = [60 + place, 30, 30 + place]
-        found += [
+    """Documents of all kinds for every trial; the last of three evaluations has another headline."""
+    documents: list[Document] = []
+    for index, key in enumerate(TRIALS):
+        correct = [60 + index, 30, 30 + index]
+        documents += [
             network_of(key),
-            evaluation(key, "clean", right),
-            evaluation(key, "fgsm", right),
-            evaluation(key, "fgsm", right, key=f"{key}-later", headline="at 0.1", finished_at=9.0 + place),
+            evaluation(key, "clean", correct),
+            evaluation(key, "fgsm", correct),
+            evaluation(key, "fgsm", correct, key=f"{key}-later", headline="at 0.1", finished_at=9.0 + index),
             failure(key, failed=f"{key}-fgsm"),
             verdict(key, "holds"),
             verdict(key, "undecided"),
         ]
-        found += [transfer(key, other) for other in TRIALS]
-    return found
+        documents += [transfer(key, other) for other in TRIALS]
+    return documents
 
 
 def save(store: Store, document: Document) -> None:
@@ -77,8 +77,8 @@ def stored(store: Store) -> dict[str, pa.Table]:
     return {table: tables.read(store.objects, table) for table in TABLES}
 
 
-def made_anew(store: Store) -> dict[str, pa.Table]:
-    """The tables of a store of the same results, without an index and without tables."""
+def rebuilt(store: Store) -> dict[str, pa.Table]:
+    """The tables of a new store with the same results, which has neither an index nor tables."""
     other = Store(f"memory://{uuid4().hex}")
     other.prepare()
     for name in store.objects.names("results"):
@@ -89,7 +89,7 @@ def made_anew(store: Store) -> dict[str, pa.Table]:
 
 @pytest.fixture(params=[1, 2, 500])
 def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """An empty store whose tables are made of as many trials at a time."""
+    """An empty store whose tables are built from 1, 2 or 500 trials at a time."""
     monkeypatch.setattr(tables, "_BATCH", request.param)
     opened = Store(f"memory://{uuid4().hex}")
     opened.prepare()
@@ -97,7 +97,7 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_tables_brought_up_to_date_are_those_made_anew_in_whatever_order_results_come_and_go(
+def test_refreshed_tables_equal_rebuilt_ones_in_whatever_order_results_are_added_and_deleted(
     store: Store, seed: int
 ) -> None:
     draw = random.Random(seed)
@@ -107,28 +107,27 @@ def test_tables_brought_up_to_date_are_those_made_anew_in_whatever_order_results
         for document in documents[:9]:
             save(store, document)
         del documents[:9]
-        gone = draw.sample(store.objects.names("results"), 2)
-        for name in gone:
+        for name in draw.sample(store.objects.names("results"), 2):
             store.objects.delete(f"results/{name}")
         assert store.refresh_tables()
-        found, expected = stored(store), made_anew(store)
+        found, expected = stored(store), rebuilt(store)
         for table in TABLES:
             assert found[table].equals(expected[table], check_metadata=True), table
 
 
 def mark(store: Store) -> None:
-    """Makes every row of the stored ``trials`` tell that it was kept."""
+    """Mark every row of the stored table ``trials``, so that copied rows can be told from rebuilt ones."""
     table = stored(store)["trials"]
     column = table.column_names.index("device")
-    marked = table.set_column(column, table.schema.field(column), pa.array(["kept"] * len(table)))
+    marked = table.set_column(column, table.schema.field(column), pa.array(["marked"] * len(table)))
     buffer = io.BytesIO()
     pq.write_table(marked, buffer)
     store.objects.put("trials/trials.parquet", buffer.getvalue())
 
 
-def kept(store: Store) -> list[str]:
+def marked_trials(store: Store) -> list[str]:
     table = stored(store)["trials"]
-    return list(table.filter(pc.equal(table["device"], "kept"))["trial_key"].to_pylist())
+    return list(table.filter(pc.equal(table["device"], "marked"))["trial_key"].to_pylist())
 
 
 NEW: dict[str, tuple[Document, list[str]]] = {
@@ -140,17 +139,17 @@ NEW: dict[str, tuple[Document, list[str]]] = {
 
 
 @pytest.mark.parametrize(("new", "expected"), NEW.values(), ids=NEW)
-def test_rows_that_nothing_new_concerns_are_taken_over(store: Store, new: Document, expected: list[str]) -> None:
+def test_rows_without_relevant_new_results_are_copied(store: Store, new: Document, expected: list[str]) -> None:
     for document in everything():
         save(store, document)
     store.refresh_tables()
     mark(store)
     save(store, new)
     store.refresh_tables()
-    assert kept(store) == expected
+    assert marked_trials(store) == expected
 
 
-def test_tables_of_other_results_than_the_index_has_are_made_anew(store: Store) -> None:
+def test_tables_built_from_other_results_than_the_index_are_rebuilt(store: Store) -> None:
     for key in TRIALS:
         save(store, network_of(key))
     store.refresh_tables()
@@ -161,11 +160,11 @@ def test_tables_of_other_results_than_the_index_has_are_made_anew(store: Store) 
     store.objects.put("index/results.parquet", index)  # as where two processes refresh at once
     save(store, network("newer"))
     store.refresh_tables()
-    assert kept(store) == []
+    assert marked_trials(store) == []
     assert stored(store)["trials"]["trial_key"].to_pylist() == sorted([*TRIALS, "new", "newer"])
 
 
-def test_an_index_of_an_older_version_is_made_anew(store: Store) -> None:
+def test_an_index_of_an_older_version_is_rebuilt(store: Store) -> None:
     save(store, network())
     columns = {"name": ["pruned.json"], "document": [json.dumps(network(parameters=1))]}
     buffer = io.BytesIO()
@@ -176,15 +175,15 @@ def test_an_index_of_an_older_version_is_made_anew(store: Store) -> None:
     assert names == ["name", "trial_key", "document"]
 
 
-def test_of_the_index_only_what_was_asked_for_is_parsed(store: Store) -> None:
+def test_the_index_returns_only_the_documents_of_the_given_trials(store: Store) -> None:
     for document in everything():
         save(store, document)
-    asked = Index(store.objects, store.objects.names("results")).documents(["z", "a", "unknown"])
-    assert {trial_of(document) for document in asked} == {"a", "z"}
-    assert len(asked) == 2 * len(everything()) / len(TRIALS)
+    documents = Index(store.objects, store.objects.names("results")).documents(["z", "a", "unknown"])
+    assert {trial_key_of(document) for document in documents} == {"a", "z"}
+    assert len(documents) == 2 * len(everything()) / len(TRIALS)
 
 
-def test_the_evaluations_of_some_trials_are_theirs_alone(store: Store) -> None:
+def test_only_the_evaluations_of_the_given_trials_are_returned(store: Store) -> None:
     for document in everything():
         save(store, document)
     found = store.evaluations(["z", "a", "unknown"])

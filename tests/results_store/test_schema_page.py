@@ -1,4 +1,4 @@
-"""The page that documents the tables says what the schema says."""
+"""The page that documents the tables is generated from the schema."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One contract for every store, in a folder and in a bucket: what was saved is what is loaded."""
+"""The contract of every store, in a folder and in a bucket: what was saved is what is loaded."""
 
 import copy
 import json
@@ -28,14 +28,14 @@ ARRAYS: dict[str, NDArray[Any]] = {
 
 
 def assert_same_arrays(found: dict[str, NDArray[Any]], expected: dict[str, NDArray[Any]]) -> None:
-    """Equal names, types, shapes and bits."""
+    """Equal names, types, shapes and flags."""
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape), name
         np.testing.assert_array_equal(found[name], array)
 
 
-def test_a_store_that_is_only_opened_stays_unwritten(url: str) -> None:
+def test_opening_a_store_writes_nothing(url: str) -> None:
     store = Store(url)
     assert store.result_keys() == store.score_keys() == store.snapshot_keys() == frozenset()
     assert store.network_keys() == store.sweep_names() == []
@@ -51,7 +51,7 @@ def test_results_come_back(store: Store) -> None:
     assert not store.has_result("two")
 
 
-def test_failures_are_kept_beside_results_and_are_none(store: Store) -> None:
+def test_failures_are_stored_beside_results_and_do_not_count_as_results(store: Store) -> None:
     store.save_failure(failure("one"))
     store.save_failure(failure("one", "again"))
     assert store.result_keys() == frozenset()
@@ -97,12 +97,12 @@ def test_checkpoints_come_back_until_they_are_deleted(store: Store) -> None:
 
 @pytest.mark.parametrize("images", [0, 1, 7, 8, 9, 1000])
 def test_outcomes_come_back_bit_for_bit(store: Store, images: int) -> None:
-    bits = np.random.default_rng(images).random((2, images)) < 0.5
-    store.save_outcomes("one", {"fog": bits[0], "snow": bits[1]})
-    assert_same_arrays(store.load_outcomes("one"), {"fog": bits[0], "snow": bits[1]})
+    flags = np.random.default_rng(images).random((2, images)) < 0.5
+    store.save_outcomes("one", {"fog": flags[0], "snow": flags[1]})
+    assert_same_arrays(store.load_outcomes("one"), {"fog": flags[0], "snow": flags[1]})
 
 
-def test_outcomes_take_a_bit_an_image(store: Store) -> None:
+def test_outcomes_take_one_bit_per_image(store: Store) -> None:
     store.save_outcomes("one", {"fgsm": np.ones(80_000, dtype=bool)})
     assert len(store.objects.get("outcomes/one.safetensors")) < 80_000 / 8 + 500
 
@@ -126,7 +126,7 @@ LOADS: dict[str, Callable[[Store], Any]] = {
 
 
 @pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
-def test_what_is_not_stored_says_so_in_one_line(store: Store, load: Callable[[Store], Any]) -> None:
+def test_a_missing_object_is_reported_in_one_line(store: Store, load: Callable[[Store], Any]) -> None:
     with pytest.raises(NotStored, match=r"^[^\n]*none[^\n]*: not in the store$"):
         load(store)
 
@@ -142,12 +142,12 @@ def test_writing_a_key_twice_is_harmless(store: Store) -> None:
     assert_same_arrays(store.load_network("one")[0], ARRAYS)
 
 
-def test_a_copy_as_it_goes_to_other_processes_is_of_the_same_store(store: Store) -> None:
+def test_a_pickled_copy_opens_the_same_store(store: Store) -> None:
     store.save_result(network("one"))
     assert copy.copy(store).result("one") == network("one")
 
 
-def test_a_result_must_be_plain_numbers(store: Store) -> None:
+def test_a_result_must_be_valid_json(store: Store) -> None:
     with pytest.raises(ValueError, match="JSON"):
         store.save_result(network("one", seconds=float("nan")))
     assert not store.has_result("one")
@@ -156,7 +156,7 @@ def test_a_result_must_be_plain_numbers(store: Store) -> None:
 ONE, TWO = "1" * 32, "2" * 32
 
 
-def test_objects_that_are_damaged_are_one_line(store: Store) -> None:
+def test_damaged_objects_are_reported_in_one_line(store: Store) -> None:
     store.objects.put(f"results/{ONE}.json", b'{"kind": ')
     store.objects.put(f"results/{TWO}.json", b"[]")
     store.objects.put("scores/one.safetensors", b"not safetensors")
@@ -164,13 +164,13 @@ def test_objects_that_are_damaged_are_one_line(store: Store) -> None:
         store.result(ONE)
     with pytest.raises(StoreError, match=rf"results/{TWO}\.json: is not a JSON object$"):
         store.result(TWO)
-    with pytest.raises(StoreError, match=r"scores/one\.safetensors: is no safetensors file: [^\n]*$"):
+    with pytest.raises(StoreError, match=r"scores/one\.safetensors: is not a safetensors file: [^\n]*$"):
         store.load_scores("one")
     with pytest.raises(StoreError, match=rf"results/{ONE}\.json: is not JSON: [^\n]*$"):
         store.table("trials")
     store.objects.put(f"results/{ONE}.json", b'{"kind": "network", "key": "one"}')
     with pytest.raises(
-        StoreError, match=rf"results/{ONE}\.json: is no result of a network: it has no 'baseline_key'; "
+        StoreError, match=rf"results/{ONE}\.json: is not a valid network result: it has no 'baseline_key'; "
     ):
         store.table("trials")
 
@@ -180,14 +180,17 @@ def test_objects_that_are_damaged_are_one_line(store: Store) -> None:
 
 def test_a_newer_store_is_refused_in_one_line(url: str) -> None:
     Store(url).objects.put("store.json", json.dumps({"schema": SCHEMA_VERSION + 1}).encode())
-    said = rf"^{url}: the store has schema {SCHEMA_VERSION + 1} and this prunesweep knows {SCHEMA_VERSION}; [^\n]*$"
-    with pytest.raises(StoreError, match=said):
+    message = (
+        rf"^{url}: the store has schema version {SCHEMA_VERSION + 1}, but this prunesweep supports only versions up to "
+        rf"{SCHEMA_VERSION}; [^\n]*$"
+    )
+    with pytest.raises(StoreError, match=message):
         Store(url)
 
 
-def test_a_store_that_does_not_say_its_schema_is_refused(url: str) -> None:
+def test_a_store_without_a_valid_schema_version_is_refused(url: str) -> None:
     Store(url).objects.put("store.json", b'{"schema": "new"}')
-    with pytest.raises(StoreError, match="does not say the store's schema"):
+    with pytest.raises(StoreError, match="does not contain the store's schema version"):
         Store(url)
 
 
@@ -198,12 +201,12 @@ def test_an_older_store_is_read(url: str) -> None:
     assert Store(url).table("trials")["trial_key"].tolist() == ["one"]
 
 
-def test_a_prepared_store_says_its_schema(url: str) -> None:
+def test_a_prepared_store_contains_its_schema_version(url: str) -> None:
     Store(url).prepare()
     assert json.loads(Store(url).objects.get("store.json")) == {"schema": SCHEMA_VERSION}
 
 
-# Places that are none
+# Invalid paths and URLs
 
 
 def test_a_store_below_a_file_is_refused_in_one_line(tmp_path: Path) -> None:

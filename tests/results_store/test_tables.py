@@ -1,4 +1,4 @@
-"""The tables: what pandas reads, the rules for rows, and every figure by hand."""
+"""The tables: what pandas reads, the rules for rows, and every number against one computed by hand."""
 
 import shutil
 from collections.abc import Iterable
@@ -13,21 +13,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from prunesweep.results_store import Store, StoreError
-from prunesweep.results_store.documents import Document, NetworkResult, fault_of
+from prunesweep.results_store.documents import Document, NetworkResult, invalid_reason
 from prunesweep.results_store.schema import SCHEMA_VERSION, TABLES
 from prunesweep.sweeps.trial import TrialSettings
 from tests.helpers.documents import baseline, control, evaluation, failure, network, settings, transfer
 
-# Three trials as they are after a sweep: 100 test images, 50 in each half.
+# Correct images of three trials after a sweep, of 100 test images, 50 in each half.
 CLEAN = {"base": [80, 42, 38], "control": [84, 42, 42], "pruned": [82, 40, 42]}
 FGSM = {"base": [20, 10, 10], "control": [24, 14, 10], "pruned": [30, 20, 10]}
 FOG = {"base": [50, 25, 25], "control": [50, 25, 25], "pruned": [60, 30, 30]}
 SNOW = {"base": [30, 10, 20], "control": [40, 20, 20], "pruned": [50, 25, 25]}
-MADE = {"base": baseline(), "control": control(), "pruned": network()}
+NETWORKS = {"base": baseline(), "control": control(), "pruned": network()}
 
 
 def evaluations(key: str, **given: Any) -> list[Document]:
-    """A trial's three evaluations; of the corruptions also one at a severity that is not the headline's."""
+    """A trial's three evaluations; the corruptions have one count at a severity that is not the headline."""
     others = [{"kind": "fog", "severity": 1.0, "correct": [99, 49, 50]}]
     return [
         evaluation(key, "clean", CLEAN[key], **given),
@@ -46,11 +46,11 @@ def evaluations(key: str, **given: Any) -> list[Document]:
 
 
 def a_sweep() -> list[Document]:
-    return [document for key, made in MADE.items() for document in (made, *evaluations(key))]
+    return [document for key, stored in NETWORKS.items() for document in (stored, *evaluations(key))]
 
 
 def fill(store: Store, documents: Iterable[Document]) -> Store:
-    """Stores documents and refreshes the tables, as a sweep does."""
+    """Store documents and refresh the tables, as a sweep does."""
     store.prepare()
     for document in documents:
         if document["kind"] == "failure":
@@ -62,7 +62,7 @@ def fill(store: Store, documents: Iterable[Document]) -> Store:
 
 
 def read(store: Store, table: str) -> pd.DataFrame:
-    """As a user reads a table: with pandas alone."""
+    """Read a table as a user does, with pandas alone."""
     return pd.read_parquet(f"{store.url}/{table}")
 
 
@@ -109,19 +109,19 @@ def test_types_units_and_meanings_are_in_the_schema(store: Store, documents: lis
             assert field.metadata == {b"unit": column.unit.encode(), b"meaning": column.meaning.encode()}
 
 
-def test_columns_with_a_dimension_say_their_unit() -> None:
+def test_columns_have_units() -> None:
     units = {column.name: column.unit for columns in TABLES.values() for column in columns}
     assert units["robustness_fgsm_gain_over_control_report"] == "p.p."
     assert (units["generalization"], units["flops"], units["seconds"]) == ("share", "operations", "s")
 
 
-def test_a_temporary_file_of_a_writer_that_died_is_not_read(tmp_path: Path) -> None:
+def test_a_temporary_file_of_a_killed_writer_is_ignored(tmp_path: Path) -> None:
     store = fill(Store(str(tmp_path)), a_sweep())
     (tmp_path / "trials" / ".trials.parquet.0123").write_bytes(b"half a tab")
     assert len(read(store, "trials")) == 3
 
 
-def test_the_store_gives_the_same_tables_as_pandas(store: Store) -> None:
+def test_the_store_returns_the_same_tables_as_pandas(store: Store) -> None:
     fill(store, [*a_sweep(), failure("failed")])
     for table in TABLES:
         pd.testing.assert_frame_equal(store.table(table), read(store, table))
@@ -130,7 +130,7 @@ def test_the_store_gives_the_same_tables_as_pandas(store: Store) -> None:
 # Rows
 
 
-def test_a_trial_is_one_row_with_what_describes_it(store: Store) -> None:
+def test_a_trial_is_one_row_with_its_settings_and_measurements(store: Store) -> None:
     fill(store, [*a_sweep(), *a_sweep(), failure("failed"), failure("failed", "again")])
     assert read(store, "trials")["trial_key"].tolist() == ["base", "control", "failed", "pruned"]
     found = row(store).to_dict()
@@ -142,21 +142,21 @@ def test_a_trial_is_one_row_with_what_describes_it(store: Store) -> None:
     assert pd.isna(found["error"])
 
 
-def test_documents_that_are_older_than_recipes_are_of_plain_networks(store: Store) -> None:
+def test_documents_without_a_recipe_have_the_recipe_plain(store: Store) -> None:
     described = dict(settings())
     del described["recipe"]
     old = cast(TrialSettings, described)
     documents: list[Document] = [network(settings=old), failure("failed", settings=old)]
-    assert all(fault_of(document) is None and "plain_key" not in document for document in documents)
+    assert all(invalid_reason(document) is None and "plain_key" not in document for document in documents)
     trials = read(fill(store, documents), "trials")
     assert trials["recipe"].tolist() == ["plain", "plain"]
     assert trials["plain_key"].isna().all()
 
 
-def test_attack_rows_are_one_a_trial_attack_kind_and_severity(store: Store) -> None:
+def test_attacks_has_one_row_per_trial_attack_kind_and_severity(store: Store) -> None:
     attacks = read(fill(store, a_sweep()), "attacks")
-    places = attacks[attacks["trial_key"] == "pruned"][["attack", "kind", "severity", "correct"]]
-    assert places.to_records(index=False).tolist() == [
+    counts = attacks[attacks["trial_key"] == "pruned"][["attack", "kind", "severity", "correct"]]
+    assert counts.to_records(index=False).tolist() == [
         ("clean", "clean", 0.0, 82),
         ("corruptions", "fog", 1.0, 99),
         ("corruptions", "fog", 5.0, 60),
@@ -168,15 +168,15 @@ def test_attack_rows_are_one_a_trial_attack_kind_and_severity(store: Store) -> N
     assert attacks["accuracy"].tolist() == (attacks["correct"] / attacks["total"]).tolist()
 
 
-def test_history_is_a_row_an_epoch(store: Store) -> None:
+def test_history_has_one_row_per_epoch(store: Store) -> None:
     history = read(fill(store, [network()]), "history")
     (found,) = history.to_dict("records")
-    unasked = {name: found.pop(name) for name in ("gradient_confusion", "layer_rotation")}
+    dynamics = {name: found.pop(name) for name in ("gradient_confusion", "layer_rotation")}
     assert found == {"trial_key": "pruned", **network()["history"][0]}
-    assert all(pd.isna(value) for value in unasked.values())
+    assert all(pd.isna(value) for value in dynamics.values())
 
 
-def test_dynamics_stand_in_the_history_where_they_were_taken(store: Store) -> None:
+def test_history_contains_the_dynamics_if_they_were_recorded(store: Store) -> None:
     epoch = {**network()["history"][0], "gradient_confusion": -0.25, "layer_rotation": 0.5}
     (found,) = read(fill(store, [network(history=[epoch])]), "history").to_dict("records")
     assert (found["gradient_confusion"], found["layer_rotation"]) == (-0.25, 0.5)
@@ -192,12 +192,12 @@ def test_a_failed_trial_is_a_row_with_its_error_and_settings(store: Store) -> No
     assert pd.isna(found["generalization"])
 
 
-def test_the_latest_of_several_failures_is_told(store: Store) -> None:
+def test_the_latest_of_several_failures_is_shown(store: Store) -> None:
     fill(store, [failure(error="second", finished_at=2.0), failure(error="first", finished_at=1.0)])
     assert row(store)["error"] == "second"
 
 
-def test_a_trial_that_failed_under_attack_keeps_what_it_has(store: Store) -> None:
+def test_a_trial_that_failed_under_attack_keeps_its_other_results(store: Store) -> None:
     fill(
         store,
         [network(), evaluation("pruned", "clean", CLEAN["pruned"]), failure(error="no gradient", failed="pruned-fgsm")],
@@ -216,12 +216,12 @@ SUCCESS: list[Document] = [
 @pytest.mark.parametrize("failed_at", [0.0, 9.0])
 def test_a_success_replaces_a_failure_and_never_the_other_way(order: tuple[int, ...], failed_at: float) -> None:
     documents = [*SUCCESS, failure(finished_at=failed_at)]
-    store = fill(Store(f"memory://{uuid4().hex}"), [documents[place] for place in order])
+    store = fill(Store(f"memory://{uuid4().hex}"), [documents[index] for index in order])
     assert pd.isna(row(store)["error"])
     assert row(store)["robustness"] == 0.3
 
 
-def test_a_failure_counts_until_what_failed_is_there(store: Store) -> None:
+def test_a_failure_counts_until_its_result_is_stored(store: Store) -> None:
     fill(store, [*SUCCESS, failure(failed="pruned-fgsm-with-more-epsilons", finished_at=9.0)])
     assert (row(store)["error"], row(store)["robustness"]) == ("out of memory", 0.3)
     fill(store, [evaluation("pruned", "fgsm", FGSM["pruned"], key="pruned-fgsm-with-more-epsilons")])
@@ -237,7 +237,7 @@ def test_a_sweeps_own_table_shows_its_own_attacks_and_failures(store: Store) -> 
     assert (row(store)["robustness_fgsm"], row(store)["error"]) == (0.01, "out of memory")
 
 
-# Accuracies and gains, by hand
+# Accuracies and gains against values computed by hand
 
 
 def test_robustness_is_the_mean_over_attacks_of_the_mean_over_kinds_at_their_headlines(store: Store) -> None:
@@ -278,9 +278,11 @@ def test_a_control_has_gains_over_its_baseline_and_a_baseline_none(store: Store)
     assert pd.isna(row(store, "control")["generalization_gain_over_control"])
 
 
-def test_a_defended_baselines_gains_are_over_the_plain_one_and_its_childrens_over_itself(store: Store) -> None:
-    words = settings(recipe="cutout", structure="none", criterion="none", adjustment="none", iterations=0, ratio=0.0)
-    defended = {**baseline("defended"), "plain_key": "base", "settings": words}
+def test_gains_of_a_defended_baseline_are_over_the_plain_one_and_those_of_its_children_over_it(store: Store) -> None:
+    defended_settings = settings(
+        recipe="cutout", structure="none", criterion="none", adjustment="none", iterations=0, ratio=0.0
+    )
+    defended = {**baseline("defended"), "plain_key": "base", "settings": defended_settings}
     child = network("child", parent_key="defended", baseline_key="defended", control_key=None, plain_key="base")
     clean = [evaluation("defended", "clean", [86, 44, 42]), evaluation("child", "clean", [87, 43, 44])]
     fgsm = [evaluation("defended", "fgsm", [25, 15, 10]), evaluation("child", "fgsm", [24, 14, 10])]
@@ -303,7 +305,7 @@ def test_without_its_control_a_trial_has_gains_over_the_baseline_alone(store: St
 
 def test_robustness_is_not_compared_across_definitions(store: Store) -> None:
     other = evaluation("base", "fgsm", FGSM["base"], headline="at 0.1", finished_at=3.0)
-    found = row(fill(store, [*(made for made in a_sweep() if made["key"] != "base-fgsm"), other]))
+    found = row(fill(store, [*(document for document in a_sweep() if document["key"] != "base-fgsm"), other]))
     assert found["robustness_definition"] == "fgsm at 0.5; corruptions at 5"
     assert row(store, "base")["robustness_definition"] == "fgsm at 0.1; corruptions at 5"
     assert pd.isna(found["robustness_gain"]) and pd.isna(found["robustness_fgsm_gain"])
@@ -313,15 +315,15 @@ def test_robustness_is_not_compared_across_definitions(store: Store) -> None:
 
 
 def of_all_severities(trial_key: str, *correct: int, **given: Any) -> Document:
-    """The corruptions' evaluation where all severities count: fog at 1 and 5, snow at 1 and 5; half in each half."""
+    """An evaluation of corruptions in which all severities count: fog and snow at 1 and 5."""
     cells = [("fog", 1.0), ("fog", 5.0), ("snow", 1.0), ("snow", 5.0)]
     counts = [
-        {"kind": kind, "severity": severity, "correct": [right, right // 2, right // 2]}
-        for (kind, severity), right in zip(cells, correct, strict=True)
+        {"kind": kind, "severity": severity, "correct": [count, count // 2, count // 2]}
+        for (kind, severity), count in zip(cells, correct, strict=True)
     ]
-    made = evaluation(trial_key, "corruptions", kinds=[], **given)
+    document = evaluation(trial_key, "corruptions", kinds=[], **given)
     changes = {"counts": counts, "headline": "at 1, 5", "headline_severity": None}
-    return made | changes  # type: ignore[return-value]  # a union of TypedDicts is a plain dict to mypy
+    return document | changes  # type: ignore[return-value]  # to mypy, a union of TypedDicts is a dict
 
 
 def test_where_all_severities_count_robustness_is_the_mean_over_them(store: Store) -> None:
@@ -341,7 +343,7 @@ def test_where_all_severities_count_robustness_is_the_mean_over_them(store: Stor
     assert attacks[attacks["trial_key"] == "base"]["accuracy"].tolist() == [0.8, 0.4, 0.6, 0.2]
 
 
-def test_the_mean_over_all_severities_is_not_compared_with_one_severitys(store: Store) -> None:
+def test_the_mean_over_all_severities_is_not_compared_with_a_single_severity(store: Store) -> None:
     documents = [*a_sweep(), of_all_severities("pruned", 90, 60, 70, 20, key="later", finished_at=9.0)]
     found = row(fill(store, documents))
     assert found["robustness_corruptions"] == pytest.approx(0.6)
@@ -365,7 +367,7 @@ def test_nothing_is_compared_across_test_images(store: Store) -> None:
 # Evaluations of one trial that overlap
 
 
-def test_an_evaluation_on_other_test_images_replaces_the_trials_figures_whole(store: Store) -> None:
+def test_an_evaluation_on_other_test_images_replaces_all_accuracies_of_the_trial(store: Store) -> None:
     later = evaluation(
         "pruned", "clean", [5, 3, 2], key="later", total=[10, 5, 5], test_fingerprint="others", finished_at=9.0
     )
@@ -389,7 +391,7 @@ def test_two_evaluations_by_one_attack_on_the_same_images_give_the_union_of_thei
 # Refreshing
 
 
-def test_tables_are_made_anew_only_when_results_are_missing_from_them(store: Store) -> None:
+def test_tables_are_refreshed_only_if_results_are_missing_from_them(store: Store) -> None:
     fill(store, a_sweep())
     assert not store.refresh_tables()
     store.save_result(network("new"))
@@ -401,60 +403,60 @@ def test_tables_are_made_anew_only_when_results_are_missing_from_them(store: Sto
 def test_a_refresh_reads_only_the_results_that_are_new(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store, a_sweep())
     store.save_result(network("new"))
-    got: list[str] = []
+    names: list[str] = []
     get = store.objects.get
 
-    def noted(name: str) -> bytes:
-        got.append(name)
+    def recording_get(name: str) -> bytes:
+        names.append(name)
         return get(name)
 
-    monkeypatch.setattr(store.objects, "get", noted)
+    monkeypatch.setattr(store.objects, "get", recording_get)
     store.refresh_tables()
-    assert [name for name in got if name.startswith("results/")] == ["results/new.json"]
+    assert [name for name in names if name.startswith("results/")] == ["results/new.json"]
 
 
-def test_asking_for_a_table_makes_no_store_where_there_is_none(store: Store) -> None:
+def test_reading_a_table_does_not_create_a_store(store: Store) -> None:
     assert store.table("trials").empty
     assert not store.objects.has("")
 
 
-def test_asking_for_a_table_refreshes_it(store: Store) -> None:
+def test_reading_a_table_refreshes_it(store: Store) -> None:
     store.save_result(network())
     assert store.table("trials")["trial_key"].tolist() == ["pruned"]
 
 
 DAMAGE = {
-    "lost": None,
+    "missing": None,
     "empty": b"",
-    "no Parquet": b"PAR1 rubbish",
+    "not Parquet": b"PAR1 rubbish",
     "text": b"x" * 200,
 }
 
 
 @pytest.mark.parametrize("rubbish", DAMAGE.values(), ids=DAMAGE)
-@pytest.mark.parametrize("view", ["index/results.parquet", *(f"{table}/{table}.parquet" for table in TABLES)])
-def test_a_view_that_is_lost_or_damaged_is_made_anew(store: Store, view: str, rubbish: bytes | None) -> None:
+@pytest.mark.parametrize("path", ["index/results.parquet", *(f"{table}/{table}.parquet" for table in TABLES)])
+def test_a_missing_or_damaged_table_or_index_is_rebuilt(store: Store, path: str, rubbish: bytes | None) -> None:
     fill(store, a_sweep())
     before = {table: read(store, table) for table in TABLES}
     if rubbish is None:
-        store.objects.delete(view)
+        store.objects.delete(path)
     else:
-        store.objects.put(view, rubbish)
+        store.objects.put(path, rubbish)
     store.save_result(network("new"))
     store.refresh_tables()
     for table in TABLES:
         after = read(store, table)
-        key = after.columns[0]  # of the trial that a row tells of
+        key = after.columns[0]  # the trial key
         pd.testing.assert_frame_equal(after[after[key] != "new"].reset_index(drop=True), before[table])
 
 
-def test_a_table_that_is_damaged_is_made_anew_without_new_results(store: Store) -> None:
+def test_a_damaged_table_is_rebuilt_without_new_results(store: Store) -> None:
     fill(store, a_sweep())
     store.objects.put("trials/trials.parquet", b"rubbish")
     assert len(store.table("trials")) == 3
 
 
-def test_a_table_with_the_columns_of_an_older_version_is_made_anew(store: Store) -> None:
+def test_a_table_with_the_columns_of_an_older_version_is_rebuilt(store: Store) -> None:
     fill(store, a_sweep())
     table = pq.read_table(BytesIO(store.objects.get("trials/trials.parquet")))
     older = BytesIO()
@@ -464,13 +466,13 @@ def test_a_table_with_the_columns_of_an_older_version_is_made_anew(store: Store)
     assert "flops" in read(store, "trials").columns
 
 
-def test_a_result_that_was_taken_out_leaves_the_tables(store: Store) -> None:
+def test_a_deleted_result_disappears_from_the_tables(store: Store) -> None:
     fill(store, a_sweep())
     store.objects.delete("results/pruned.json")
     assert store.table("trials")["trial_key"].tolist() == ["base", "control"]
 
 
-def test_a_store_that_cannot_be_written_is_read(tmp_path: Path) -> None:
+def test_a_read_only_store_can_be_read(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
     for document in a_sweep():
         store.save_result(cast("NetworkResult", document))
@@ -484,7 +486,7 @@ def test_a_store_that_cannot_be_written_is_read(tmp_path: Path) -> None:
 # Transfers, single elements and verdicts
 
 
-def test_a_transfer_is_a_row_a_pair(store: Store) -> None:
+def test_a_transfer_is_one_row_per_pair(store: Store) -> None:
     found = read(fill(store, [transfer("b", "a", 40), transfer("a", "b", 60)]), "transfer")
     assert found[["source_key", "target_key", "correct", "accuracy"]].values.tolist() == [
         ["a", "b", 60, 0.6],
@@ -492,7 +494,7 @@ def test_a_transfer_is_a_row_a_pair(store: Store) -> None:
     ]
 
 
-def test_a_single_element_is_a_row_an_attack_with_its_gain(store: Store) -> None:
+def test_an_element_is_one_row_per_attack_with_its_gain(store: Store) -> None:
     document: Document = {
         "kind": "elements",
         "key": "elements",
@@ -526,15 +528,15 @@ def test_a_single_element_is_a_row_an_attack_with_its_gain(store: Store) -> None
 
 
 def verdict(
-    said: str, finished_at: float, alarms: list[str], *, images: int = 100, version: int = 1, autoattack: int = 0
+    name: str, finished_at: float, alarms: list[str], *, images: int = 100, version: int = 1, autoattack: int = 0
 ) -> Document:
     return {
         "kind": "verdict",
-        "key": said,
+        "key": name,
         "trial_key": "pruned",
         "baseline_key": "base",
         "control_key": "control",
-        "verdict": said,
+        "verdict": name,
         "gain": 1.0,
         "lower": 0.5,
         "gain_over_control": None,
@@ -556,16 +558,16 @@ def test_a_trials_latest_verdict_counts(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("weighty", "light"),
+    ("more", "less"),
     [
         ({"images": 300}, {"images": 20}),
         ({"images": 20, "version": 2}, {"images": 300}),
         ({"autoattack": 50}, {}),
     ],
 )
-def test_a_verdict_on_less_evidence_never_stands_in_for_one_on_more(
-    store: Store, weighty: dict[str, int], light: dict[str, int]
+def test_a_verdict_on_less_evidence_never_replaces_one_on_more(
+    store: Store, more: dict[str, int], less: dict[str, int]
 ) -> None:
-    documents = [verdict("undecided", 3.0, [], **weighty), verdict("holds", 4.0, [], **light)]
+    documents = [verdict("undecided", 3.0, [], **more), verdict("holds", 4.0, [], **less)]
     (found,) = read(fill(store, documents), "verdicts").to_dict("records")
     assert found["verdict"] == "undecided"

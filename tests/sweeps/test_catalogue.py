@@ -1,4 +1,4 @@
-"""The catalogue keeps its word: what it promises of the workers is there."""
+"""The code that the catalogue names exists in the workers and has the expected interface."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ from prunesweep.workers.architectures.architecture import Architecture
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_an_architecture_is_one_and_has_blocks_where_blocks_may_be_removed(name: str) -> None:
+def test_architectures_have_blocks_if_and_only_if_blocks_are_removable(name: str) -> None:
     entry = ARCHITECTURES[name]
     architecture = resolve(entry.code)
     assert isinstance(architecture, Architecture)
@@ -44,29 +44,29 @@ def test_a_criterion_scores_filters_and_blocks(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ADJUSTMENTS)
-def test_an_adjustment_takes_a_network_and_its_work(name: str) -> None:
+def test_adjustments_take_a_network_and_its_work(name: str) -> None:
     assert list(signature(resolve(ADJUSTMENTS[name].code)).parameters) == ["network", "work"]
 
 
-def test_every_scheme_can_be_followed_by_a_recalibration() -> None:
+def test_every_adjustment_also_exists_followed_by_recalibration() -> None:
     schemes = {name for name, entry in ADJUSTMENTS.items() if not entry.recalibrates}
-    followed = {"bn_recalibrate", *(f"{name}+bn_recalibrate" for name in schemes - {NONE})}
+    recalibrated = {"bn_recalibrate", *(f"{name}+bn_recalibrate" for name in schemes - {NONE})}
     assert schemes == {"fine_tune", "scratch_e", "scratch_b", "winning_ticket", NONE}
-    assert set(ADJUSTMENTS) == schemes | followed
-    for name in followed:
+    assert set(ADJUSTMENTS) == schemes | recalibrated
+    for name in recalibrated:
         scheme = ADJUSTMENTS[NONE if name == "bn_recalibrate" else name.removesuffix("+bn_recalibrate")]
         assert ADJUSTMENTS[name] == replace(scheme, recalibrates=True)
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_takes_a_batch_and_a_stream_and_lies_in_a_file_of_its_own(name: str) -> None:
+def test_recipes_take_a_batch_and_a_generator_and_have_a_module_each(name: str) -> None:
     code = RECIPES[name].code
     assert list(signature(resolve(code)).parameters) == ["network", "images", "labels", "training", "generator"]
     assert code == f"prunesweep.workers.training.recipes.{name}:{name}"
 
 
 @pytest.mark.parametrize("name", EVALUATIONS)
-def test_an_attack_takes_its_subject_and_settings_that_have_defaults(name: str) -> None:
+def test_attacks_take_a_subject_and_settings_that_have_defaults(name: str) -> None:
     entry = EVALUATIONS[name]
     assert list(signature(resolve(entry.code)).parameters) == ["subject", "settings"]
     assert isinstance(entry.settings().headline_text(), str)
@@ -86,23 +86,23 @@ def test_the_blocks_of_the_sweep_language_are_those_of_the_catalogue() -> None:
     assert set(union) == {entry.settings for entry in DATASETS.values()}
 
 
-def test_by_default_the_papers_three_attacks_are_run() -> None:
+def test_the_default_attacks_are_the_papers_three() -> None:
     assert list(DEFAULT_ATTACKS.chosen()) == ["fgsm", "occlusion", "corruptions"]
 
 
 @pytest.mark.parametrize("registry", [ARCHITECTURES, CRITERIA, ADJUSTMENTS, RECIPES, EVALUATIONS, DATASETS])
-def test_versions_are_whole_numbers_from_one(registry: Mapping[str, Any]) -> None:
+def test_versions_are_whole_numbers_from_1(registry: Mapping[str, Any]) -> None:
     assert all(isinstance(entry.version, int) and entry.version >= 1 for entry in registry.values())
 
 
-def test_none_names_what_is_not_done() -> None:
+def test_none_is_neither_a_pruned_structure_nor_a_criterion() -> None:
     assert NONE not in PRUNED_STRUCTURES
     assert NONE not in CRITERIA
     assert Round(training=Training(epochs=1)).structure == NONE
     assert Training().recipe == PLAIN
 
 
-def test_definitions_of_robustness_differ_where_the_attacked_images_do() -> None:
+def test_robustness_definitions_differ_if_the_attacked_images_do() -> None:
     corruptions = ATTACKS["corruptions"].settings
     settings: list[dict[str, Any]] = [
         {},
@@ -123,7 +123,7 @@ def test_definitions_of_robustness_differ_where_the_attacked_images_do() -> None
     assert len(set(definitions)) == len(settings)
 
 
-def test_definitions_of_robustness_differ_where_the_attacks_strength_does() -> None:
+def test_robustness_definitions_differ_if_the_strength_of_the_attack_does() -> None:
     pgd: list[dict[str, Any]] = [
         {},
         {"headline": 2 / 255},

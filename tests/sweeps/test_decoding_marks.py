@@ -1,4 +1,4 @@
-"""A mark enters a fingerprint where earlier versions made other pixels of an image, and nowhere else."""
+"""Fingerprints have a mark if earlier versions decoded an image to other pixels, and only then."""
 
 import io
 import warnings
@@ -13,8 +13,8 @@ from prunesweep.sweeps.datasets import DatasetSettings, ImageFolder, Imagenet, I
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.fingerprints import Fingerprints, data_fingerprints
 from prunesweep.sweeps.images import decoding_marks
-from prunesweep.sweeps.images.decoding_marks import decoded_otherwise, is_plain, sampled_parquet_images
-from prunesweep.sweeps.images.samples import sampled, spread
+from prunesweep.sweeps.images.decoding_marks import decoding_changed, is_ordinary_image, sample_parquet_images
+from prunesweep.sweeps.images.samples import sample_evenly, sample_names
 from prunesweep.workers.data.decoding import decode_image
 from tests.helpers.images import deep, encoded, image_kinds, picture
 from tests.helpers.parquet import write_contents
@@ -24,8 +24,8 @@ FILES = {
 }
 
 
-def as_before(content: bytes) -> np.ndarray | None:
-    """The pixels of version 0.1; None where it refused the file."""
+def decode_as_version_0_1(content: bytes) -> np.ndarray | None:
+    """Return the pixels to which version 0.1 decoded a file, or None if it refused the file."""
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
             warnings.simplefilter("ignore")
@@ -35,19 +35,19 @@ def as_before(content: bytes) -> np.ndarray | None:
 
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
-def test_a_file_is_marked_where_its_pixels_are_others_than_before(content: bytes) -> None:
-    before = as_before(content)
+def test_a_file_is_marked_if_its_pixels_differ_from_those_of_version_0_1(content: bytes) -> None:
+    before = decode_as_version_0_1(content)
     try:
         now = np.asarray(decode_image("a", content))
     except DataError:
-        if before is not None:  # where both refuse it, no result hangs on the mark
-            assert decoded_otherwise(content)
+        if before is not None:  # if both refuse it, no result depends on the mark
+            assert decoding_changed(content)
         return
     assert before is not None
-    assert decoded_otherwise(content) == (not np.array_equal(before, now))
+    assert decoding_changed(content) == (not np.array_equal(before, now))
 
 
-def test_ordinary_photographs_are_not_opened() -> None:
+def test_ordinary_photographs_are_recognised_without_being_opened() -> None:
     rgb = Image.fromarray(picture())
     for container, options in (
         ("PNG", {}),
@@ -55,19 +55,19 @@ def test_ordinary_photographs_are_not_opened() -> None:
         ("WEBP", {}),
         ("PNG", {"dpi": (72, 72), "icc_profile": b"x"}),
     ):
-        assert is_plain(encoded(rgb, container, **options))
-    assert is_plain(encoded(rgb, "JPEG", comment=b"a comment", icc_profile=bytes(100_000)))
+        assert is_ordinary_image(encoded(rgb, container, **options))
+    assert is_ordinary_image(encoded(rgb, "JPEG", comment=b"a comment", icc_profile=bytes(100_000)))
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF0000WEBPVP8L", b"hello"])
-def test_what_is_no_image_has_no_mark(content: bytes) -> None:
-    assert not decoded_otherwise(content)
+def test_a_file_that_is_not_an_image_has_no_mark(content: bytes) -> None:
+    assert not decoding_changed(content)
 
 
 # In the fingerprints of each reader
 
 ORDINARY = [encoded(Image.fromarray(np.roll(picture(), shift, 0)), "PNG") for shift in range(8)]
-OTHERWISE = encoded(Image.fromarray(deep()), "PNG")
+CHANGED = encoded(Image.fromarray(deep()), "PNG")
 
 
 def write_folders(root: Path, train: Sequence[bytes]) -> tuple[str, str]:
@@ -112,7 +112,7 @@ each_reader = pytest.mark.parametrize("make", [image_folder, class_folders, imag
 
 def without_marks(settings: DatasetSettings, monkeypatch: pytest.MonkeyPatch) -> Fingerprints:
     with monkeypatch.context() as patched:
-        patched.setattr(decoding_marks, "decoded_otherwise", lambda content: False)
+        patched.setattr(decoding_marks, "decoding_changed", lambda content: False)
         return data_fingerprints(settings)
 
 
@@ -123,25 +123,25 @@ def test_ordinary_images_keep_their_keys(make: Make, tmp_path: Path, monkeypatch
 
 
 @each_reader
-@pytest.mark.parametrize("place", [0, 7])
-def test_one_image_that_was_decoded_otherwise_marks_its_split_alone(
-    make: Make, place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("index", [0, 7])
+def test_one_image_whose_decoding_changed_marks_only_its_split(
+    make: Make, index: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = make(tmp_path, [*ORDINARY[:place], OTHERWISE, *ORDINARY[place + 1 :]])
-    found, before = data_fingerprints(settings), without_marks(settings, monkeypatch)
-    assert found.train != before.train
-    assert found.test == before.test
+    settings = make(tmp_path, [*ORDINARY[:index], CHANGED, *ORDINARY[index + 1 :]])
+    marked, unmarked = data_fingerprints(settings), without_marks(settings, monkeypatch)
+    assert marked.train != unmarked.train
+    assert marked.test == unmarked.test
 
 
 @pytest.mark.parametrize("make", [image_folder, image_parquet])
-def test_readers_that_read_all_bytes_look_at_every_image(
+def test_readers_that_read_all_bytes_check_every_image(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoding_marks, "DECODED_SAMPLE", 2)
-    test_one_image_that_was_decoded_otherwise_marks_its_split_alone(make, 3, tmp_path, monkeypatch)
+    test_one_image_whose_decoding_changed_marks_only_its_split(make, 3, tmp_path, monkeypatch)
 
 
-def test_of_many_shards_some_rows_of_some_row_groups_are_looked_at(
+def test_a_sample_of_many_shards_is_of_some_rows_of_some_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [
@@ -149,14 +149,18 @@ def test_of_many_shards_some_rows_of_some_row_groups_are_looked_at(
         for n in range(6)
     ]
     monkeypatch.setattr(decoding_marks, "DECODED_SAMPLE", 12)
-    monkeypatch.setattr(decoding_marks, "SHARDS", 3)
-    monkeypatch.setattr(decoding_marks, "ROW_GROUPS", 2)
-    looked_at = [content.decode() for content in sampled_parquet_images(files)]
-    assert looked_at == [f"{n}-{row}" for n in (0, 2, 4) for row in (0, 1, 20, 21)]
+    monkeypatch.setattr(decoding_marks, "SAMPLED_SHARDS", 3)
+    monkeypatch.setattr(decoding_marks, "SAMPLED_ROW_GROUPS", 2)
+    sample = [content.decode() for content in sample_parquet_images(files)]
+    assert sample == [f"{n}-{row}" for n in (0, 2, 4) for row in (0, 1, 20, 21)]
 
 
-def test_a_sample_hangs_on_the_names_and_not_on_their_order() -> None:
+def test_a_sample_depends_on_the_names_and_not_on_their_order() -> None:
     names = [f"n{number}.JPEG" for number in range(1000)]
-    assert sampled(names, 10) == sampled(reversed(names), 10)
-    assert sorted(sampled(names, 2000)) == sorted(names)
-    assert spread(range(10), 5) == [0, 2, 4, 6, 8] and spread(range(3), 5) == [0, 1, 2] and spread([], 3) == []
+    assert sample_names(names, 10) == sample_names(reversed(names), 10)
+    assert sorted(sample_names(names, 2000)) == sorted(names)
+    assert (
+        sample_evenly(range(10), 5) == [0, 2, 4, 6, 8]
+        and sample_evenly(range(3), 5) == [0, 1, 2]
+        and sample_evenly([], 3) == []
+    )

@@ -1,4 +1,4 @@
-"""Fingerprints: what a data set holds, whatever its path is."""
+"""Fingerprints depend on the content of a data set and not on its path."""
 
 import shutil
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Make = Callable[[Path], DatasetSettings]
 
 
 def parquet(folder: Path) -> ImageParquet:
-    """A data set of three files; their bytes are all that a fingerprint looks at."""
+    """Return a data set of three files; a fingerprint depends only on their bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("train-0.parquet", "train-1.parquet", "test.parquet"):
         (folder / name).write_bytes(name.encode())
@@ -22,7 +22,7 @@ def parquet(folder: Path) -> ImageParquet:
 
 
 def image_folder(folder: Path) -> ImageFolder:
-    """A data set of two classes with an image each."""
+    """Return a data set of two classes with one image each."""
     for split in ("train", "test"):
         for name in ("cat", "dog"):
             (folder / split / name).mkdir(parents=True, exist_ok=True)
@@ -31,13 +31,13 @@ def image_folder(folder: Path) -> ImageFolder:
 
 
 def class_folders(folder: Path) -> Imagenet:
-    """The same, streamed."""
+    """Return the data set of ``image_folder`` for the reader that streams."""
     folders = image_folder(folder)
     return Imagenet(name="imagenet", train=(folders.train,), test=(folders.test,))
 
 
 def shards(folder: Path) -> Imagenet:
-    """Three files that end as Parquet does: with a footer, its length and PAR1."""
+    """Return a data set of three files that end like Parquet files: with a footer, its length and PAR1."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("train-0.parquet", "train-1.parquet", "test.parquet"):
         (folder / name).write_bytes(shard(footer=name.encode()))
@@ -57,15 +57,13 @@ each_kind_of_files = pytest.mark.parametrize(("make", "file"), FILES.values(), i
 
 
 @each_kind_of_files
-def test_the_content_counts_and_not_the_path(make: Make, file: str, tmp_path: Path) -> None:
+def test_a_fingerprint_depends_on_the_content_and_not_on_the_path(make: Make, file: str, tmp_path: Path) -> None:
     before = data_fingerprints(make(tmp_path / "here"))
     assert data_fingerprints(make(tmp_path / "there" / "deeper")) == before
 
 
 @each_kind_of_files
-def test_one_other_byte_in_training_images_changes_their_fingerprint_alone(
-    make: Make, file: str, tmp_path: Path
-) -> None:
+def test_changed_training_images_change_only_their_own_fingerprint(make: Make, file: str, tmp_path: Path) -> None:
     settings = make(tmp_path)
     before = data_fingerprints(settings)
     (tmp_path / file).write_bytes(b"other")
@@ -74,7 +72,7 @@ def test_one_other_byte_in_training_images_changes_their_fingerprint_alone(
     assert after.test == before.test
 
 
-def test_of_streamed_shards_names_sizes_and_footers_count(tmp_path: Path) -> None:
+def test_the_fingerprint_of_streamed_shards_depends_on_names_sizes_and_footers(tmp_path: Path) -> None:
     settings = shards(tmp_path / "here")
     before, path = data_fingerprints(settings), tmp_path / "here" / "train-1.parquet"
     assert data_fingerprints(shards(tmp_path / "there")) == before
@@ -84,7 +82,7 @@ def test_of_streamed_shards_names_sizes_and_footers_count(tmp_path: Path) -> Non
         after.append(data_fingerprints(settings))
     assert len({before.train, after[0].train, after[1].train}) == 3
     assert after[2] == before
-    assert {found.test for found in after} == {before.test}
+    assert {fingerprints.test for fingerprints in after} == {before.test}
     path.rename(path.with_name("train-2.parquet"))
     assert data_fingerprints(settings).train != before.train
 
@@ -100,7 +98,7 @@ def test_of_streamed_shards_names_sizes_and_footers_count(tmp_path: Path) -> Non
         ({"train_limit": 2}, {"train"}),
     ],
 )
-def test_settings_of_streamed_images_that_change_them_change_the_fingerprint(
+def test_settings_that_change_streamed_images_change_the_fingerprint(
     change: dict[str, int], differing: set[str], tmp_path: Path
 ) -> None:
     settings = shards(tmp_path)
@@ -109,13 +107,15 @@ def test_settings_of_streamed_images_that_change_them_change_the_fingerprint(
 
 
 @pytest.mark.parametrize("change", [{"shuffle_window": 100}, {"classes": 2}])
-def test_what_class_folders_do_not_need_is_no_part_of_their_fingerprint(change: dict[str, int], tmp_path: Path) -> None:
+def test_settings_without_effect_on_class_folders_do_not_change_their_fingerprint(
+    change: dict[str, int], tmp_path: Path
+) -> None:
     settings = class_folders(tmp_path)
     assert data_fingerprints(settings) == data_fingerprints(settings.model_copy(update=change))
 
 
 @pytest.mark.parametrize("make", [image_folder, class_folders])
-def test_a_class_by_another_name_is_another_data_set(make: Make, tmp_path: Path) -> None:
+def test_a_renamed_class_changes_the_fingerprint(make: Make, tmp_path: Path) -> None:
     settings = make(tmp_path)
     before = data_fingerprints(settings)
     shutil.move(tmp_path / "train" / "cat", tmp_path / "train" / "ant")
@@ -123,7 +123,7 @@ def test_a_class_by_another_name_is_another_data_set(make: Make, tmp_path: Path)
 
 
 @pytest.mark.parametrize("make", [image_folder, class_folders])
-def test_files_that_are_no_images_do_not_count(make: Make, tmp_path: Path) -> None:
+def test_files_other_than_images_do_not_change_the_fingerprint(make: Make, tmp_path: Path) -> None:
     settings = make(tmp_path)
     before = data_fingerprints(settings)
     (tmp_path / "train" / "cat" / "notes.txt").write_text("x")
@@ -146,40 +146,43 @@ def test_settings_that_change_the_images_change_the_fingerprint(other: Digits, d
     assert {name for name in vars(before) if getattr(before, name) != getattr(after, name)} == differing
 
 
-def test_cifar10_needs_no_files_for_its_fingerprint_and_its_root_does_not_count() -> None:
+def test_the_fingerprint_of_cifar_needs_no_files_and_does_not_depend_on_root() -> None:
     assert data_fingerprints(Cifar10(name="cifar10", root="a")) == data_fingerprints(Cifar10(name="cifar10"))
     assert data_fingerprints(Cifar100(name="cifar100", root="a")) == data_fingerprints(Cifar100(name="cifar100"))
     assert data_fingerprints(Cifar100(name="cifar100")) != data_fingerprints(Cifar10(name="cifar10"))
 
 
 def test_training_and_test_images_never_have_the_same_fingerprint() -> None:
-    found: Fingerprints = data_fingerprints(Digits(name="digits"))
-    assert found.train != found.test
+    fingerprints: Fingerprints = data_fingerprints(Digits(name="digits"))
+    assert fingerprints.train != fingerprints.test
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         (ImageParquet(name="image_parquet", train=("a.parquet",), test=("b",)), "dataset.train: a.parquet: no such"),
         (ImageParquet(name="image_parquet", train=("no/*.parquet",), test=("b",)), "dataset.train: no/*.parquet: no"),
-        (ImageParquet(name="image_parquet", train=(".",), test=("b",)), "dataset.train: .: Is a directory"),
+        (ImageParquet(name="image_parquet", train=(".",), test=("b",)), "dataset.train: .: is a folder without"),
         (ImageFolder(name="image_folder", train="nowhere", test="b"), "dataset.train: nowhere: no such folder"),
-        (ImageFolder(name="image_folder", train=".", test="b"), "dataset.train: .: no image in it"),
+        (ImageFolder(name="image_folder", train=".", test="b"), "dataset.train: .: contains no image"),
         (Imagenet(name="imagenet", train=("nowhere",), test=("b",)), "dataset.train: nowhere: no such file"),
-        (Imagenet(name="imagenet", train=(".",), test=("b",)), "dataset.train: .: no image in it"),
-        (Imagenet(name="imagenet", train=(__file__,), test=("b",)), f"dataset.train: {__file__}: is no Parquet file"),
+        (Imagenet(name="imagenet", train=(".",), test=("b",)), "dataset.train: .: contains no image"),
+        (
+            Imagenet(name="imagenet", train=(__file__,), test=("b",)),
+            f"dataset.train: {__file__}: is not a Parquet file",
+        ),
     ],
 )
-def test_what_is_missing_is_one_line(
-    settings: DatasetSettings, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_missing_files_give_a_message_of_one_line(
+    settings: DatasetSettings, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as missing:
         data_fingerprints(settings)
-    assert str(missing.value).startswith(said)
+    assert str(missing.value).startswith(message)
     assert "\n" not in str(missing.value)
 
 
-def test_a_missing_weights_file_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_weights_file_gives_a_message_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^baseline\.weights: .*none\.th: No such file or directory$"):
         file_sha256(str(tmp_path / "none.th"), "baseline.weights")

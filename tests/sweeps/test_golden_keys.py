@@ -1,8 +1,8 @@
-"""Golden keys: everybody's stores hang on them.
+"""Golden keys: the keys under which existing stores hold their results do not change.
 
-``golden_keys.json`` holds keys as they were when the first results were stored under them. A key that changes there
-empties everybody's store: what was stored is not found any more and is made again. Where the meaning of a stage did
-change, raise its version in ``sweeps/catalogue.py``; only then is a new key right.
+``golden_keys.json`` holds keys as they were when the first results were stored under them. If one of them changes,
+results in existing stores are no longer found and are computed again. A new key is right only if the meaning of a phase
+of a trial did change; then raise its version in ``sweeps/catalogue.py``.
 """
 
 import base64
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from prunesweep.sweeps.analyses import Effort, ElementsAnalysis, TransferAnalysis, VerdictAnalysis
+from prunesweep.sweeps.analyses import Effort, SingleElements, Transfer, Verification
 from prunesweep.sweeps.attacks import AttackSettings, Corruptions, Fgsm, Occlusion, Pgd
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, ATTACKS, CRITERIA, DATASETS, RECIPES
 from prunesweep.sweeps.datasets import DatasetSettings
@@ -31,7 +31,7 @@ adjustment: {epochs: 2, rewind_epoch: 1}
 axes: {architecture: resnet20}
 attacks: {fgsm: }
 """
-# Every setting of the sweep file that enters the key of a network, away from its default.
+# Every setting of the sweep file that enters the key of a network, with a value other than its default.
 EVERY_SETTING = """
 name: every_setting
 dataset: {name: digits, size: 20}
@@ -169,7 +169,7 @@ def keys_of_evaluations(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def write_official_corruptions(folder: Path) -> None:
-    """Files as CIFAR-10-C and ImageNet-C have them; none is opened as an image to make a key."""
+    """Write files in the layouts of CIFAR-10-C and ImageNet-C; computing a key does not decode them."""
     for path, content in {
         "cifar10_c/labels.npy": b"labels",
         "cifar10_c/fog.npy": bytes(3 * 2**20),
@@ -180,7 +180,7 @@ def write_official_corruptions(folder: Path) -> None:
 
 
 def write_images(folder: Path) -> None:
-    """Files as every reader of images finds them; their bytes are all that a fingerprint looks at."""
+    """Write files in the layouts of all image readers; a fingerprint depends only on their bytes."""
     for split in ("train", "test"):
         for number in range(2):
             footer = f"{split} {number}".encode()
@@ -191,21 +191,21 @@ def write_images(folder: Path) -> None:
             (folder / split / name / "0.png").write_bytes(f"{split} {name}".encode())
             (folder / split / name / "deeper" / "1.JPEG").write_bytes(f"{split} {name} deeper".encode())
             (folder / split / name / "notes.txt").write_bytes(b"not an image")
-            # Earlier versions did not see what lies deeper in the folders of ``imagenet``.
+            # Earlier versions ignored images in folders below the class folders of ``imagenet``.
             shutil.copytree(
                 folder / split / name, folder / FLAT / split / name, ignore=shutil.ignore_patterns("deeper")
             )
             shutil.copytree(folder / split / name, folder / OTHERWISE / split / name)
-            (folder / OTHERWISE / split / name / "0.png").write_bytes(DEEP_GREY)
+            (folder / OTHERWISE / split / name / "0.png").write_bytes(GREY_16_BITS)
         for number in range(2):
             shutil.copy(folder / f"{split}-{number}.parquet", folder / FLAT)
 
 
-# Where each entry's files lie below the folder: images at one depth, as earlier versions of ``imagenet`` saw them; and
-# with some among them that earlier versions decoded otherwise.
+# Subfolders: with images directly in the class folders, as earlier versions of ``imagenet`` required; and with images
+# that earlier versions decoded differently.
 FLAT, OTHERWISE = "flat", "otherwise"
-# One pixel of 16 bits, which earlier versions cut off at 255.
-DEEP_GREY = base64.b64decode(
+# An image of one 16-bit pixel, which earlier versions clipped at 255.
+GREY_16_BITS = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABEAAAAABq7kcWAAAAC0lEQVR4nGPQ0AAAAHsAUX+ny3gAAAAASUVORK5CYII="
 )
 DATA_SETTINGS = {
@@ -225,10 +225,10 @@ DATA_SETTINGS = {
     ],
 }
 LIMITS = ["train_limit: 10", "test_limit: 7", "train_limit: 10, test_limit: 7"]
-# Of four images in each split: where a limit keeps all, the key is the one of earlier versions.
-BITING = "{name: image_folder, train: FOLDER/train, test: FOLDER/test, train_limit: 2, test_limit: 3}"
+# Limits below the four images of each split; a limit that keeps all images has the key of earlier versions.
+EFFECTIVE_LIMITS = "{name: image_folder, train: FOLDER/train, test: FOLDER/test, train_limit: 2, test_limit: 3}"
 NESTED = "{name: imagenet, train: FOLDER/train, test: FOLDER/test, size: 32}"
-DECODED_OTHERWISE = [
+CHANGED_DECODING = [
     "{name: image_folder, train: FOLDER/otherwise/train, test: FOLDER/otherwise/test}",
     "{name: imagenet, train: FOLDER/otherwise/train, test: FOLDER/otherwise/test}",
 ]
@@ -243,14 +243,14 @@ def keys_of_datasets(folder: Path) -> Iterator[tuple[str, str]]:
                 yield from keys_of_dataset(
                     "{" + ", ".join(filter(None, [f"name: {name}", chosen, limits])) + "}", below
                 )
-    for settings in (BITING, NESTED, *DECODED_OTHERWISE):
+    for settings in (EFFECTIVE_LIMITS, NESTED, *CHANGED_DECODING):
         yield from keys_of_dataset(settings, folder)
 
 
 def keys_of_dataset(settings: str, folder: Path) -> Iterator[tuple[str, str]]:
-    found = data_fingerprints(dataset_settings(settings.replace("FOLDER", str(folder))))
-    yield f"{settings}, training images", found.train
-    yield f"{settings}, test images", found.test
+    fingerprints = data_fingerprints(dataset_settings(settings.replace("FOLDER", str(folder))))
+    yield f"{settings}, training images", fingerprints.train
+    yield f"{settings}, test images", fingerprints.test
 
 
 def dataset_settings(settings: str) -> DatasetSettings:
@@ -259,8 +259,8 @@ def dataset_settings(settings: str) -> DatasetSettings:
 
 def keys_of_analyses(folder: Path) -> Iterator[tuple[str, str]]:
     fgsm, strong = Fgsm(epsilons=(8 / 255,)), Pgd(epsilons=(4 / 255,), headline=4 / 255, steps=5, restarts=2)
-    yield "transfer by fgsm", TransferAnalysis("source", "target", "fgsm", fgsm, "images").key
-    yield "transfer by pgd", TransferAnalysis("source", "target", "pgd", strong, "images").key
+    yield "transfer by fgsm", Transfer("source", "target", "fgsm", fgsm, "images").key
+    yield "transfer by pgd", Transfer("source", "target", "pgd", strong, "images").key
     corruptions = Corruptions(severities=(5,), frost_textures="generated")
     attacks: dict[str, AttackSettings] = {"fgsm": fgsm, "occlusion": Occlusion(), "corruptions": corruptions}
     yield "single filters", elements_key("filters", "layer1.0.conv1", {"fgsm": fgsm}, 2000)
@@ -273,11 +273,11 @@ def keys_of_analyses(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def elements_key(structure: str, module: str, attacks: Mapping[str, AttackSettings], images: int) -> str:
-    return ElementsAnalysis("trial", structure, module, attacks, images, "images").key
+    return SingleElements("trial", structure, module, attacks, images, "images").key
 
 
 def verdict_key(control: str | None, images: int, effort: Effort) -> str:
-    return VerdictAnalysis("trial", "baseline", control, images, effort, "test images").key
+    return Verification("trial", "baseline", control, images, effort, "test images").key
 
 
 KINDS: dict[str, Callable[[Path], Iterator[tuple[str, str | None]]]] = {
@@ -291,7 +291,7 @@ KINDS: dict[str, Callable[[Path], Iterator[tuple[str, str | None]]]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_golden_keys_stay_as_they_are(kind: str, tmp_path: Path) -> None:
+def test_golden_keys_do_not_change(kind: str, tmp_path: Path) -> None:
     assert dict(KINDS[kind](tmp_path)) == GOLDEN[kind]
 
 

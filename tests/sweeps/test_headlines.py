@@ -1,4 +1,4 @@
-"""The headline of an attack: its only severity is one by itself, and what was accepted before keeps its key."""
+"""The headline of an attack: an only severity is the headline, and settings accepted earlier keep their keys."""
 
 from typing import Any
 
@@ -30,13 +30,13 @@ def test_the_only_severity_of_corruptions_is_the_headline(severity: int) -> None
     assert alone == attack("corruptions", f"{{severities: [{severity}], headline: {severity}}}")
 
 
-def test_settings_from_python_and_those_stored_take_the_only_severity_too() -> None:
+def test_an_only_epsilon_is_the_headline_in_python_and_after_a_round_trip_through_json_too() -> None:
     assert Pgd(epsilons=(1 / 255,)).headline == 1 / 255
     alone = Fgsm(epsilons=(4 / 255,))
     assert Fgsm.model_validate(alone.model_dump(mode="json")) == alone
 
 
-# What was accepted before: the same headline, and the same part of a key.
+# Settings that earlier versions accepted: the same headline, and the same part of a key.
 
 
 @pytest.mark.parametrize(
@@ -53,19 +53,19 @@ def test_settings_from_python_and_those_stored_take_the_only_severity_too() -> N
         (Occlusion(sides=(4,), headline=4), 4, {"sides": [4], "headline": 4}),
     ],
 )
-def test_what_was_accepted_before_keeps_its_headline_and_its_key(
+def test_settings_that_were_accepted_earlier_keep_their_headline_and_key(
     settings: EpsilonSettings | Corruptions | Occlusion, headline: Any, in_key: dict[str, Any]
 ) -> None:
     assert settings.headline == headline
     assert settings.non_default() == in_key
 
 
-def test_the_headline_of_official_imagenet_c_files_is_the_mean_over_one_severity_too() -> None:
+def test_the_headline_of_imagenet_c_files_is_the_mean_even_of_an_only_severity() -> None:
     official = attack("corruptions", "{source: imagenet_c, root: files, severities: [3]}")
     assert official.headline == MEAN
 
 
-def test_half_the_image_is_occluded_beside_the_only_side() -> None:
+def test_half_of_the_image_side_is_evaluated_in_addition_to_an_only_side() -> None:
     occlusion = attack("occlusion", "{sides: [4]}")
     assert (occlusion.sides_on(16), occlusion.headline_on(16)) == ((4, 8), 8)
 
@@ -74,7 +74,7 @@ def test_half_the_image_is_occluded_beside_the_only_side() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "said"),
+    ("name", "settings", "message"),
     [
         (
             "pgd",
@@ -92,11 +92,11 @@ def test_half_the_image_is_occluded_beside_the_only_side() -> None:
         ("occlusion", "{sides: [2, 4], headline: 8}", "headline 8 is not among the sides; give headline: 2 or 4"),
     ],
 )
-def test_several_severities_ask_for_a_headline_and_list_them(name: str, settings: str, said: str) -> None:
+def test_several_severities_without_the_default_need_a_headline(name: str, settings: str, message: str) -> None:
     with pytest.raises(SweepError) as refused:
         attack(name, settings)
     assert f"attacks.{name}: " in str(refused.value)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_several_severities_ask_for_a_headline_and_list_them(name: str, settings
         ("corruptions", "headline=mean", MEAN),
     ],
 )
-def test_an_override_of_either_is_enough(name: str, override: str, headline: Any) -> None:
+def test_overriding_either_the_severities_or_the_headline_is_enough(name: str, override: str, headline: Any) -> None:
     assert attack(name, "{}", f"attacks.{name}.{override}").headline == headline

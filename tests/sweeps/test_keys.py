@@ -1,4 +1,4 @@
-"""Keys: what each thing is named by, what changes its name, and what leaves it as it is."""
+"""Keys: which settings, files and versions change the key of each stored object, and which do not."""
 
 import pickle
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prunesweep.sweeps import catalogue
-from prunesweep.sweeps.analyses import Effort, ElementsAnalysis, TransferAnalysis, VerdictAnalysis
+from prunesweep.sweeps.analyses import Effort, SingleElements, Transfer, Verification
 from prunesweep.sweeps.attacks import Fgsm
 from prunesweep.sweeps.catalogue import ADJUSTMENTS, ARCHITECTURES, CRITERIA, DATASETS, EVALUATIONS, RECIPES
 from prunesweep.sweeps.keys import key_of
@@ -17,7 +17,7 @@ from prunesweep.sweeps.language import Adjustment, AdversarialTraining, Baseline
 from prunesweep.sweeps.trial import Round, Trial
 from tests.helpers.trees import SWEEP, only, pruned, tree_of
 
-# What changes a network's key
+# Changes of a network's key
 
 SETTINGS = {
     "seed": "seeds=1",
@@ -62,7 +62,7 @@ ONE = (
 
 
 def last_trial(*overrides: str) -> Trial:
-    """The pruned trial with the most iterations of a sweep that asks for one."""
+    """Return the pruned trial with the most iterations of a sweep of one setting."""
     return pruned(ONE, *overrides)
 
 
@@ -71,7 +71,7 @@ def test_each_setting_of_a_trial_changes_its_key(override: str) -> None:
     assert last_trial(override).key != last_trial().key
 
 
-def test_the_number_of_blocks_changes_the_key_where_blocks_are_removed() -> None:
+def test_the_number_of_blocks_changes_the_key_if_blocks_are_removed() -> None:
     blocks = SETTINGS["blocks"]
     assert last_trial("axes.structure=layers", blocks).key != last_trial("axes.structure=layers").key
     assert last_trial(blocks).key == last_trial().key
@@ -79,13 +79,15 @@ def test_the_number_of_blocks_changes_the_key_where_blocks_are_removed() -> None
 
 @pytest.mark.parametrize("block", ["baseline", "adjustment"])
 @pytest.mark.parametrize("setting", TRAINING)
-def test_each_setting_of_training_changes_the_keys_from_there_on(block: str, setting: str) -> None:
+def test_each_training_setting_changes_the_keys_of_what_is_trained_with_it_and_after_it(
+    block: str, setting: str
+) -> None:
     before, after = last_trial(), last_trial(f"{block}.{setting}={TRAINING[setting]}")
     assert after.key != before.key
     assert (after.baseline.key != before.baseline.key) == (block == "baseline")
 
 
-def test_the_rewind_epoch_changes_winning_tickets_alone() -> None:
+def test_the_rewind_epoch_changes_only_winning_tickets() -> None:
     rewound = [tree_of(SWEEP, f"adjustment.rewind_epoch={epoch}") for epoch in (1, 2)]
     tickets, tuned, baselines = (
         [only(tree, **settings).key for tree in rewound]
@@ -101,21 +103,21 @@ def test_the_rewind_epoch_changes_winning_tickets_alone() -> None:
 
 
 @pytest.mark.parametrize("setting", ADVERSARIAL)
-def test_the_attack_of_adversarial_training_changes_the_keys_of_what_it_trains_alone(setting: str) -> None:
+def test_settings_of_adversarial_training_change_only_keys_of_adversarially_trained_networks(setting: str) -> None:
     change, defended = f"baseline.adversarial.{setting}={ADVERSARIAL[setting]}", "axes.recipe=adversarial"
     assert last_trial(change).key == last_trial().key
     assert last_trial(change, "axes.recipe=mixup").key == last_trial("axes.recipe=mixup").key
     assert last_trial(change, defended).baseline.key != last_trial(defended).baseline.key
 
 
-def test_fine_tuning_by_the_baselines_recipe_is_another_network_where_that_is_not_plain() -> None:
+def test_fine_tuning_by_the_baselines_recipe_changes_the_key_unless_the_recipe_is_plain() -> None:
     by_recipe, defended = "adjustment.recipe=baseline", "axes.recipe=cutout"
     assert last_trial(by_recipe).key == last_trial().key
     assert last_trial(by_recipe, defended).key != last_trial(defended).key
     assert last_trial(by_recipe, defended).baseline.key == last_trial(defended).baseline.key
 
 
-def test_recalibration_depends_on_the_batches_and_on_no_other_setting_of_training() -> None:
+def test_the_key_of_recalibration_depends_only_on_the_batch_size_among_training_settings() -> None:
     alone = "axes.adjustment=bn_recalibrate"
     assert last_trial(alone, "adjustment.learning_rate=0.5", "adjustment.epochs=9").key == last_trial(alone).key
     assert last_trial(alone, "adjustment.batch_size=32").key != last_trial(alone).key
@@ -128,7 +130,7 @@ def test_no_two_recipes_or_adjustments_share_a_key() -> None:
     assert len({trial.key for trial in trials}) == len(set(words))
 
 
-def test_no_setting_is_forgotten_here() -> None:
+def test_every_setting_is_covered_above() -> None:
     assert set(TRAINING) == set(TrainingSettings.model_fields)
     assert set(Training.model_fields) - set(TRAINING) == {"recipe", "adversarial"}
     assert set(Adjustment.model_fields) - set(TRAINING) == {"rewind_epoch", "recipe"}
@@ -138,7 +140,7 @@ def test_no_setting_is_forgotten_here() -> None:
 
 
 def parquet_sweep(folder: Path, train: bytes = b"train", test: bytes = b"test") -> Trial:
-    """The baseline of a sweep on two files with these bytes; no image is decoded to make a key."""
+    """Return the baseline of a sweep on two files with these bytes; computing a key decodes no image."""
     folder.mkdir(exist_ok=True)
     for name, content in {"train": train, "test": test}.items():
         (folder / name).write_bytes(content)
@@ -146,7 +148,7 @@ def parquet_sweep(folder: Path, train: bytes = b"train", test: bytes = b"test") 
     return next(iter(tree_of(text)))
 
 
-def test_the_training_images_change_the_network_and_the_test_images_its_evaluations(tmp_path: Path) -> None:
+def test_training_images_change_keys_of_networks_and_test_images_those_of_evaluations(tmp_path: Path) -> None:
     before, other_train = parquet_sweep(tmp_path / "a"), parquet_sweep(tmp_path / "b", train=b"other")
     other_test = parquet_sweep(tmp_path / "c", test=b"other")
     assert other_train.key != before.key
@@ -154,7 +156,7 @@ def test_the_training_images_change_the_network_and_the_test_images_its_evaluati
     assert other_test.evaluation_key("fgsm") != before.evaluation_key("fgsm")
 
 
-def test_the_weights_files_bytes_change_the_key_and_its_place_does_not(tmp_path: Path) -> None:
+def test_the_bytes_of_a_weights_file_change_the_key_and_its_path_does_not(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.th", "b.th", "c.th")]
     for path, content in zip(paths, [b"one", b"one", b"two"], strict=True):
         path.write_bytes(content)
@@ -162,7 +164,7 @@ def test_the_weights_files_bytes_change_the_key_and_its_place_does_not(tmp_path:
     assert one.key == moved.key != two.key
 
 
-def test_the_name_of_a_published_network_changes_no_key(tmp_path: Path) -> None:
+def test_the_name_of_a_published_network_does_not_change_the_key(tmp_path: Path) -> None:
     for name in ("plain.th", "sin.pth"):
         (tmp_path / name).write_bytes(name.encode())
     files = f"weights: {tmp_path}/plain.th, defences: {{NAME: {tmp_path}/sin.pth}}"
@@ -191,19 +193,19 @@ def raise_version(patch: pytest.MonkeyPatch, registry: Any, name: str) -> None:
     patch.setitem(registry, name, replace(registry[name], version=99))
 
 
-@pytest.mark.parametrize("stage", VERSIONS)
-def test_a_stages_version_changes_the_key(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("phase", VERSIONS)
+def test_the_version_of_a_phase_changes_the_key(phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = last_trial().key
-    VERSIONS[stage](monkeypatch)
+    VERSIONS[phase](monkeypatch)
     assert last_trial().key != before
 
 
-def test_versions_of_stages_that_a_trial_does_not_use_leave_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_of_phases_that_a_trial_does_not_use_do_not_change_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = last_trial()
     for registry, name in [(ARCHITECTURES, "vgg16"), (CRITERIA, "l1"), (ADJUSTMENTS, "none"), (DATASETS, "cifar10")]:
         raise_version(monkeypatch, registry, name)
-    for stage in ("scoring", "removal", "criterion", "adjustment"):
-        VERSIONS[stage](monkeypatch)
+    for phase in ("scoring", "removal", "criterion", "adjustment"):
+        VERSIONS[phase](monkeypatch)
     for name in RECIPES:
         raise_version(monkeypatch, RECIPES, name)
     monkeypatch.setattr("prunesweep.sweeps.trial.RECALIBRATION_VERSION", 99)
@@ -211,37 +213,39 @@ def test_versions_of_stages_that_a_trial_does_not_use_leave_its_key(monkeypatch:
 
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "plain"])
-def test_a_recipes_version_changes_what_is_trained_by_it(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_a_recipe_changes_only_networks_trained_by_it(
+    recipe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, plain = last_trial(f"axes.recipe={recipe}"), last_trial()
     raise_version(monkeypatch, RECIPES, recipe)
     assert last_trial(f"axes.recipe={recipe}").baseline.key != before.baseline.key
     assert last_trial().key == plain.key
 
 
-def test_the_version_of_recalibration_changes_what_is_recalibrated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_recalibration_changes_only_recalibrated_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     schemes = [f"axes.adjustment={name}" for name in ("bn_recalibrate", "fine_tune+bn_recalibrate", "fine_tune")]
     before = [last_trial(scheme).key for scheme in schemes]
     monkeypatch.setattr("prunesweep.sweeps.trial.RECALIBRATION_VERSION", 99)
     assert [last_trial(scheme).key == key for scheme, key in zip(schemes, before, strict=True)] == [False, False, True]
 
 
-ANALYSES: dict[str, TransferAnalysis | ElementsAnalysis | VerdictAnalysis] = {
-    "TRANSFER_VERSION": TransferAnalysis("source", "target", "fgsm", Fgsm(), "images"),
-    "ELEMENTS_VERSION": ElementsAnalysis("network", "filters", "layer1.0.conv1", {"fgsm": Fgsm()}, 10, "images"),
-    "VERDICT_VERSION": VerdictAnalysis("network", "baseline", None, 10, Effort(), "images"),
+ANALYSES: dict[str, Transfer | SingleElements | Verification] = {
+    "TRANSFER_VERSION": Transfer("source", "target", "fgsm", Fgsm(), "images"),
+    "ELEMENTS_VERSION": SingleElements("network", "filters", "layer1.0.conv1", {"fgsm": Fgsm()}, 10, "images"),
+    "VERDICT_VERSION": Verification("network", "baseline", None, 10, Effort(), "images"),
 }
 
 
 @pytest.mark.parametrize("version", ANALYSES)
-def test_an_analysis_version_changes_its_keys_alone(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_an_analysis_changes_only_its_own_keys(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: analysis.key for name, analysis in ANALYSES.items()}
     monkeypatch.setattr(f"prunesweep.sweeps.analyses.{version}", 99)
     changed = [name for name, analysis in ANALYSES.items() if analysis.key != before[name]]
     assert changed == [version]
 
 
-def with_other(analysis: Any, **settings: Any) -> TransferAnalysis | ElementsAnalysis | VerdictAnalysis:
-    other: TransferAnalysis | ElementsAnalysis | VerdictAnalysis = replace(analysis, **settings)
+def with_other(analysis: Any, **settings: Any) -> Transfer | SingleElements | Verification:
+    other: Transfer | SingleElements | Verification = replace(analysis, **settings)
     return other
 
 
@@ -262,7 +266,7 @@ def test_each_part_of_an_analysis_changes_its_key() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_every_version_of_the_catalogue_is_tried_above() -> None:
+def test_every_version_of_the_catalogue_is_covered_above() -> None:
     assert {name for name in vars(catalogue) if name.endswith("_VERSION")} == {
         *ANALYSES,
         "TRAINING_VERSION",
@@ -272,7 +276,7 @@ def test_every_version_of_the_catalogue_is_tried_above() -> None:
     }
 
 
-# What leaves a key as it is
+# Settings that do not change a key
 
 
 @pytest.mark.parametrize(
@@ -309,20 +313,20 @@ class FgsmLater(Fgsm):
 
 
 def later(trial: Trial, **settings: Any) -> Trial:
-    """The trial as a later version of the product would describe it, which has more settings."""
+    """Return the trial as a later version of the product with more settings would describe it."""
     values = {**dict(trial.round), **settings}
     training = TrainingLater(**dict(trial.round.training or Training()))
     return replace(trial, round=RoundLater(**{**values, "training": settings.get("training", training)}))
 
 
-def test_a_setting_that_is_added_later_leaves_keys_as_long_as_it_is_at_its_default() -> None:
+def test_a_setting_that_is_added_later_does_not_change_keys_at_its_default() -> None:
     trial = last_trial()
     assert later(trial).key == trial.key
     assert later(trial, regrow=0.5).key != trial.key
     assert later(trial, training=TrainingLater(epochs=2, learning_rate=0.01, averaging=True)).key != trial.key
 
 
-def test_an_attacks_setting_that_is_added_later_leaves_keys_too() -> None:
+def test_an_attack_setting_that_is_added_later_does_not_change_keys_at_its_default() -> None:
     trial = last_trial("attacks={fgsm: {epsilons: [8/255]}}")
     later = replace(trial.context, attacks={"fgsm": FgsmLater(epsilons=(8 / 255,))})
     assert replace(trial, context=later).evaluation_key("fgsm") == trial.evaluation_key("fgsm")
@@ -333,7 +337,7 @@ def test_an_attacks_setting_that_is_added_later_leaves_keys_too() -> None:
 # Evaluations and scores
 
 
-def test_an_attacks_settings_and_version_change_its_own_evaluation_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_and_version_of_an_attack_change_only_its_own_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     def keys(*overrides: str) -> dict[str, str]:
         trial = only(tree_of(SWEEP, *overrides), iterations=0)
         return {"network": trial.key} | {attack: trial.evaluation_key(attack) for attack in trial.evaluations}
@@ -359,7 +363,7 @@ def test_an_attacks_settings_and_version_change_its_own_evaluation_alone(monkeyp
         ("corruptions", "{severities: [5, 5], frost_textures: package}"),
     ],
 )
-def test_order_and_repetition_of_severities_leave_the_key(attack: str, again: str) -> None:
+def test_order_and_repetition_of_severities_do_not_change_the_key(attack: str, again: str) -> None:
     before, after = (only(tree_of(SWEEP, *o), iterations=0) for o in ([], [f"attacks.{attack}={again}"]))
     assert after.evaluation_key(attack) == before.evaluation_key(attack)
 
@@ -387,13 +391,13 @@ def test_each_setting_of_the_stronger_attacks_changes_the_evaluation(attack: str
     assert len(set(keys)) == len(keys)
 
 
-def test_order_and_repetition_of_kinds_leave_the_key() -> None:
+def test_order_and_repetition_of_kinds_do_not_change_the_key() -> None:
     trials = [last_trial(f"attacks.corruptions.kinds={kinds}") for kinds in ("[fog, frost]", "[frost, fog, frost]")]
     assert trials[0].evaluation_key("corruptions") == trials[1].evaluation_key("corruptions")
 
 
 def with_arrays(root: Path, fog: bytes = b"fog", labels: bytes = b"labels", settings: str = "") -> str:
-    """The key of an evaluation on CIFAR-10-C's files of these bytes; none is opened as an array to make a key."""
+    """Return the key of an evaluation on CIFAR-10-C files with these bytes; computing it opens no array."""
     root.mkdir(exist_ok=True)
     for name, content in {"labels": labels, "fog": fog}.items():
         (root / f"{name}.npy").write_bytes(content)
@@ -401,7 +405,7 @@ def with_arrays(root: Path, fog: bytes = b"fog", labels: bytes = b"labels", sett
     return trial.evaluation_key("corruptions")
 
 
-def test_what_official_files_hold_changes_the_key_and_their_place_does_not(tmp_path: Path) -> None:
+def test_the_content_of_official_files_changes_the_key_and_their_path_does_not(tmp_path: Path) -> None:
     large = bytes(3 * 2**20)
     before = with_arrays(tmp_path / "a", large)
     assert with_arrays(tmp_path / "b", large) == before
@@ -419,9 +423,9 @@ def test_what_official_files_hold_changes_the_key_and_their_place_does_not(tmp_p
 
 
 def with_folders(root: Path, **files: bytes) -> str:
-    """The key of an evaluation on ImageNet-C's folders of three classes, with a file changed or added."""
-    held = {f"fog/5/n{number}/{name}.JPEG": b"picture" for number in "012" for name in "ab"}
-    for name, content in (held | {name.replace("_", "/"): content for name, content in files.items()}).items():
+    """Return the key of an evaluation on ImageNet-C folders of three classes, with some files changed or added."""
+    original = {f"fog/5/n{number}/{name}.JPEG": b"picture" for number in "012" for name in "ab"}
+    for name, content in (original | {name.replace("_", "/"): content for name, content in files.items()}).items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -429,7 +433,7 @@ def with_folders(root: Path, **files: bytes) -> str:
     return last_trial(f"attacks={{corruptions: {settings}}}").evaluation_key("corruptions")
 
 
-def test_the_folders_of_imagenet_c_are_known_by_their_names_sizes_and_two_files(tmp_path: Path) -> None:
+def test_the_key_depends_on_names_sizes_and_two_files_of_imagenet_c(tmp_path: Path) -> None:
     before = with_folders(tmp_path / "a")
     assert with_folders(tmp_path / "b") == before
     others = [
@@ -442,15 +446,15 @@ def test_the_folders_of_imagenet_c_are_known_by_their_names_sizes_and_two_files(
     assert len({before, *others}) == 1 + len(others)
 
 
-def test_settled_settings_reach_other_processes_as_they_are(tmp_path: Path) -> None:
+def test_resolved_settings_survive_pickling(tmp_path: Path) -> None:
     with_arrays(tmp_path)
     trial = last_trial(f"attacks={{corruptions: {{source: cifar10_c, root: {tmp_path}, kinds: [fog]}}}}")
-    elsewhere = pickle.loads(pickle.dumps(trial))
-    assert elsewhere.context.attacks == trial.context.attacks
-    assert elsewhere.result_keys == trial.result_keys
+    unpickled = pickle.loads(pickle.dumps(trial))
+    assert unpickled.context.attacks == trial.context.attacks
+    assert unpickled.result_keys == trial.result_keys
 
 
-def test_scores_depend_on_the_parent_criterion_structure_and_images_alone() -> None:
+def test_keys_of_scores_depend_only_on_parent_criterion_structure_and_images() -> None:
     def key(*overrides: str) -> str:
         return last_trial(*overrides).score_keys["filters"]
 

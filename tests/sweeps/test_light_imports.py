@@ -1,4 +1,4 @@
-"""A plan starts in about a second, because neither torch nor Ray is imported for it."""
+"""Planning imports neither torch nor Ray, so that a plan starts in about a second."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Home folders in paths: ``~`` and ``~USER`` in every path of a sweep, and in no key."""
+"""Home folders in paths: ``~`` and ``~USER`` work in every path of a sweep, and do not affect keys."""
 
 import os
 import pwd
@@ -14,7 +14,7 @@ from prunesweep.sweeps.datasets import Cifar10, ImageFolder, ImageParquet
 from prunesweep.sweeps.errors import SweepError
 from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.language import Axes, Sweep
-from prunesweep.sweeps.paths import expanded
+from prunesweep.sweeps.paths import expand_home
 from prunesweep.sweeps.reader import find_sweep, parse_sweep, read_sweep
 from prunesweep.sweeps.tree import grow_tree
 from tests.helpers.trees import TINY_SWEEP
@@ -26,7 +26,7 @@ SHARDS = "{name: imagenet, train: ~/train, test: [~/a, ~/b]}"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of its own."""
+    """Return an empty folder that is the home folder during the test."""
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
@@ -49,16 +49,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_tilde_at_the_beginning_is_a_home_folder(home: Path, path: str | Path, meant: str) -> None:
-    assert expanded(path) == meant.replace("HOME", str(home), 1 if meant.startswith("HOME") else 0)
+    assert expand_home(path) == meant.replace("HOME", str(home), 1 if meant.startswith("HOME") else 0)
 
 
 def test_another_users_home_is_found() -> None:
     user = pwd.getpwuid(os.getuid())
-    assert expanded(f"~{user.pw_name}/x") == f"{user.pw_dir}/x"
+    assert expand_home(f"~{user.pw_name}/x") == f"{user.pw_dir}/x"
 
 
 @pytest.mark.parametrize(
-    ("override", "place", "meant"),
+    ("override", "attributes", "meant"),
     [
         ("dataset={name: cifar10, root: ~/data}", ("dataset", "root"), "HOME/data"),
         ("dataset={name: cifar100, root: ~/data}", ("dataset", "root"), "HOME/data"),
@@ -74,7 +74,7 @@ def test_another_users_home_is_found() -> None:
     ],
 )
 def test_every_path_of_a_sweep_may_begin_with_a_tilde(
-    home: Path, override: str, place: tuple[str, ...], meant: Any
+    home: Path, override: str, attributes: tuple[str, ...], meant: Any
 ) -> None:
     key, _, value = override.partition("=")
     block, _, last = key.partition(".")
@@ -82,7 +82,7 @@ def test_every_path_of_a_sweep_may_begin_with_a_tilde(
     in_file = f"{without}\n{block}: {f'{{{last}: {value}}}' if last else value}\n"
     for sweep in (parse_sweep(TINY_SWEEP, [override]), parse_sweep(in_file)):
         found: Any = sweep
-        for name in place:
+        for name in attributes:
             found = getattr(found, name)
         assert with_home(meant, home) == found
 
@@ -95,12 +95,12 @@ def with_home(value: Any, home: Path) -> Any:
     )
 
 
-def test_a_published_networks_name_is_no_path(home: Path) -> None:
+def test_the_name_of_a_pretrained_network_is_not_a_path(home: Path) -> None:
     sweep = parse_sweep(TINY_SWEEP, ["baseline.weights=torchvision:IMAGENET1K_V1", "axes.architecture=resnet50"])
     assert sweep.baseline.weights == "torchvision:IMAGENET1K_V1"
 
 
-def test_path_objects_are_taken_from_python(home: Path) -> None:
+def test_path_objects_are_accepted_in_python(home: Path) -> None:
     root: Any = Path("~/data")
     assert Cifar10(name="cifar10", root=root).root == str(home / "data")
     assert ImageFolder(name="image_folder", train=root, test=root).train == str(home / "data")
@@ -108,7 +108,7 @@ def test_path_objects_are_taken_from_python(home: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", ["{name: cifar10, root: ~}", "{name: image_parquet, train: ~, test: a}"])
-def test_a_tilde_alone_is_yamls_null_and_says_so(settings: str) -> None:
+def test_a_tilde_alone_is_null_and_the_message_says_so(settings: str) -> None:
     with pytest.raises(SweepError, match="is null, which is how YAML reads a ~ alone; for your home folder write ~/"):
         parse_sweep(TINY_SWEEP, [f"dataset={settings}"])
     assert parse_sweep(TINY_SWEEP, ["baseline.weights=~"]).baseline.weights is None
@@ -120,7 +120,7 @@ def test_a_sweep_file_may_lie_in_a_home_folder(home: Path) -> None:
     assert read_sweep("~/mine.yaml") == read_sweep(Path("~/mine.yaml")) == parse_sweep(TINY_SWEEP)
 
 
-def test_no_key_knows_how_a_path_was_written(home: Path, tmp_path: Path) -> None:
+def test_keys_do_not_depend_on_the_spelling_of_a_path(home: Path, tmp_path: Path) -> None:
     for split in ("train", "test"):
         for name in ("cat", "dog"):
             (home / split / name).mkdir(parents=True)
@@ -128,15 +128,15 @@ def test_no_key_knows_how_a_path_was_written(home: Path, tmp_path: Path) -> None
     (home / "net.th").write_bytes(b"weights")
     shutil.copytree(home, tmp_path / "elsewhere")
 
-    def keys(at: str) -> list[str]:
-        dataset = f"dataset={{name: image_folder, train: {at}/train, test: {at}/test}}"
-        sweep = parse_sweep(TINY_SWEEP, [dataset, f"baseline.weights={at}/net.th"])
+    def keys(folder: str) -> list[str]:
+        dataset = f"dataset={{name: image_folder, train: {folder}/train, test: {folder}/test}}"
+        sweep = parse_sweep(TINY_SWEEP, [dataset, f"baseline.weights={folder}/net.th"])
         return [data_fingerprints(sweep.dataset).test, *grow_tree(sweep).trials]
 
     assert keys("~") == keys(str(home)) == keys(str(tmp_path / "elsewhere"))
 
 
-# So that a path that is added later is not forgotten: these texts are no paths.
+# Text fields that are not paths; the last test below finds a path field that was added without ``UserPath``.
 WORDS = {"name", *Axes.model_fields}
 
 
@@ -155,9 +155,9 @@ def parts_of(annotation: Any) -> Iterator[Any]:
             yield from parts_of(part)
 
 
-def test_every_text_of_the_language_is_a_word_or_a_users_path() -> None:
+def test_every_text_field_of_the_language_is_a_word_or_a_user_path() -> None:
     texts = {
-        f"{block.__name__}.{name}": "expanded" in f"{field.annotation} {field.metadata}"
+        f"{block.__name__}.{name}": "expand_home" in f"{field.annotation} {field.metadata}"
         for block in blocks_of(Sweep)
         for name, field in block.model_fields.items()
         if str in parts_of(field.annotation) and name not in WORDS

@@ -1,4 +1,4 @@
-"""Weights named ``torchvision:NAME``: their keys, their normalisation, and what is refused; without torch."""
+"""Weights named ``torchvision:NAME``: keys, normalisation and refused names, without torch."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ Root = Callable[..., Trial]
 
 @pytest.fixture
 def root(parse: Callable[..., Sweep]) -> Root:
-    """The baseline of ``SWEEP`` with overrides."""
+    """Return a function that returns the baseline of ``SWEEP`` with overrides."""
     return lambda *overrides: next(iter(grow_tree(parse(SWEEP, *overrides))))
 
 
@@ -39,7 +39,7 @@ def test_the_published_beginning_of_the_sha256_is_the_fingerprint(tmp_path: Path
         weights_fingerprint("none.th", "defences.styled")
 
 
-def test_a_name_is_its_url_and_hash() -> None:
+def test_file_name_and_hash_come_from_the_url() -> None:
     assert PRETRAINED[V2].file_name == "resnet50-11ad3fa6.pth"
     for pretrained in PRETRAINED.values():
         assert len(pretrained.sha256_prefix) == 8
@@ -47,10 +47,10 @@ def test_a_name_is_its_url_and_hash() -> None:
     assert find_pretrained("torchvision/resnet50-11ad3fa6.pth") is None
 
 
-def test_the_key_follows_the_weights_that_the_name_stands_for(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_depends_on_the_hash_of_the_weights(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     before = root()
     assert root(f"baseline.weights={V1}", "seeds=3").key != before.key
-    assert root("seeds=3").key == before.key  # pretrained weights know no seed
+    assert root("seeds=3").key == before.key  # pretrained weights do not depend on the seed
     other = replace(PRETRAINED[V2], url="https://example.org/resnet50-aaaaaaaa.pth")
     monkeypatch.setitem(PRETRAINED, V2, other)
     assert root().key != before.key
@@ -65,7 +65,7 @@ def test_a_workers_weights_are_the_name_or_an_absolute_path(
     assert root("baseline.weights=weights.th").weights == str(tmp_path / "weights.th")
 
 
-def test_the_normalisation_is_imagenets_where_none_is_given(root: Root, tmp_path: Path) -> None:
+def test_the_default_normalisation_is_that_of_imagenet(root: Root, tmp_path: Path) -> None:
     assert (root().round.mean, root().round.std) == (IMAGENET_MEAN, IMAGENET_STD)
     written = "baseline={weights: 'torchvision:IMAGENET1K_V2', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}"
     assert root(written).key == root().key
@@ -76,15 +76,15 @@ def test_the_normalisation_is_imagenets_where_none_is_given(root: Root, tmp_path
     assert root(f"baseline.weights={file}").round.mean is None
 
 
-def test_epochs_and_snapshots_are_asked_for_as_of_a_file(parse: Callable[..., Sweep]) -> None:
+def test_adjustments_need_epochs_and_snapshots_as_with_a_weights_file(parse: Callable[..., Sweep]) -> None:
     schemes = "axes.adjustment=[fine_tune, scratch_e, winning_ticket]"
-    assert {entry.what for entry in grow_tree(parse(SWEEP, schemes)).invalid} == {"scratch_e", "winning_ticket"}
+    assert {entry.description for entry in grow_tree(parse(SWEEP, schemes)).invalid} == {"scratch_e", "winning_ticket"}
     with_epochs = grow_tree(parse(SWEEP, schemes, "baseline.epochs=600"))
-    assert {entry.what for entry in with_epochs.invalid} == {"winning_ticket"}
+    assert {entry.description for entry in with_epochs.invalid} == {"winning_ticket"}
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         (
             "baseline.weights=torchvision:IMAGENET_V2",
@@ -94,14 +94,14 @@ def test_epochs_and_snapshots_are_asked_for_as_of_a_file(parse: Callable[..., Sw
         ("baseline.weights=torchvision:resnet", "Allowed: torchvision:IMAGENET1K_V1, torchvision:IMAGENET1K_V2"),
         (
             "axes.architecture=[resnet50, resnet56]",
-            "baseline.weights: torchvision:IMAGENET1K_V2 is a resnet50 and no resnet56",
+            "baseline.weights: torchvision:IMAGENET1K_V2 is a resnet50, not a resnet56",
         ),
     ],
 )
-def test_a_name_that_does_not_fit_is_one_line(parse: Callable[..., Sweep], override: str, said: str) -> None:
+def test_a_wrong_name_gives_a_message_of_one_line(parse: Callable[..., Sweep], override: str, message: str) -> None:
     with pytest.raises(SweepError) as refused:
         parse(SWEEP, override)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -110,5 +110,5 @@ def test_an_unknown_name_has_no_fingerprint() -> None:
         weights_fingerprint("torchvision:V9")
 
 
-def test_the_hash_is_what_follows_the_last_dash() -> None:
+def test_the_hash_follows_the_last_dash() -> None:
     assert Pretrained("resnet50", "https://example.org/a-b/wide-resnet-01234567.pth").sha256_prefix == "01234567"

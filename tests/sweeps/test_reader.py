@@ -1,4 +1,4 @@
-"""Reading sweep files: what is understood, and the one line that a mistake gets."""
+"""Reading sweep files: what is accepted, and the one-line error for each mistake."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -36,14 +36,14 @@ resources: {cpu: 1}
 
 
 def sweep_with(line: int, text: str) -> str:
-    """``SWEEP`` with another text on one line, counted from 1."""
+    """Return ``SWEEP`` with one line, counted from 1, replaced by another text."""
     lines = SWEEP.splitlines()
     lines[line - 1] = text
     return "\n".join(lines)
 
 
 def error_of(text: str, overrides: Sequence[str] = ()) -> str:
-    """The one line with which a sweep is refused."""
+    """Return the error message of an invalid sweep, which must be one line."""
     with pytest.raises(SweepError) as refused:
         parse_sweep(text, overrides, source="tiny.yaml")
     message = str(refused.value)
@@ -58,7 +58,7 @@ def test_a_sweep_is_read() -> None:
     assert list(sweep.attacks.chosen()) == ["fgsm"]
 
 
-# Mistakes in the file: the line that is wrong, the key that the message names, and what else it says.
+# Mistakes in the file: the number and text of the wrong line, the key in the message, and further parts of the message.
 TOP = ", ".join(Sweep.model_fields)
 MISTAKES = [
     # unknown and misspelt keys, at every level
@@ -69,7 +69,7 @@ MISTAKES = [
     (7, "adjustment: {epoch: 1}", "adjustment.epoch", "did you mean 'epochs'?", "rewind_epoch"),
     (8, "pruning: {qota: global}", "pruning.qota", "did you mean 'quota'?", "quota, blocks, scoring_images"),
     (12, "    rato: 0.1", "axes.0.rato", "did you mean 'ratio'?", "architecture, structure, criterion"),
-    (10, "  - architectur: vgg16", "axes.0.architectur", "did you mean 'architecture'?", "(and 1 more to mend)"),
+    (10, "  - architectur: vgg16", "axes.0.architectur", "did you mean 'architecture'?", "(and 1 more mistake)"),
     (14, "  fgms: {}", "attacks.fgms", "did you mean 'fgsm'?", f"Allowed: {', '.join(ATTACKS)}"),
     (14, "  fgsm: {epsilon: [8/255]}", "attacks.fgsm.epsilon", "did you mean 'epsilons'?", "epsilons, headline"),
     (16, "resources: {cpus: 1}", "resources.cpus", "did you mean 'cpu'?", "Allowed: cpu, gpu, workers"),
@@ -112,7 +112,12 @@ MISTAKES = [
     (14, "  pgd: {steps: 10001}", "attacks.pgd.steps", "less than or equal to 10000, not 10001"),
     (14, "  pgd: {restarts: 0}", "attacks.pgd.restarts", "greater than or equal to 1, not 0"),
     (14, "  pgd: {loss: dlr}", "attacks.pgd.loss", "Allowed: cross_entropy, margin"),
-    (14, "  pgd: {random_start: false, restarts: 2}", "attacks.pgd", "without a random start all are the same"),
+    (
+        14,
+        "  pgd: {random_start: false, restarts: 2}",
+        "attacks.pgd",
+        "without a random start all restarts are the same",
+    ),
     (14, "  square: {queries: 0}", "attacks.square.queries", "greater than or equal to 1, not 0"),
     (14, "  autoattack: {version: rand}", "attacks.autoattack.version", "Allowed: standard, plus"),
     (14, "  autoattack: {batch: 0}", "attacks.autoattack.batch", "greater than or equal to 1, not 0"),
@@ -126,20 +131,22 @@ MISTAKES = [
     (2, "dataset: {name: digits, size: 8}", "dataset.size", "greater than or equal to 16, not 8"),
     (2, "dataset: {name: image_parquet, test: a}", "dataset.train", "is not set", "--set dataset.train=…"),
     (10, "  - structure: [filters]", "axes.0.architecture", "is not set", "--set axes.0.architecture=…"),
-    (1, "name: my sweep", "name", "'my sweep' is no plain name", "letters, digits, '-' and '_' (at most 64)"),
-    (1, f"name: {'x' * 65}", "name", "is no plain name"),
+    (1, "name: my sweep", "name", "'my sweep' may contain only letters, digits, '-' and '_' (at most 64)"),
+    (1, f"name: {'x' * 65}", "name", "may contain only"),
     (16, "resources: {gpu: 1.5}", "resources.gpu", "a share of a GPU is at most 1"),
     (16, "resources: {gpu: automatic}", "resources.gpu", "did you mean 'auto'?"),
-    # keys that stand there twice, are no words, or go round in circles
-    (15, "name: again", "name", "the key stands here twice"),
-    (14, "  fgsm: {headline: 8/255, headline: 8/255}", "attacks.fgsm.headline", "the key stands here twice"),
-    (15, "1: 2", "1", "a key is a word"),
-    (8, "pruning: &p {quota: *p}", "pruning.quota", "refers to a block that it is in itself"),
+    # keys that occur twice, are not words, or refer to a block that contains them
+    (15, "name: again", "name", "the key occurs twice"),
+    (14, "  fgsm: {headline: 8/255, headline: 8/255}", "attacks.fgsm.headline", "the key occurs twice"),
+    (15, "1: 2", "1", "a key must be a word"),
+    (8, "pruning: &p {quota: *p}", "pruning.quota", "refers to a block that contains it"),
 ]
 
 
 @pytest.mark.parametrize(("line", "text", "key", "said"), [(a, b, c, d) for a, b, c, *d in MISTAKES])
-def test_a_mistake_is_one_line_with_its_place_key_and_remedy(line: int, text: str, key: str, said: list[str]) -> None:
+def test_a_mistake_is_one_line_with_its_line_number_key_and_remedy(
+    line: int, text: str, key: str, said: list[str]
+) -> None:
     message = error_of(sweep_with(line, text))
     assert message.startswith(f"tiny.yaml:{line}: {key}: ")
     for words in said:
@@ -155,20 +162,20 @@ def test_a_mistake_is_one_line_with_its_place_key_and_remedy(line: int, text: st
             2,
             "dataset: {name: imagenet, train: a, test: b, resize: 200}",
             2,
-            "dataset.resize: 200 is below size (224), which is cut out of it",
+            "dataset.resize: 200 is below size (224), the side of the square that is cut out",
         ),
         (6, "  mean: [0, 0, 0]", 4, "baseline: mean and std are given together or not at all"),
         (6, "  mean: [0, 0, 0]\n  std: [1, 0, 1]", 4, "baseline: std must be above 0"),
         (14, "  fgsm: {headline: 0.3}", 14, "attacks.fgsm: headline 0.3 is not among the epsilons"),
         (14, "  occlusion: {sides: [2, 4], headline: 8}", 14, "attacks.occlusion: headline 8 is not among the sides"),
         (14, "  corruptions: {severities: [1, 2]}", 14, "attacks.corruptions: headline 5 is not among the severities"),
-        (14, "  corruptions: {headline: 6}", 14, "attacks.corruptions.headline: 6 is no headline of corruptions"),
-        (14, "  corruptions: {headline: true}", 14, "attacks.corruptions.headline: True is no headline"),
+        (14, "  corruptions: {headline: 6}", 14, "attacks.corruptions.headline: 6 is not a headline of corruptions"),
+        (14, "  corruptions: {headline: true}", 14, "attacks.corruptions.headline: True is not a headline"),
         (14, "  corruptions: {source: cifar10_c}", 14, "attacks.corruptions: source cifar10_c needs root: the folder"),
-        (14, "  corruptions: {root: data}", 14, "attacks.corruptions: root is for official files; set source: "),
+        (14, "  corruptions: {root: data}", 14, "attacks.corruptions: root is for official files; also set source: "),
     ],
 )
-def test_settings_of_a_block_that_do_not_go_together_are_refused(line: int, text: str, at: int, said: str) -> None:
+def test_incompatible_settings_of_one_block_are_refused(line: int, text: str, at: int, said: str) -> None:
     assert error_of(sweep_with(line, text)).startswith(f"tiny.yaml:{at}: {said}")
 
 
@@ -179,7 +186,7 @@ def test_settings_of_a_block_that_do_not_go_together_are_refused(line: int, text
         (["axes.0.adjustment=winning_ticket"], "adjustment.rewind_epoch: winning_ticket needs it"),
         (
             ["dataset={name: imagenet, train: a, test: b}", "adjustment.crop_padding=4"],
-            "adjustment.crop_padding: imagenet takes crops of random size and pads nothing",
+            "adjustment.crop_padding: imagenet trains on crops of random size without padding; leave it out",
         ),
         (
             ["axes.0.adjustment=winning_ticket", "adjustment.rewind_epoch=2"],
@@ -187,7 +194,7 @@ def test_settings_of_a_block_that_do_not_go_together_are_refused(line: int, text
         ),
     ],
 )
-def test_blocks_that_do_not_go_together_are_refused(overrides: list[str], said: str) -> None:
+def test_incompatible_settings_of_two_blocks_are_refused(overrides: list[str], said: str) -> None:
     assert said in error_of(SWEEP, overrides)
 
 
@@ -200,12 +207,12 @@ def test_blocks_that_do_not_go_together_are_refused(overrides: list[str], said: 
         (3, "seeds: *unknown", 3, "undefined alias"),
         (3, "seeds: !!python/object/apply:os.getcwd []", 3, "could not determine a constructor"),
         (3, "? [0, 1]\n: 2", 3, "unhashable key"),
-        (3, 'seeds: [!!int ""]', 3, "'' is no whole number"),
-        (3, "seeds: [!!int 1_000]", 3, "'1_000' is no whole number"),
-        (6, "  learning_rate: !!float 1:30", 6, "'1:30' is no number"),
+        (3, 'seeds: [!!int ""]', 3, "'' is not a whole number"),
+        (3, "seeds: [!!int 1_000]", 3, "'1_000' is not a whole number"),
+        (6, "  learning_rate: !!float 1:30", 6, "'1:30' is not a number"),
     ],
 )
-def test_broken_yaml_is_one_line_with_its_place(line: int, text: str, at: int, said: str) -> None:
+def test_broken_yaml_is_one_line_with_its_line_number(line: int, text: str, at: int, said: str) -> None:
     message = error_of(sweep_with(line, text))
     assert message.startswith(f"tiny.yaml:{at}: not YAML: ")
     assert said in message
@@ -222,15 +229,15 @@ def test_broken_yaml_is_one_line_with_its_place(line: int, text: str, at: int, s
         (f"seeds: [{'9' * 5000}]", "not YAML: "),
     ],
 )
-def test_what_is_no_sweep_at_all_is_refused(text: str, said: str) -> None:
+def test_a_text_that_is_not_a_sweep_is_refused(text: str, said: str) -> None:
     message = error_of(text)
     assert message.startswith("tiny.yaml: ")
     assert said in message
 
 
-def test_the_number_of_further_mistakes_is_told() -> None:
-    assert error_of(SWEEP, ["precision=fp8", "seeds=-1"]).endswith("(and 1 more to mend)")
-    assert "more to mend" not in error_of(SWEEP, ["attacks.fgsm.epsilons=[9]"])
+def test_the_message_counts_further_mistakes() -> None:
+    assert error_of(SWEEP, ["precision=fp8", "seeds=-1"]).endswith("(and 1 more mistake)")
+    assert "more mistake" not in error_of(SWEEP, ["attacks.fgsm.epsilons=[9]"])
 
 
 # Overrides
@@ -247,15 +254,15 @@ def test_the_number_of_further_mistakes_is_told() -> None:
         ("axes={architecture: vgg17}", "axes.architecture: 'vgg17' is not an architecture; did you mean 'vgg16'?"),
         ("attacks.fgsm={epsilons: [2/255, 4/255]}", "headline 8/255 is not among the epsilons"),
         ("training.epochs=3", "training: 'training' is not a key here"),
-        ("axes.criterion=l1", "axes is a list of 1; name one by its number, for example axes.0.criterion"),
-        ("axes.1.criterion=l1", "axes is a list of 1, counted from 0"),
-        ("precision.0=fp32", "precision is no list"),
-        ("baseline.0=3", "baseline is no list"),
-        ("name.first=x", "name is a value and has no keys"),
+        ("axes.criterion=l1", "axes is a list of 1 item; give the number of one, such as axes.0.criterion"),
+        ("axes.1.criterion=l1", "axes is a list of 1 item, counted from 0"),
+        ("precision.0=fp32", "precision is not a list"),
+        ("baseline.0=3", "baseline is not a list"),
+        ("name.first=x", "name is a value without keys"),
         ("seeds=[", "'[' is not a YAML value"),
         ("name=!!timestamp x", "'!!timestamp x' is not a YAML value"),
-        ("dataset={name: digits, name: cifar10}", "name: the key stands here twice"),
-        ("attacks={fgsm: {1: 2}}", "fgsm.1: a key is a word, not a number or the like"),
+        ("dataset={name: digits, name: cifar10}", "name: the key occurs twice"),
+        ("attacks={fgsm: {1: 2}}", "fgsm.1: a key must be a word, not a number or another value"),
     ],
 )
 def test_a_mistake_in_an_override_names_the_override(override: str, said: str) -> None:
@@ -305,7 +312,7 @@ def test_null_and_the_name_none_are_the_same_adjustment() -> None:
     assert parse_sweep(SWEEP, ["axes.0.adjustment=null"]) == parse_sweep(SWEEP, ["axes.0.adjustment=none"])
 
 
-def test_an_attack_named_alone_has_its_defaults() -> None:
+def test_an_attack_without_settings_has_its_defaults() -> None:
     named = parse_sweep(SWEEP, ["attacks={corruptions: }"]).attacks.chosen()
     assert list(named) == ["corruptions"]
     assert named == parse_sweep(SWEEP, ["attacks={corruptions: {}}"]).attacks.chosen()
@@ -328,21 +335,21 @@ def test_a_path_is_read_and_named_in_messages(tmp_path: Path) -> None:
         read_sweep(str(path))
 
 
-def test_an_unknown_sweep_is_refused_with_the_nearest_and_all_names() -> None:
+def test_an_unknown_sweep_is_refused_with_the_nearest_name_and_all_names() -> None:
     with pytest.raises(SweepError, match=r"quickstar: no such sweep file; did you mean 'quickstart'\? Built in: .*qu"):
         find_sweep("quickstar")
     with pytest.raises(SweepError, match=r"^xyz\.yml: no such sweep file\. Built in: "):
         find_sweep("xyz.yml")
 
 
-def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+def test_a_binary_file_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "image.yaml"
     path.write_bytes(b"\x89PNG\xff")
     with pytest.raises(SweepError, match=r"image\.yaml: cannot be read: [^\n]*$"):
         read_sweep(str(path))
 
 
-# A mapping in place of a file
+# A mapping instead of a file
 
 MAPPING: dict[str, Any] = {
     "name": "mapping",
@@ -368,8 +375,8 @@ def test_a_mapping_is_read_as_a_file_with_the_same_contents() -> None:
     ("change", "said"),
     [
         ({"axes": {"architecture": "resnet21"}}, "sweep: axes.architecture: 'resnet21' is not an architecture"),
-        ({"name": object}, "sweep: <class 'object'> is no word, number, list or mapping"),
-        ({1: 2}, "sweep: 1: a key is a word, not a number or the like"),
+        ({"name": object}, "sweep: <class 'object'> is not a word, number, list or mapping"),
+        ({1: 2}, "sweep: 1: a key must be a word, not a number or another value"),
         ({"baselin": {}}, "sweep: baselin: 'baselin' is not a key here; did you mean 'baseline'?"),
     ],
 )

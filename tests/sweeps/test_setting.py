@@ -1,9 +1,9 @@
-"""The setting of a trial: all that is in its key but the seed."""
+"""The setting of a trial: all contents of its key except the seed."""
 
 import pytest
 
-from prunesweep.results_store.schema import SWEEPS, TRIALS
-from prunesweep.sweeps.setting import NAMES, setting_of
+from prunesweep.results_store.schema import SWEEPS_COLUMN, TRIAL_COLUMNS
+from prunesweep.sweeps.setting import SETTING_NAMES, setting_of
 from prunesweep.sweeps.trial import Trial
 from tests.helpers.trees import pruned, tree_of
 
@@ -15,7 +15,7 @@ adjustment: {rewind_epoch: 1}
 axes: {architecture: resnet20, structure: both, criterion: l1, adjustment: winning_ticket}
 """
 
-# An override, and the detail of the pruned trial's setting that tells of it.
+# An override, and a column of the pruned trial's setting that it changes.
 CHANGES = {
     "baseline.epochs=5": "baseline_epochs",
     "baseline.learning_rate=0.05": "baseline_learning_rate",
@@ -43,11 +43,11 @@ def the_pruned(*overrides: str) -> Trial:
 
 
 @pytest.mark.parametrize("override", CHANGES)
-def test_every_setting_makes_another_setting_and_is_told(override: str) -> None:
+def test_every_override_gives_another_setting_and_shows_in_its_column(override: str) -> None:
     before, after = the_pruned(), the_pruned(override)
-    assert before.settings == after.settings  # on the axes they are alike
+    assert before.settings == after.settings  # equal on the axes
     assert before.setting_key != after.setting_key
-    differing = {name for name in NAMES if setting_of(before)[name] != setting_of(after)[name]}
+    differing = {name for name in SETTING_NAMES if setting_of(before)[name] != setting_of(after)[name]}
     assert CHANGES[override] in differing
 
 
@@ -61,12 +61,12 @@ def test_seeds_share_a_setting_and_nothing_else_does(iterations: int) -> None:
     assert len({trial.key for trial in tree}) == len(tree)
 
 
-def test_attacks_and_test_images_make_no_other_setting() -> None:
+def test_attacks_and_test_images_do_not_change_the_setting() -> None:
     other = the_pruned("attacks.fgsm.epsilons=[8/255]", "dataset.test_limit=50")
     assert setting_of(other) == setting_of(the_pruned())
 
 
-def test_what_is_not_used_is_none() -> None:
+def test_unused_settings_are_none() -> None:
     trial = the_pruned()
     assert trial.control is not None
     control, baseline = setting_of(trial.control), setting_of(trial.baseline)
@@ -75,7 +75,7 @@ def test_what_is_not_used_is_none() -> None:
     assert baseline["learning_rate"] == baseline["baseline_learning_rate"] == 0.1
 
 
-def test_each_of_a_setting_has_a_column() -> None:
-    columns = [column.name for column in TRIALS]
-    assert set(NAMES) <= set(columns) and SWEEPS in columns
-    assert set(setting_of(the_pruned())) == set(NAMES)
+def test_every_value_of_a_setting_has_a_column() -> None:
+    columns = [column.name for column in TRIAL_COLUMNS]
+    assert set(SETTING_NAMES) <= set(columns) and SWEEPS_COLUMN in columns
+    assert set(setting_of(the_pruned())) == set(SETTING_NAMES)

@@ -1,4 +1,4 @@
-"""The trial tree: which trials a sweep has, in what order, and what they share."""
+"""The trial tree: the trials of a sweep, their order, and what they share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prunesweep.sweeps.errors import SweepError
-from prunesweep.sweeps.language import MOST_ITERATIONS, Sweep, Training
+from prunesweep.sweeps.language import MAX_ITERATIONS, Sweep, Training
 from prunesweep.sweeps.reader import read_sweep
 from prunesweep.sweeps.tree import ImpossibleCombination, TrialTree, grow_tree
 from prunesweep.sweeps.trial import Trial
@@ -25,7 +25,7 @@ Grow = Callable[..., TrialTree]
 
 @pytest.fixture
 def grow(parse: Callable[..., Sweep]) -> Grow:
-    """Grows the tree of ``SWEEP`` with overrides."""
+    """A function that grows the tree of ``SWEEP`` with overrides."""
     return lambda *overrides: grow_tree(parse(SWEEP, *overrides))
 
 
@@ -42,9 +42,9 @@ def labels(tree: TrialTree) -> list[str]:
 
 
 def pruned(tree: TrialTree, **settings: Any) -> list[Trial]:
-    """The trials that remove something, those with these settings."""
-    found = (trial for trial in tree if trial.structure != "none")
-    return [trial for trial in found if settings.items() <= trial.settings.items()]
+    """Return the trials that remove something and have these settings."""
+    trials = (trial for trial in tree if trial.structure != "none")
+    return [trial for trial in trials if settings.items() <= trial.settings.items()]
 
 
 def test_the_smallest_sweep_is_a_baseline_a_control_and_a_pruned_trial(grow: Grow) -> None:
@@ -66,10 +66,10 @@ def test_parents_stand_before_their_children(name: str, control: str) -> None:
     assert {child for children in tree.children.values() for child in children} == {t.key for t in tree if t.parent}
 
 
-def test_missing_ancestors_are_added_and_told_apart_from_what_was_asked_for(grow: Grow) -> None:
+def test_missing_ancestors_are_added_but_are_not_among_the_requested_trials(grow: Grow) -> None:
     tree = grow("axes.iterations=3", "control=false")
     assert [trial.iterations for trial in tree] == [0, 1, 2, 3]
-    assert [tree.trials[key].iterations for key in tree.asked] == [3]
+    assert [tree.trials[key].iterations for key in tree.requested] == [3]
 
 
 def test_trials_of_one_grid_keep_their_own_settings(grow: Grow) -> None:
@@ -84,22 +84,22 @@ def test_trials_of_one_grid_keep_their_own_settings(grow: Grow) -> None:
         "axes.iterations=[1, 2]",
     )
     assert len({tuple(trial.settings.values()) for trial in tree}) == len(tree)
-    assert len(tree.asked) == 2**8
+    assert len(tree.requested) == 2**8
     for trial in pruned(tree):
         assert trial.round.training is not None
         assert trial.round.training.recipe == (trial.recipe if trial.adjustment == "scratch_e" else "plain")
 
 
-def test_the_longest_chain_of_the_language_can_grow(grow: Grow) -> None:
-    tree = grow(f"axes.iterations={MOST_ITERATIONS}", "axes.ratio=0.001", "control=false")
-    assert len(tree) == MOST_ITERATIONS + 1
-    assert max(trial.epochs_total for trial in tree) == 4 + 2 * MOST_ITERATIONS
+def test_the_longest_chain_that_the_language_allows_can_grow(grow: Grow) -> None:
+    tree = grow(f"axes.iterations={MAX_ITERATIONS}", "axes.ratio=0.001", "control=false")
+    assert len(tree) == MAX_ITERATIONS + 1
+    assert max(trial.epochs_total for trial in tree) == 4 + 2 * MAX_ITERATIONS
 
 
 def test_a_trial_with_no_iterations_is_the_baseline(grow: Grow) -> None:
     tree = grow("axes.iterations=[0, 1]", "axes.ratio=[0.1, 0.2]", "control=false")
     assert sum(trial.is_baseline for trial in tree) == 1
-    assert len(tree.asked) == 3
+    assert len(tree.requested) == 3
 
 
 def test_a_trial_differs_from_its_parent_in_the_iteration_alone(grow: Grow) -> None:
@@ -122,7 +122,7 @@ def test_every_pruned_trial_has_a_control_with_the_same_adjustment_and_iteration
 
 
 @pytest.mark.parametrize("iterations", [1, 3])
-def test_the_control_of_a_network_that_is_left_as_it_is_is_its_baseline(grow: Grow, iterations: int) -> None:
+def test_the_control_of_an_unadjusted_network_is_its_baseline(grow: Grow, iterations: int) -> None:
     tree = grow("axes.adjustment=none", f"axes.iterations={iterations}", "seeds=[0, 1]")
     assert sum(trial.is_control for trial in tree) == 0
     for trial in pruned(tree):
@@ -130,14 +130,14 @@ def test_the_control_of_a_network_that_is_left_as_it_is_is_its_baseline(grow: Gr
         assert trial.relations["control_key"] == trial.baseline.key
 
 
-def test_without_controls_none_is_run_but_each_is_still_named(grow: Grow) -> None:
+def test_a_sweep_without_controls_runs_none_but_its_trials_name_theirs(grow: Grow) -> None:
     tree = grow("control=false")
     assert not any(trial.is_control for trial in tree)
     (trial,) = pruned(tree)
     assert trial.relations["control_key"] in grow().trials
 
 
-def test_there_is_one_baseline_an_architecture_and_seed(grow: Grow) -> None:
+def test_there_is_one_baseline_per_architecture_and_seed(grow: Grow) -> None:
     tree = grow("axes.architecture=[resnet20, vgg16]", "seeds=[0, 1, 2]", "axes.ratio=[0.1, 0.2]")
     baselines = [(trial.architecture, trial.seed) for trial in tree if trial.is_baseline]
     assert sorted(baselines) == [(name, seed) for name in ("resnet20", "vgg16") for seed in (0, 1, 2)]
@@ -169,7 +169,7 @@ def test_baselines_and_controls_need_no_scores(grow: Grow) -> None:
     assert all(not trial.score_keys for trial in grow() if trial.structure == "none")
 
 
-def test_winning_tickets_go_back_to_one_snapshot_of_their_baseline(grow: Grow) -> None:
+def test_winning_tickets_rewind_to_one_snapshot_of_their_baseline(grow: Grow) -> None:
     tree = grow("axes.adjustment=[winning_ticket, fine_tune]", "axes.iterations=2")
     tickets = [trial for trial in tree if trial.adjustment == "winning_ticket"]
     assert len({trial.snapshot_key for trial in tickets}) == 1
@@ -197,7 +197,7 @@ def test_each_adjustment_trains_for_its_epochs(grow: Grow, adjustment: str, epoc
     assert (trial.round.training.learning_rate if trial.round.training else 0) == learning_rate
 
 
-def test_a_recalibration_trains_nothing_and_takes_the_batches_of_the_adjustment(grow: Grow) -> None:
+def test_a_recalibration_trains_nothing_and_has_the_batch_size_of_the_adjustment(grow: Grow) -> None:
     (trial,) = pruned(grow("axes.adjustment=bn_recalibrate", "adjustment.batch_size=32"))
     assert (trial.round.epochs, trial.round.training) == (0, Training(epochs=0, batch_size=32))
     assert trial.control is not None
@@ -208,12 +208,12 @@ def test_a_recalibration_trains_nothing_and_takes_the_batches_of_the_adjustment(
 
 
 @pytest.mark.parametrize("control", ["true", "false"])
-def test_a_defended_baseline_brings_the_plain_one_of_its_seed(grow: Grow, control: str) -> None:
+def test_a_baseline_of_another_recipe_adds_the_plain_baseline_of_its_seed(grow: Grow, control: str) -> None:
     tree = grow("axes.recipe=cutout", "axes.iterations=[0, 1]", "seeds=[0, 1]", f"control={control}")
     assert {(trial.recipe, trial.seed) for trial in tree if trial.is_baseline} == {
         (recipe, seed) for recipe in ("plain", "cutout") for seed in (0, 1)
     }
-    assert all(tree.trials[key].recipe == "cutout" for key in tree.asked)
+    assert all(tree.trials[key].recipe == "cutout" for key in tree.requested)
     for trial in tree:
         plain = trial.baseline.plain
         assert trial.relations["plain_key"] == (plain.key if plain is not None else None)
@@ -230,7 +230,9 @@ def test_a_defended_baseline_brings_the_plain_one_of_its_seed(grow: Grow, contro
     ("adjustment", "recipe"),
     [("fine_tune", "plain"), ("scratch_e", "mixup"), ("scratch_b", "mixup"), ("winning_ticket", "mixup")],
 )
-def test_schemes_that_train_as_the_baseline_was_train_by_its_recipe(grow: Grow, adjustment: str, recipe: str) -> None:
+def test_schemes_with_the_settings_of_the_baseline_train_by_its_recipe(
+    grow: Grow, adjustment: str, recipe: str
+) -> None:
     tree = grow("axes.recipe=mixup", f"axes.adjustment={adjustment}")
     for trial in (trial for trial in tree if trial.iterations == 1):
         assert trial.round.training is not None and trial.round.training.recipe == recipe
@@ -262,14 +264,14 @@ def test_published_networks_are_compared_with_that_of_the_plain_weights_file(
     assert not tree.invalid
 
 
-def test_what_no_weights_file_can_say_of_a_recipe_is_left_out(grow: Grow, published: str) -> None:
+def test_trials_that_need_the_recipe_of_a_weights_file_are_left_out(grow: Grow, published: str) -> None:
     tree = grow(published, "axes.recipe=[plain, stylized, cutout]", "axes.adjustment=[fine_tune, scratch_e]")
-    invalid = {entry.what: entry for entry in tree.invalid}
+    invalid = {entry.description: entry for entry in tree.invalid}
     assert {what: entry.trials for what, entry in invalid.items()} == {"recipe cutout": 2, "scratch_e of stylized": 1}
-    assert "baseline.weights is taken as it is" in invalid["recipe cutout"].reason
-    assert "by what recipe" in invalid["scratch_e of stylized"].reason
+    assert "baseline.weights is used as it is" in invalid["recipe cutout"].reason
+    assert "does not say its training recipe" in invalid["scratch_e of stylized"].reason
     of_baseline = grow(published, "axes.recipe=[plain, stylized]", "adjustment.recipe=baseline")
-    assert [entry.what for entry in of_baseline.invalid] == ["fine_tune of stylized"]
+    assert [entry.description for entry in of_baseline.invalid] == ["fine_tune of stylized"]
 
 
 def test_one_file_under_two_names_is_refused(grow: Grow, published: str, tmp_path: Path) -> None:
@@ -286,8 +288,8 @@ def test_one_file_under_two_names_is_refused(grow: Grow, published: str, tmp_pat
             "axes.recipe: 'cutot' is not a recipe or one of baseline.defences; did you mean 'cutout'",
         ),
         (["baseline.defences={sin: sin.pth}"], "baseline: defences: give baseline.weights too"),
-        (["baseline={weights: a, defences: {mixup: b}}"], "'mixup' is a recipe of its own"),
-        (["baseline={weights: a, defences: {'a b': b}}"], "'a b' is no plain name"),
+        (["baseline={weights: a, defences: {mixup: b}}"], "'mixup' is already the name of a recipe"),
+        (["baseline={weights: a, defences: {'a b': b}}"], "'a b' may contain only letters, digits"),
         (["baseline.adversarial.epsilon=8"], "did you mean 8/255?"),
         (["baseline.adversarial.steps=0"], "baseline.adversarial.steps"),
         (["baseline.recipe=cutout"], "'recipe' is not a key here"),
@@ -303,7 +305,7 @@ def test_mistakes_in_recipes_are_one_line(grow: Grow, overrides: list[str], said
 # Invalid combinations
 
 
-def test_architectures_without_blocks_lose_filters_alone(grow: Grow) -> None:
+def test_architectures_without_blocks_are_pruned_by_filters_only(grow: Grow) -> None:
     tree = grow(
         "axes.architecture=[vgg16, resnet20]",
         "axes.structure=[filters, layers, both]",
@@ -320,14 +322,14 @@ def test_architectures_without_blocks_lose_filters_alone(grow: Grow) -> None:
     assert {trial.structure for trial in pruned(tree, architecture="resnet20")} == {"filters", "layers", "both"}
 
 
-def test_a_weights_file_holds_neither_snapshots_nor_its_epochs(grow: Grow, weights: str) -> None:
+def test_trials_that_need_snapshots_or_epochs_of_a_weights_file_are_left_out(grow: Grow, weights: str) -> None:
     schemes = "axes.adjustment=[fine_tune, scratch_e, winning_ticket]"
-    invalid = {entry.what: entry for entry in grow(weights, schemes).invalid}
+    invalid = {entry.description: entry for entry in grow(weights, schemes).invalid}
     assert {what: entry.trials for what, entry in invalid.items()} == {"scratch_e": 1, "winning_ticket": 1}
-    assert "give them as baseline.epochs" in invalid["scratch_e"].reason
+    assert "give it as baseline.epochs" in invalid["scratch_e"].reason
     assert "train the baseline instead" in invalid["winning_ticket"].reason
     with_epochs = grow(weights, "baseline.epochs=5", schemes)
-    assert [entry.what for entry in with_epochs.invalid] == ["winning_ticket"]
+    assert [entry.description for entry in with_epochs.invalid] == ["winning_ticket"]
     assert [trial.round.epochs for trial in pruned(with_epochs, adjustment="scratch_e")] == [5]
 
 
@@ -341,7 +343,7 @@ def test_a_sweep_without_a_possible_combination_is_refused(grow: Grow) -> None:
         grow("axes={architecture: vgg16, structure: layers}")
 
 
-def test_a_number_of_blocks_takes_the_place_of_the_ratio(grow: Grow) -> None:
+def test_a_number_of_blocks_replaces_the_ratio(grow: Grow) -> None:
     tree = grow("axes={architecture: resnet20, structure: layers, ratio: [0.1, 0.2]}", "pruning.blocks=1")
     assert [trial.ratio for trial in tree if trial.structure == "layers"] == [0.0]
 
@@ -363,6 +365,6 @@ def test_a_value_named_twice_is_one_trial(grow: Grow) -> None:
 
 def test_quickstart_is_the_union_of_its_three_grids() -> None:
     tree = grow_tree(read_sweep("quickstart"))
-    assert len(tree.asked) == 3 * 2 * 3 + 3 + 2
+    assert len(tree.requested) == 3 * 2 * 3 + 3 + 2
     assert sum(trial.is_baseline for trial in tree) == 2
     assert not tree.invalid

@@ -1,4 +1,4 @@
-"""Words for people."""
+"""Phrases of messages."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_a_count_agrees_with_its_noun(number: int, words: str) -> None:
     assert counted(number, "trial") == words
 
 
-def test_a_plural_may_be_more_than_an_s() -> None:
+def test_an_irregular_plural_can_be_given() -> None:
     assert counted(1, "set of scores", "sets of scores") == "1 set of scores"
     assert counted(2, "set of scores", "sets of scores") == "2 sets of scores"
 

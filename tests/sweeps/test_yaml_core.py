@@ -1,4 +1,4 @@
-"""YAML by its version 1.2: plain words and numbers as people write them."""
+"""YAML by the core schema of version 1.2: words and numbers as people write them."""
 
 import math
 from pathlib import Path
@@ -41,13 +41,13 @@ def core(text: str) -> Any:
         ("~", None),
         ("", None),
         ("Null", None),
-        # words, of which YAML 1.1 makes numbers, truths and dates
+        # words that YAML 1.1 reads as numbers, booleans and dates
         *((word, word) for word in ("1:30", "190:20:30", "1_000", "0b11", "0o8", "2026-11-27", "2021-02-30")),
         *((word, word) for word in ("yes", "No", "on", "OFF", "y", "n", "tRue", "nULL", "1.2.3", "8/255", ".", "+")),
         ("'010'", "010"),
     ],
 )
-def test_a_plain_word_is_what_the_core_schema_says(text: str, value: Any) -> None:
+def test_an_unquoted_scalar_is_read_by_the_core_schema(text: str, value: Any) -> None:
     read = core(f"- {text}")
     assert read == [value]
     assert type(read[0]) is type(value)
@@ -66,28 +66,28 @@ def test_merge_keys_are_kept() -> None:
     "value",
     ["1e3", "0o7", "010", "yes", "no", "1:30", "1_000", "2026-11-27", "~", "", "true", "<<", 1e-5, 1e20, 10, None],
 )
-def test_what_is_dumped_is_read_as_it_was_by_both_versions(value: Any) -> None:
+def test_dumped_values_are_read_unchanged_by_both_versions(value: Any) -> None:
     assert core(dump({"key": value})) == {"key": value} == yaml.safe_load(dump({"key": value}))
 
 
-# In sweeps, and alike with --set
+# In sweep files, and in --set
 
 
 def both_ways(key: str, text: str) -> list[tuple[str, list[str]]]:
-    """A sweep with a setting in its file, and one with it in an override."""
+    """Return (text, overrides) of two sweeps: with a setting in the file, and with it in an override."""
     return [(f"{TINY_SWEEP}{key}: {text}\n", []), (TINY_SWEEP, [f"{key}={text}"])]
 
 
 @pytest.mark.parametrize(
     ("text", "seeds"), [("[010]", (10,)), ("010", (10,)), ("[0o10, 0x10]", (8, 16)), ("[+3, 007]", (3, 7))]
 )
-def test_seeds_are_the_numbers_that_people_write(text: str, seeds: tuple[int, ...]) -> None:
+def test_seeds_are_read_by_the_core_schema(text: str, seeds: tuple[int, ...]) -> None:
     for sweep, overrides in both_ways("seeds", text):
         assert parse_sweep(sweep, overrides).seeds == seeds
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[1:30]", "not '1:30'"),
         ("[1_000]", "not '1_000'; write 1000"),
@@ -98,30 +98,30 @@ def test_seeds_are_the_numbers_that_people_write(text: str, seeds: tuple[int, ..
         ("~", "not None"),
     ],
 )
-def test_what_is_no_whole_number_is_refused_with_its_line(text: str, said: str) -> None:
+def test_seeds_that_are_not_whole_numbers_are_refused_with_their_line(text: str, message: str) -> None:
     in_file, in_override = both_ways("seeds", text)
     for (sweep, overrides), at in ((in_file, "sweep:7: seeds"), (in_override, "--set seeds")):
         with pytest.raises(SweepError) as refused:
             parse_sweep(sweep, overrides)
         assert str(refused.value).startswith(at)
-        assert f"should be a whole number, {said}" in str(refused.value)
+        assert f"should be a whole number, {message}" in str(refused.value)
 
 
 @pytest.mark.parametrize(("text", "read"), [("yes", True), ("on", True), ("no", False), ("Off", False), ("TRUE", True)])
-def test_where_true_or_false_is_asked_for_yes_and_no_are_these(text: str, read: bool) -> None:
+def test_yes_and_no_are_accepted_for_booleans(text: str, read: bool) -> None:
     for sweep, overrides in both_ways("control", text):
         assert parse_sweep(sweep, overrides).control is read
 
 
 @pytest.mark.parametrize("word", ["no", "on", "2026-11-27", "off", "1_000"])
-def test_elsewhere_they_are_words(word: str) -> None:
+def test_yes_and_no_are_words_elsewhere(word: str) -> None:
     assert parse_sweep(TINY_SWEEP, [f"name={word}"]).name == word
     defences = parse_sweep(TINY_SWEEP, [f"baseline={{weights: a.th, defences: {{{word}: b.th}}}}"]).baseline.defences
     assert defences == {word: "b.th"}
 
 
 @pytest.mark.parametrize(("text", "shown"), [("3", "3"), ("1e5", "100000.0"), ("true", "True"), ("0o7", "7")])
-def test_a_number_in_place_of_a_word_says_to_quote_it(text: str, shown: str) -> None:
+def test_a_number_in_place_of_a_word_is_refused_with_the_hint_to_quote_it(text: str, shown: str) -> None:
     with pytest.raises(SweepError, match=rf"name: should be a word, not {shown}; put it in quotes$"):
         parse_sweep(TINY_SWEEP, [f"name={text}"])
     assert parse_sweep(TINY_SWEEP, [f"name='{text}'"]).name == text
@@ -132,18 +132,18 @@ def test_a_name_of_digits_in_a_mapping_is_a_word() -> None:
     assert read_sweep({**core(TINY_SWEEP), "name": "010"}).name == "010"
 
 
-def test_a_tab_is_refused_with_what_to_use() -> None:
+def test_a_tab_is_refused_with_the_hint_to_use_spaces() -> None:
     for text in ("\tname: tiny", "name: tiny\nbaseline:\n\tepochs: 2", "name:\ttiny"):
         with pytest.raises(SweepError, match=r"sweep:\d: not YAML: .*use spaces"):
             parse_sweep(text)
 
 
-def numbers_read(value: Any) -> Any:
-    """A document with its numbers in words as numbers, which a sweep makes of them."""
+def parse_numbers(value: Any) -> Any:
+    """Return a document in which texts that are numbers are replaced by numbers, as a sweep does."""
     if isinstance(value, dict):
-        return {key: numbers_read(each) for key, each in value.items()}
+        return {key: parse_numbers(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [numbers_read(each) for each in value]
+        return [parse_numbers(each) for each in value]
     try:
         return parse_number(value)
     except ValueError:
@@ -151,13 +151,13 @@ def numbers_read(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", built_in_sweeps())
-def test_built_in_sweeps_are_read_as_yaml_1_1_read_them(name: str) -> None:
+def test_built_in_sweeps_have_the_same_meaning_in_yaml_1_1(name: str) -> None:
     text = sweep_text(name)
-    assert numbers_read(core(text)) == numbers_read(yaml.safe_load(text))
+    assert parse_numbers(core(text)) == parse_numbers(yaml.safe_load(text))
 
 
-def test_sweeps_of_earlier_stores_are_read_as_they_were() -> None:
+def test_sweeps_of_earlier_stores_are_read_unchanged() -> None:
     texts = [path.read_text() for path in STORED.rglob("*.yaml")]
     assert texts
     for text in texts:
-        assert numbers_read(core(text)) == numbers_read(yaml.safe_load(text))
+        assert parse_numbers(core(text)) == parse_numbers(yaml.safe_load(text))

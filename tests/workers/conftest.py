@@ -1,4 +1,4 @@
-"""What several tests of the workers share."""
+"""Fixtures for several tests of the workers."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from tests.helpers.making import MakeNetwork
 
 @pytest.fixture(scope="session")
 def random_network() -> MakeNetwork:
-    """Makes a baseline of which every number is random, batch norms too; in eval mode, by default of three classes."""
+    """A function that returns a baseline with random parameters and batch norm statistics, in evaluation mode."""
 
     def make(architecture: str, image_size: int = 16, seed: int = 0, classes: int = 3) -> Network:
         generator = torch.Generator().manual_seed(seed)

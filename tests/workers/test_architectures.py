@@ -1,4 +1,4 @@
-"""Architectures: what they compute and cost, what may be pruned, and how networks are made and loaded."""
+"""Architectures: outputs, sizes and removable structures; creating, describing and loading networks."""
 
 import json
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def store(network: Network, folder: Path) -> Path:
     return folder
 
 
-# What may be pruned
+# Removable structures
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_counts_of_filters_and_blocks(architecture: str, convolutions: int, filt
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_catalogue_knows_what_can_be_pruned(architecture: str) -> None:
+def test_the_catalogue_lists_the_removable_structures(architecture: str) -> None:
     network = fresh(architecture)
     can_lose_layers = bool(network.architecture.removable_blocks(network.body))
     assert can_lose_layers == ("layers" in ARCHITECTURES[architecture].structures)
@@ -74,7 +74,7 @@ def test_the_catalogue_knows_what_can_be_pruned(architecture: str) -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_groups_and_blocks_name_modules_of_the_right_kind(architecture: str) -> None:
+def test_groups_and_blocks_name_modules_of_the_right_class(architecture: str) -> None:
     network = fresh(architecture)
     for group in network.architecture.filter_groups(network.body):
         convolution = network.body.get_submodule(group.convolution)
@@ -86,18 +86,18 @@ def test_groups_and_blocks_name_modules_of_the_right_kind(architecture: str) -> 
         assert block.name in network.architecture.stages()[block.stage]
 
 
-def test_resnet50_may_lose_what_the_papers_code_says(random_network: MakeNetwork) -> None:
-    """conv1 and conv2 of each block, but not of a stage's first and not of the network's last."""
+def test_removable_structures_of_resnet50_are_those_of_the_papers_code(random_network: MakeNetwork) -> None:
+    """conv1 and conv2 of each block, except the first block of each stage and the last block of the network."""
     network = random_network("resnet50")
-    losing = {"layer1": [1, 2], "layer2": [1, 2, 3], "layer3": [1, 2, 3, 4, 5], "layer4": [1]}
-    names = [f"{stage}.{i}.conv{j}" for stage, blocks in losing.items() for i in blocks for j in (1, 2)]
+    prunable_blocks = {"layer1": [1, 2], "layer2": [1, 2, 3], "layer3": [1, 2, 3, 4, 5], "layer4": [1]}
+    names = [f"{stage}.{i}.conv{j}" for stage, blocks in prunable_blocks.items() for i in blocks for j in (1, 2)]
     assert [group.convolution for group in network.architecture.filter_groups(network.body)] == names
     sizes = {"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3}
     blocks = {block.name: block.stage_size for block in network.architecture.removable_blocks(network.body)}
     assert blocks == {f"{stage}.{i}": size for stage, size in sizes.items() for i in range(1, size)}
 
 
-def test_the_last_block_of_resnet50_is_the_baselines(random_network: MakeNetwork) -> None:
+def test_the_protected_last_block_of_resnet50_is_that_of_the_baseline(random_network: MakeNetwork) -> None:
     smaller = remove_blocks(random_network("resnet50"), ["layer4.2", "layer1.1"])
     names = [group.convolution for group in smaller.architecture.filter_groups(smaller.body)]
     assert len(names) == 20 and names[:2] == ["layer1.2.conv1", "layer1.2.conv2"]
@@ -106,7 +106,7 @@ def test_the_last_block_of_resnet50_is_the_baselines(random_network: MakeNetwork
     assert candidates == {"layer2", "layer3"}
 
 
-# What is computed
+# Outputs
 
 
 @pytest.mark.parametrize("image_size", [16, 32, 40])
@@ -126,7 +126,7 @@ def test_segments_compose_to_the_forward_pass(random_network: MakeNetwork, archi
     assert torch.equal(features, network(images))
 
 
-def test_resnet50_computes_what_torchvisions_does(random_network: MakeNetwork) -> None:
+def test_resnet50_equals_torchvisions(random_network: MakeNetwork) -> None:
     ours = random_network("resnet50", image_size=64).body
     theirs = torchvision.models.resnet50(num_classes=3)
     assert list(ours.state_dict()) == list(theirs.state_dict())
@@ -136,7 +136,7 @@ def test_resnet50_computes_what_torchvisions_does(random_network: MakeNetwork) -
         assert torch.equal(ours.train(mode)(images), theirs.train(mode)(images))
 
 
-def test_normalisation_is_inside(random_network: MakeNetwork) -> None:
+def test_a_network_includes_the_normalisation(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     images = torch.rand(2, 3, 16, 16)
     normalised = torch.stack(
@@ -155,7 +155,7 @@ def test_option_a_shortcut_takes_every_second_pixel_and_pads_channels() -> None:
     assert not shortened[:, :8].any() and not shortened[:, 24:].any()
 
 
-def test_evaluating_puts_every_mode_back() -> None:
+def test_evaluating_restores_every_mode() -> None:
     network = fresh("resnet20").train()
     norm = network.body.get_submodule("bn1").eval()
     with evaluating(network):
@@ -163,11 +163,11 @@ def test_evaluating_puts_every_mode_back() -> None:
     assert network.body.get_submodule("conv1").training and not norm.training and torch.is_grad_enabled()
 
 
-# What it costs
+# Size
 
 
 def convolution(kernel: int, channels_in: int, channels: int, pixels: int, groups: int = 1) -> Counts:
-    """Parameters, with those of the batch norm that follows, and FLOPs."""
+    """Parameters, including those of the following batch norm, and FLOPs."""
     weights = kernel**2 * channels_in * channels // groups
     return np.array([weights + 2 * channels, 2 * weights * pixels])
 
@@ -209,7 +209,7 @@ def mobilenet_v2_cost() -> Counts:
 
 
 def resnet50_cost() -> Counts:
-    """On 32 pixels: the stem and the pooling halve the side, and so does the first block of stages 2 to 4."""
+    """For 32 pixels: the stem, the pooling and the first block of stages 2 to 4 each halve the side."""
     cost = convolution(7, 3, 64, 16**2) + classifier(2048, 10)
     channels, side = 64, 8
     for width, blocks in [(64, 3), (128, 4), (256, 6), (512, 3)]:
@@ -232,7 +232,7 @@ def resnet50_cost() -> Counts:
         ("resnet50", resnet50_cost()),
     ],
 )
-def test_size_equals_the_one_computed_by_hand(architecture: str, cost: Counts) -> None:
+def test_size_equals_the_hand_computed_one(architecture: str, cost: Counts) -> None:
     network = fresh(architecture)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     assert (parameters(network), flops(network)) == tuple(cost)
@@ -252,11 +252,11 @@ def test_published_sizes() -> None:
     assert flops(resnet50) == pytest.approx(2 * 4.089e9, rel=2e-4)
 
 
-# How a network is made
+# Creating networks
 
 
 @pytest.mark.parametrize("architecture", ["resnet20", "mobilenet_v2", "vgg16", "resnet50"])
-def test_new_networks_depend_on_the_generator_alone(architecture: str) -> None:
+def test_new_networks_depend_only_on_the_generator(architecture: str) -> None:
     torch.manual_seed(1)
     state = torch.get_rng_state()
     first = fresh(architecture)
@@ -275,7 +275,7 @@ def test_initial_weights_are_he_normal() -> None:
     assert not body.get_parameter("features.10.bias").any() and not body.get_parameter("classifier.bias").any()
 
 
-def test_reinitialise_keeps_the_shape_and_nothing_else(random_network: MakeNetwork) -> None:
+def test_reinitialise_keeps_only_the_shape(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     again = reinitialise(network, torch.Generator().manual_seed(3))
@@ -289,10 +289,10 @@ def test_reinitialise_keeps_the_shape_and_nothing_else(random_network: MakeNetwo
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), twin.parameters(), strict=True))
 
 
-# How a network is described and loaded
+# Describing and loading networks
 
 
-def test_a_spec_survives_json() -> None:
+def test_a_spec_is_the_same_after_json() -> None:
     spec = NetworkSpec("resnet20", 10, 32, *NORMALISATION, {"layer1.1.conv1": [0, 3, 15]}, ["layer1.2", "layer3.1"])
     stated = json.loads(json.dumps(spec.to_json()))
     assert stated["kept_blocks"] == {"layer1": [0, 1], "layer2": [0, 1, 2], "layer3": [0, 2]}
@@ -322,7 +322,7 @@ def test_a_spec_survives_json() -> None:
         ),
     ],
 )
-def test_a_description_that_makes_no_sense_is_refused(change: dict[str, Any], message: str) -> None:
+def test_an_invalid_description_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(NetworkError, match="(?s)" + message.replace("[", r"\[")):
         NetworkSpec.from_json(fresh("resnet20").spec.to_json() | change)
 
@@ -408,7 +408,7 @@ def test_tensors_that_contradict_the_description_are_refused(
 
 
 @pytest.mark.parametrize("form", ["safetensors", "plain", "nested", "parallel", "whole network", "old"])
-def test_weights_files_of_every_form_load(random_network: MakeNetwork, tmp_path: Path, form: str) -> None:
+def test_weights_files_of_every_form_are_loaded(random_network: MakeNetwork, tmp_path: Path, form: str) -> None:
     source, target = random_network("resnet20"), random_network("resnet20", seed=1)
     tensors = source.body.state_dict()
     path = tmp_path / ("weights.safetensors" if form == "safetensors" else "weights.th")
@@ -432,12 +432,12 @@ def test_weights_files_of_every_form_load(random_network: MakeNetwork, tmp_path:
     ("of", "into", "message"),
     [
         (("resnet20", 10), ("resnet20", 3), r"linear.weight has shape \(10, 64\) where .* \(3, 64\)"),
-        (("resnet20", 10), ("resnet32", 10), "it lacks layer1.3.conv1.weight"),
-        (("resnet32", 10), ("resnet20", 10), "it holds layer1.3.conv1.weight"),
-        (("vgg16", 10), ("resnet20", 10), "it lacks conv1.weight"),
+        (("resnet20", 10), ("resnet32", 10), "the file has no layer1.3.conv1.weight"),
+        (("resnet32", 10), ("resnet20", 10), "the network has no layer1.3.conv1.weight"),
+        (("vgg16", 10), ("resnet20", 10), "the file has no conv1.weight"),
     ],
 )
-def test_weights_of_another_network_are_refused_and_change_nothing(
+def test_weights_of_another_network_are_refused_before_any_change(
     of: tuple[str, int], into: tuple[str, int], message: str
 ) -> None:
     network = fresh(*into, seed=1)
@@ -453,7 +453,7 @@ class Malicious:
 
 
 @pytest.mark.parametrize("content", [{"state_dict": {"conv1.weight": 3}}, [1, 2], Malicious()])
-def test_files_that_hold_something_else_are_refused(tmp_path: Path, content: Any) -> None:
+def test_files_without_weights_are_refused(tmp_path: Path, content: Any) -> None:
     path = tmp_path / "weights.th"
     torch.save(content, path)
     with pytest.raises(WeightsError) as caught:

@@ -1,4 +1,4 @@
-"""Criteria: one contract that all keep, and each against its definition, computed another way."""
+"""Criteria: a contract for all of them, and each one compared with an independent computation of its definition."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ RESIDUAL = ["resnet20", "mobilenet_v2", "resnet50"]
 
 
 def cells(architectures: Sequence[str]) -> Iterator[ParameterSet]:
-    """Every criterion with every architecture; those that take seconds on ResNet-50 in full alone."""
+    """Every criterion with every architecture; those that take seconds on ResNet-50 have the mark ``full``."""
     for criterion, architecture in product(CRITERIA, architectures):
         is_slow = architecture == "resnet50" and criterion in ("kl_divergence", "pls")
         yield pytest.param(criterion, architecture, marks=[pytest.mark.full] if is_slow else [])
@@ -41,7 +41,7 @@ def sample_of(images: int, size: int = 16, seed: int = 0) -> ScoringImages:
 
 @pytest.fixture
 def thin_network(random_network: MakeNetwork) -> MakeNetwork:
-    """Makes a network of which every convolution that may lose filters has four left."""
+    """A function that returns a network with four filters left in every convolution with removable filters."""
 
     def make(architecture: str) -> Network:
         network = random_network(architecture)
@@ -59,16 +59,16 @@ def blocks_of(network: Network) -> list[Block]:
 
 
 def module_output(network: Network, path: str, images: Tensor) -> Tensor:
-    """What the module at ``path`` puts out for the whole sample at once."""
-    caught: list[Tensor] = []
-    hook = network.body.get_submodule(path).register_forward_hook(lambda *call: caught.append(call[-1]))
+    """The output of the module at ``path`` for all images in one batch."""
+    outputs: list[Tensor] = []
+    hook = network.body.get_submodule(path).register_forward_hook(lambda *call: outputs.append(call[-1]))
     with torch.no_grad():
         network(images)
     hook.remove()
-    return caught[0].double()
+    return outputs[0].double()
 
 
-# The contract
+# Contract
 
 
 def check_scores(scores: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -78,8 +78,8 @@ def check_scores(scores: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, .
         assert not score.requires_grad and (score >= -1e-12).all()
 
 
-def check_untouched(network: Network, score: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Runs ``score`` twice on a network in mixed modes; returns its scores."""
+def check_unchanged(network: Network, score: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Call ``score`` twice on a network in mixed modes, check that the network is unchanged, and return the scores."""
     network.train()
     network.body.get_submodule(groups_of(network)[0].norms[0]).eval()
     modes = [module.training for module in network.modules()]
@@ -99,7 +99,7 @@ def check_untouched(network: Network, score: Callable[[], dict[str, Tensor]]) ->
 def test_filters_are_scored(thin_network: MakeNetwork, criterion: str, architecture: str) -> None:
     network, sample = thin_network(architecture), sample_of(6)
     groups, code = groups_of(network), resolve(CRITERIA[criterion].code)
-    scores = check_untouched(network, lambda: code.score_filters(network, groups, sample))
+    scores = check_unchanged(network, lambda: code.score_filters(network, groups, sample))
     check_scores(scores, {group.convolution: (4,) for group in groups})
     assert len(torch.cat(list(scores.values())).unique()) > 4
 
@@ -108,14 +108,14 @@ def test_filters_are_scored(thin_network: MakeNetwork, criterion: str, architect
 def test_blocks_are_scored(thin_network: MakeNetwork, criterion: str, architecture: str) -> None:
     network, sample = thin_network(architecture), sample_of(6)
     blocks, code = blocks_of(network), resolve(CRITERIA[criterion].code)
-    scores = check_untouched(network, lambda: code.score_blocks(network, blocks, sample))
+    scores = check_unchanged(network, lambda: code.score_blocks(network, blocks, sample))
     check_scores(scores, {block.name: () for block in blocks})
     assert len(torch.stack(list(scores.values())).unique()) > 1
 
 
 @pytest.mark.parametrize("criterion", ["expected_abs", "hrank", "kl_divergence", "pls"])
-def test_several_batches_are_one_sample(thin_network: MakeNetwork, criterion: str) -> None:
-    """A sample of more than a batch scores as the mean, or the regression, of all its images."""
+def test_scores_do_not_depend_on_the_division_into_batches(thin_network: MakeNetwork, criterion: str) -> None:
+    """Scores from more than one batch are the mean, or the regression, over all images."""
     network, code = thin_network("resnet20"), resolve(CRITERIA[criterion].code)
     once = sample_of(150)
     twice = replace(once, images=once.images.repeat(2, 1, 1, 1), labels=once.labels.repeat(2))
@@ -135,10 +135,10 @@ def test_batches_are_floats_in_the_unit_interval() -> None:
     assert batches[0].min() == 0 and batches[0].max() == 1
 
 
-# Each against its definition
+# Definitions
 
 
-def test_l1_by_hand(random_network: MakeNetwork) -> None:
+def test_l1_equals_the_hand_computed_one(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     with torch.no_grad():
         network.body.get_parameter("layer1.1.conv1.weight").fill_(-0.5)
@@ -162,7 +162,7 @@ def test_expected_abs_is_the_mean_activation(thin_network: MakeNetwork, architec
 
 
 @pytest.mark.parametrize("architecture", RESIDUAL)
-def test_hrank_is_the_rank_that_numpy_finds(thin_network: MakeNetwork, architecture: str) -> None:
+def test_hrank_equals_the_mean_rank_from_numpy(thin_network: MakeNetwork, architecture: str) -> None:
     network, sample = thin_network(architecture), sample_of(4)
     groups, blocks = groups_of(network), blocks_of(network)
     filters = hrank.score_filters(network, groups, sample)
@@ -177,7 +177,7 @@ def test_hrank_is_the_rank_that_numpy_finds(thin_network: MakeNetwork, architect
 
 
 def divergence_without(network: Network, original: Tensor, images: Tensor, silence: Callable[[], None]) -> float:
-    """KL(masked ‖ original) by PyTorch's function, after a full forward pass of a network that is masked."""
+    """KL(masked ‖ original) by PyTorch's function, after a full forward pass of a masked network."""
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with torch.no_grad():
         silence()
@@ -190,7 +190,7 @@ def divergence_without(network: Network, original: Tensor, images: Tensor, silen
 @pytest.mark.parametrize(
     "architecture", ["resnet20", "mobilenet_v2", "vgg16", pytest.param("resnet50", marks=pytest.mark.full)]
 )
-def test_kl_divergence_is_that_of_full_passes(thin_network: MakeNetwork, architecture: str) -> None:
+def test_kl_divergence_equals_that_of_full_passes(thin_network: MakeNetwork, architecture: str) -> None:
     network, sample = thin_network(architecture), sample_of(4)
     images = sample.images / 255
     original = network(images).double().detach()
@@ -217,7 +217,7 @@ def test_kl_divergence_is_that_of_full_passes(thin_network: MakeNetwork, archite
 
 
 def vip_by_svd(features: Floats, labels: Floats) -> Floats:
-    """VIP of two components whose weights are singular vectors, deflated by hand; see Wold et al. (2001)."""
+    """VIP of two components whose weights are singular vectors, with explicit deflation; see Wold et al. (2001)."""
     x = (features - features.mean(0)) / np.where(features.std(0) > 0, features.std(0), 1)
     y = (labels - labels.mean(0)) / labels.std(0)
     weighted, total = np.zeros(x.shape[1]), 0.0
@@ -233,7 +233,7 @@ def vip_by_svd(features: Floats, labels: Floats) -> Floats:
     return importance
 
 
-def test_vip_is_its_formula() -> None:
+def test_vip_equals_its_formula() -> None:
     rng = np.random.default_rng(0)
     labels = np.eye(4)[rng.integers(0, 4, 80)]
     features = labels @ rng.normal(size=(4, 30)) * rng.uniform(0, 2, 30) + rng.normal(size=(80, 30))
@@ -243,20 +243,20 @@ def test_vip_is_its_formula() -> None:
     assert scores[7] == pytest.approx(0) and (scores**2).mean() == pytest.approx(1)
 
 
-def test_pls_looks_at_every_convolution_of_the_network(thin_network: MakeNetwork) -> None:
+def test_the_regression_of_pls_contains_every_convolution(thin_network: MakeNetwork) -> None:
     network, sample = thin_network("resnet20"), sample_of(30)
     paths = [name for name, module in network.body.named_modules() if isinstance(module, torch.nn.Conv2d)]
     maxima = [module_output(network, path, sample.images / 255).amax(dim=(2, 3)) for path in paths]
     expected = vip_by_svd(torch.cat(maxima, dim=1).numpy(), np.eye(3)[sample.labels])
     by_path = dict(zip(paths, np.split(expected, np.cumsum([m.shape[1] for m in maxima])[:-1]), strict=True))
-    for some in (groups_of(network), groups_of(network)[3:5]):
-        scores = pls.score_filters(network, some, sample)
-        assert list(scores) == [group.convolution for group in some]
+    for groups in (groups_of(network), groups_of(network)[3:5]):
+        scores = pls.score_filters(network, groups, sample)
+        assert list(scores) == [group.convolution for group in groups]
         for name, score in scores.items():
             assert np.allclose(score, by_path[name], rtol=1e-3, atol=1e-6)
 
 
-def test_pls_of_blocks_is_the_mean_of_their_channels(thin_network: MakeNetwork) -> None:
+def test_pls_of_a_block_is_the_mean_vip_of_its_channels(thin_network: MakeNetwork) -> None:
     network, sample = thin_network("resnet20"), sample_of(30)
     blocks = blocks_of(network)
     maxima = [module_output(network, block.name, sample.images / 255).amax(dim=(2, 3)) for block in blocks]
@@ -266,7 +266,7 @@ def test_pls_of_blocks_is_the_mean_of_their_channels(thin_network: MakeNetwork) 
     assert np.allclose([scores[block.name] for block in blocks], means, rtol=1e-3)
 
 
-def test_random_depends_on_the_seed_and_the_names_alone(thin_network: MakeNetwork) -> None:
+def test_random_scores_depend_only_on_the_seed_and_the_names(thin_network: MakeNetwork) -> None:
     network, other = thin_network("resnet20"), thin_network("resnet20")
     groups, blocks = groups_of(network), blocks_of(network)
     scores = random.score_filters(network, groups, sample_of(2))

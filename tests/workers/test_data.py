@@ -1,4 +1,4 @@
-"""Data sets: one contract that all keep, what each is by itself, and the one line that bad data gets."""
+"""Data sets: the contract of all readers, the particulars of each, and the one-line messages about bad data."""
 
 import hashlib
 import io
@@ -36,7 +36,7 @@ PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def real_images(count: int, skip: int = 0) -> tuple[Pixels, NDArray[np.int64]]:
-    """Digits of four pixels a dot: uint8 (count, 32, 32, 3), the channels unequal, and their labels."""
+    """Return digits enlarged fourfold with unequal channels, uint8 (count, 32, 32, 3), and their labels."""
     digits = load_digits()
     grey = np.kron(digits.images[skip : skip + count], np.ones((4, 4)))
     channels = [grey * scale for scale in (15, 10, 5)]
@@ -54,7 +54,7 @@ def png(image: Pixels) -> bytes:
 
 
 def write_parquet(path: Path, images: Sequence[bytes | None], labels: Sequence[int | None], **about: bytes) -> str:
-    """Image Parquet as Hugging Face writes it."""
+    """Write images and labels to a Parquet file as Hugging Face does, with ``about`` as its metadata."""
     pictures = pa.array([{"bytes": image, "path": None} for image in images], PICTURE)
     table = pa.table({"img": pictures, "label": pa.array(labels, pa.int64())})
     pq.write_table(table.replace_schema_metadata(about), path, row_group_size=10)
@@ -62,7 +62,7 @@ def write_parquet(path: Path, images: Sequence[bytes | None], labels: Sequence[i
 
 
 def write_folder(root: Path, images: Pixels, labels: NDArray[np.int64]) -> str:
-    """A folder a class, PNG images named in order."""
+    """Write PNG images, named by their indices, into one folder per class."""
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):
         (root / f"class{label}").mkdir(parents=True, exist_ok=True)
         (root / f"class{label}" / f"{index:03}.png").write_bytes(png(image))
@@ -89,25 +89,25 @@ def image_folder(folder: Path, **limits: Any) -> ImageFolder:
 
 
 def imagenet(folder: Path, **limits: Any) -> Imagenet:
-    """The same class folders; at this size, the view is of the images as they are."""
+    """The same class folders, at a size at which the transform for evaluation changes nothing."""
     folders = image_folder(folder)
     return Imagenet(name="imagenet", train=(folders.train,), test=(folders.test,), size=SIDE, resize=SIDE, **limits)
 
 
 def cifar10(folder: Path, **limits: Any) -> Cifar10:
-    """A few images in the files that torchvision expects, which are pickles; its checksums are those of these files."""
+    """A few images in the pickles that torchvision expects, with its checksums patched to those of these files."""
     write_cifar(folder, CIFAR10, ("data_batch_1", "test_batch", "batches.meta"), ("labels", "label_names"))
     return Cifar10(name="cifar10", root=str(folder)).model_copy(update=limits)
 
 
 def cifar100(folder: Path, **limits: Any) -> Cifar100:
-    """The same as CIFAR-100 lays it out: other names, and coarse labels beside the fine ones."""
+    """The same in the layout of CIFAR-100, which has other names, and coarse labels beside the fine ones."""
     write_cifar(folder, CIFAR100, ("train", "test", "meta"), ("fine_labels", "fine_label_names"))
     return Cifar100(name="cifar100", root=str(folder)).model_copy(update=limits)
 
 
 def pixels_of(split: LabelledImages) -> Tensor:
-    """The pixels that a split holds in memory, themselves and no copy."""
+    """Return the tensor of a split in memory itself, not a copy."""
     assert isinstance(split, Split)
     return split.images
 
@@ -155,7 +155,7 @@ IN_MEMORY = {name: make for name, make in MAKERS.items() if name != "imagenet"}
 
 @pytest.fixture(autouse=True)
 def _torchvisions_checksums(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``cifar10`` above changes is put back after each test."""
+    """Undo after each test what ``write_cifar`` patches in torchvision's classes."""
     for published in (CIFAR10, CIFAR100):
         for name in ("train_list", "test_list", "meta"):
             monkeypatch.setattr(published, name, getattr(published, name))
@@ -171,11 +171,11 @@ def pixels(split: LabelledImages) -> torch.Tensor:
     return split.read(slice(None))
 
 
-def assert_same(one: Dataset, other: Dataset) -> None:
-    assert (one.name, one.classes) == (other.name, other.classes)
-    for mine, theirs in ((one.train, other.train), (one.test, other.test)):
-        assert torch.equal(pixels(mine), pixels(theirs))
-        assert torch.equal(mine.labels, theirs.labels)
+def assert_same(first: Dataset, second: Dataset) -> None:
+    assert (first.name, first.classes) == (second.name, second.classes)
+    for split, other_split in ((first.train, second.train), (first.test, second.test)):
+        assert torch.equal(pixels(split), pixels(other_split))
+        assert torch.equal(split.labels, other_split.labels)
 
 
 def test_every_data_set_is_tested_here() -> None:
@@ -199,13 +199,13 @@ def test_images_are_square_bytes_and_labels_whole_numbers_in_range(make: Any, tm
 @each_data_set
 def test_images_are_read_by_slices_and_by_indices(make: Any, tmp_path: Path) -> None:
     split = load_dataset(make(tmp_path)).train
-    chosen = torch.tensor([5, 0, 5])
+    indices = torch.tensor([5, 0, 5])
     assert torch.equal(split.read(slice(4, 6)), pixels(split)[4:6])
-    assert torch.equal(split.read(chosen), pixels(split)[chosen])
+    assert torch.equal(split.read(indices), pixels(split)[indices])
 
 
 @each_data_set
-def test_an_epoch_has_every_image_once_and_hangs_on_its_stream_alone(make: Any, tmp_path: Path) -> None:
+def test_an_epoch_has_every_image_once_and_depends_only_on_its_stream(make: Any, tmp_path: Path) -> None:
     split = load_dataset(make(tmp_path)).train
     orders = [split.order(stream("test", seed)) for seed in (0, 0, 1)]
     assert sorted(orders[0].tolist()) == list(range(len(split)))
@@ -220,7 +220,7 @@ def test_an_epoch_has_every_image_once_and_hangs_on_its_stream_alone(make: Any, 
 
 
 @each_data_set
-def test_the_same_is_loaded_every_time(make: Any, tmp_path: Path) -> None:
+def test_loading_again_gives_the_same_data_set(make: Any, tmp_path: Path) -> None:
     settings = make(tmp_path)
     assert_same(load_dataset(settings), load_dataset(settings))
 
@@ -231,8 +231,8 @@ def test_limits_keep_images_of_all_classes_in_their_order(make: Any, tmp_path: P
     whole = load_dataset(settings)
     some = load_dataset(settings.model_copy(update={"train_limit": 7, "test_limit": 3}))
     assert (len(some.train), len(some.test)) == (7, 3)
-    assert some.train.chosen is not None
-    assert torch.equal(pixels(some.train), pixels(whole.train)[some.train.chosen.places])
+    assert some.train.subset is not None
+    assert torch.equal(pixels(some.train), pixels(whole.train)[some.train.subset.indices])
     assert len(some.train.labels.unique()) == 7 and len(some.test.labels.unique()) == 3
     assert some.classes == whole.classes
 
@@ -253,10 +253,10 @@ def test_arrays_give_the_data_set_back_without_a_copy(make: Any, tmp_path: Path)
 @each_in_memory
 def test_channel_statistics_are_those_of_numpy(make: Any, tmp_path: Path) -> None:
     data = load_dataset(make(tmp_path))
-    shown = pixels(data.train).numpy() / 255
+    images = pixels(data.train).numpy() / 255
     means, deviations = data.channel_statistics()
-    np.testing.assert_allclose(means, shown.mean(axis=(0, 2, 3)), atol=5.1e-5)
-    np.testing.assert_allclose(deviations, shown.std(axis=(0, 2, 3)), atol=5.1e-5)
+    np.testing.assert_allclose(means, images.mean(axis=(0, 2, 3)), atol=5.1e-5)
+    np.testing.assert_allclose(deviations, images.std(axis=(0, 2, 3)), atol=5.1e-5)
 
 
 def test_a_channel_without_any_contrast_has_a_deviation_to_divide_by(tmp_path: Path) -> None:
@@ -274,22 +274,22 @@ def test_moving_to_a_device_keeps_the_data(make: Any, tmp_path: Path) -> None:
     assert moved.device == torch.device("cpu")
 
 
-# What each is by itself
+# Particulars of each reader
 
 
 @pytest.mark.parametrize("make", [image_parquet, image_folder, cifar10, cifar100, imagenet])
 def test_pixels_and_labels_are_those_of_the_files(make: Any, tmp_path: Path) -> None:
     data = load_dataset(make(tmp_path))
     files = {"train": (TRAIN_IMAGES, TRAIN_LABELS), "test": (TEST_IMAGES, TEST_LABELS)}
-    for split, (images, labels) in files.items():
-        by_class = make in (image_folder, imagenet)
-        order = np.argsort(labels, kind="stable") if by_class else np.arange(len(labels))
-        found = getattr(data, split)
-        np.testing.assert_array_equal(pixels(found).permute(0, 2, 3, 1), images[order])
-        np.testing.assert_array_equal(found.labels, labels[order])
+    for name, (images, labels) in files.items():
+        sorted_by_class = make in (image_folder, imagenet)
+        order = np.argsort(labels, kind="stable") if sorted_by_class else np.arange(len(labels))
+        split = getattr(data, name)
+        np.testing.assert_array_equal(pixels(split).permute(0, 2, 3, 1), images[order])
+        np.testing.assert_array_equal(split.labels, labels[order])
 
 
-def test_digits_are_split_once_and_for_all_a_fifth_of_each_class() -> None:
+def test_digits_have_a_fixed_split_with_a_fifth_of_each_class_for_testing() -> None:
     data = load_dataset(Digits(name="digits"))
     assert (len(data.train), len(data.test), data.side) == (1437, 360, 16)
     assert data.test.labels[:12].tolist() == [7, 6, 3, 7, 7, 3, 2, 8, 9, 3, 2, 6]
@@ -339,7 +339,7 @@ def test_the_real_cifar10_is_read(shared_data: Path) -> None:
 
 
 @pytest.mark.parametrize("images", [2, 3, 11, 360, 10_000])
-def test_halves_are_of_one_size_and_depend_on_the_number_of_images_alone(images: int) -> None:
+def test_halves_have_the_same_size_and_depend_only_on_the_number_of_images(images: int) -> None:
     half = selection_half(images)
     assert (half.dtype, half.shape) == (np.dtype(bool), (images,))
     assert int(half.sum()) == images // 2
@@ -358,7 +358,7 @@ def test_the_halves_are_never_drawn_again() -> None:
 def parquet_of(
     folder: Path, images: Sequence[bytes | None], labels: Sequence[int | None] | None = None, **given: Any
 ) -> ImageParquet:
-    """A data set whose training and test images are these."""
+    """A data set whose training images are also its test images."""
     numbers = list(range(len(images))) if labels is None else labels
     file = write_parquet(folder / "bad.parquet", images, numbers)
     return ImageParquet(name="image_parquet", train=(file,), test=(file,), **given)
@@ -376,14 +376,14 @@ def no_parquet(folder: Path) -> ImageParquet:
 
 
 def folder_of(folder: Path, train: Pixels = TRAIN_IMAGES, test: Pixels = TEST_IMAGES, **other: bytes) -> ImageFolder:
-    """A data set in folders, with files of other content in them or in place of images."""
+    """A data set in class folders, with ``other`` files added or in place of images (``__`` stands for ``/``)."""
     settings = ImageFolder(
         name="image_folder",
         train=write_folder(folder / "train", train, TRAIN_LABELS[: len(train)]),
         test=write_folder(folder / "test", test, TEST_LABELS[: len(test)]),
     )
-    for place, content in other.items():
-        path = folder / place.replace("__", "/").replace("_png", ".png")
+    for name, content in other.items():
+        path = folder / name.replace("__", "/").replace("_png", ".png")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     return settings
@@ -403,11 +403,11 @@ BAD: dict[str, tuple[Callable[[Path], DatasetSettings], str]] = {
     ),
     "not square": (
         lambda f: parquet_of(f, [png(TRAIN_IMAGES[0][:20])] * 2),
-        "training images are 20 × 32 pixels; squares from 16 up are needed",
+        "training images are 20 × 32 pixels; they must be square, with sides of at least 16 pixels",
     ),
     "too small": (
         lambda f: parquet_of(f, [png(TRAIN_IMAGES[0][:8, :8])] * 2),
-        "training images are 8 × 8 pixels; squares from 16 up are needed",
+        "training images are 8 × 8 pixels; they must be square, with sides of at least 16 pixels",
     ),
     "one image": (lambda f: parquet_of(f, [IMAGE]), "1 training image; there must be at least two"),
     "no image": (lambda f: parquet_of(f, []), "0 training images; there must be at least two"),
@@ -441,7 +441,7 @@ BAD: dict[str, tuple[Callable[[Path], DatasetSettings], str]] = {
         lambda f: table_of(f, img=PICTURES, label=[[0], [1]]),
         "bad.parquet: its column label is of type list<element: int64>; labels are whole numbers or text",
     ),
-    "no Parquet": (no_parquet, "bad.parquet: is no Parquet file: "),
+    "no Parquet": (no_parquet, "bad.parquet: is not a Parquet file, or is damaged"),
     "no such file": (
         lambda f: ImageParquet(name="image_parquet", train=(f"{f}/a-*.parquet",), test=("b",)),
         "a-*.parquet: no such file",
@@ -452,27 +452,27 @@ BAD: dict[str, tuple[Callable[[Path], DatasetSettings], str]] = {
     ),
     "no CIFAR-100": (
         lambda f: Cifar100(name="cifar100", root=f"{f}/nowhere"),
-        "nowhere; set dataset.root to where cifar-100-python lies, or dataset.download=true",
+        "nowhere; set dataset.root to the folder that contains cifar-100-python, or set dataset.download=true",
     ),
     "no CIFAR-10": (
         lambda f: Cifar10(name="cifar10", root=f"{f}/nowhere"),
-        "nowhere; set dataset.root to where cifar-10-batches-py lies, or dataset.download=true",
+        "nowhere; set dataset.root to the folder that contains cifar-10-batches-py, or set dataset.download=true",
     ),
 }
 
 
-@pytest.mark.parametrize(("make", "said"), BAD.values(), ids=BAD)
-def test_bad_data_is_one_line(make: Callable[[Path], DatasetSettings], said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("make", "message"), BAD.values(), ids=BAD)
+def test_bad_data_is_one_line(make: Callable[[Path], DatasetSettings], message: str, tmp_path: Path) -> None:
     settings = make(tmp_path)
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(DataError) as caught:
         load_dataset(settings)
-    assert said in str(refused.value)
-    assert len(str(refused.value).splitlines()) == 1
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_cifar10_with_a_wrong_byte_is_refused(tmp_path: Path) -> None:
     settings = cifar10(tmp_path)
     with open(tmp_path / CIFAR10.base_folder / "test_batch", "ab") as file:
         file.write(b"x")
-    with pytest.raises(DataError, match="cifar10: not found below"):
+    with pytest.raises(DataError, match="cifar10: missing or damaged below"):
         load_dataset(settings)

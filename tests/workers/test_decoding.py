@@ -1,4 +1,4 @@
-"""Image files of every mode and container, through the real readers: their pixels, or why they are refused."""
+"""Image files of every mode and container, decoded by all readers: their pixels, or why they are refused."""
 
 import io
 import subprocess
@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from prunesweep.sweeps.datasets import DatasetSettings, ImageFolder, Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.images.decoding_marks import decoded_otherwise
+from prunesweep.sweeps.images.decoding_marks import decoding_changed
 from prunesweep.workers.data.decoding import decode_image
 from prunesweep.workers.data.load import load_dataset
 from tests.helpers.data_page import check_table
@@ -38,7 +38,7 @@ CONTAINERS = (*SUFFIXES, *IN_PARQUET)
 
 
 def folders_of(root: Path, files: Sequence[bytes], suffix: str) -> tuple[str, str]:
-    """Two class folders with these files in each, in a folder for training and in one for tests."""
+    """Write these files into each of two class folders for training and for testing, and return both paths."""
     for split in ("train", "test"):
         for name in ("cat", "dog"):
             (root / split / name).mkdir(parents=True)
@@ -48,7 +48,7 @@ def folders_of(root: Path, files: Sequence[bytes], suffix: str) -> tuple[str, st
 
 
 def readers_of(root: Path, container: str, files: Sequence[bytes]) -> Iterator[DatasetSettings]:
-    """Every reader's settings for these files."""
+    """Yield the settings of each reader for these files."""
     shard = write_contents(root / "images.parquet", [*files, *files], [0] * len(files) + [1] * len(files))
     yield ImageParquet(name="image_parquet", train=(shard,), test=(shard,), allow_overlap=True)
     if container in SUFFIXES:
@@ -64,24 +64,24 @@ def read(settings: DatasetSettings) -> Pixels:
 
 
 def outcome(kind: Kind, container: str, root: Path) -> str:
-    """What all readers do with a file: one line without its path, or nothing where it is taken and right."""
-    said = set()
+    """Return why all readers refuse a file, without its path; an empty string if all decode it correctly."""
+    messages = set()
     for settings in readers_of(root, container, [kind.files[container]]):
         try:
-            found = read(settings)
+            pixels = read(settings)
         except DataError as error:
-            said.add(str(error).split(": ", 1)[1])
+            messages.add(str(error).split(": ", 1)[1])
             continue
-        assert kind.pixels is not None, f"{settings.name} takes it"
-        difference = np.abs(found.astype(int) - kind.pixels)
+        assert kind.pixels is not None, f"{settings.name} accepts it"
+        difference = np.abs(pixels.astype(int) - kind.pixels)
         assert difference.mean() < 4 if container in LOSSY else difference.max() == 0, settings.name
-        said.add("")
-    assert len(said) == 1, said
-    return said.pop()
+        messages.add("")
+    assert len(messages) == 1, messages
+    return messages.pop()
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_reader_takes_what_is_right_in_8_bits_and_refuses_the_rest(name: str, tmp_path: Path) -> None:
+def test_every_reader_decodes_correctly_to_8_bits_or_refuses(name: str, tmp_path: Path) -> None:
     kind = KINDS[name]
     for container in kind.files:
         assert (outcome(kind, container, tmp_path / container) == "") == (kind.pixels is not None), container
@@ -90,14 +90,14 @@ def test_every_reader_takes_what_is_right_in_8_bits_and_refuses_the_rest(name: s
 def test_the_page_says_what_the_readers_do(tmp_path: Path) -> None:
     rows = []
     for name, kind in KINDS.items():
-        said = {container: outcome(kind, container, tmp_path / name / container) for container in kind.files}
-        cells = [("refused" if said[c] else "taken") if c in said else "" for c in CONTAINERS]
-        rows.append([name, *cells, next(filter(None, said.values()), kind.about)])
+        refusals = {container: outcome(kind, container, tmp_path / name / container) for container in kind.files}
+        cells = [("refused" if refusals[c] else "accepted") if c in refusals else "" for c in CONTAINERS]
+        rows.append([name, *cells, next(filter(None, refusals.values()), kind.about)])
     titles = [name.replace("PPM", "PNM").replace("JPEG2000", "JPEG 2000") for name in CONTAINERS]
-    check_table("images", ["Pillow's mode", *titles, "what is done with it"], rows)
+    check_table("images", ["mode in Pillow", *titles, "conversion, or why it is refused"], rows)
 
 
-# Neighbours that a table of modes does not show
+# Cases that the table of modes does not show
 
 
 def exif_of(orientation: int) -> Image.Exif:
@@ -116,24 +116,24 @@ def test_an_orientation_in_xmp_alone_is_applied() -> None:
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_orientation_that_there_is_not_turns_nothing(orientation: int) -> None:
+def test_an_invalid_orientation_turns_nothing(orientation: int) -> None:
     np.testing.assert_array_equal(decode_image("a", encoded(RGB, "PNG", exif=exif_of(orientation))), picture())
 
 
-def test_damaged_exif_refuses_no_picture() -> None:
+def test_images_with_damaged_exif_are_decoded() -> None:
     content = encoded(RGB, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     np.testing.assert_array_equal(decode_image("a", content), decode_image("a", encoded(RGB, "JPEG")))
-    assert not decoded_otherwise(content)
+    assert not decoding_changed(content)
 
 
-def test_damaged_exif_is_left_aside_without_a_word(tmp_path: Path) -> None:
+def test_damaged_exif_is_ignored_silently(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encoded(RGB, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"))
-    read_it = (
+    script = (
         "from pathlib import Path; from prunesweep.workers.data.decoding import decode_image; "
         f"decode_image('a', Path({str(tmp_path / 'a.jpg')!r}).read_bytes())"
     )
-    ran = subprocess.run([sys.executable, "-c", read_it], capture_output=True, text=True, check=True)
-    assert ran.stderr == ""
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stderr == ""
 
 
 def test_orientations_are_applied_to_every_mode() -> None:
@@ -186,8 +186,11 @@ UNDECODABLE = {
     "empty": (b"", "it is empty (0 bytes)"),
     "cut off": (encoded(RGB, "PNG")[:-40], "image file is truncated"),
     "half a JPEG": (encoded(RGB, "JPEG")[:-60], "image file is truncated"),
-    "text": (b"hello", "it is no image of a format that can be read"),
-    "what macOS leaves beside a file": (b"\0\5\x16\7\0\2\0\0Mac OS X", "it is no image of a format that can be read"),
+    "text": (b"hello", "it is not an image in a format that can be read"),
+    "what macOS leaves beside a file": (
+        b"\0\5\x16\7\0\2\0\0Mac OS X",
+        "it is not an image in a format that can be read",
+    ),
     "a Git LFS pointer": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0",
         "it is a Git LFS pointer and not the file itself; `git lfs pull` fetches it",
@@ -195,17 +198,17 @@ UNDECODABLE = {
 }
 
 
-@pytest.mark.parametrize(("content", "said"), UNDECODABLE.values(), ids=UNDECODABLE)
-def test_what_cannot_be_decoded_is_named_by_every_reader_before_anything_starts(
-    content: bytes, said: str, tmp_path: Path
+@pytest.mark.parametrize(("content", "reason"), UNDECODABLE.values(), ids=UNDECODABLE)
+def test_every_reader_names_undecodable_files_before_anything_starts(
+    content: bytes, reason: str, tmp_path: Path
 ) -> None:
     files = [encoded(Image.fromarray(np.roll(picture(), shift, 0)), "PNG") for shift in range(4)]
     for settings in readers_of(tmp_path, "PNG", [*files, content]):
-        with pytest.raises(DataError) as refused:
+        with pytest.raises(DataError) as caught:
             load_dataset(settings)
         where = f"images.parquet, row {len(files)}" if settings.name == "image_parquet" else "train/cat/4.png"
-        assert f"{where}: cannot be decoded: {said}" in str(refused.value)
-        assert "\n" not in str(refused.value) and " at 0x" not in str(refused.value)
+        assert f"{where}: cannot be decoded: {reason}" in str(caught.value)
+        assert "\n" not in str(caught.value) and " at 0x" not in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
@@ -215,15 +218,15 @@ def test_a_damaged_file_never_ends_in_a_traceback() -> None:
         for content in kind.files.values():
             for _ in range(20):
                 damaged = bytearray(content)
-                for place in random.integers(0, min(len(damaged), 120), 3):
-                    damaged[place] = random.integers(256)
+                for position in random.integers(0, min(len(damaged), 120), 3):
+                    damaged[position] = random.integers(256)
                 try:
                     decode_image("a", bytes(damaged))
                 except DataError as error:
                     assert str(error).startswith("a: ")
 
 
-# What a whole split tells
+# Checks of a whole split
 
 SAME = {
     "white": [np.full((SIDE, SIDE, 3), 255, np.uint8)] * 3,
@@ -235,12 +238,14 @@ SAME = {
 @pytest.mark.parametrize("images", SAME.values(), ids=SAME)
 def test_images_without_any_variation_are_refused_by_every_reader(images: list[Pixels], tmp_path: Path) -> None:
     for settings in readers_of(tmp_path, "PNG", [encoded(Image.fromarray(image), "PNG") for image in images]):
-        with pytest.raises(DataError, match=r"every pixel of \d+ images is \(\d+, \d+, \d+\), and nothing tells them"):
+        with pytest.raises(
+            DataError, match=r"every pixel of \d+ images is \(\d+, \d+, \d+\), which leaves nothing to learn"
+        ):
             load_dataset(settings)
 
 
 VARIED = {
-    "plain images of two colours": [np.full((SIDE, SIDE, 3), level, np.uint8) for level in (0, 1)],
+    "two images of different colours": [np.full((SIDE, SIDE, 3), level, np.uint8) for level in (0, 1)],
     "one pixel": [np.zeros((SIDE, SIDE, 3), np.uint8), np.eye(SIDE, dtype=np.uint8)[..., None].repeat(3, 2)],
 }
 
@@ -254,7 +259,7 @@ def test_images_with_the_least_variation_are_taken(images: list[Pixels], tmp_pat
 def test_8_bit_values_in_16_bit_files_are_refused_because_they_would_be_black(tmp_path: Path) -> None:
     dark = [encoded(Image.fromarray((deep() >> 8).astype(np.uint16) + shift), "PNG") for shift in (0, 0)]
     for settings in readers_of(tmp_path / "dark", "PNG", dark):
-        with pytest.raises(DataError, match=r"is of 16 bits, but the highest value of all 4 images is 255, of 65,535"):
+        with pytest.raises(DataError, match=r"has 16 bits, but the highest value of all 4 images is 255, where 65,535"):
             load_dataset(settings)
     one_bright = [*dark, encoded(Image.fromarray(deep()), "PNG")]
     for settings in readers_of(tmp_path / "bright", "PNG", one_bright):

@@ -1,4 +1,4 @@
-"""Gradient confusion and layer rotation: by hand, and without an effect on the training that they are taken of."""
+"""Gradient confusion and layer rotation: their values, and that measuring them has no effect on training."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def trial_of(*overrides: str) -> Trial:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "distance"),
+    ("first", "second", "distance"),
     [
         ([3.0, 4.0], [6.0, 8.0], 0.0),
         ([1.0, 0.0], [0.0, 2.0], 1.0),
@@ -49,11 +49,11 @@ def trial_of(*overrides: str) -> Trial:
         ([1.0, 0.0], [1.0, 1.0], 1 - 1 / math.sqrt(2)),
     ],
 )
-def test_layer_rotation_by_hand(one: list[float], other: list[float], distance: float) -> None:
-    assert cosine_distance(torch.tensor([one]), torch.tensor([other])) == pytest.approx(distance, abs=1e-12)
+def test_layer_rotation_by_hand(first: list[float], second: list[float], distance: float) -> None:
+    assert cosine_distance(torch.tensor([first]), torch.tensor([second])) == pytest.approx(distance, abs=1e-12)
 
 
-class OneNumber(nn.Module):
+class LinearLogit(nn.Module):
     """Logits (w · x, 0): the gradient of an image's loss with respect to w ∈ ℝ² is (softmax − label) · x, by hand."""
 
     def __init__(self) -> None:
@@ -70,28 +70,28 @@ def pixels(*points: tuple[float, float]) -> torch.Tensor:
 
 
 def test_gradient_confusion_by_hand() -> None:
-    """With w = 0 the softmax is ½, so that the gradients are −½ x of class 0 and ½ x of class 1, averaged."""
+    """With w = 0 the softmax is ½, so the gradient of an image x is −½ x for class 0 and ½ x for class 1."""
     batches = [
         (pixels((1, 0), (1, 0)), torch.tensor([0, 0])),  # (−½, 0)
         (pixels((0, 1), (0, 1)), torch.tensor([0, 0])),  # (0, −½): cosine 0 with the first
         (pixels((1, 0), (0, 1)), torch.tensor([1, 0])),  # (¼, −¼): cosine −1/√2 with the first, 1/√2 with the second
     ]
-    assert gradient_confusion(OneNumber(), batches) == pytest.approx(-1 / math.sqrt(2))
-    assert gradient_confusion(OneNumber(), batches[:2]) == pytest.approx(0, abs=1e-12)
-    assert gradient_confusion(OneNumber(), batches[1:]) == pytest.approx(1 / math.sqrt(2))
-    assert gradient_confusion(OneNumber(), batches[:1]) is None
-    still = (pixels((1, 0), (1, 0)), torch.tensor([0, 1]))  # no gradient at all
-    assert gradient_confusion(OneNumber(), [batches[0], still]) == 0
+    assert gradient_confusion(LinearLogit(), batches) == pytest.approx(-1 / math.sqrt(2))
+    assert gradient_confusion(LinearLogit(), batches[:2]) == pytest.approx(0, abs=1e-12)
+    assert gradient_confusion(LinearLogit(), batches[1:]) == pytest.approx(1 / math.sqrt(2))
+    assert gradient_confusion(LinearLogit(), batches[:1]) is None
+    flat = (pixels((1, 0), (1, 0)), torch.tensor([0, 1]))  # a gradient of zero
+    assert gradient_confusion(LinearLogit(), [batches[0], flat]) == 0
 
 
-def test_gradient_confusion_agrees_with_whole_gradients_and_leaves_no_trace(
+def test_gradient_confusion_equals_that_of_whole_gradients_and_changes_nothing(
     random_network: Callable[..., Network],
 ) -> None:
     network = random_network("resnet20")
     generator = torch.Generator().manual_seed(3)
     batches = [(torch.rand(6, 3, 16, 16, generator=generator), torch.arange(6) % 3) for _ in range(4)]
     state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    found = gradient_confusion(network, iter(batches), 0.1)
+    confusion = gradient_confusion(network, iter(batches), 0.1)
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
     rows = []
@@ -101,7 +101,7 @@ def test_gradient_confusion_agrees_with_whole_gradients_and_leaves_no_trace(
         gradients = [parameter.grad for parameter in network.parameters()]
         rows.append(torch.cat([gradient.flatten() for gradient in gradients if gradient is not None]))
     pairs = [cosine_similarity(rows[a], rows[b], dim=0).item() for a in range(4) for b in range(a)]
-    assert found == pytest.approx(min(pairs), abs=1e-5)
+    assert confusion == pytest.approx(min(pairs), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -120,38 +120,40 @@ def history(store: Store, trial: Trial) -> list[dict[str, float]]:
     return epochs
 
 
-def same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
-    return one.keys() == other.keys() and all((one[name] == other[name]).all() for name in one)
+def same(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> bool:
+    return first.keys() == second.keys() and all((first[name] == second[name]).all() for name in first)
 
 
-def test_dynamics_have_no_effect_on_training_and_go_on_after_a_kill(data: Dataset, tmp_path: Path) -> None:
-    silent, watched = trial_of(), trial_of("dynamics=true")
-    assert silent.key != watched.key
-    store, parts = Store(str(tmp_path / "whole")), Store(str(tmp_path / "parts"))
-    for trial in (silent, watched):
+def test_dynamics_have_no_effect_on_training_and_resume_after_a_kill(data: Dataset, tmp_path: Path) -> None:
+    unmeasured, measured = trial_of(), trial_of("dynamics=true")
+    assert unmeasured.key != measured.key
+    store, interrupted = Store(str(tmp_path / "whole")), Store(str(tmp_path / "interrupted"))
+    for trial in (unmeasured, measured):
         run_trial(trial, store, data)
-    assert same(*(store.load_network(trial.key)[0] for trial in (silent, watched)))
-    assert [epoch["loss"] for epoch in history(store, silent)] == [epoch["loss"] for epoch in history(store, watched)]
+    assert same(*(store.load_network(trial.key)[0] for trial in (unmeasured, measured)))
+    assert [epoch["loss"] for epoch in history(store, unmeasured)] == [
+        epoch["loss"] for epoch in history(store, measured)
+    ]
     with pytest.raises(Stopped):
-        run_trial(watched, parts, data, should_stop=lambda: True)
-    run_trial(watched, parts, data)
+        run_trial(measured, interrupted, data, should_stop=lambda: True)
+    run_trial(measured, interrupted, data)
     figures = [
-        [(epoch["gradient_confusion"], epoch["layer_rotation"]) for epoch in history(here, watched)]
-        for here in (store, parts)
+        [(epoch["gradient_confusion"], epoch["layer_rotation"]) for epoch in history(each_store, measured)]
+        for each_store in (store, interrupted)
     ]
     assert figures[0] == figures[1]
     assert all(-1 <= confusion <= 1 and 0 < rotation < 2 for confusion, rotation in figures[0])
-    assert figures[0][0][1] < figures[0][1][1], "the second epoch turns further away"
+    assert figures[0][0][1] < figures[0][1][1], "the second epoch rotates the layer further"
 
 
-def test_the_history_table_has_them_null_where_they_were_not_asked_for(data: Dataset, tmp_path: Path) -> None:
+def test_dynamics_are_null_in_the_history_table_if_they_were_not_measured(data: Dataset, tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    silent, watched = trial_of(), trial_of("dynamics=true")
-    for trial in (silent, watched):
+    unmeasured, measured = trial_of(), trial_of("dynamics=true")
+    for trial in (unmeasured, measured):
         run_trial(trial, store, data)
     table = store.table("history").set_index("trial_key")[["gradient_confusion", "layer_rotation"]]
-    assert table.loc[watched.key].notna().to_numpy().all()
-    assert table.loc[silent.key].isna().to_numpy().all()
+    assert table.loc[measured.key].notna().to_numpy().all()
+    assert table.loc[unmeasured.key].isna().to_numpy().all()
 
 
 def test_rounds_that_train_have_dynamics_and_others_have_none(data: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""What lies in class folders, through both readers of them: what counts as an image, and what is named and refused."""
+"""Files in class folders, through both readers of them: which are images, and which are refused by name."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from PIL import Image
 from prunesweep.sweeps.datasets import ImageFolder, Imagenet
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.fingerprints import data_fingerprints
-from prunesweep.sweeps.images.corruption_files import imagenet_c_classes, images_in
+from prunesweep.sweeps.images.corruption_files import imagenet_c_classes, list_image_names
 from prunesweep.workers.data import class_folders, soundness
 from prunesweep.workers.data.load import load_dataset
 from tests.helpers.command import refusal
@@ -23,17 +23,17 @@ Change = Callable[[Path], object]
 
 
 def write(path: Path, number: int, container: str = "PNG") -> None:
-    """A picture that no other number gives."""
+    """Write a picture that differs for every number."""
     pixels = np.random.default_rng(number).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encoded(Image.fromarray(pixels), container))
 
 
 def write_tree(root: Path) -> Path:
-    """Two images of each of two classes, for training and for tests."""
-    for place, name in enumerate(("train/cat", "train/dog", "test/cat", "test/dog")):
+    """Write two images of each of two classes, for both splits."""
+    for index, name in enumerate(("train/cat", "train/dog", "test/cat", "test/dog")):
         for number in range(2):
-            write(root / name / f"{number}.png", 10 * place + number)
+            write(root / name / f"{number}.png", 10 * index + number)
     return root
 
 
@@ -44,25 +44,25 @@ def readers_of(root: Path) -> tuple[ImageFolder, Imagenet]:
 
 
 def outcome(root: Path) -> str:
-    """What both readers make of a tree."""
+    """Return the number of images of each class, or why the tree is refused, which is the same for both readers."""
     said = set()
     for settings in readers_of(root):
         try:
             data_fingerprints(settings)
             data = load_dataset(settings)
         except DataError as error:
-            line = str(error).replace(f"{root}/", "").replace(" (Parquet shards are named by a glob)", "")
+            line = str(error).replace(f"{root}/", "").replace(" (to use Parquet shards, give a glob)", "")
             said.add(f"refused: {line}")
         else:
             counts = np.bincount(data.train.labels.numpy(), minlength=len(data.classes))
             images = ", ".join(f"{count} {name}" for name, count in zip(data.classes, counts, strict=True))
-            said.add(f"taken: {images}")
+            said.add(f"accepted: {images}")
     assert len(said) == 1, said
     return said.pop()
 
 
 def images_at(*paths: str) -> Change:
-    """Adds images, no two alike."""
+    """Return a change that adds images, all different."""
 
     def change(root: Path) -> None:
         for number, path in enumerate(paths):
@@ -93,7 +93,7 @@ def all_of(*changes: Change) -> Change:
 
 
 def splits_as_classes(root: Path) -> None:
-    """What is seen where the folder of a data set is given in place of its split's."""
+    """Make the folder of a split one that holds the folders of splits, as if the data set's folder were given."""
     (root / "train").rename(root / "moved")
     (root / "train").mkdir()
     (root / "moved").rename(root / "train" / "train")
@@ -111,7 +111,7 @@ CASES: dict[str, Change] = {
     "`a/3.png`, `a/b/3.png`: folders in a class folder, at any depth": images_at(
         "train/cat/a/3.png", "train/cat/a/b/3.png"
     ),
-    "`x.png/3.png`: a folder that is called like an image": images_at("train/cat/x.png/3.png"),
+    "`x.png/3.png`: a folder with the name of an image": images_at("train/cat/x.png/3.png"),
     "`.ipynb_checkpoints/3.png`, `._0.png`, `.DS_Store`": all_of(
         images_at("train/cat/.ipynb_checkpoints/3.png"), holding(JUNK, "train/cat/._0.png", "train/cat/.DS_Store")
     ),
@@ -119,7 +119,7 @@ CASES: dict[str, Change] = {
         images_at("train/cat/a/.cache/b/3.png"), holding(JUNK, "train/cat/a/._0.png")
     ),
     "`.cache` among the class folders": images_at("train/.cache/3.png", "test/.cache/3.png"),
-    "`__MACOSX`, `@eaDir`: folders that systems make": images_at(
+    "`__MACOSX`, `@eaDir`: folders that operating systems create": images_at(
         "train/__MACOSX/cat/3.png", "train/@eaDir/3.png", "train/cat/@eaDir/3.png/THUMB.jpg"
     ),
     "an image beside the class folders": images_at("train/3.png"),
@@ -130,13 +130,13 @@ CASES: dict[str, Change] = {
         linked("elsewhere/deeper", "train/cat/deeper"),
         linked("elsewhere/3.png", "train/cat/3.png"),
     ),
-    "a pipe that is called like an image": lambda root: os.mkfifo(root / "train" / "cat" / "3.png"),
-    "a link to a folder that it lies in": linked("train", "train/cat/again"),
-    "a link to an image that is not there": linked("elsewhere/3.png", "train/cat/3.png"),
-    "a link to a folder that is not there": linked("elsewhere", "train/emu"),
+    "a pipe with the name of an image": lambda root: os.mkfifo(root / "train" / "cat" / "3.png"),
+    "a link to a folder that contains it": linked("train", "train/cat/again"),
+    "a broken link to an image": linked("elsewhere/3.png", "train/cat/3.png"),
+    "a broken link to a folder": linked("elsewhere", "train/emu"),
     "an empty file": holding(b"", "train/cat/3.png"),
-    "a file that is no image": holding(JUNK, "train/dog/a/3.jpg"),
-    "a file that is cut off": holding(picture(7)[:-50], "train/dog/3.png"),
+    "a file that is not an image": holding(JUNK, "train/dog/a/3.jpg"),
+    "a truncated file": holding(picture(7)[:-50], "train/dog/3.png"),
     "a Git LFS pointer": holding(b"version https://git-lfs.github.com/spec/v1\n", "test/cat/3.png"),
     "splits in place of class folders": splits_as_classes,
     "no class folder": lambda root: [path.rename(root / path.name) for path in sorted((root / "train").iterdir())],
@@ -144,25 +144,25 @@ CASES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", CASES.values(), ids=CASES)
-def test_both_readers_see_the_same(change: Change, tmp_path: Path) -> None:
+def test_both_readers_agree(change: Change, tmp_path: Path) -> None:
     change(write_tree(tmp_path))
     assert outcome(tmp_path)
 
 
 def test_the_page_says_what_both_readers_see(tmp_path: Path) -> None:
     rows = []
-    for place, (name, change) in enumerate(CASES.items()):
-        root = write_tree(tmp_path / str(place))
+    for index, (name, change) in enumerate(CASES.items()):
+        root = write_tree(tmp_path / str(index))
         change(root)
         rows.append([name, outcome(root)])
-    check_table("files", ["beside two images each of cat and dog", "what happens"], rows)
+    check_table("files", ["in addition to two images each of cat and dog", "result"], rows)
 
 
 HIDDEN = [name for name in CASES if "hidden" in name or "`." in name or "@" in name]
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-def test_what_is_hidden_is_no_part_of_a_key(name: str, tmp_path: Path) -> None:
+def test_hidden_files_do_not_change_a_key(name: str, tmp_path: Path) -> None:
     for settings in readers_of(write_tree(tmp_path)):
         before = data_fingerprints(settings)
         CASES[name](tmp_path)
@@ -179,7 +179,7 @@ def test_a_split_named_like_a_class_is_one_where_it_holds_images(tmp_path: Path)
     for split in ("train", "test"):
         for old, new in (("cat", "test"), ("dog", "train")):
             (root / split / old).rename(root / split / new)
-    assert outcome(root) == "taken: 2 test, 2 train"
+    assert outcome(root) == "accepted: 2 test, 2 train"
 
 
 def test_images_deeper_than_their_class_are_of_the_class_and_in_order(tmp_path: Path) -> None:
@@ -195,13 +195,13 @@ def test_imagenet_c_has_no_hidden_images_either(tmp_path: Path) -> None:
     images_at("fog/5/n0/b.JPEG", "fog/5/.cache/a.JPEG")(tmp_path)
     holding(JUNK, "fog/5/n0/._b.JPEG")(tmp_path)
     assert imagenet_c_classes(str(tmp_path), "fog", 5) == ["n0"]
-    assert images_in(tmp_path / "fog" / "5" / "n0") == ["b.JPEG"]
+    assert list_image_names(tmp_path / "fog" / "5" / "n0") == ["b.JPEG"]
 
 
-# Streamed images, of which there may be too many to read them all before the start
+# Streamed images, which may be too many to read them all before a sweep starts
 
 
-def test_where_there_are_too_many_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_of_too_many_files_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_tree(tmp_path)
     for number in range(40):
         write(root / "train" / "cat" / f"{number:02}.png", number)
@@ -209,20 +209,20 @@ def test_where_there_are_too_many_some_are_looked_at(tmp_path: Path, monkeypatch
     settings = readers_of(root)[1]
     with pytest.raises(DataError, match=r"07\.png: cannot be decoded"):
         load_dataset(settings)
-    monkeypatch.setattr(class_folders, "GLIMPSES", 3)
-    monkeypatch.setattr(soundness, "OTHERS", 3)
+    monkeypatch.setattr(class_folders, "FILES_CHECKED", 3)
+    monkeypatch.setattr(soundness, "ALWAYS_DECODED", 3)
     assert len(load_dataset(settings).train) == 44
 
 
 @pytest.mark.parametrize("container", ["PNG", "JPEG"])
-def test_of_every_file_that_is_looked_at_the_end_is_looked_at(
+def test_the_end_of_every_checked_file_is_checked(
     container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = write_tree(tmp_path)
     path = root / "train" / "cat" / "3.jpg"
     write(path, 3, container)
     path.write_bytes(path.read_bytes()[:-100])
-    monkeypatch.setattr(soundness, "OTHERS", 1)
+    monkeypatch.setattr(soundness, "ALWAYS_DECODED", 1)
     with pytest.raises(DataError, match=r"3\.jpg: cannot be decoded: image file is truncated"):
         load_dataset(readers_of(root)[1])
 
@@ -230,7 +230,7 @@ def test_of_every_file_that_is_looked_at_the_end_is_looked_at(
 def test_no_file_may_be_empty_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_tree(tmp_path)
     holding(b"", "train/cat/a/3.png")(root)
-    monkeypatch.setattr(class_folders, "GLIMPSES", 1)
+    monkeypatch.setattr(class_folders, "FILES_CHECKED", 1)
     with pytest.raises(DataError, match=r"train/cat/a/3\.png: cannot be decoded: it is empty \(0 bytes\)$"):
         load_dataset(readers_of(root)[1])
 
@@ -240,7 +240,7 @@ def test_a_whole_photograph_with_bytes_after_its_end_is_taken(tmp_path: Path) ->
     write(root / "train" / "cat" / "3.jpg", 3, "JPEG")
     with (root / "train" / "cat" / "3.jpg").open("ab") as file:
         file.write(bytes(1000))
-    assert outcome(root) == "taken: 3 cat, 2 dog"
+    assert outcome(root) == "accepted: 3 cat, 2 dog"
 
 
 @pytest.mark.parametrize("reader", ["image_folder", "imagenet"])
@@ -253,5 +253,5 @@ def test_a_run_says_which_file_in_one_line_before_anything_is_written(reader: st
         "baseline: {epochs: 1}\naxes: {architecture: resnet20, iterations: 0}\nattacks: {fgsm: {epsilons: [8/255]}}\n"
     )
     said = refusal("run", str(sweep), "--store", str(root / "store"), "--in-process")
-    assert "dog/0000.png: cannot be decoded: it is no image of a format that can be read" in said
+    assert "dog/0000.png: cannot be decoded: it is not an image in a format that can be read" in said
     assert not (root / "store" / "results").exists()

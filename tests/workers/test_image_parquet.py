@@ -1,4 +1,4 @@
-"""Image-Parquet files as people have them: names with brackets, folders, other columns, and files that are none."""
+"""Image-Parquet files of users: paths with brackets, folders, other columns, and files that cannot be read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ def both_readers(train: str, test: str) -> list[ImageParquet | Imagenet]:
 
 @pytest.mark.parametrize("folder", ["[2020] set", "a*b", "what?", "plain"])
 @pytest.mark.parametrize("name", ["train.parquet", "train-*.parquet"])
-def test_a_path_that_exists_is_taken_as_it_is(folder: str, name: str) -> None:
+def test_a_path_that_exists_is_not_a_glob(folder: str, name: str) -> None:
     write_images(Path(folder, "train.parquet"), LABELS)
     write_images(Path(folder, "train-[1].parquet"), LABELS, first=50)
     write_images(Path(folder, "test [new].parquet"), LABELS, first=100)
@@ -46,7 +46,7 @@ def test_a_path_that_exists_is_taken_as_it_is(folder: str, name: str) -> None:
         assert (len(data.train), len(data.test)) == (6, 6)
 
 
-def test_what_looks_like_a_glob_and_is_no_path_is_a_glob() -> None:
+def test_a_pattern_that_is_not_a_path_is_a_glob() -> None:
     for name in ("a1", "a2", "b1", "deep/er/a3"):
         write_images(Path(f"{name}.parquet"), LABELS)
     assert parquet_files(["[ab]1.parquet"], "dataset.train") == ["a1.parquet", "b1.parquet"]
@@ -75,28 +75,28 @@ def test_a_data_sets_folder_gives_the_files_of_a_split(files: tuple[str, ...]) -
     settings = ImageParquet(name="image_parquet", train=("set",), test=("set",))
     data = load_dataset(settings)
     assert (len(data.train), len(data.test)) == (12, 6)
-    named = [tuple(f"set/{name}.parquet" for name in some) for some in (files[:2], files[2:3])]
-    same = ImageParquet(name="image_parquet", train=named[0], test=named[1])
+    paths = [tuple(f"set/{name}.parquet" for name in names) for names in (files[:2], files[2:3])]
+    same = ImageParquet(name="image_parquet", train=paths[0], test=paths[1])
     assert data_fingerprints(settings) == data_fingerprints(same)
 
 
-def test_a_folder_of_nothing_but_shards_is_taken_whole() -> None:
+def test_all_shards_in_a_folder_without_split_names_are_read() -> None:
     for number, name in enumerate(("one/part-0", "one/part-1", "two/part-0")):
         write_images(Path(f"{name}.parquet"), LABELS, first=100 * number)
     data = load_dataset(ImageParquet(name="image_parquet", train=("one",), test=("two",)))
     assert (len(data.train), len(data.test)) == (12, 6)
 
 
-def test_folders_that_do_not_tell_are_refused() -> None:
+def test_folders_with_ambiguous_splits_are_refused() -> None:
     for name in ("some/train-0", "some/validation-0", "many/a/test-0", "many/b/test-0"):
         write_images(Path(f"{name}.parquet"), LABELS)
     Path("empty").mkdir()
-    for folder, said in {
-        "some": "called after the split test, but after train and validation; name the files themselves",
-        "many": "Parquet files for test lie in many/a and many/b; name one of these, or the files",
-        "empty": "Is a directory with no Parquet file in it",
+    for folder, message in {
+        "some": "named after the split test, only after train and validation; give the paths of the files",
+        "many": "Parquet files for test are in many/a and many/b; give one of these folders, or the paths of the files",
+        "empty": "is a folder without a Parquet file",
     }.items():
-        with pytest.raises(DataError, match=f"^dataset.test: {folder}: .*{said}$"):
+        with pytest.raises(DataError, match=f"^dataset.test: {folder}: .*{message}$"):
             parquet_files([folder], "dataset.test")
 
 
@@ -122,13 +122,13 @@ def test_bytes_of_every_type_are_read(type_: pa.DataType) -> None:
         assert torch.equal(data.train.read(slice(None)), expected.train.read(slice(None)))
 
 
-def test_of_several_columns_of_bytes_the_one_of_images_is_told_by_its_name() -> None:
+def test_of_several_columns_of_bytes_the_image_column_is_found_by_its_name() -> None:
     hashes, contents = [b"a", b"b"], [picture(1), picture(2)]
     pq.write_table(pa.table({"hash": hashes, "img": contents, "label": [0, 1]}), "train.parquet")
     pq.write_table(pa.table({"hash": hashes, "content": contents, "label": [0, 1]}), "unclear.parquet")
     write_images(Path("test.parquet"), LABELS, first=100)
     assert len(load_dataset(both_readers("train.parquet", "test.parquet")[0]).train) == 2
-    with pytest.raises(DataError, match=r"unclear\.parquet: has several columns of bytes, hash and content; name that"):
+    with pytest.raises(DataError, match=r"unclear\.parquet: has several columns of bytes, hash and content; rename"):
         load_dataset(both_readers("unclear.parquet", "test.parquet")[0])
 
 
@@ -140,58 +140,63 @@ def test_an_empty_file_among_others_does_no_harm() -> None:
         assert len(load_dataset(settings).train) == 6
 
 
-def table(**columns: Any) -> Callable[[], object]:
+def write_table(**columns: Any) -> Callable[[], object]:
     return lambda: pq.write_table(pa.table(columns), "bad.parquet")
 
 
-def content(given: bytes) -> Callable[[], object]:
-    return lambda: Path("bad.parquet").write_bytes(given)
+def write_bytes(content: bytes) -> Callable[[], object]:
+    return lambda: Path("bad.parquet").write_bytes(content)
 
 
-def cut() -> object:
+def write_truncated() -> object:
     write_images(Path("whole.parquet"), LABELS)
     return Path("bad.parquet").write_bytes(Path("whole.parquet").read_bytes()[:-100])
 
 
 PICTURES = pa.array([{"bytes": picture(row), "path": None} for row in range(2)], PICTURE)
 PATHS = pa.array([{"bytes": None, "path": "a.png"}] * 2, PICTURE)
-NO_PARQUET = {
-    "empty": (content(b""), "is empty: 0 bytes"),
+UNREADABLE = {
+    "empty": (write_bytes(b""), "is empty: 0 bytes"),
     "a Git LFS pointer": (
-        content(b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"),
+        write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"),
         "is a Git LFS pointer and not the file itself; `git lfs pull` fetches it",
     ),
-    "a web page": (content(b"<!doctype html><html>Sign in</html>"), "is no Parquet file but HTML or XML"),
-    "another file": (content(b"PK\3\4 and more than eight bytes"), "is no Parquet file"),
-    "cut off": (cut, "is no Parquet file"),
+    "a web page": (write_bytes(b"<!doctype html><html>Sign in</html>"), "is HTML or XML, which a server sent instead"),
+    "another file": (write_bytes(b"PK\3\4 and more than eight bytes"), "is not a Parquet file, or is damaged"),
+    "truncated": (write_truncated, "is not a Parquet file, or is damaged"),
 }
 BAD = {
     "no image column": (
-        table(image=["a.png", "b.png"], label=[0, 1]),
+        write_table(image=["a.png", "b.png"], label=[0, 1]),
         "no column of images ({bytes, path}, or bytes alone): image is of type string; its columns are image, label",
     ),
-    "images of another name": (table(pixels=[[1.0]], label=[0]), "or bytes alone); its columns are pixels, label"),
+    "an image column with another name": (
+        write_table(pixels=[[1.0]], label=[0]),
+        "or bytes alone); its columns are pixels, label",
+    ),
     "no label column": (
-        table(image=PICTURES, target=[0, 1]),
+        write_table(image=PICTURES, target=[0, 1]),
         "has no column of labels, named label, labels or fine_label; its columns are image, target",
     ),
     "labels of another type": (
-        table(image=PICTURES, label=[{"a": 1}, {"a": 2}]),
+        write_table(image=PICTURES, label=[{"a": 1}, {"a": 2}]),
         "its column label is of type struct<a: int64>; labels are whole numbers or text",
     ),
-    "paths alone": (table(image=PATHS, label=[0, 1]), "row 0 holds no image bytes"),
-    "no rows": (table(image=PICTURES[:0], label=pa.array([], pa.int64())), "0 training images; there must be at least"),
+    "paths alone": (write_table(image=PATHS, label=[0, 1]), "row 0 holds no image bytes"),
+    "no rows": (
+        write_table(image=PICTURES[:0], label=pa.array([], pa.int64())),
+        "0 training images; there must be at least",
+    ),
 }
 
 
-@pytest.mark.parametrize(("make", "said"), [*NO_PARQUET.values(), *BAD.values()], ids=[*NO_PARQUET, *BAD])
-def test_files_that_do_not_fit_are_one_line(make: Callable[[], object], said: str) -> None:
-    make()
+@pytest.mark.parametrize(("write", "message"), [*UNREADABLE.values(), *BAD.values()], ids=[*UNREADABLE, *BAD])
+def test_bad_files_give_one_line(write: Callable[[], object], message: str) -> None:
+    write()
     write_images(Path("test.parquet"), LABELS, first=100)
-    of_reader, of_imagenet = both_readers("bad.parquet", "test.parquet")
-    for settings in (of_reader, of_imagenet):
-        with pytest.raises(DataError) as refused:
+    for settings in both_readers("bad.parquet", "test.parquet"):
+        with pytest.raises(DataError) as caught:
             data_fingerprints(settings)
             load_dataset(settings).train.read(slice(None))
-        assert said in str(refused.value) and "\n" not in str(refused.value)
-        assert "bad.parquet" in str(refused.value) or "training images" in str(refused.value)
+        assert message in str(caught.value) and "\n" not in str(caught.value)
+        assert "bad.parquet" in str(caught.value) or "training images" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Trained networks and real CIFAR-10 images, against the figures that others measure on them."""
+"""Accuracies of trained networks on real CIFAR-10 images, compared with those of other tools."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from prunesweep.sweeps.trial import Trial
 from prunesweep.workers import load_dataset, load_network, run_trial
 from prunesweep.workers.data.dataset import Dataset
 
-# Clean and FGSM at 2, 4, 8, 16/255 on all 10,000 test images: Foolbox, torchattacks and ART agree on these.
+# Clean and FGSM at 2, 4, 8, 16/255 on all 10,000 test images; Foolbox, torchattacks and ART give the same.
 RESNET56 = {"clean": [0.9339], "fgsm": [0.3272, 0.2299, 0.1812, 0.1461]}
 
 
@@ -26,7 +26,7 @@ def baseline(shared_data: Path, architecture: str, weights: str, *changes: str) 
     sweep = read_sweep(
         "cifar10_pretrained",
         [
-            f"dataset.train={folder / 'test.parquet'}",  # nothing is trained, so any images will do
+            f"dataset.train={folder / 'test.parquet'}",  # there is no training, so any images will do
             "dataset.train_limit=10",
             "dataset.allow_overlap=true",
             f"dataset.test={folder / 'test.parquet'}",
@@ -60,7 +60,7 @@ def test_fgsm_agrees_with_foolbox_on_an_exported_network(shared_data: Path, tmp_
 
 
 @pytest.mark.full
-def test_resnet56_has_its_known_figures(shared_data: Path, tmp_path: Path) -> None:
+def test_resnet56_has_its_known_accuracies(shared_data: Path, tmp_path: Path) -> None:
     trial, data = baseline(shared_data, "resnet56", "resnet56-4bfd9763.th")
     store = Store(str(tmp_path))
     run_trial(trial, store, data)

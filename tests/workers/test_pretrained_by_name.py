@@ -1,4 +1,4 @@
-"""Baselines that torchvision publishes: where their files come from, and that they are those that the keys name."""
+"""Baselines published by torchvision: their download, and the check that the file is the published one."""
 
 import hashlib
 from collections.abc import Callable
@@ -33,7 +33,7 @@ attacks: {{fgsm: {{epsilons: [8/255]}}}}
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
-def test_the_registry_is_torchvisions(name: str) -> None:
+def test_the_registry_equals_torchvisions(name: str) -> None:
     pretrained = PRETRAINED[name]
     published = get_model_weights(pretrained.architecture)[name.removeprefix(TORCHVISION_PREFIX)]
     transforms = published.transforms()
@@ -45,20 +45,20 @@ def test_the_registry_is_torchvisions(name: str) -> None:
 
 @pytest.fixture
 def torch_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that torch takes for that of its downloads; returns where the files come to lie."""
+    """The folder of downloaded weights in a new ``TORCH_HOME``."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     return tmp_path / "home" / "hub" / "checkpoints"
 
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, torch.Tensor]], Path]:
-    """Makes ``NAME`` stand for these tensors: a file named by its hash, behind a URL that needs no network."""
+    """A function that publishes tensors as ``NAME``: in a file named by its hash, with a URL that needs no network."""
 
     def publish(tensors: dict[str, torch.Tensor]) -> Path:
-        written = tmp_path / "written.pth"
-        torch.save(tensors, written)
-        sha256 = hashlib.sha256(written.read_bytes()).hexdigest()
-        file = written.rename(tmp_path / f"resnet50-{sha256[:8]}.pth")
+        unnamed = tmp_path / "unnamed.pth"
+        torch.save(tensors, unnamed)
+        sha256 = hashlib.sha256(unnamed.read_bytes()).hexdigest()
+        file = unnamed.rename(tmp_path / f"resnet50-{sha256[:8]}.pth")
         monkeypatch.setitem(PRETRAINED, NAME, Pretrained("resnet50", file.as_uri()))
         return file
 
@@ -77,7 +77,7 @@ def test_a_file_is_downloaded_once_and_checked_each_time(published: Callable[...
     assert str(torch_home / file.name) in str(refused.value)
 
 
-def test_what_cannot_be_downloaded_is_one_line_and_leaves_nothing(
+def test_a_failed_download_is_a_one_line_error_and_leaves_no_file(
     published: Callable[..., Path], torch_home: Path
 ) -> None:
     file = published({"a": torch.arange(3)})
@@ -95,15 +95,15 @@ def test_what_cannot_be_downloaded_is_one_line_and_leaves_nothing(
     assert torch.equal(read_weights(NAME, "resnet50")["a"], torch.arange(3))
 
 
-def test_names_of_another_architecture_and_files_that_are_not_there_are_refused(torch_home: Path) -> None:
-    with pytest.raises(DataError, match="torchvision:IMAGENET1K_V2 is a resnet50 and no resnet20"):
+def test_names_of_another_architecture_and_missing_files_are_refused(torch_home: Path) -> None:
+    with pytest.raises(DataError, match="torchvision:IMAGENET1K_V2 is a resnet50, not a resnet20"):
         read_weights(NAME, "resnet20")
     with pytest.raises(DataError, match=r"none\.th: there is no such weights file"):
         read_weights("none.th", "resnet50")
     assert not torch_home.exists()
 
 
-def test_a_baseline_is_taken_by_its_name_and_pruned(
+def test_a_baseline_is_loaded_by_its_name_and_pruned(
     random_network: Callable[..., Network], published: Callable[..., Path], torch_home: Path, tmp_path: Path
 ) -> None:
     source = random_network("resnet50").body
@@ -123,13 +123,13 @@ def test_a_baseline_is_taken_by_its_name_and_pruned(
     assert smaller.spec.mean == network.spec.mean
 
 
-def test_preflight_tells_a_missing_download_from_weights_that_do_not_fit(
+def test_preflight_distinguishes_a_failed_download_from_weights_that_do_not_fit(
     random_network: Callable[..., Network], published: Callable[..., Path], torch_home: Path
 ) -> None:
     file = published(random_network("resnet50").body.state_dict())  # three classes, where digits has ten
     sweep = parse_sweep(SWEEP)
     trials, data = list(grow_tree(sweep)), load_dataset(sweep.dataset)
-    with pytest.raises(DataError, match=r"not a resnet50 of 10 classes: fc\.weight has shape \(3, 2048\)"):
+    with pytest.raises(DataError, match=r"not a resnet50 with 10 classes: fc\.weight has shape \(3, 2048\)"):
         check_trials(trials, data)
     (torch_home / file.name).unlink()
     file.unlink()
@@ -137,10 +137,10 @@ def test_preflight_tells_a_missing_download_from_weights_that_do_not_fit(
         check_trials(trials, data)
 
 
-def test_weights_that_others_publish_for_torchvisions_network_load(
+def test_weights_that_others_publish_for_torchvisions_network_are_loaded(
     random_network: Callable[..., Network], tmp_path: Path
 ) -> None:
-    """Stylized-ImageNet's and Shape-Texture Debiased's files are those of a data-parallel network in training."""
+    """The files of Stylized-ImageNet and Shape-Texture Debiased are checkpoints of a data-parallel network."""
     source, target = random_network("resnet50"), random_network("resnet50", seed=1)
     tensors = {f"module.{name}": tensor for name, tensor in source.body.state_dict().items()}
     file = tmp_path / "model.pth.tar"

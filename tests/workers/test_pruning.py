@@ -1,4 +1,4 @@
-"""Pruning: which structures go, and that a network without them computes what it should and costs less."""
+"""Pruning: which structures are selected; outputs and size of the network without them."""
 
 import gc
 import json
@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from prunesweep.sweeps.removable import share
+from prunesweep.sweeps.removable import rounded_up_share
 from prunesweep.workers.architectures.architecture import Block
 from prunesweep.workers.architectures.network import Network, NetworkSpec, load_network
 from prunesweep.workers.architectures.size import flops, parameters
@@ -32,12 +32,12 @@ def tensors(**layers: Any) -> dict[str, Tensor]:
 
 
 def agree(logits: Tensor, expected: Any) -> bool:
-    """Equal but for rounding, which grows with the logits: they reach 50 in a random ResNet-50."""
+    """Equal except for rounding errors, which grow with the logits: these reach 50 in a random ResNet-50."""
     return torch.allclose(logits, expected, rtol=1e-5, atol=1e-5 * max(1, expected.abs().max().item()))
 
 
 def some_filters(network: Network, ratio: float, seed: int) -> dict[str, list[int]]:
-    """Random filters of every convolution, as indices into the network as it is now."""
+    """Random filters of every convolution, as indices in the network as it is now."""
     generator = torch.Generator().manual_seed(seed)
     widths = widths_of(network)
     return {
@@ -46,7 +46,7 @@ def some_filters(network: Network, ratio: float, seed: int) -> dict[str, list[in
     }
 
 
-def one_block_a_stage(network: Network) -> list[str]:
+def one_block_per_stage(network: Network) -> list[str]:
     return list({block.stage: block.name for block in network.architecture.removable_blocks(network.body)}.values())
 
 
@@ -65,7 +65,7 @@ def test_per_layer_quota_takes_the_lowest_of_each() -> None:
     assert lowest_filters(scores, 0.26, "per_layer") == {"a": [0, 1], "b": [0, 3]}
 
 
-def test_a_layer_never_vanishes() -> None:
+def test_a_convolution_keeps_at_least_one_filter() -> None:
     scores = tensors(a=[1, 2], b=[10, 30, 20])
     assert lowest_filters(scores, 0.6, "global") == {"a": [0], "b": [0, 2]}
     assert lowest_filters(scores, 1.0, "global") == {"a": [0], "b": [0, 2]}
@@ -73,7 +73,7 @@ def test_a_layer_never_vanishes() -> None:
     assert lowest_filters(tensors(a=[1]), 0.5, "per_layer") == {}
 
 
-def test_equal_scores_go_in_order() -> None:
+def test_equal_scores_are_taken_in_order() -> None:
     scores = tensors(b=[1, 1, 1], a=[1, 0, 1])
     assert lowest_filters(scores, 0.5, "global") == {"b": [0, 1], "a": [1]}
 
@@ -95,7 +95,7 @@ def test_nothing_is_removed_at_ratio_zero() -> None:
     ],
 )
 def test_share_rounds_up_the_ratio_as_written(ratio: float, total: int, expected: Any) -> None:
-    assert share(ratio, total) == expected
+    assert rounded_up_share(ratio, total) == expected
 
 
 @pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
@@ -131,29 +131,27 @@ BLOCK_SCORES = tensors(**{"a.1": 1, "a.2": 2, "a.3": 3, "b.1": 9, "b.2": 8, "b.3
         (0.1, 0, []),
     ],
 )
-def test_lowest_blocks_leave_each_stage_two(ratio: float, count: int | None, expected: Any) -> None:
+def test_each_stage_keeps_two_blocks(ratio: float, count: int | None, expected: Any) -> None:
     assert lowest_blocks(BLOCK_SCORES, STAGES, ratio, count) == expected
 
 
-def test_blocks_are_refused_as_filters_are() -> None:
+def test_invalid_scores_and_counts_of_blocks_are_refused() -> None:
     with pytest.raises(ValueError, match=r"a\.1 are not all finite"):
         lowest_blocks(BLOCK_SCORES | tensors(**{"a.1": float("nan")}), STAGES, 0.1)
     with pytest.raises(ValueError, match="-1 blocks"):
         lowest_blocks(BLOCK_SCORES, STAGES, 0.1, -1)
 
 
-# Removal against silence
+# Removed and silenced structures
 
 
 @pytest.mark.parametrize("architecture", ALL)
-def test_a_network_without_filters_equals_one_where_they_are_silent(
-    random_network: MakeNetwork, architecture: str
-) -> None:
+def test_removing_filters_equals_silencing_them(random_network: MakeNetwork, architecture: str) -> None:
     network = random_network(architecture)
-    lost = some_filters(network, 0.3, seed=1)
+    removed = some_filters(network, 0.3, seed=1)
     original = network(IMAGES)
-    smaller = remove_filters(network, lost)
-    with silenced_filters(network, lost):
+    smaller = remove_filters(network, removed)
+    with silenced_filters(network, removed):
         silent = network(IMAGES)
     assert agree(smaller(IMAGES), silent)
     assert not torch.allclose(original, silent, rtol=1e-2, atol=1e-2)
@@ -161,14 +159,12 @@ def test_a_network_without_filters_equals_one_where_they_are_silent(
 
 
 @pytest.mark.parametrize("architecture", RESIDUAL)
-def test_a_network_without_blocks_equals_one_where_they_are_silent(
-    random_network: MakeNetwork, architecture: str
-) -> None:
+def test_removing_blocks_equals_silencing_them(random_network: MakeNetwork, architecture: str) -> None:
     network = random_network(architecture)
-    lost = one_block_a_stage(network)
+    removed = one_block_per_stage(network)
     original = network(IMAGES)
-    smaller = remove_blocks(network, lost)
-    with silenced_blocks(network, lost):
+    smaller = remove_blocks(network, removed)
+    with silenced_blocks(network, removed):
         silent = network(IMAGES)
     assert agree(smaller(IMAGES), silent)
     assert not torch.allclose(original, silent, rtol=1e-2, atol=1e-2)
@@ -176,13 +172,13 @@ def test_a_network_without_blocks_equals_one_where_they_are_silent(
 
 
 @pytest.mark.parametrize("architecture", RESIDUAL)
-def test_two_rounds_of_both_equal_silence_and_count_in_the_baseline(
+def test_two_rounds_of_both_equal_silencing_and_are_described_by_indices_of_the_baseline(
     random_network: MakeNetwork, architecture: str, tmp_path: Path
 ) -> None:
-    """Rounds remove filters, blocks, filters; the spec must name them by the indices of the baseline."""
+    """The rounds remove filters, blocks and filters again."""
     network = random_network(architecture)
     first = remove_filters(network, some_filters(network, 0.3, seed=1))
-    second = remove_blocks(first, one_block_a_stage(first))
+    second = remove_blocks(first, one_block_per_stage(first))
     third = remove_filters(second, some_filters(second, 0.3, seed=2))
     widths = widths_of(network)
     gone = {name: [i for i in range(widths[name]) if i not in kept] for name, kept in third.spec.kept_filters.items()}
@@ -202,16 +198,16 @@ def test_two_rounds_of_both_equal_silence_and_count_in_the_baseline(
 
 
 @pytest.mark.parametrize("architecture", ALL)
-def test_all_filters_but_one_may_go(random_network: MakeNetwork, architecture: str) -> None:
+def test_all_filters_but_one_can_be_removed(random_network: MakeNetwork, architecture: str) -> None:
     network = random_network(architecture)
-    lost = {name: sorted(indices)[1:] for name, indices in some_filters(network, 1.0, seed=1).items()}
-    thinnest = remove_filters(network, lost)
-    with silenced_filters(network, lost):
+    removed = {name: sorted(indices)[1:] for name, indices in some_filters(network, 1.0, seed=1).items()}
+    thinnest = remove_filters(network, removed)
+    with silenced_filters(network, removed):
         assert agree(thinnest(IMAGES), network(IMAGES))
     assert set(map(tuple, thinnest.spec.kept_filters.values())) == {(0,)}
 
 
-def test_silence_ends_bit_for_bit_even_after_an_error(random_network: MakeNetwork) -> None:
+def test_silenced_parameters_are_restored_bit_for_bit_even_after_an_error(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with pytest.raises(KeyboardInterrupt), silenced_filters(network, {"layer1.0.conv1": [0, 3]}):
@@ -220,13 +216,13 @@ def test_silence_ends_bit_for_bit_even_after_an_error(random_network: MakeNetwor
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
-# What removal costs, keeps and refuses
+# Size and state after removal, and errors
 
 
 @pytest.mark.parametrize(
     ("architecture", "convolution", "lost_parameters", "lost_multiplications"),
     [
-        # A filter's own weights, its batch norms, and the weights that read it in the next convolutions.
+        # The filter's own weights, its batch norms, and its weights in the next convolutions.
         ("resnet20", "layer2.0.conv1", 9 * 16 + 2 + 9 * 32, 9 * (16 + 32) * 8**2),
         ("vgg16", "features.0", 27 + 1 + 2 + 9 * 64, (27 + 9 * 64) * 16**2),
         ("mobilenet_v2", "features.3.conv.0.0", 24 + 2 + 9 + 2 + 24, (24 + 9 + 24) * 16**2),
@@ -234,7 +230,7 @@ def test_silence_ends_bit_for_bit_even_after_an_error(random_network: MakeNetwor
         ("resnet50", "layer1.2.conv2", 9 * 64 + 2 + 256, (9 * 64 + 256) * 4**2),
     ],
 )
-def test_three_filters_less_cost_what_they_should(
+def test_removing_three_filters_lowers_the_size_as_expected(
     random_network: MakeNetwork, architecture: str, convolution: str, lost_parameters: int, lost_multiplications: int
 ) -> None:
     network = random_network(architecture)
@@ -251,7 +247,7 @@ def test_three_filters_less_cost_what_they_should(
         ("resnet50", "layer2.2", 17 * 128 * 128 + 2 * (2 * 128 + 512), 17 * 128 * 128 * 2**2),
     ],
 )
-def test_a_block_less_costs_what_it_should(
+def test_removing_a_block_lowers_the_size_as_expected(
     random_network: MakeNetwork, architecture: str, block: str, lost_parameters: int, lost_multiplications: int
 ) -> None:
     network = random_network(architecture)
@@ -260,7 +256,7 @@ def test_a_block_less_costs_what_it_should(
     assert flops(network) - flops(smaller) == 2 * lost_multiplications
 
 
-def test_indices_go_back_to_the_baseline(random_network: MakeNetwork) -> None:
+def test_indices_in_the_spec_are_those_of_the_baseline(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     first = remove_filters(network, {"layer1.0.conv1": [0, 2, 4], "layer2.0.conv1": [31]})
     second = remove_filters(first, {"layer1.0.conv1": [1, 12], "layer1.1.conv1": [15]})
@@ -276,12 +272,12 @@ def test_indices_go_back_to_the_baseline(random_network: MakeNetwork) -> None:
     assert network.spec == NetworkSpec("resnet20", 3, 16, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
 
 
-def test_blocks_of_two_rounds_are_listed_in_the_order_they_ran(random_network: MakeNetwork) -> None:
+def test_removed_blocks_of_two_rounds_are_listed_in_execution_order(random_network: MakeNetwork) -> None:
     network = remove_blocks(remove_blocks(random_network("resnet20"), ["layer3.1"]), ["layer1.2"])
     assert network.spec.removed_blocks == ["layer1.2", "layer3.1"]
 
 
-def test_a_stage_of_two_has_no_more_candidates(random_network: MakeNetwork) -> None:
+def test_a_stage_of_two_blocks_has_no_removable_blocks(random_network: MakeNetwork) -> None:
     network = remove_blocks(random_network("resnet20"), ["layer1.1"])
     candidates = [block.name for block in network.architecture.removable_blocks(network.body)]
     assert candidates == ["layer2.1", "layer2.2", "layer3.1", "layer3.2"]
@@ -307,9 +303,9 @@ def test_modes_and_frozen_parameters_are_kept(random_network: MakeNetwork, archi
 @pytest.mark.parametrize("architecture", ALL)
 def test_a_frozen_network_can_be_pruned(random_network: MakeNetwork, architecture: str) -> None:
     network = random_network(architecture)
-    lost = some_filters(network, 0.1, seed=1)
-    smaller = remove_filters(network.requires_grad_(False), lost)
-    with silenced_filters(network, lost):
+    removed = some_filters(network, 0.1, seed=1)
+    smaller = remove_filters(network.requires_grad_(False), removed)
+    with silenced_filters(network, removed):
         assert agree(smaller(IMAGES), network(IMAGES))
     assert not any(parameter.requires_grad for parameter in smaller.parameters())
 
@@ -331,13 +327,13 @@ def test_removing_nothing_is_an_error(random_network: MakeNetwork) -> None:
 @pytest.mark.parametrize(
     ("filters", "message"),
     [
-        ({"layer1.0.conv2": [0]}, "layer1.0.conv2 is no convolution whose filters may go"),
+        ({"layer1.0.conv2": [0]}, "layer1.0.conv2 is not a convolution with removable filters"),
         ({"layer1.0.conv1": [16]}, "has filters 0 to 15"),
         ({"layer1.0.conv1": [-1]}, "has filters 0 to 15"),
         ({"layer1.0.conv1": list(range(16))}, "would lose all its 16 filters"),
     ],
 )
-def test_filters_that_may_not_go_are_refused(
+def test_filters_that_are_not_removable_are_refused(
     random_network: MakeNetwork, filters: dict[str, list[int]], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -347,36 +343,36 @@ def test_filters_that_may_not_go_are_refused(
 @pytest.mark.parametrize(
     ("architecture", "names", "message"),
     [
-        ("resnet20", ["layer1.0"], "layer1.0 is no block that may go"),
+        ("resnet20", ["layer1.0"], "layer1.0 is not a removable block"),
         ("resnet20", ["layer1.1", "layer1.2"], "layer1 has 3 blocks and keeps at least 2: it cannot lose 2"),
-        ("mobilenet_v2", ["features.2"], "features.2 is no block that may go"),
-        ("mobilenet_v2", ["features.10"], "features.10 is no block that may go"),
-        ("vgg16", ["features.0"], "features.0 is no block that may go"),
-        ("resnet50", ["layer2.0"], "layer2.0 is no block that may go"),
+        ("mobilenet_v2", ["features.2"], "features.2 is not a removable block"),
+        ("mobilenet_v2", ["features.10"], "features.10 is not a removable block"),
+        ("vgg16", ["features.0"], "features.0 is not a removable block"),
+        ("resnet50", ["layer2.0"], "layer2.0 is not a removable block"),
         ("resnet50", ["layer4.1", "layer4.2"], "layer4 has 3 blocks and keeps at least 2: it cannot lose 2"),
     ],
 )
-def test_blocks_that_may_not_go_are_refused(
+def test_blocks_that_are_not_removable_are_refused(
     random_network: MakeNetwork, architecture: str, names: list[str], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         remove_blocks(random_network(architecture), names)
 
 
-def test_nothing_is_left_of_a_removal_but_the_smaller_network(random_network: MakeNetwork) -> None:
-    """The graph that filters are cut by is circular: without a collection it would stay, 200 MB of a ResNet50."""
+def test_removing_filters_leaves_no_other_tensors_in_memory(random_network: MakeNetwork) -> None:
+    """The dependency graph has reference cycles: without a collection, it would stay, 200 MB for a ResNet50."""
     network = random_network("resnet20")
     chosen = some_filters(network, 0.2, seed=1)
 
-    def alive() -> int:
-        return sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
+    def count_tensors() -> int:
+        return sum(issubclass(type(candidate), torch.Tensor) for candidate in gc.get_objects())
 
     gc.disable()
     try:
         remove_filters(network, chosen)
-        before = alive()
+        before = count_tensors()
         for _ in range(3):
             remove_filters(network, chosen)
-        assert alive() == before
+        assert count_tensors() == before
     finally:
         gc.enable()

@@ -1,4 +1,4 @@
-"""Training recipes: what each makes of a batch, and that baselines trained by it are their own, bit for bit."""
+"""Training recipes: how each changes a batch, and that each trains a different and reproducible baseline."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from prunesweep.workers import load_dataset, run_trial
 from prunesweep.workers.architectures.network import Network, new_network
 from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.random_streams import stream
-from prunesweep.workers.training.loop import batches, train
+from prunesweep.workers.training.loop import augmented_batches, train
 from prunesweep.workers.work import Stopped, Work
 
 MIXING = ("mixup", "cutmix")
@@ -58,8 +58,8 @@ def weights(store: Store, trial: Trial) -> Mapping[str, np.ndarray]:
     return store.load_network(trial.key)[0]
 
 
-def same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> bool:
-    return one.keys() == other.keys() and all((one[name] == other[name]).all() for name in one)
+def same(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> bool:
+    return first.keys() == second.keys() and all((first[name] == second[name]).all() for name in first)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def batch() -> tuple[Tensor, Tensor]:
     return images, torch.arange(8) % 3
 
 
-def prepared(
+def prepare(
     recipe: str,
     network: Network,
     batch: tuple[Tensor, Tensor],
@@ -83,11 +83,11 @@ def prepared(
 ) -> tuple[Tensor, Tensor]:
     function = resolve(RECIPES[recipe].code)
     training = Training(recipe=recipe, **settings)
-    shown: tuple[Tensor, Tensor] = function(network, *batch, training, generator or stream("test", 0))
-    return shown
+    prepared: tuple[Tensor, Tensor] = function(network, *batch, training, generator or stream("test", 0))
+    return prepared
 
 
-# Of one batch
+# One batch
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -95,70 +95,72 @@ def test_images_keep_their_shape_and_range_and_targets_their_meaning(
     recipe: str, network: Network, batch: tuple[Tensor, Tensor]
 ) -> None:
     images, labels = batch
-    given = images.clone()
-    shown, targets = prepared(recipe, network, batch)
-    assert shown.shape == images.shape and shown.dtype == torch.float32 and not shown.requires_grad
-    assert shown.min() >= 0 and shown.max() <= 1
-    assert torch.equal(images, given), "the batch itself stays as it is"
-    assert torch.equal(shown, images) == (recipe == "plain")
+    original = images.clone()
+    prepared, targets = prepare(recipe, network, batch)
+    assert prepared.shape == images.shape and prepared.dtype == torch.float32 and not prepared.requires_grad
+    assert prepared.min() >= 0 and prepared.max() <= 1
+    assert torch.equal(images, original), "the batch itself does not change"
+    assert torch.equal(prepared, images) == (recipe == "plain")
     if recipe in MIXING:
         assert targets.shape == (8, 3)
         torch.testing.assert_close(targets.sum(1), torch.ones(8))
     else:
         assert torch.equal(targets, labels)
-    assert torch.isfinite(cross_entropy(network(shown), targets, label_smoothing=0.1))
+    assert torch.isfinite(cross_entropy(network(prepared), targets, label_smoothing=0.1))
 
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "plain"])
-def test_draws_come_from_the_stream_and_leave_the_global_state(
+def test_random_numbers_come_from_the_stream_and_leave_the_global_state(
     recipe: str, network: Network, batch: tuple[Tensor, Tensor]
 ) -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = prepared(recipe, network, batch)
+    first = prepare(recipe, network, batch)
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(7)
-    again, other = prepared(recipe, network, batch), prepared(recipe, network, batch, stream("test", 1))
+    again, other = prepare(recipe, network, batch), prepare(recipe, network, batch, stream("test", 1))
     assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
     assert not torch.equal(first[0], other[0])
 
 
-def test_cutout_takes_a_square_of_half_the_side_out_of_half_of_the_images(network: Network) -> None:
-    """Each at a place of its own; what is out is the mean colour, of which normalising makes 0."""
+def test_cutout_erases_a_square_of_half_the_side_in_half_of_the_images(network: Network) -> None:
+    """At a different position in each image, and with the mean colour, which is 0 after normalisation."""
     images = torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-    shown, _ = prepared("cutout", network, (images, torch.zeros(40, dtype=torch.int64)))
+    prepared, _ = prepare("cutout", network, (images, torch.zeros(40, dtype=torch.int64)))
     mean = torch.tensor(network.spec.mean)[:, None, None]
-    places = []
-    for image, original in zip(shown, images, strict=True):
-        out = (image == mean).all(0)
-        assert torch.equal(image[:, ~out], original[:, ~out])
-        if out.any():
-            rows, columns = torch.nonzero(out, as_tuple=True)
+    positions = []
+    for image, original in zip(prepared, images, strict=True):
+        erased = (image == mean).all(0)
+        assert torch.equal(image[:, ~erased], original[:, ~erased])
+        if erased.any():
+            rows, columns = torch.nonzero(erased, as_tuple=True)
             top, left = int(rows.min()), int(columns.min())
-            assert out[top : top + 8, left : left + 8].all() and out.sum() == 64
-            places.append((top, left))
-    assert 10 < len(places) < 30 and len(set(places)) > 8
+            assert erased[top : top + 8, left : left + 8].all() and erased.sum() == 64
+            positions.append((top, left))
+    assert 10 < len(positions) < 30 and len(set(positions)) > 8
 
 
-def test_mixup_mixes_neighbours_and_their_labels_in_one_share(network: Network, batch: tuple[Tensor, Tensor]) -> None:
+def test_mixup_mixes_neighbours_and_their_labels_with_one_weight(
+    network: Network, batch: tuple[Tensor, Tensor]
+) -> None:
     images, labels = batch
-    shown, targets = prepared("mixup", network, batch)
+    prepared, targets = prepare("mixup", network, batch)
     share = float(targets[0, labels[0]])
     assert 0 < share < 1
-    torch.testing.assert_close(shown, share * images + (1 - share) * images.roll(1, 0))
+    torch.testing.assert_close(prepared, share * images + (1 - share) * images.roll(1, 0))
     classes = one_hot(labels, 3).float()
     torch.testing.assert_close(targets, share * classes + (1 - share) * classes.roll(1, 0))
 
 
-def test_cutmix_takes_a_patch_and_its_share_of_the_label(network: Network, batch: tuple[Tensor, Tensor]) -> None:
+def test_cutmix_inserts_a_patch_and_its_share_of_the_label(network: Network, batch: tuple[Tensor, Tensor]) -> None:
     images, labels = batch
-    shown, targets = prepared("cutmix", network, batch)
-    foreign = (shown != images).any(1)
+    prepared, targets = prepare("cutmix", network, batch)
+    foreign = (prepared != images).any(1)
     assert 0 < foreign[0].sum() < 256
-    assert (foreign == foreign[0]).all(), "one patch a batch"
-    assert torch.equal(shown, torch.where(foreign[:, None], images.roll(1, 0), images))
-    kept = 1 - foreign[0].float().mean()
-    torch.testing.assert_close(targets[0, labels[0]], kept)
+    assert (foreign == foreign[0]).all(), "one patch per batch"
+    assert torch.equal(prepared, torch.where(foreign[:, None], images.roll(1, 0), images))
+    own_share = 1 - foreign[0].float().mean()
+    torch.testing.assert_close(targets[0, labels[0]], own_share)
 
 
 @pytest.mark.parametrize("attack", [{"steps": 7}, {"steps": 1}, {"steps": 3, "step_size": 0.5}])
@@ -168,11 +170,11 @@ def test_adversarial_images_stay_in_the_ball_and_raise_the_loss(
     images, labels = batch
     settings = AdversarialTraining(epsilon=4 / 255, **attack)
     state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    shown, _ = prepared("adversarial", network, batch, adversarial=settings)
-    assert (shown - images).abs().max() <= 4 / 255 + 1e-6
+    prepared, _ = prepare("adversarial", network, batch, adversarial=settings)
+    assert (prepared - images).abs().max() <= 4 / 255 + 1e-6
     assert network.training and all(parameter.grad is None for parameter in network.parameters())
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
-    assert cross_entropy(network(shown), labels) > 1.1 * cross_entropy(network(images), labels)
+    assert cross_entropy(network(prepared), labels) > 1.1 * cross_entropy(network(images), labels)
 
 
 def test_one_step_of_adversarial_training_is_fast_fgsm_from_the_same_start(
@@ -186,47 +188,47 @@ def test_one_step_of_adversarial_training_is_fast_fgsm_from_the_same_start(
     cross_entropy(network(images + delta), labels).backward()
     assert delta.grad is not None
     delta = (delta.detach() + 1.25 * epsilon * delta.grad.sign()).clamp(-epsilon, epsilon)
-    shown, _ = prepared("adversarial", network, batch, adversarial=AdversarialTraining(epsilon=epsilon, steps=1))
-    close = ((images + delta).clamp(0, 1) - shown).abs() < 1e-5
+    prepared, _ = prepare("adversarial", network, batch, adversarial=AdversarialTraining(epsilon=epsilon, steps=1))
+    close = ((images + delta).clamp(0, 1) - prepared).abs() < 1e-5
     assert close.float().mean() > 0.999  # a gradient of about zero may have either sign
 
 
 @pytest.mark.parametrize(
-    ("settings", "length"),
+    ("settings", "step_size"),
     [({}, 2.5 / 7 * 8 / 255), ({"steps": 1}, 10 / 255), ({"steps": 10, "step_size": 0.01}, 0.01)],
 )
-def test_lengths_of_steps_by_hand(settings: dict[str, Any], length: float) -> None:
-    assert AdversarialTraining(**settings).length == pytest.approx(length)
+def test_default_step_sizes(settings: dict[str, Any], step_size: float) -> None:
+    assert AdversarialTraining(**settings).effective_step_size == pytest.approx(step_size)
 
 
-# Of a training
+# Training
 
 
-def test_each_recipe_trains_a_network_of_its_own(trained: Store, data: Dataset) -> None:
-    found = {name: weights(trained, trial) for name, trial in baselines().items()}
-    assert list(found) == list(RECIPES)
-    for name, network in found.items():
+def test_each_recipe_trains_a_different_network(trained: Store, data: Dataset) -> None:
+    networks = {name: weights(trained, trial) for name, trial in baselines().items()}
+    assert list(networks) == list(RECIPES)
+    for name, network in networks.items():
         assert all(np.isfinite(array).all() for array in network.values())
-        assert name == "plain" or not same(network, found["plain"])
+        assert name == "plain" or not same(network, networks["plain"])
         result = trained.result(baselines()[name].key)
         assert result["settings"]["recipe"] == name
         assert result["history"][1]["loss"] < result["history"][0]["loss"] + 0.2
         assert all(0 <= epoch["accuracy"] <= 1 for epoch in result["history"])
 
 
-def test_the_loss_is_against_mixed_labels_and_the_accuracy_against_true_ones(data: Dataset, tmp_path: Path) -> None:
-    """In one epoch of one batch, whose figures are those of the network before it."""
+def test_the_loss_uses_mixed_labels_and_the_accuracy_true_ones(data: Dataset, tmp_path: Path) -> None:
+    """In one epoch of one batch, whose loss and accuracy are those of the untrained network."""
     trial = baselines("baseline.epochs=1", "baseline.batch_size=130", "baseline.label_smoothing=0.1")["mixup"]
     training = trial.round.training
     assert training is not None
     work = Work(trial, Store(str(tmp_path)), data, lambda event: None, lambda: False)
-    unit = (0.5, 0.5, 0.5)
-    network = new_network("resnet20", 10, 16, unit, unit, generator=stream("test"))
+    half = (0.5, 0.5, 0.5)
+    network = new_network("resnet20", 10, 16, half, half, generator=stream("test"))
     before = copy.deepcopy(network)
     (epoch,) = train(network, training, work)
-    ((images, labels),) = batches(work, training, stream("training", 0, 0, 0))
-    shown, targets = prepared("mixup", before, (images, labels), generator=stream("recipe", 0, 0, 0))
-    logits = before(shown)
+    ((images, labels),) = augmented_batches(work, training, stream("training", 0, 0, 0))
+    prepared, targets = prepare("mixup", before, (images, labels), generator=stream("recipe", 0, 0, 0))
+    logits = before(prepared)
     assert epoch["loss"] == pytest.approx(cross_entropy(logits, targets, label_smoothing=0.1).item(), rel=1e-4)
     assert epoch["accuracy"] == pytest.approx((logits.argmax(1) == labels).float().mean().item(), abs=0.01)
 
@@ -243,30 +245,28 @@ def test_an_interrupted_training_ends_with_the_same_bits(
     assert same(weights(store, trial), weights(trained, trial))
 
 
-def test_fine_tuning_a_defended_network_is_plain_unless_the_baselines_recipe_is_asked_for(
-    trained: Store, data: Dataset
-) -> None:
+def test_fine_tuning_uses_the_plain_recipe_unless_the_baselines_is_set(trained: Store, data: Dataset) -> None:
     axes = ["axes.iterations=1", "axes.recipe=cutmix", "axes.criterion=l1", "pruning.scoring_images=8"]
-    found = []
+    networks = []
     for recipe in ("plain", "baseline"):
         *_, trial = grow_tree(parse_sweep(SWEEP, [*axes, f"adjustment.recipe={recipe}"]))
         assert trial.structure == "filters" and trial.baseline.key == baselines()["cutmix"].key
         assert trial.round.training is not None
         assert trial.round.training.recipe == ("plain" if recipe == "plain" else "cutmix")
         run_trial(trial, trained, data)
-        found.append(weights(trained, trial))
-    assert not same(*found)
+        networks.append(weights(trained, trial))
+    assert not same(*networks)
 
 
 @pytest.mark.full
-def test_adversarial_training_makes_robust(data: Dataset, tmp_path: Path) -> None:
-    """On real images, and against its plain twin: what the recipe is for."""
+def test_adversarial_training_increases_robustness(data: Dataset, tmp_path: Path) -> None:
+    """On real images, compared with the baseline that is trained without attacks."""
     changes = ["baseline.epochs=12", "dataset.train_limit=600", "dataset.test_limit=200"]
-    more = [*changes, "axes.recipe=adversarial", "baseline.adversarial={epsilon: 16/255, steps: 1}"]
-    trials = baselines(*more, "attacks={fgsm: {epsilons: [16/255], headline: 16/255}}")
+    adversarial = [*changes, "axes.recipe=adversarial", "baseline.adversarial={epsilon: 16/255, steps: 1}"]
+    trials = baselines(*adversarial, "attacks={fgsm: {epsilons: [16/255], headline: 16/255}}")
     images, store = load_dataset(parse_sweep(SWEEP, changes).dataset), Store(str(tmp_path))
-    right = {}
+    correct = {}
     for name, trial in trials.items():
         run_trial(trial, store, images)
-        right[name] = store.result(trial.evaluation_key("fgsm"))["counts"][0]["correct"][0]
-    assert right["adversarial"] > right["plain"] + 20, right
+        correct[name] = store.result(trial.evaluation_key("fgsm"))["counts"][0]["correct"][0]
+    assert correct["adversarial"] > correct["plain"] + 20, correct

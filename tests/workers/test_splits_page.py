@@ -1,4 +1,4 @@
-"""The page on data says what readers do with files that are made here."""
+"""Tables of docs/data.md on labels, class names, limits, columns and overlaps, from files that are written here."""
 
 import shutil
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def parquet(train: Files, test: Files) -> ImageParquet:
-    """A new pair of splits of these labels and noted names, a file each."""
+    """Write a training and a test split of (labels, class names) files and return their settings."""
     for path in Path().glob("*.parquet"):
         path.unlink()
     for split, files, first in (("train", train, 0), ("test", test, 1000)):
@@ -35,13 +35,13 @@ def parquet(train: Files, test: Files) -> ImageParquet:
     return ImageParquet(name="image_parquet", train=("train-*.parquet",), test=("test-*.parquet",))
 
 
-def outcome(settings: DatasetSettings, taken: Callable[[Dataset], str]) -> str:
-    """What ``taken`` says of the data set and what the user is told, or why it is refused."""
+def outcome(settings: DatasetSettings, describe: Callable[[Dataset], str]) -> str:
+    """Return the description of the data set and the notes for the user, or why it is refused."""
     try:
         data = load_dataset(settings)
     except DataError as error:
         return f"refused: {error}"
-    return "; told: ".join([f"taken: {taken(data)}", *data.notes])
+    return "; note: ".join([f"accepted: {describe(data)}", *data.notes])
 
 
 def classes_of(data: Dataset) -> str:
@@ -57,7 +57,7 @@ LABELS: dict[str, Any] = {
     "`uint8` … `uint64`": pa.array([1, 0], pa.uint64()),
     "`bool`": [True, False],
     "`float`, whole numbers": [1.0, 0.0],
-    "`float`, others": [0.5, 0.0],
+    "`float`, fractions": [0.5, 0.0],
     "`string`, `large_string`, `string_view`": ["dog", "cat"],
     "`dictionary` of strings": pa.array(["dog", "cat"]).dictionary_encode(),
     "−1": [-1, -1],
@@ -69,47 +69,48 @@ LABELS: dict[str, Any] = {
 
 def test_types_of_labels() -> None:
     rows = [[kind, outcome(parquet([(given, ())], [(given, ())]), classes_of)] for kind, given in LABELS.items()]
-    check_table("labels", ["labels", "what happens"], rows)
+    check_table("labels", ["type of labels", "result"], rows)
 
 
 CAT_DOG, DOG_CAT = ("cat", "dog"), ("dog", "cat")
 NAMES: dict[str, tuple[Files, Files]] = {
     "cat, dog": ([([0, 1], CAT_DOG)], [([0, 1], CAT_DOG)]),
-    "another order": ([([0, 1], CAT_DOG)], [([0, 1], DOG_CAT)]),
-    "some of the classes": ([([0, 1], CAT_DOG)], [([0, 0], ("dog",))]),
-    "another order among the training files": ([([0, 1], CAT_DOG), ([0, 1], DOG_CAT)], [([0, 1], CAT_DOG)]),
-    "text in the test file": ([([0, 1], CAT_DOG)], [(["dog", "dog"], ())]),
-    "none in the test file": ([([0, 1], CAT_DOG)], [([0, 1], ())]),
-    "none in the training file": ([([0, 1], ())], [([0, 1], CAT_DOG)]),
-    "none in the training file, text in the test file": ([([0, 1], ())], [(["cat", "dog"], ())]),
-    "text in the training file, none in the test file": ([(["cat", "dog"], ())], [([0, 1], ())]),
-    "a class that the training file lacks": ([([0, 1], CAT_DOG)], [([0, 1], ("cat", "unicorn"))]),
-    "a name for two classes, in the same order": ([([0, 1], ("cat", "cat"))], [([0, 1], ("cat", "cat"))]),
+    "dog, cat": ([([0, 1], CAT_DOG)], [([0, 1], DOG_CAT)]),
+    "dog": ([([0, 1], CAT_DOG)], [([0, 0], ("dog",))]),
+    "cat, dog; two training files: cat, dog and dog, cat": (
+        [([0, 1], CAT_DOG), ([0, 1], DOG_CAT)],
+        [([0, 1], CAT_DOG)],
+    ),
+    "text labels": ([([0, 1], CAT_DOG)], [(["dog", "dog"], ())]),
+    "none": ([([0, 1], CAT_DOG)], [([0, 1], ())]),
+    "cat, dog; none in the training file": ([([0, 1], ())], [([0, 1], CAT_DOG)]),
+    "text labels; none in the training file": ([([0, 1], ())], [(["cat", "dog"], ())]),
+    "none; text labels in the training file": ([(["cat", "dog"], ())], [([0, 1], ())]),
+    "cat, unicorn": ([([0, 1], CAT_DOG)], [([0, 1], ("cat", "unicorn"))]),
+    "cat, cat in both files": ([([0, 1], ("cat", "cat"))], [([0, 1], ("cat", "cat"))]),
 }
 
 
 def test_names_of_classes() -> None:
     rows = [[names, outcome(parquet(*files), labels_of)] for names, files in NAMES.items()]
-    check_table("class names", ["names that are noted", "what happens"], rows)
+    check_table("class names", ["class names in the test file", "result"], rows)
 
 
 def test_limits() -> None:
-    counts = {"ant": 20, "bee": 9, "cow": 3}
-    labels = np.repeat(np.arange(3), list(counts.values())).tolist()
+    class_sizes = {"ant": 20, "bee": 9, "cow": 3}
+    labels = np.repeat(np.arange(3), list(class_sizes.values())).tolist()
 
     def shares(data: Dataset) -> str:
-        found = np.bincount(data.train.labels, minlength=len(data.classes))
-        return ", ".join(f"{count} {name}" for name, count in zip(data.classes, found, strict=True))
+        counts = np.bincount(data.train.labels, minlength=len(data.classes))
+        return ", ".join(f"{count} {name}" for name, count in zip(data.classes, counts, strict=True))
 
-    settings = parquet([(labels, tuple(counts))], [(labels, tuple(counts))])
+    settings = parquet([(labels, tuple(class_sizes))], [(labels, tuple(class_sizes))])
     rows = [
         [f"`train_limit: {limit}`", outcome(settings.model_copy(update={"train_limit": limit}), shares)]
         for limit in (3, 6, 15, 32, 2)
     ]
     digits = Digits(name="digits", train_limit=25)
-    check_table(
-        "limits", ["setting", "what happens"], [*rows, ["`train_limit: 25` of digits", outcome(digits, shares)]]
-    )
+    check_table("limits", ["setting", "result"], [*rows, ["`train_limit: 25` of digits", outcome(digits, shares)]])
 
 
 def table(**columns: Any) -> Callable[[], object]:
@@ -123,16 +124,18 @@ def file(content: bytes) -> Callable[[], object]:
 PICTURES = pa.array([{"bytes": picture(row), "path": None} for row in range(2)], PICTURE)
 CONTENTS = [picture(row) for row in range(2)]
 COLUMNS: dict[str, Callable[[], object]] = {
-    "`{bytes, path}`, of any name": table(photo_of_it=PICTURES, label=[0, 1]),
-    "`binary`, `large_binary`, `binary_view`": table(image=pa.array(CONTENTS, pa.binary_view()), label=[0, 1]),
-    "two of bytes, one called image": table(hash=[b"a", b"b"], image=CONTENTS, label=[0, 1]),
-    "two of bytes, neither called so": table(hash=[b"a", b"b"], content=CONTENTS, label=[0, 1]),
-    "labels called label, labels or fine_label": table(image=PICTURES, fine_label=[0, 1]),
-    "labels of another name": table(image=PICTURES, target=[0, 1]),
+    "a column of `{bytes, path}`, whatever its name": table(photo_of_it=PICTURES, label=[0, 1]),
+    "a column of `binary`, `large_binary` or `binary_view`": table(
+        image=pa.array(CONTENTS, pa.binary_view()), label=[0, 1]
+    ),
+    "two columns of bytes, one named image": table(hash=[b"a", b"b"], image=CONTENTS, label=[0, 1]),
+    "two columns of bytes, neither named image": table(hash=[b"a", b"b"], content=CONTENTS, label=[0, 1]),
+    "labels named label, labels or fine_label": table(image=PICTURES, fine_label=[0, 1]),
+    "labels with another name": table(image=PICTURES, target=[0, 1]),
     "paths in place of images": table(image=["a.png", "b.png"], label=[0, 1]),
     "a Git LFS pointer": file(b"version https://git-lfs.github.com/spec/v1\n"),
     "an empty file": file(b""),
-    "no Parquet file": file(b"something else"),
+    "another file": file(b"something else"),
 }
 
 
@@ -141,7 +144,7 @@ def test_columns_and_files() -> None:
     for kind, write in COLUMNS.items():
         write()
         rows.append([kind, outcome(settings, lambda data: f"{len(data.train)} images")])
-    check_table("Parquet columns", ["file", "what happens"], rows)
+    check_table("Parquet columns", ["columns or file", "result"], rows)
 
 
 def test_overlaps() -> None:
@@ -158,11 +161,14 @@ def test_overlaps() -> None:
     folders = ImageFolder(name="image_folder", train="folders/train", test="folders/test")
     same = folders.model_copy(update={"test": "folders/train"})
     cases: dict[str, Any] = {
-        "a file that is named twice": {"train": ("train-*.parquet", "train-0.parquet")},
-        "a glob that takes the test file along": {"train": ("t*.parquet",)},
+        "a training file given twice": {"train": ("train-*.parquet", "train-0.parquet")},
+        "a training glob that matches the test file": {"train": ("t*.parquet",)},
         "a copy of a training file": {"test": ("copy.parquet",)},
-        "the same with `allow_overlap: true`": {"test": ("copy.parquet",), "allow_overlap": True},
+        "a copy of a training file, with `allow_overlap: true`": {"test": ("copy.parquet",), "allow_overlap": True},
     }
     rows = [[case, outcome(whole.model_copy(update=update), count)] for case, update in cases.items()]
-    rows += [["one test image in a hundred", outcome(folders, count)], ["`test` is `train`", outcome(same, count)]]
-    check_table("overlaps", ["what is on both sides", "what happens"], rows)
+    rows += [
+        ["one test image in a hundred", outcome(folders, count)],
+        ["`test` and `train` are the same folder", outcome(same, count)],
+    ]
+    check_table("overlaps", ["images in both splits", "result"], rows)

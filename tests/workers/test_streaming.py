@@ -1,4 +1,4 @@
-"""Streamed images: what torchvision shows of them, in an order that reads each row group once, in constant memory."""
+"""Streamed images: torchvision's transforms, an order that reads each row group once, and constant memory."""
 
 import io
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from benchmarks.memory import STATUS
+from benchmarks.memory import PROCESS_STATUS
 from benchmarks.streaming import peak_memory
 from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
@@ -30,8 +30,8 @@ from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.data.load import load_dataset
 from prunesweep.workers.data.shards import RowGroup, Shards
 from prunesweep.workers.data.split import Split
-from prunesweep.workers.data.streaming import ahead
-from prunesweep.workers.data.views import View
+from prunesweep.workers.data.streaming import prefetch
+from prunesweep.workers.data.views import ImageTransforms
 from prunesweep.workers.random_streams import stream
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -39,7 +39,7 @@ CLASSES = 3
 
 
 def photograph(number: int, width: int, height: int) -> Image.Image:
-    """A picture with structure at every scale: noise of a few pixels, enlarged, and brighter the higher its number."""
+    """Return a picture with coarse and fine structure, which differs for each number."""
     source = np.random.default_rng(number)
     coarse = Image.fromarray(source.integers(0, 256, (6, 7, 3), dtype=np.uint8)).resize((width, height))
     fine = source.integers(-20, 20, (height, width, 3))
@@ -53,14 +53,14 @@ def jpeg(image: Image.Image) -> bytes:
 
 
 def photographs(count: int, first: int = 0) -> list[bytes]:
-    """JPEGs of unequal sizes."""
+    """Return JPEGs of unequal sizes."""
     return [jpeg(photograph(first + n, 40 + 3 * (n % 7), 36 + 5 * (n % 5))) for n in range(count)]
 
 
 def write_shards(
     folder: Path, split: str, images: Sequence[bytes | None], labels: Sequence[int], files: int = 2
 ) -> str:
-    """Shards as Hugging Face writes them, in row groups of four."""
+    """Write shards as Hugging Face does, in row groups of four images, and return the glob for them."""
     for number, rows in enumerate(np.array_split(np.arange(len(images)), files)):
         pictures = pa.array([{"bytes": images[row], "path": f"{row}.JPEG"} for row in rows], PICTURE)
         table = pa.table({"image": pictures, "label": pa.array([labels[row] for row in rows], pa.int64())})
@@ -100,31 +100,33 @@ each_layout = pytest.mark.parametrize("make", [folders, shards])
 
 
 def in_memory(data: Dataset) -> Dataset:
-    """The same images as the views for evaluation show them, held."""
+    """Return the same images in memory, with the transform for evaluation applied."""
     train, test = (Split(split.read(slice(None)), split.labels) for split in (data.train, data.test))
     return Dataset(data.name, train, test, data.classes)
 
 
-# What is seen
+# Transforms
 
 
 SIZES = [(64, 48), (48, 64), (50, 50), (37, 301), (400, 33), (20, 24)]
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("seen", "resized"), [(32, 36), (32, 32), (33, 40)])
-def test_evaluation_sees_what_torchvision_shows(size: tuple[int, int], seen: int, resized: int) -> None:
+@pytest.mark.parametrize(("cropped", "resized"), [(32, 36), (32, 32), (33, 40)])
+def test_the_transform_for_evaluation_equals_torchvisions(size: tuple[int, int], cropped: int, resized: int) -> None:
     image = photograph(1, *size)
-    theirs = v2.Compose([v2.Resize(resized), v2.CenterCrop(seen)])(image)
-    np.testing.assert_array_equal(np.asarray(View(seen, resized).for_evaluation(image)), np.asarray(theirs))
+    theirs = v2.Compose([v2.Resize(resized), v2.CenterCrop(cropped)])(image)
+    np.testing.assert_array_equal(
+        np.asarray(ImageTransforms(cropped, resized).for_evaluation(image)), np.asarray(theirs)
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_training_sees_what_torchvision_draws(size: tuple[int, int]) -> None:
+def test_the_transform_for_training_equals_torchvisions(size: tuple[int, int]) -> None:
     image = photograph(2, *size)
     theirs = v2.Compose([v2.RandomResizedCrop(32), v2.RandomHorizontalFlip()])
     for seed in range(20):
-        ours = View(32, 36).for_training(image, flip=True, generator=torch.Generator().manual_seed(seed))
+        ours = ImageTransforms(32, 36).for_training(image, flip=True, generator=torch.Generator().manual_seed(seed))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs(image)))
@@ -133,23 +135,24 @@ def test_training_sees_what_torchvision_draws(size: tuple[int, int]) -> None:
 def test_without_flip_nothing_is_mirrored() -> None:
     ramp = Image.fromarray(np.repeat(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], 64, axis=0).repeat(3, 2))
     for seed in range(20):
-        seen = View(32, 36).for_training(ramp, flip=False, generator=torch.Generator().manual_seed(seed))
-        assert np.asarray(seen)[0, 0, 0] < np.asarray(seen)[0, -1, 0]
+        cropped = ImageTransforms(32, 36).for_training(ramp, flip=False, generator=torch.Generator().manual_seed(seed))
+        assert np.asarray(cropped)[0, 0, 0] < np.asarray(cropped)[0, -1, 0]
 
 
 def test_the_shorter_side_is_resized_to_eight_sevenths_of_the_size_unless_it_is_given() -> None:
     settings = Imagenet(name="imagenet", train=("a",), test=("b",))
-    assert settings.resized == 256
-    assert settings.model_copy(update={"resize": 232}).resized == 232
+    assert settings.resized_side == 256
+    assert settings.model_copy(update={"resize": 232}).resized_side == 232
 
 
 @each_layout
 def test_pixels_labels_and_classes_are_those_of_the_files(make: Callable[..., Imagenet], tmp_path: Path) -> None:
     data = load_dataset(make(tmp_path))
-    view = View(32, 36)
+    transforms = ImageTransforms(32, 36)
     for split, count, first in ((data.train, 40, 0), (data.test, 11, 1000)):
         expected = [
-            np.asarray(view.for_evaluation(Image.open(io.BytesIO(content)))) for content in photographs(count, first)
+            np.asarray(transforms.for_evaluation(Image.open(io.BytesIO(content))))
+            for content in photographs(count, first)
         ]
         np.testing.assert_array_equal(split.read(slice(None)).permute(0, 2, 3, 1), np.stack(expected))
         assert split.labels.tolist() == by_class(count)
@@ -174,54 +177,54 @@ def test_a_streamed_data_set_goes_to_workers_as_its_settings(
 
 def test_decoding_in_threads_changes_no_number(tmp_path: Path) -> None:
     split = load_dataset(shards(tmp_path)).train
-    chosen = split.order(stream("test"))
-    one = split.training_batch(chosen, Training(flip=True), stream("test"))
+    order = split.order(stream("test"))
+    expected = split.training_batch(order, Training(flip=True), stream("test"))
     torch.set_num_threads(3)
-    assert torch.equal(split.training_batch(chosen, Training(flip=True), stream("test")), one)
+    assert torch.equal(split.training_batch(order, Training(flip=True), stream("test")), expected)
 
 
-def test_batches_are_made_ahead_in_their_order_and_a_mistake_comes_out() -> None:
-    made: list[int] = []
+def test_items_are_prefetched_in_order_and_errors_are_raised() -> None:
+    computed: list[int] = []
 
     def items(last: int) -> Iterator[int]:
         for number in range(last):
-            made.append(number)
+            computed.append(number)
             yield number
         if last == 2:
             raise DataError("cannot be decoded")
 
-    assert list(ahead(items(5))) == [0, 1, 2, 3, 4]
-    coming = ahead(items(2))
-    assert [next(coming), next(coming)] == [0, 1]
+    assert list(prefetch(items(5))) == [0, 1, 2, 3, 4]
+    prefetched = prefetch(items(2))
+    assert [next(prefetched), next(prefetched)] == [0, 1]
     with pytest.raises(DataError, match="cannot be decoded"):
-        next(coming)
-    made.clear()
-    coming = ahead(items(100))
-    next(coming)
-    assert isinstance(coming, Generator)
-    coming.close()  # as when training diverges
-    assert len(made) <= 2
+        next(prefetched)
+    computed.clear()
+    prefetched = prefetch(items(100))
+    next(prefetched)
+    assert isinstance(prefetched, Generator)
+    prefetched.close()  # as when training diverges
+    assert len(computed) <= 2
 
 
-# In which order
+# Order
 
 
-class Counting:
-    """Counts how often each row group is read."""
+class ReadCounter:
+    """A record of the row groups that are read."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reads: list[RowGroup] = []
         read = RowGroup.read
 
-        def counted(group: RowGroup) -> pa.ChunkedArray:
+        def read_and_record(group: RowGroup) -> pa.ChunkedArray:
             self.reads.append(group)
             return read(group)
 
-        monkeypatch.setattr(RowGroup, "read", counted)
+        monkeypatch.setattr(RowGroup, "read", read_and_record)
 
 
 def large_shards(folder: Path, images: int = 96, limit: int | None = None) -> Shards:
-    """Rows of 150 kB in row groups of four, so that a window of 1 MiB holds one and has to hold two."""
+    """Rows of 150 kB in row groups of four, so that a window of 1 MiB has room for one, but must hold two."""
     noise = np.random.default_rng(0)
     contents = [noise.bytes(150_000) for _ in range(images)]
     write_shards(folder, "train", contents, [n % 2 for n in range(images)])
@@ -229,13 +232,13 @@ def large_shards(folder: Path, images: int = 96, limit: int | None = None) -> Sh
 
 
 def test_an_epoch_reads_each_row_group_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, counting = large_shards(tmp_path), Counting(monkeypatch)
+    source, counter = large_shards(tmp_path), ReadCounter(monkeypatch)
     order = source.order(stream("test"))
     assert sorted(order.tolist()) == list(range(96))
     for batch in order.split(7):
         source.encoded(batch.tolist())
-        assert len(source._held._held) <= 2
-    assert len(counting.reads) == len(set(counting.reads)) == 24
+        assert len(source._cache._contents) <= 2
+    assert len(counter.reads) == len(set(counter.reads)) == 24
 
 
 def test_an_order_mixes_row_groups_and_rows(tmp_path: Path) -> None:
@@ -254,15 +257,15 @@ def test_an_order_of_many_windows_keeps_to_the_limit(limit: int, tmp_path: Path)
     assert sorted(source.order(stream("test")).tolist()) == list(range(limit))
 
 
-def test_rows_are_found_in_whatever_order_they_are_asked_for(tmp_path: Path) -> None:
+def test_rows_are_read_in_any_order(tmp_path: Path) -> None:
     source = large_shards(tmp_path)
     noise = np.random.default_rng(0)
     contents = [noise.bytes(150_000) for _ in range(96)]
-    wanted = [95, 0, 47, 48, 0, 13]
-    assert [content for _, content in source.encoded(wanted)] == [contents[row] for row in wanted]
+    rows = [95, 0, 47, 48, 0, 13]
+    assert [content for _, content in source.encoded(rows)] == [contents[row] for row in rows]
 
 
-def test_what_fits_one_window_is_mixed_as_images_in_memory_are(tmp_path: Path) -> None:
+def test_images_that_fit_into_one_window_are_shuffled_like_images_in_memory(tmp_path: Path) -> None:
     for make in (folders, shards):
         (tmp_path / make.__name__).mkdir()
         data = load_dataset(make(tmp_path / make.__name__))
@@ -276,38 +279,40 @@ def test_a_limit_takes_rows_of_many_row_groups(make: Callable[..., Imagenet], li
     whole = load_dataset(settings).train
     some = load_dataset(settings.model_copy(update={"train_limit": limit})).train
     assert sorted(some.order(stream("test")).tolist()) == list(range(limit))
-    assert some.chosen is not None
-    assert torch.equal(some.read(slice(None)), whole.read(torch.from_numpy(some.chosen.places)))
+    assert some.subset is not None
+    assert torch.equal(some.read(slice(None)), whole.read(torch.from_numpy(some.subset.indices)))
     counts = np.bincount(some.labels, minlength=CLASSES)
     assert counts.max() - counts.min() <= 1
 
 
-# What is done with them
+# Attacks and trials
 
 
 @pytest.mark.parametrize("attack", ["clean", "fgsm", "occlusion", "corruptions"])
-def test_attacks_find_the_same_of_streamed_images_and_of_images_in_memory(
+def test_attacks_give_the_same_outcomes_for_streamed_images_and_images_in_memory(
     attack: str, random_network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prunesweep.workers.attacks.subject.EVALUATION_BATCH", 4)  # so that there are several
+    monkeypatch.setattr("prunesweep.workers.attacks.subject.EVALUATION_BATCH", 4)  # so that there are several batches
     streamed = load_dataset(shards(tmp_path)).test
-    held = Split(streamed.read(slice(None)), streamed.labels)
-    settings = EVALUATIONS[attack].settings().settled()
+    in_memory_split = Split(streamed.read(slice(None)), streamed.labels)
+    settings = EVALUATIONS[attack].settings().resolved()
     if attack == "corruptions":
         settings = settings.model_copy(update={"kinds": ("gaussian_noise", "glass_blur", "fog", "contrast")})
-    found, expected = (
+    evaluation, expected = (
         resolve(EVALUATIONS[attack].code)(
             Subject(random_network("resnet20", 32), split, f"streamed {attack}"), settings
         )
-        for split in (streamed, held)
+        for split in (streamed, in_memory_split)
     )
-    assert found.measures == expected.measures
-    for one, other in zip(found.outcomes, expected.outcomes, strict=True):
-        assert (one.kind, one.severity) == (other.kind, other.severity)
-        np.testing.assert_array_equal(one.correct, other.correct)
+    assert evaluation.measures == expected.measures
+    for outcome, other in zip(evaluation.outcomes, expected.outcomes, strict=True):
+        assert (outcome.kind, outcome.severity) == (other.kind, other.severity)
+        np.testing.assert_array_equal(outcome.correct, other.correct)
 
 
-def test_signs_are_not_kept_of_streamed_images(random_network: Callable[..., Network], tmp_path: Path) -> None:
+def test_gradient_signs_of_streamed_images_are_not_cached(
+    random_network: Callable[..., Network], tmp_path: Path
+) -> None:
     subject = Subject(random_network("resnet20", 32), load_dataset(shards(tmp_path)).test, "streamed")
     signs = subject.gradient_signs(slice(0, 4))
     assert subject.clean_pass.vanishing.shape == (11,)
@@ -327,12 +332,12 @@ attacks: {{fgsm: {{epsilons: [8/255]}}, corruptions: {{kinds: [snow, brightness]
 """
 
 
-def test_a_whole_trial_gives_the_same_on_folders_and_on_shards(tmp_path: Path) -> None:
+def test_a_whole_trial_gives_the_same_results_with_folders_and_with_shards(tmp_path: Path) -> None:
     outcomes = []
     for make in (folders, shards):
-        place = tmp_path / make.__name__
-        place.mkdir()
-        settings, store = make(place), Store(str(place / "store"))
+        folder = tmp_path / make.__name__
+        folder.mkdir()
+        settings, store = make(folder), Store(str(folder / "store"))
         sweep = parse_sweep(SWEEP.format(train=settings.train[0], test=settings.test[0]))
         data = load_dataset(sweep.dataset)
         baseline, pruned = grow_tree(sweep)
@@ -391,7 +396,7 @@ BAD: dict[str, tuple[Callable[[Path], Imagenet], str]] = {
     "labels beyond the classes": (lambda f: shards(f, classes=2), "with 2 classes labels run from 0 to 1"),
     "an empty folder": (
         lambda f: folders(f).model_copy(update={"test": (str(f),)}),
-        "no image in it; it should hold a folder of images for each class (Parquet shards are named by a glob)",
+        "contains no image; it should contain one folder of images for each class (to use Parquet shards, give a glob)",
     ),
     "no such shards": (
         lambda f: shards(f).model_copy(update={"test": (f"{f}/val-*.parquet",)}),
@@ -403,33 +408,37 @@ BAD: dict[str, tuple[Callable[[Path], Imagenet], str]] = {
 }
 
 
-@pytest.mark.parametrize(("make", "said"), BAD.values(), ids=BAD)
-def test_bad_data_is_one_line(make: Callable[[Path], Imagenet], said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("make", "message"), BAD.values(), ids=BAD)
+def test_bad_data_is_one_line(make: Callable[[Path], Imagenet], message: str, tmp_path: Path) -> None:
     settings = make(tmp_path)
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(DataError) as caught:
         load_dataset(settings).train.read(slice(None))
-    assert said in str(refused.value)
-    assert len(str(refused.value).splitlines()) == 1
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
-# How much memory they take
+# Memory
 
 
-@pytest.mark.skipif(not STATUS.exists(), reason=f"peak memory is read from {STATUS}, which this system does not have")
+@pytest.mark.skipif(
+    not PROCESS_STATUS.exists(), reason=f"peak memory is read from {PROCESS_STATUS}, which this system does not have"
+)
 @pytest.mark.parametrize("make", [shards, pytest.param(folders, marks=pytest.mark.full)])
 def test_ten_times_the_images_take_less_than_a_tenth_more_memory(make: Callable[..., Imagenet], tmp_path: Path) -> None:
-    """In an epoch of training and an evaluation; the pixels of the larger one would take 150 MB."""
+    """During an epoch of training and an evaluation; the pixels of the larger data set would take 150 MB."""
     images = [jpeg(photograph(number, 256, 240)) for number in range(50)]
     peaks = []
     for count in (100, 1000):
-        place = tmp_path / str(count)
-        place.mkdir()
+        folder = tmp_path / str(count)
+        folder.mkdir()
         many, labels = [images[n % 50] for n in range(count)], by_class(count)
         if make is folders:
-            train = test = write_folders(place / "train", many, labels)
+            train = test = write_folders(folder / "train", many, labels)
         else:
-            train = test = write_shards(place, "train", many, labels)
+            train = test = write_shards(folder, "train", many, labels)
         peaks.append(
             peak_memory(Imagenet(name="imagenet", train=(train,), test=(test,), shuffle_window=1, allow_overlap=True))
         )
-    assert peaks[1] < 1.1 * peaks[0], f"{peaks[0] / 2**20:.0f} MiB, and of ten times as many {peaks[1] / 2**20:.0f} MiB"
+    assert peaks[1] < 1.1 * peaks[0], (
+        f"{peaks[0] / 2**20:.0f} MiB, and for ten times as many {peaks[1] / 2**20:.0f} MiB"
+    )

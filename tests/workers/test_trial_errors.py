@@ -1,4 +1,4 @@
-"""Errors of trials in users' words: what lies behind the exceptions of the libraries that meet it first."""
+"""Error messages of trials, which give the cause behind the exceptions of libraries."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from prunesweep.sweeps.catalogue import CRITERIA
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.trial import Trial
 from prunesweep.workers import load_dataset, run_trial
-from prunesweep.workers import trial as life
+from prunesweep.workers import trial as trial_module
 from prunesweep.workers.architectures.network import Network, new_network
 from prunesweep.workers.data.dataset import Dataset
 from prunesweep.workers.data.split import Split
@@ -45,19 +45,19 @@ def network() -> Network:
     return new_network("resnet20", 10, 16, (0.5,) * 3, (0.2,) * 3, generator=generator).eval()
 
 
-def not_numbers(network: Network) -> None:
+def set_parameters_to_nan(network: Network) -> None:
     with torch.no_grad():
         network.get_parameter("body.layer1.0.conv1.weight").fill_(float("nan"))
 
 
-def too_large(network: Network) -> None:
-    """Parameters that are finite, and activations that are not."""
+def overflow_activations(network: Network) -> None:
+    """Make the activations not finite, with finite parameters."""
     with torch.no_grad():
         for path in ("body.conv1.weight", "body.bn1.weight", "body.layer1.0.conv1.weight"):
             network.get_parameter(path).fill_(1e38)
 
 
-def dead(network: Network) -> None:
+def zero_parameters(network: Network) -> None:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
@@ -70,36 +70,38 @@ def prune_with(trial: Trial, network: Network, data: Dataset) -> None:
 
 @pytest.mark.parametrize("name", PRUNED)
 @pytest.mark.parametrize(
-    ("breaks", "said"),
+    ("break_network", "expected"),
     [
-        (not_numbers, "parameters of the network before this round are not finite"),
-        (too_large, "activations of the network before this round are not finite"),
-        (dead, "gives all images the same logits"),
+        (set_parameters_to_nan, "parameters of the network before this round are not finite"),
+        (overflow_activations, "activations of the network before this round are not finite"),
+        (zero_parameters, "gives all images the same logits"),
     ],
 )
-def test_a_network_that_cannot_be_scored_is_told_in_words(
-    name: str, breaks: Callable[[Network], None], said: str, data: Dataset
+def test_the_message_says_why_a_network_cannot_be_scored(
+    name: str, break_network: Callable[[Network], None], expected: str, data: Dataset
 ) -> None:
     broken = network()
-    breaks(broken)
+    break_network(broken)
     try:
         prune_with(PRUNED[name], broken, data)
-    except TrialError as error:  # and no other
+    except TrialError as error:  # and no other exception
         message = str(error)
-        assert message.startswith(f"criterion {PRUNED[name].criterion}: ") and said in message
+        assert message.startswith(f"criterion {PRUNED[name].criterion}: ") and expected in message
         assert "\n" not in message and "Error" not in message
     else:
-        assert breaks is dead or PRUNED[name].criterion in ("random", "l1"), "only these look at no activation"
+        assert break_network is zero_parameters or PRUNED[name].criterion in ("random", "l1"), (
+            "only these do not depend on activations"
+        )
 
 
 @pytest.mark.parametrize("structure", ["filters", "layers"])
-def test_images_of_one_class_are_told(structure: str, data: Dataset) -> None:
-    one = replace(data, train=Split(data.train.read(slice(None)), torch.zeros(64, dtype=torch.int64)))
+def test_scoring_images_of_one_class_are_an_error(structure: str, data: Dataset) -> None:
+    one_class = replace(data, train=Split(data.train.read(slice(None)), torch.zeros(64, dtype=torch.int64)))
     with pytest.raises(TrialError, match=r"criterion pls: .*all 16 training images .* raise pruning\.scoring_images"):
-        prune_with(PRUNED[f"{structure} pls"], network(), one)
+        prune_with(PRUNED[f"{structure} pls"], network(), one_class)
 
 
-def test_a_fault_of_ours_stays_a_fault_of_ours(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bugs_are_not_turned_into_trial_errors(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     class Criterion:
         def score_filters(self, *_: object) -> None:
             raise ValueError("an index of ours is wrong")
@@ -110,24 +112,26 @@ def test_a_fault_of_ours_stays_a_fault_of_ours(data: Dataset, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried 2 GiB"), MemoryError()])
-def test_full_memory_is_told_with_what_to_do(error: Exception, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_message_about_full_memory_says_what_to_do(
+    error: Exception, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(life, "make_baseline", full)
+    monkeypatch.setattr(trial_module, "make_baseline", full)
     baseline = next(iter(tree_of(SWEEP)))
     with pytest.raises(TrialError, match=r"the memory of the CPU is full; lower baseline\.batch_size"):
         run_trial(baseline, Store(f"memory://{uuid4().hex}"), data)
 
 
 @pytest.mark.parametrize("block", ["baseline", "adjustment"])
-def test_training_that_diverges_says_when_at_which_rate_and_what_to_lower(block: str, data: Dataset) -> None:
-    """A loss that is no number: of an input that is beyond all numbers."""
+def test_the_message_about_divergence_has_the_epoch_the_rate_and_the_key_to_lower(block: str, data: Dataset) -> None:
+    """The loss is nan, because activations are not finite."""
     tree = tree_of(SWEEP, "baseline.mean=[0, 0, 0]", "baseline.std=[1, 1, 1]", "axes.structure=filters")
     baseline = next(iter(tree))
     trial = baseline if block == "baseline" else next(trial for trial in tree if trial.is_control)
     broken = network()
-    too_large(broken)
+    overflow_activations(broken)
     work = Work(trial, Store(f"memory://{uuid4().hex}"), data, lambda event: None, lambda: False)
     assert trial.round.training is not None
     with pytest.raises(TrialError) as refused:

@@ -16,7 +16,7 @@ from prunesweep.workers.analyses.robustness.own_attacks import (
     CraftedImages,
     OwnAttackOutcomes,
     attack_alone,
-    show,
+    attack_by_transfer,
 )
 from prunesweep.workers.analyses.robustness.smallest_epsilon import GRID, NoEpsilon, graded_epsilons, smallest_epsilons
 from prunesweep.workers.architectures.network import Network
@@ -153,9 +153,9 @@ def test_images_crafted_on_another_count_where_they_were_crafted() -> None:
         CraftedImages(0.1, ~attacked, grey([0.7, 0.6])),
         harmless,
     )
-    (outcome,) = show(Linear(), sample, crafted, "transfer_from_baseline")
+    (outcome,) = attack_by_transfer(Linear(), sample, crafted, "transfer_from_baseline")
     assert outcome.attacked.all() and outcome.correct.tolist() == [False, True, True, False]
-    (part,) = show(Linear(), sample, crafted[:1], "transfer_from_baseline")
+    (part,) = attack_by_transfer(Linear(), sample, crafted[:1], "transfer_from_baseline")
     assert part.attacked.tolist() == attacked.tolist() and part.correct.tolist() == [False, True, True, True]
 
 

@@ -1,4 +1,4 @@
-"""Weights files as people have them: read where they hold the tensors, and told apart where they are something else."""
+"""Weights files in all common forms, and the messages about files that are something else."""
 
 import argparse
 import gzip
@@ -59,26 +59,30 @@ OLD = {"_use_new_zipfile_serialization": False}
 AVERAGE = AveragedModel(SOURCE.body).state_dict()
 
 TAKEN: dict[str, Callable[[Path], None]] = {
-    "the tensors alone": saved(BODY),
+    "only tensors": saved(BODY),
     "in torch.save's old format": saved(BODY, **OLD),
-    "as safetensors, whatever the file is called": lambda path: save_file(BODY, path),
+    "as safetensors, whatever the file's name": lambda path: save_file(BODY, path),
     "below `state_dict`": saved({"state_dict": BODY, "epoch": 3}),
-    "below `model`, with options of a training script (argparse.Namespace)": saved({"model": BODY, "args": OPTIONS}),
-    "the same in the old format": saved({"model": BODY, "args": OPTIONS, "optimizer": {}}, **OLD),
-    "below `model_state_dict`, with NumPy's numbers": saved({"model_state_dict": BODY, **NUMBERS}),
-    "below `net`, with NumPy's numbers, in the old format": saved({"net": BODY, **NUMBERS}, **OLD),
+    "below `model`, beside options of a training script (argparse.Namespace)": saved({"model": BODY, "args": OPTIONS}),
+    "below `model`, beside options, in the old format": saved({"model": BODY, "args": OPTIONS, "optimizer": {}}, **OLD),
+    "below `model_state_dict`, beside NumPy numbers": saved({"model_state_dict": BODY, **NUMBERS}),
+    "below `net`, beside NumPy numbers, in the old format": saved({"net": BODY, **NUMBERS}, **OLD),
     "below `ema`": saved({"ema": BODY, "updates": 7}),
     "below `model` and `state_dict`": saved({"model": {"state_dict": BODY}}),
-    "names behind `module.` (DataParallel)": saved({"state_dict": prefixed("module.")}),
-    "names behind `_orig_mod.` (torch.compile)": saved(prefixed("_orig_mod.")),
-    "names behind `model.` (Lightning)": saved({"state_dict": prefixed("model."), "pytorch-lightning_version": "2.4"}),
-    "names behind `net.`": saved({"model": prefixed("net.")}),
-    "names behind `_orig_mod.module.model.`": saved(prefixed("_orig_mod.module.model.")),
-    "names behind `module._orig_mod.`": saved(prefixed("module._orig_mod.")),
-    "AveragedModel's, with its counter": saved(AVERAGE),
-    "AveragedModel's below `ema`": saved({"epoch": 1, "ema": AVERAGE}),
-    "without batch norm's counters": saved({name: t for name, t in BODY.items() if "num_batches" not in name}),
-    "parameters": saved({name: nn.Parameter(t) if t.is_floating_point() else t for name, t in BODY.items()}),
+    "names with the prefix `module.` (DataParallel)": saved({"state_dict": prefixed("module.")}),
+    "names with the prefix `_orig_mod.` (torch.compile)": saved(prefixed("_orig_mod.")),
+    "names with the prefix `model.` (Lightning)": saved(
+        {"state_dict": prefixed("model."), "pytorch-lightning_version": "2.4"}
+    ),
+    "names with the prefix `net.`": saved({"model": prefixed("net.")}),
+    "names with the prefix `_orig_mod.module.model.`": saved(prefixed("_orig_mod.module.model.")),
+    "names with the prefix `module._orig_mod.`": saved(prefixed("module._orig_mod.")),
+    "of an AveragedModel, with its counter": saved(AVERAGE),
+    "of an AveragedModel, below `ema`": saved({"epoch": 1, "ema": AVERAGE}),
+    "without the counters of batch norms": saved({name: t for name, t in BODY.items() if "num_batches" not in name}),
+    "as `nn.Parameter` objects": saved(
+        {name: nn.Parameter(t) if t.is_floating_point() else t for name, t in BODY.items()}
+    ),
     "in bfloat16": saved(in_type(torch.bfloat16)),
     "in float64": saved(in_type(torch.float64)),
 }
@@ -86,7 +90,7 @@ TAKEN: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("form", TAKEN)
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
-def test_what_is_common_is_taken(form: str, name: str, tmp_path: Path) -> None:
+def test_common_forms_are_read(form: str, name: str, tmp_path: Path) -> None:
     TAKEN[form](tmp_path / name)
     target = fresh(seed=1)
     load_weights(target, read_weights_file(tmp_path / name))
@@ -102,7 +106,7 @@ def test_of_several_the_first_of_the_usual_names_is_taken(tmp_path: Path) -> Non
 
 
 class Mine(nn.Module):
-    """A class that only its author has."""
+    """A class that exists only in the code that saved the file."""
 
 
 def packed(path: Path) -> None:
@@ -111,9 +115,9 @@ def packed(path: Path) -> None:
         archive.add(path.with_suffix(".inner"))
 
 
-def cut(of: Callable[[Path], None]) -> Callable[[Path], None]:
+def truncated(write_whole: Callable[[Path], None]) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        of(path)
+        write_whole(path)
         path.write_bytes(path.read_bytes()[:5000])
 
     return write
@@ -124,7 +128,7 @@ def folder(path: Path) -> None:
     (path / "model.safetensors").touch()
 
 
-def holding(content: bytes) -> Callable[[Path], None]:
+def with_content(content: bytes) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         path.write_bytes(content)
 
@@ -137,37 +141,37 @@ def numpy_arrays(path: Path) -> None:
 
 
 def scripted(path: Path) -> None:
-    """As torch.jit.save lays a program out."""
+    """Write a file with the members that torch.jit.save writes."""
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("data.pkl", "constants.pkl", "code/__torch__.py", "version"):
             archive.writestr(f"program/{name}", b"")
 
 
 REFUSED: dict[str, Callable[[Path], None]] = {
-    "an empty file": holding(b""),
-    "a Git LFS pointer": holding(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"),
-    "a web page": holding(b"\n<!DOCTYPE html>\n<html><head><title>404</title>"),
-    "a server's refusal in XML": holding(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"),
-    "JSON": holding(b'{"error": "not found"}'),
-    "text": holding(b"https://example.org/resnet20.pth\n"),
-    "a file that is cut short": cut(saved(BODY)),
-    "the same in the old format": cut(saved(BODY, **OLD)),
-    "safetensors that are cut short": cut(TAKEN["as safetensors, whatever the file is called"]),
-    "gzip": holding(gzip.compress(b"weights")),
+    "an empty file": with_content(b""),
+    "a Git LFS pointer": with_content(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"),
+    "a web page": with_content(b"\n<!DOCTYPE html>\n<html><head><title>404</title>"),
+    "an XML error message of a server": with_content(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"),
+    "a JSON file": with_content(b'{"error": "not found"}'),
+    "a text file": with_content(b"https://example.org/resnet20.pth\n"),
+    "a truncated file": truncated(saved(BODY)),
+    "a truncated file in the old format": truncated(saved(BODY, **OLD)),
+    "truncated safetensors": truncated(TAKEN["as safetensors, whatever the file's name"]),
+    "a gzip file": with_content(gzip.compress(b"weights")),
     "a tar archive": packed,
     "a folder": folder,
-    "NumPy's arrays": numpy_arrays,
-    "Keras's HDF5": holding(b"\x89HDF\r\n\x1a\n" + bytes(100)),
-    "ONNX": holding(b"\x08\x08\x12\x07pytorch\x1a\x052.4.1" + bytes(100)),
-    "TorchScript": scripted,
-    "a pickle": holding(pickle.dumps({"a": 1})),
-    "a whole network": saved(Mine()),
-    "no tensors": saved({"optimizer": {"state": {}}, "epoch": 3}),
+    "NumPy arrays": numpy_arrays,
+    "an HDF5 file of Keras": with_content(b"\x89HDF\r\n\x1a\n" + bytes(100)),
+    "an ONNX model": with_content(b"\x08\x08\x12\x07pytorch\x1a\x052.4.1" + bytes(100)),
+    "a TorchScript program": scripted,
+    "another pickle": with_content(pickle.dumps({"a": 1})),
+    "a pickled network": saved(Mine()),
+    "a file without tensors": saved({"optimizer": {"state": {}}, "epoch": 3}),
     "a list of tensors": saved([torch.zeros(2)]),
 }
 
 
-def said_of(form: str, path: Path) -> str:
+def message_of(form: str, path: Path) -> str:
     REFUSED[form](path)
     with pytest.raises(WeightsError) as refused:
         read_weights_file(path)
@@ -178,44 +182,44 @@ def said_of(form: str, path: Path) -> str:
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("form", REFUSED)
-def test_what_is_something_else_is_told_as_what_it_is(form: str, tmp_path: Path) -> None:
-    assert "weights_only" not in said_of(form, tmp_path / "weights.pth")
+def test_the_message_says_what_the_file_is(form: str, tmp_path: Path) -> None:
+    assert "weights_only" not in message_of(form, tmp_path / "weights.pth")
 
 
-def test_the_page_says_what_is_taken_and_what_is_refused(tmp_path: Path) -> None:
-    rows = [[form, "taken", ""] for form in TAKEN]
+def test_the_page_lists_the_accepted_and_refused_files(tmp_path: Path) -> None:
+    rows = [[form, "accepted", ""] for form in TAKEN]
     for number, form in enumerate(REFUSED):
-        said = said_of(form, tmp_path / f"{number}.pth")
-        rows.append([form, "refused", said.replace("tests.workers.test_weights_file", "my_code")])
-    check_table("weights", ["what the file is", "", "what is said"], rows)
+        message = message_of(form, tmp_path / f"{number}.pth")
+        rows.append([form, "refused", message.replace("tests.workers.test_weights_file", "my_code")])
+    check_table("weights", ["file", "result", "message"], rows)
 
 
-def fault(tensors: dict[str, Tensor], path: Path, into: Network | None = None) -> str:
+def mismatch(tensors: dict[str, Tensor], path: Path, into: Network | None = None) -> str:
     torch.save(tensors, path)
     with pytest.raises(WeightsError) as refused:
         load_weights(fresh() if into is None else into, read_weights_file(path))
     return str(refused.value)
 
 
-def test_what_does_not_fit_is_told_in_the_files_own_names(tmp_path: Path) -> None:
-    lacking = {name: t for name, t in prefixed("module.").items() if name != "module.linear.bias"}
+def test_messages_about_mismatches_use_the_names_in_the_file(tmp_path: Path) -> None:
+    incomplete = {name: t for name, t in prefixed("module.").items() if name != "module.linear.bias"}
     path = tmp_path / "weights.pth"
-    assert fault(lacking, path) == "it lacks module.linear.bias"
-    more = {**prefixed("_orig_mod.module."), "_orig_mod.module.head.weight": torch.zeros(2)}
-    assert fault(more, path) == "it holds _orig_mod.module.head.weight, which the network has not"
-    said = fault({"module.features.0.weight": torch.zeros(2)}, path)
-    assert "it lacks module.conv1.weight, module.bn1.weight, module.bn1.bias and 94 more" in said
-    assert "it holds module.features.0.weight, which the network has not" in said and "body." not in said
+    assert mismatch(incomplete, path) == "the file has no module.linear.bias"
+    extended = {**prefixed("_orig_mod.module."), "_orig_mod.module.head.weight": torch.zeros(2)}
+    assert mismatch(extended, path) == "the network has no _orig_mod.module.head.weight"
+    message = mismatch({"module.features.0.weight": torch.zeros(2)}, path)
+    assert "the file has no module.conv1.weight, module.bn1.weight, module.bn1.bias and 94 more" in message
+    assert "the network has no module.features.0.weight" in message and "body." not in message
 
 
 @pytest.mark.parametrize("classes", [1000, 100])
-def test_another_number_of_classes_is_told(tmp_path: Path, classes: int) -> None:
-    said = fault(fresh(classes=classes).body.state_dict(), tmp_path / "weights.pth")
-    assert said.endswith(f"the file may be of {classes:,} classes, and the data has 10")
+def test_the_message_mentions_another_number_of_classes(tmp_path: Path, classes: int) -> None:
+    message = mismatch(fresh(classes=classes).body.state_dict(), tmp_path / "weights.pth")
+    assert message.endswith(f"the file may be for {classes:,} classes, but the data has 10")
 
 
-def test_the_command_tells_it_before_anything_starts(tmp_path: Path) -> None:
-    for form, said in (("an empty file", "0 bytes"), ("a Git LFS pointer", "git lfs pull")):
+def test_the_command_line_refuses_it_before_any_trial_starts(tmp_path: Path) -> None:
+    for form, message in (("an empty file", "0 bytes"), ("a Git LFS pointer", "git lfs pull")):
         REFUSED[form](tmp_path / "weights.pth")
         refused = refusal(
             "run",
@@ -225,7 +229,7 @@ def test_the_command_tells_it_before_anything_starts(tmp_path: Path) -> None:
             *("--set", f"baseline={{weights: {tmp_path / 'weights.pth'}}}"),
             *("--set", "axes={architecture: resnet20, iterations: 0}"),
         )
-        assert f"baseline.weights: {tmp_path / 'weights.pth'}: " in refused and said in refused
+        assert f"baseline.weights: {tmp_path / 'weights.pth'}: " in refused and message in refused
         assert not (tmp_path / "store").exists()
 
 

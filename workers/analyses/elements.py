@@ -1,274 +1,182 @@
-"""Single elements: what the accuracies become when one filter, or one residual block, goes alone.
+"""Single elements: the accuracies of a network when one filter, or one residual block, is removed alone.
 
-Algorithm 2 of Jordao and Pedrini (2021): every removable element is removed by itself, without adjustment, and the
-network is shown the clean and the attacked images. Silencing an element gives what removing it gives, so nothing is
-rebuilt.
+Algorithm 2 of Jordao and Pedrini (2021): each removable element is removed by itself, without adjustment, and the
+network classifies the clean and the attacked images. Silencing an element has the effect of removing it, so that no
+network is rebuilt.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from prunesweep.results_store import Store
 from prunesweep.results_store.documents import ElementCounts, ElementsResult
-from prunesweep.sweeps.analyses import ElementsAnalysis
+from prunesweep.sweeps.analyses import SingleElements
 from prunesweep.sweeps.attacks import MEAN, AttackSettings, Clean, Corruptions, Fgsm, Occlusion
 from prunesweep.sweeps.catalogue import CLEAN, DATASETS, EVALUATIONS
-from prunesweep.sweeps.errors import UserError
-from prunesweep.sweeps.events import ElementsEvent, ImagesShown, ModuleMeasured
-from prunesweep.sweeps.fingerprints import sample_fingerprint
+from prunesweep.sweeps.events import ImagesEvaluated
 from prunesweep.workers.architectures.architecture import Segment
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.corruptions.sources import corrupted_source
-from prunesweep.workers.attacks.fgsm import step
+from prunesweep.workers.attacks.fgsm import fgsm_step
 from prunesweep.workers.attacks.occlusion import occlude
 from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset
-from prunesweep.workers.data.limits import choose
-from prunesweep.workers.pruning.masking import silenced_apart
+from prunesweep.workers.data.limits import sample_images
+from prunesweep.workers.pruning.masking import silenced_per_batch
 from prunesweep.workers.pruning.silenced_logits import (
-    Silencing,
-    block_silencing,
-    by_segment,
-    filter_silencings,
-    logits_of_each,
+    StructureMask,
+    block_mask,
+    compute_masked_logits,
+    filter_masks,
+    group_by_segment,
     run_segments,
 )
-from prunesweep.workers.runtime import configure
-from prunesweep.workers.stored_network import load_stored
 from prunesweep.workers.work import ShouldStop, Stopped
 
-# Elements that share one walk along the network, at the least: then the walk costs little beside them.
-AT_LEAST = 8
-# Those whose images need no more of the network than one gradient.
-ATTACKS = ("fgsm", "occlusion", "corruptions")
+FEWEST_PER_WALK = 8
+"""Fewest elements that share one walk along the network; the walk then costs little beside them."""
 
-Counts = Mapping[str, list[int]]
-"""Correct images by attack, of each silencing."""
-Shown = Callable[[Tensor], Iterable[Tensor]]
-"""Of a batch, given by indices, the pixels, float32 in [0, 1]: once, or once a kind and severity."""
-AfterBatch = Callable[[int], None]
-"""Called with the number of images shown so far."""
+CorrectCounts = Mapping[str, list[int]]
+"""Number of correctly classified images by attack, for each mask."""
 
-
-class NoElements(UserError):
-    """A network without such elements."""
-
-
-@dataclass(frozen=True)
-class Module:
-    """The elements of one convolution, or of one residual block, which is the only one of its own."""
-
-    path: str
-    silencings: tuple[Silencing, ...]
+AttackedPixels = Callable[[Tensor], Iterable[Tensor]]
+"""From indices of a batch to its attacked images, float32 in [0, 1]: once, or once for each kind and severity."""
 
 
 def measure_elements(
-    trial_key: str,
-    store: Store,
+    analyses: Sequence[SingleElements],
+    network: Network,
     data: Dataset,
     *,
     test_fingerprint: str,
-    structure: str,
-    attacks: Mapping[str, AttackSettings],
-    images: int,
-    modules: str = "",
-    threads: int = 1,
-    progress: Callable[[ElementsEvent], None] = lambda event: None,
+    progress: Callable[[ImagesEvaluated], None] = lambda event: None,
     should_stop: ShouldStop = lambda: False,
-) -> list[ElementsResult]:
-    """Accuracies of a stored network with each of its removable elements gone alone, without adjustment.
+) -> Iterator[ElementsResult]:
+    """Count the correctly classified images with each removable element of some modules removed alone.
 
-    Runs on the device where ``data`` lies. The results of a module are stored as soon as they are known, and what is
-    stored is not made again.
+    Runs on the device of ``data``. An analysis counts ``analysis.images`` test images: all of them, the first ones of
+    a data set whose images are in random order, or else as many from each class.
 
     Args:
-        trial_key: names the network.
-        structure: ``filters`` (all of each convolution that may lose some) or ``layers`` (the residual blocks that
-            may go).
-        attacks: of ``ATTACKS``, with their settings as they are settled, of which the headline is run. Clean images are
-            always shown.
-        images: so many test images, evenly over the classes in a fixed random order, or all where there are fewer; of a
-            data set that lies in a random order, the first ones.
-        modules: only modules whose path begins with this.
-        progress: called with an event after every batch of images, and after every module.
+        analyses: modules of one network, which differ in the module alone, in the order in which the modules run.
+        network: the network, in evaluation mode.
+        data: the data set whose test images are shown.
+        test_fingerprint: fingerprint of all its test images.
+        progress: called after every batch of images.
         should_stop: asked between batches and between elements.
 
-    Returns:
-        A result for each module, in the order in which the modules run.
-
-    Raises:
-        ValueError: an attack is none of ``ATTACKS``.
-        NotStored: there is no such network.
-        NoElements: it has no such elements, or none of these modules.
-        DataError: an official file of corruptions is missing or not as it should be.
-        Stopped: ``should_stop`` said so.
+    Yields:
+        the result of each analysis, in their order. ``Stopped`` is raised as soon as ``should_stop`` asks for an end.
     """
-    if not attacks.keys() <= {*ATTACKS}:
-        raise ValueError(f"attacks on single elements are {', '.join(ATTACKS)}, not {', '.join(attacks)}")
-    configure(threads)
+    first = analyses[0]
 
     def check_stop() -> None:
         if should_stop():
-            raise Stopped(trial_key)
+            raise Stopped(first.network)
 
-    network = load_stored(store, trial_key, data.device).network
-    chosen = removable_modules(network, structure, modules)
     subject = Subject(network, data.test, test_fingerprint, check_stop)
-    run = _Run(trial_key, subject, structure, attacks, *_sample(data, test_fingerprint, images))
-    results: dict[str, ElementsResult] = {}
-
-    def finish(module: Module, result: ElementsResult, seconds: float) -> None:
-        results[module.path] = result
-        progress(ModuleMeasured(module.path, len(module.silencings), len(results), len(chosen), seconds))
-
-    missing = []
-    for module in chosen:
-        key = run.analysis(module).key
-        if store.has_result(key):
-            finish(module, cast("ElementsResult", store.result(key)), 0.0)
-        else:
-            missing.append(module)
-    reference = run.reference() if missing else {}
-    for portion in _portions(missing):
-        made = run.results(portion, reference, _after_batch(progress, portion, run.images))
-        for module, result in zip(portion, made, strict=True):
-            store.save_result(result)
-            finish(module, result, result["seconds"])
-    return [results[module.path] for module in chosen]
+    images = _images(data, first.images)
+    masks = module_masks(network, first.structure)
+    unpruned = StructureMask(network.architecture.segments(network.body)[0][0], {})
+    reference = count_each(subject, [unpruned], first.attacks, images)
+    for portion in _portions(analyses, masks):
+        start = time.monotonic()
+        chosen = [mask for analysis in portion for mask in masks[analysis.module]]
+        counts = count_each(subject, chosen, first.attacks, images, _report(progress, portion))
+        seconds = (time.monotonic() - start) / len(chosen)
+        begin = 0
+        for analysis in portion:
+            size = len(masks[analysis.module])
+            own = {attack: correct[begin : begin + size] for attack, correct in counts.items()}
+            begin += size
+            yield _result(analysis, own, reference, subject.side, seconds * size)
 
 
-def _after_batch(progress: Callable[[ElementsEvent], None], modules: Sequence[Module], of: int) -> AfterBatch:
-    """What tells of the images that were shown so far."""
-    paths = tuple(module.path for module in modules)
-    return lambda images: progress(ImagesShown(paths, images, of))
-
-
-def removable_modules(network: Network, structure: str, prefix: str = "") -> list[Module]:
-    """The modules of a network, as it is now, of which elements may go, in the order in which they run.
+def module_masks(network: Network, structure: str) -> dict[str, list[StructureMask]]:
+    """Return the mask of each removable element, by module, in the order in which the modules run.
 
     Args:
-        structure: ``filters`` or ``layers``.
-        prefix: of the modules' paths.
-
-    Raises:
-        NoElements: there are none.
+        network: the network as it is now.
+        structure: ``filters``, of each convolution with more than one, or ``layers``, the removable residual blocks.
     """
     architecture, body = network.architecture, network.body
     if structure == "filters":
-        groups = [(group.convolution, filter_silencings(network, group)) for group in architecture.filter_groups(body)]
-        found = [Module(path, tuple(each)) for path, each in groups if len(each) > 1]  # the last one always stays
-    else:
-        blocks = architecture.removable_blocks(body)
-        found = [Module(block.name, (block_silencing(block),)) for block in blocks]
-    if not found:
-        raise NoElements(f"structure {structure}: this {network.spec.architecture} has none that may go")
-    chosen = [module for module in found if module.path.startswith(prefix)]
-    if not chosen:
-        paths = ", ".join(module.path for module in found)
-        raise NoElements(f"modules {prefix!r}: no module with {structure} that may go begins so; there are {paths}")
-    return chosen
+        groups = architecture.filter_groups(body)
+        by_module = {group.convolution: filter_masks(network, group) for group in groups}
+        return {path: masks for path, masks in by_module.items() if len(masks) > 1}
+    return {block.name: [block_mask(block)] for block in architecture.removable_blocks(body)}
 
 
-def _portions(modules: Sequence[Module]) -> Iterator[list[Module]]:
-    """Modules in their order, as many together as have the elements that are worth a walk."""
-    portion: list[Module] = []
-    for module in modules:
-        portion.append(module)
-        if sum(len(each.silencings) for each in portion) >= AT_LEAST:
+def _images(data: Dataset, images: int) -> Tensor:
+    """Return the indices of the test images that are shown, int64 (images,)."""
+    subset, entry = sample_images(data.test.labels.cpu().numpy(), images), DATASETS.get(data.name)
+    if subset is None or (entry is not None and entry.shuffled):
+        return torch.arange(min(images, len(data.test)))
+    return torch.from_numpy(subset.indices)
+
+
+def _portions(
+    analyses: Sequence[SingleElements], masks: Mapping[str, Sequence[StructureMask]]
+) -> Iterator[list[SingleElements]]:
+    """Yield the analyses in their order, as many together as have the elements that make a walk worthwhile."""
+    portion: list[SingleElements] = []
+    for analysis in analyses:
+        portion.append(analysis)
+        if sum(len(masks[each.module]) for each in portion) >= FEWEST_PER_WALK:
             yield portion
             portion = []
     if portion:
         yield portion
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One network, the test images of the indices ``shown``, and the attacks on them.
+def _report(progress: Callable[[ImagesEvaluated], None], portion: Sequence[SingleElements]) -> Callable[[int], None]:
+    """Return a function that reports how many images were shown so far."""
+    modules = tuple(analysis.module for analysis in portion)
+    return lambda images: progress(ImagesEvaluated(modules, images, portion[0].images))
 
-    ``fingerprint``: of these images.
-    """
 
-    trial_key: str
-    subject: Subject
-    structure: str
-    attacks: Mapping[str, AttackSettings]
-    shown: Tensor
-    fingerprint: str
+def _result(
+    analysis: SingleElements, counts: CorrectCounts, reference: CorrectCounts, side: int, seconds: float
+) -> ElementsResult:
+    return {
+        "kind": "elements",
+        "key": analysis.key,
+        "trial_key": analysis.network,
+        "structure": analysis.structure,
+        "module": analysis.module,
+        "elements": list(range(len(counts[CLEAN]))),
+        "attacks": [
+            _attack_counts(attack, settings, counts[attack], reference[attack][0], analysis.images, side)
+            for attack, settings in analysis.evaluations.items()
+        ],
+        "images": analysis.images,
+        "test_fingerprint": analysis.test_fingerprint,
+        "seconds": seconds,
+        "finished_at": time.time(),
+    }
 
-    @property
-    def images(self) -> int:
-        """How many test images are shown."""
-        return len(self.shown)
 
-    def analysis(self, module: Module) -> ElementsAnalysis:
-        """Return what is asked of one module."""
-        return ElementsAnalysis(
-            self.trial_key,
-            self.structure,
-            module.path,
-            self.attacks,
-            self.images,
-            self.fingerprint,
-        )
-
-    def reference(self) -> Counts:
-        """The counts with every element in place."""
-        first, _ = self.subject.network.architecture.segments(self.subject.network.body)[0]
-        return count_each(self.subject, [Silencing(first, {})], self.attacks, self.shown)
-
-    def results(
-        self, portion: Sequence[Module], reference: Counts, after_batch: AfterBatch
-    ) -> Iterator[ElementsResult]:
-        """The results of some modules, from one walk along the network."""
-        start = time.monotonic()
-        silencings = [silencing for module in portion for silencing in module.silencings]
-        counts = count_each(self.subject, silencings, self.attacks, self.shown, after_batch)
-        seconds = (time.monotonic() - start) / len(silencings)
-        first = 0
-        for module in portion:
-            size = len(module.silencings)
-            analysis = self.analysis(module)
-            of_module = {name: of_all[first : first + size] for name, of_all in counts.items()}
-            first += size
-            yield {
-                "kind": "elements",
-                "key": analysis.key,
-                "trial_key": self.trial_key,
-                "structure": self.structure,
-                "module": module.path,
-                "elements": list(range(size)),
-                "attacks": [
-                    self._of_attack(name, settings, of_module[name], reference[name][0])
-                    for name, settings in analysis.evaluations.items()
-                ],
-                "images": self.images,
-                "test_fingerprint": self.fingerprint,
-                "seconds": seconds * size,
-                "finished_at": time.time(),
-            }
-
-    def _of_attack(self, attack: str, settings: AttackSettings, correct: list[int], reference: int) -> ElementCounts:
-        version = EVALUATIONS[attack].version
-        severity, times = _severity_and_times(settings, self.subject.side)
-        return {
-            "attack": attack,
-            "headline": settings.headline_text() + (f" (version {version})" if version > 1 else ""),
-            "severity": severity,
-            "correct": correct,
-            "reference": reference,
-            "total": times * self.images,
-        }
+def _attack_counts(
+    attack: str, settings: AttackSettings, correct: list[int], reference: int, images: int, side: int
+) -> ElementCounts:
+    version = EVALUATIONS[attack].version
+    severity, times = _severity_and_times(settings, side)
+    return {
+        "attack": attack,
+        "headline": settings.headline_text() + (f" (version {version})" if version > 1 else ""),
+        "severity": severity,
+        "correct": correct,
+        "reference": reference,
+        "total": times * images,
+    }
 
 
 def _severity_and_times(settings: AttackSettings, side: int) -> tuple[float | None, int]:
-    """The headline severity, None where it is all of them; and how many times an image is shown."""
+    """Return the headline severity, None if it is all of them, and how many times an image is shown."""
     if isinstance(settings, Fgsm):
         return settings.headline, 1
     if isinstance(settings, Occlusion):
@@ -285,39 +193,44 @@ def _severities(settings: Corruptions) -> tuple[int, ...]:
 
 def count_each(
     subject: Subject,
-    silencings: Sequence[Silencing],
+    masks: Sequence[StructureMask],
     attacks: Mapping[str, AttackSettings],
-    images: int | Tensor,
-    after_batch: AfterBatch = lambda shown: None,
-) -> Counts:
-    """How many of some test images each silencing leaves correctly classified.
+    images: Tensor,
+    after_batch: Callable[[int], None] = lambda images: None,
+) -> CorrectCounts:
+    """Count the test images that remain correctly classified under each mask.
 
-    ``images``: their indices, int64 (n,), or how many of the first ones.
+    As in any evaluation, the network itself classifies clean images and its folded form attacked ones. Counts equal
+    those of full passes: of the silenced network on clean images and, for each attack at its headline, on images that
+    were crafted on the silenced network. An attack of several kinds counts an image once for each kind.
 
-    As in any evaluation, clean images are classified by the network itself and attacked ones by its folded form.
-    Counts are those of full passes: of the silenced network on clean images, and for each of ``attacks`` at its
-    headline on images that are attacked as if that network were all there is. An attack of several kinds counts an
-    image once a kind.
+    Args:
+        subject: the network and the test images.
+        masks: the masks of the elements, each applied alone.
+        attacks: settings by name; only headlines are run. Clean images are always counted.
+        images: indices of the test images, int64 (n,).
+        after_batch: called with the number of images shown so far.
     """
     fgsm = attacks.get("fgsm")
     settings = {CLEAN: Clean(), **attacks}
     shown = {
-        name: _shown(subject, settings[name]) for name in settings if name != "fgsm" and (name != CLEAN or not fgsm)
+        name: _attacked_pixels(subject, settings[name])
+        for name in settings
+        if name != "fgsm" and (name != CLEAN or not fgsm)
     }
-    counts = {name: torch.zeros(len(silencings), dtype=torch.int64, device=subject.labels.device) for name in settings}
-    chosen = torch.arange(min(images, len(subject.labels))) if isinstance(images, int) else images
+    counts = {name: torch.zeros(len(masks), dtype=torch.int64, device=subject.labels.device) for name in settings}
     done = 0
-    for batch in _batches(subject, chosen):
+    for batch in _batches(subject, images):
         labels = subject.labels[batch]
         with torch.no_grad():
             for name, attacked in shown.items():
                 network = subject.network if name == CLEAN else subject.folded_network
                 for pixels in attacked(batch):
-                    for numbers, logits in logits_of_each(network, silencings, pixels):
+                    for numbers, logits in compute_masked_logits(network, masks, pixels):
                         subject.check_stop()
                         counts[name][numbers] += _correct(logits, labels)
         if isinstance(fgsm, Fgsm):
-            clean, attacked_counts = _count_fgsm(subject, silencings, batch, fgsm.headline)
+            clean, attacked_counts = _count_fgsm(subject, masks, batch, fgsm.headline)
             counts[CLEAN] += clean
             counts["fgsm"] += attacked_counts
         done += len(batch)
@@ -326,27 +239,19 @@ def count_each(
 
 
 def _batches(subject: Subject, images: Tensor) -> Iterator[Tensor]:
-    """Indices of test images on the device where they are wanted, as many at once as in any evaluation."""
+    """Yield the indices in batches as large as in any evaluation, on the device of the labels."""
     for batch in images.to(subject.labels.device).split(subject.batch_size):
         subject.check_stop()
         yield batch
 
 
-def _sample(data: Dataset, test_fingerprint: str, images: int) -> tuple[Tensor, str]:
-    """The indices of the test images that are shown, and their fingerprint."""
-    chosen, entry = choose(data.test.labels.cpu().numpy(), images), DATASETS.get(data.name)
-    if chosen is None or (entry is not None and entry.mixed):  # then the first ones are a sample
-        return torch.arange(min(images, len(data.test))), test_fingerprint
-    return torch.from_numpy(chosen.places), sample_fingerprint(test_fingerprint, images)
-
-
 def _correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Logits (…, n, classes), labels (n,) to the number of right ones (…)."""
+    """Return the number of correct predictions (…) of logits (…, n, classes) for labels (n,)."""
     return (logits.argmax(-1) == labels).sum(-1)
 
 
-def _shown(subject: Subject, settings: AttackSettings) -> Shown:
-    """What is shown of each batch, where it does not depend on the network."""
+def _attacked_pixels(subject: Subject, settings: AttackSettings) -> AttackedPixels:
+    """Return what makes the images of an attack that does not depend on the network."""
     if isinstance(settings, Occlusion):
         side = settings.headline_on(subject.side)
         return lambda batch: (occlude(subject.pixels(batch), side),)
@@ -364,29 +269,29 @@ def _corrupted(subject: Subject, settings: Corruptions, batch: Tensor) -> Iterat
 
 
 def _count_fgsm(
-    subject: Subject, silencings: Sequence[Silencing], batch: Tensor, epsilon: float
+    subject: Subject, masks: Sequence[StructureMask], batch: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor]:
-    """Correct images of a batch with each silencing: of the clean ones, and of those attacked through it.
+    """Count the correctly classified images of a batch under each mask: clean, and attacked by FGSM through it.
 
-    The pass that the gradient needs also classifies the clean images. It begins at the segment that an element lies
-    in; of what comes before, the graph is kept, and only its backward pass is an element's own.
+    The forward pass for the gradient also classifies the clean images. It begins at the segment of the element: the
+    graph of the segments before it is shared, and only its backward pass is repeated for each element.
     """
     network, folded_network = subject.network, subject.folded_network
     labels, images = subject.labels[batch], subject.pixels(batch)
     segments = network.architecture.segments(network.body)
-    clean = torch.zeros(len(silencings), dtype=torch.int64, device=labels.device)
+    clean = torch.zeros(len(masks), dtype=torch.int64, device=labels.device)
     attacked = torch.zeros_like(clean)
     with torch.enable_grad():
         pixels = images.clone().requires_grad_()
         entering = network.normalise(pixels)
-        for position, numbers in by_segment(segments, silencings).items():
+        for position, numbers in group_by_segment(segments, masks).items():
             for number in numbers:
                 subject.check_stop()
-                silent = [silencings[number].channels]
-                with silenced_apart(network.body, silent):
+                silent = [masks[number].channels]
+                with silenced_per_batch(network.body, silent):
                     signs, clean[number] = _signs_and_correct(segments[position:], entering, pixels, labels)
-                with silenced_apart(folded_network.body, silent), torch.no_grad():
-                    attacked[number] = _correct(folded_network(step(images, signs, epsilon)), labels)
+                with silenced_per_batch(folded_network.body, silent), torch.no_grad():
+                    attacked[number] = _correct(folded_network(fgsm_step(images, signs, epsilon)), labels)
             entering = segments[position][1](entering)
     return clean, attacked
 
@@ -394,7 +299,7 @@ def _count_fgsm(
 def _signs_and_correct(
     segments: Sequence[Segment], entering: Tensor, pixels: Tensor, labels: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Sign of the cross-entropy's gradient with respect to each pixel, and how many images are classified rightly."""
+    """Return the sign of cross-entropy's gradient for each pixel, and the number of correctly classified images."""
     logits = run_segments(segments, entering)
     # The sum, so that an image's gradient does not depend on the size of its batch.
     loss = cross_entropy(logits, labels, reduction="sum")

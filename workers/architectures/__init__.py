@@ -1,1 +1,1 @@
-"""Networks: the architectures, what may be pruned in each, and how a network is made, loaded and measured."""
+"""Architectures and their removable structures; creating, loading and measuring networks."""

@@ -1,8 +1,8 @@
-"""What every architecture says about itself: its body, and what may be pruned in it.
+"""The interface of an architecture: its body, and the structures that can be pruned from it.
 
-Words: a *body* is the bare ``nn.Module`` from normalised images to logits; a *stage* is a run of residual
-blocks of one width. A removed block is an ``nn.Identity`` in its place, so that names and indices stay those
-of the baseline.
+A *body* is the bare ``nn.Module`` from normalised images to logits. A *stage* is a group of consecutive residual blocks
+of the same width. A removed block is replaced by an ``nn.Identity``, so that module names and indices remain those of
+the baseline.
 """
 
 from abc import ABC, abstractmethod
@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 Segment = tuple[str, Callable[[Tensor], Tensor]]
-"""A stretch of a body's forward pass, by the path of the module that it runs."""
+"""One step of a body's forward pass: the path of the module that it runs, and the function that runs it."""
 
 
 @dataclass(frozen=True)
 class FilterGroup:
-    """The filters of one convolution, all of which may go but one; paths are module paths inside the body.
+    """The filters of one convolution, all but one of which are removable.
 
-    ``norms`` are the batch norms that carry the convolution's channels: zeroing weight and bias of channel i
-    in all of them silences filter i exactly. The first follows the convolution itself, and ``activation``, a
-    ReLU that may work in place, follows that first norm.
+    All attributes are module paths inside the body.
+
+    Attributes:
+        convolution: the convolution.
+        norms: the batch norms on the convolution's channels: zeroing weight and bias of channel i in all of them
+            silences filter i exactly. The first one directly follows the convolution.
+        activation: the ReLU after the first norm; it may work in place.
     """
 
     convolution: str
@@ -31,9 +35,13 @@ class FilterGroup:
 
 @dataclass(frozen=True)
 class Block:
-    """A residual block that may go: zeroing weight and bias of ``last_norm`` silences it exactly.
+    """A removable residual block.
 
-    ``stage_size`` counts the blocks that the block's stage has now, also those that always stay.
+    Attributes:
+        name: module path of the block inside the body.
+        stage: name of its stage.
+        last_norm: module path of its last batch norm: zeroing weight and bias silences the block exactly.
+        stage_size: number of blocks that the stage has now, including those that are not removable.
     """
 
     name: str
@@ -43,36 +51,60 @@ class Block:
 
 
 class Architecture(ABC):
-    """A family member such as ResNet56. Stateless: a body holds all the state there is."""
+    """An architecture such as ResNet56.
+
+    It is stateless: all state is in the body.
+    """
 
     @abstractmethod
     def build(self, classes: int) -> nn.Module:
-        """The baseline's body: normalised images (N, 3, H, W), any H = W >= 16, to logits (N, classes)."""
+        """Return the baseline's body.
+
+        It maps normalised images (N, 3, H, W) with any H = W >= 16 to logits (N, classes).
+
+        Args:
+            classes: number of classes.
+        """
 
     @abstractmethod
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
-        """The convolutions of the body as it is now whose filters may go, in the order they run."""
+        """Return the convolutions with removable filters of a body, which may be pruned, in execution order.
+
+        Args:
+            body: a body of this architecture.
+        """
 
     @abstractmethod
     def stages(self) -> Mapping[str, tuple[str, ...]]:
-        """The baseline's residual blocks by stage, in the order they run; empty if there are none."""
+        """Return the paths of the baseline's residual blocks by stage, in execution order; empty if it has none."""
 
     @abstractmethod
     def removable_blocks(self, body: nn.Module) -> list[Block]:
-        """The blocks of the body as it is now that may go: shape-preserving ones of stages with more than
-        two.
+        """Return the removable blocks of a body, which may be pruned.
+
+        They preserve the shape of their input and belong to a stage with more than two blocks.
+
+        Args:
+            body: a body of this architecture.
         """
 
     @abstractmethod
     def segments(self, body: nn.Module) -> list[Segment]:
-        """The body's forward pass, in eval mode, as a chain of functions that run one after another.
+        """Split a body's forward pass in evaluation mode into a chain of functions.
 
-        A segment named P runs the modules P and P.* and nothing else that has parameters, so whoever changes
-        one module can keep the activation that enters its segment and run only from there.
+        A segment named P runs the modules P and P.* and no other module with parameters. After a change to one module,
+        it is therefore enough to rerun the network from the input of the module's segment.
+
+        Args:
+            body: a body of this architecture.
         """
 
     def remaining_blocks(self, body: nn.Module) -> dict[str, list[str]]:
-        """Each stage's blocks that are still in the body."""
+        """Return the paths of the blocks that were not removed from a body, by stage.
+
+        Args:
+            body: a body of this architecture.
+        """
         return {
             stage: [name for name in names if not isinstance(body.get_submodule(name), nn.Identity)]
             for stage, names in self.stages().items()

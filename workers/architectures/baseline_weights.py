@@ -1,4 +1,4 @@
-"""The tensors of a baseline that is not trained here: of a weights file, or of a network that torchvision publishes."""
+"""Tensors of baselines that are not trained by the sweep: from a weights file, or published by torchvision."""
 
 from http.client import HTTPException
 from pathlib import Path
@@ -12,22 +12,32 @@ from prunesweep.workers.architectures.weights_file import WeightsError, read_wei
 
 
 def read_weights(weights: str, architecture: str) -> dict[str, Tensor]:
-    """The tensors, on the CPU by name, of a weights file's path or of a name such as ``torchvision:IMAGENET1K_V2``.
+    """Return the tensors of a baseline, on the CPU by name.
 
-    torchvision's files are downloaded once, into torch's own folder for them (``$TORCH_HOME/hub/checkpoints``, by
-    default below ``~/.cache/torch``).
+    torchvision's files are downloaded once, into torch's own folder for downloads (``$TORCH_HOME/hub/checkpoints``, by
+    default in ``~/.cache/torch``).
 
-    Raises:
-        DataError: the file is not there, not the one published, not to be had, or no weights; or the name is not known,
-            or that of another architecture. A file's tensors are held against an architecture by ``load_weights``.
+    It is a ``DataError`` if the file is missing, cannot be downloaded, differs from the published one or contains no
+    weights, and if the name is unknown or belongs to another architecture. Whether the tensors of a file fit the
+    architecture is checked by ``load_weights``.
+
+    Args:
+        weights: path of a weights file, or a name such as ``torchvision:IMAGENET1K_V2``.
+        architecture: name of the baseline's architecture.
     """
     check_architectures(weights, [architecture])
     pretrained = find_pretrained(weights)
-    return read_weights_file(weights if pretrained is None else _local_copy(pretrained))
+    return read_weights_file(weights if pretrained is None else _ensure_local_copy(pretrained))
 
 
-def _local_copy(pretrained: Pretrained) -> Path:
-    """Where the file lies on this machine. Its bytes are checked each time: the keys say what they are."""
+def _ensure_local_copy(pretrained: Pretrained) -> Path:
+    """Return the path of the file on this machine, after downloading it if needed.
+
+    The file's hash is checked every time, because the trials' keys depend on the published content.
+
+    Raises:
+        WeightsError: the file is damaged or a different one.
+    """
     path = Path(torch.hub.get_dir(), "checkpoints", pretrained.file_name)
     if not path.exists():
         _download(pretrained, path)
@@ -39,12 +49,16 @@ def _local_copy(pretrained: Pretrained) -> Path:
 
 
 def _download(pretrained: Pretrained, path: Path) -> None:
-    """Puts the file there in one step, so that trials beside this one see all of it or nothing."""
+    """Download the file in one atomic step, so that concurrent trials see the whole file or none.
+
+    Raises:
+        WeightsError: the file cannot be downloaded.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(pretrained.url, str(path), pretrained.sha256_prefix, progress=False)
-    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: the bytes are not those published
+    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: the hash differs from the published one
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"{pretrained.url} cannot be downloaded: {reason}; put the file at {path}, or name a weights file instead"
+            f"{pretrained.url} cannot be downloaded: {reason}; put the file at {path}, or use a weights file instead"
         ) from error

@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions before them: in evaluation mode the same network with fewer passes."""
+"""Folding batch norms into the preceding convolutions: the same function in evaluation mode, with fewer operations."""
 
 import copy
 from collections.abc import Iterator
@@ -13,22 +13,22 @@ from prunesweep.workers.architectures.modules import module_at
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
-def folded(network: _Module) -> _Module:
-    """A copy in evaluation mode, without gradients of its parameters, that says what ``network`` says.
+def fold_batch_norms(network: _Module) -> _Module:
+    """Return a copy in evaluation mode with folded batch norms, whose parameters require no gradients.
 
-    Logits differ by rounding alone. It is for classifying: the sign of a gradient near zero hangs on roundings. A norm
-    that was folded is an ``nn.Identity`` in its place, through which the features flow that came out of the norm.
+    Its logits differ from those of ``network`` only by rounding. Use it for predictions alone: rounding can change the
+    sign of gradients near zero. An ``nn.Identity`` replaces each folded norm; its output is the norm's output.
     """
     copied = copy.deepcopy(network).eval().requires_grad_(False)
-    for convolution, norm in list(_pairs(copied)):
+    for convolution, norm in list(_foldable_pairs(copied)):
         before, after = module_at(copied, convolution, nn.Conv2d), module_at(copied, norm, nn.BatchNorm2d)
         copied.set_submodule(convolution, fuse_conv_bn_eval(before, after))
         copied.set_submodule(norm, nn.Identity())
     return copied
 
 
-def _pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
-    """The paths of each convolution whose output goes to a batch norm and nowhere else, and of that norm."""
+def _foldable_pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
+    """Yield the paths of each convolution whose output is used only by a batch norm, and of that norm."""
     graph = symbolic_trace(network).graph
     paths = {node: str(node.target) for node in graph.nodes if node.op == "call_module"}
     for node, norm in paths.items():

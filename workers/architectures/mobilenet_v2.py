@@ -1,7 +1,7 @@
-"""MobileNetV2 (Sandler et al., 2018) for small images: torchvision's, with fewer halvings of the resolution.
+"""MobileNetV2 (Sandler et al., 2018) for small images, based on torchvision's.
 
-Parameters are named as in torchvision. Of the six places where the original halves the resolution, the stem
-and the second stage do not here, as is customary on CIFAR, so that 32 pixels end as 4.
+Parameters are named as in torchvision. The stem and the second stage do not halve the resolution as in the original:
+as usual on CIFAR, images of 32 pixels are reduced to 4.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import MobileNetV2
 
-from prunesweep.sweeps.removable import LEAST_BLOCKS
+from prunesweep.sweeps.removable import MIN_BLOCKS_PER_STAGE
 from prunesweep.workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
 from prunesweep.workers.architectures.modules import module_at
 
@@ -29,24 +29,36 @@ STAGES = (
 
 @dataclass(frozen=True)
 class MobileNetV2Cifar(Architecture):
-    """The one of width 1. Its first stage's block does not expand, so its filters stay."""
+    """MobileNetV2 with width multiplier 1.
+
+    The block of the first stage has no expansion layer, so none of its filters is removable.
+    """
 
     def build(self, classes: int) -> nn.Module:
-        """Without dropout, which the customary CIFAR version does not have either."""
+        """Return the baseline's body, without dropout like the usual CIFAR version.
+
+        Args:
+            classes: number of classes.
+        """
         settings = [list(stage) for stage in STAGES]
         body: nn.Module = MobileNetV2(num_classes=classes, inverted_residual_setting=settings, dropout=0.0)
         module_at(body, "features.0.0", nn.Conv2d).stride = (1, 1)
         return body
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:
-        stages, position = {}, 1
+        """Return the paths of the baseline's blocks by stage."""
+        stages, first = {}, 1
         for number, (_, _, blocks, _) in enumerate(STAGES, start=1):
-            stages[f"stage{number}"] = tuple(f"features.{i}" for i in range(position, position + blocks))
-            position += blocks
+            stages[f"stage{number}"] = tuple(f"features.{i}" for i in range(first, first + blocks))
+            first += blocks
         return stages
 
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
-        """The expand convolutions: each one's channels go on through its block's depthwise convolution."""
+        """Return the expansion convolutions, whose channels the block's depthwise convolution passes on.
+
+        Args:
+            body: a body of this architecture.
+        """
         expanding = [names for stage, names in self.remaining_blocks(body).items() if stage != "stage1"]
         return [
             FilterGroup(f"{name}.conv.0.0", (f"{name}.conv.0.1", f"{name}.conv.1.1"), f"{name}.conv.0.2")
@@ -55,18 +67,29 @@ class MobileNetV2Cifar(Architecture):
         ]
 
     def removable_blocks(self, body: nn.Module) -> list[Block]:
-        """All blocks but each stage's first, which changes the shape, and last, as in the paper's code."""
+        """Return all blocks except the first and the last of each stage.
+
+        The first one changes the shape; the last one is left out as in the paper's code.
+
+        Args:
+            body: a body of this architecture.
+        """
         return [
             Block(name, stage, f"{name}.conv.3", len(names))
             for stage, names in self.remaining_blocks(body).items()
-            if len(names) > LEAST_BLOCKS
+            if len(names) > MIN_BLOCKS_PER_STAGE
             for name in names[1:-1]
         ]
 
     def segments(self, body: nn.Module) -> list[Segment]:
-        features = body.get_submodule("features").named_children()
-        stretches = [(f"features.{name}", module) for name, module in features]
-        return [*stretches, ("pool", _pool), ("classifier", body.get_submodule("classifier"))]
+        """Split the forward pass into the blocks, the pooling and the classifier.
+
+        Args:
+            body: a body of this architecture.
+        """
+        children = body.get_submodule("features").named_children()
+        features = [(f"features.{name}", module) for name, module in children]
+        return [*features, ("pool", _pool), ("classifier", body.get_submodule("classifier"))]
 
 
 def _pool(features: Tensor) -> Tensor:

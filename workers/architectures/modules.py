@@ -1,4 +1,4 @@
-"""Modules by their paths inside a body, as what they are known to be."""
+"""Typed access to submodules."""
 
 from typing import TypeVar
 
@@ -8,13 +8,19 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 
 def module_at(body: nn.Module, path: str, kind: type[_Module]) -> _Module:
-    """The module at ``path`` inside ``body``, which is of that kind.
+    """Return the submodule of a body at a path, with its type checked.
+
+    A missing module is an ``AttributeError``.
+
+    Args:
+        body: the module that contains it.
+        path: its module path inside ``body``.
+        kind: its expected class.
 
     Raises:
-        AttributeError: there is none.
-        TypeError: it is of another kind.
+        TypeError: the module is of another class.
     """
     module = body.get_submodule(path)
     if not isinstance(module, kind):
-        raise TypeError(f"{path} is a {type(module).__name__} and no {kind.__name__}")
+        raise TypeError(f"{path} is a {type(module).__name__}, not a {kind.__name__}")
     return module

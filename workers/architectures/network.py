@@ -1,4 +1,4 @@
-"""A network: an architecture's body with the normalisation inside, how one is made and how one is loaded."""
+"""Networks, which are an architecture's body with built-in normalisation: creating, rebuilding and loading them."""
 
 import copy
 import json
@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from prunesweep.sweeps.paths import expanded
+from prunesweep.sweeps.paths import expand_home
 from prunesweep.workers.architectures.architecture import Architecture
 from prunesweep.workers.architectures.rebuilding import check_that_layers_fit, shape_body
 from prunesweep.workers.architectures.spec import NetworkError, NetworkSpec, find_architecture
@@ -33,16 +33,28 @@ SPEC_NAME = "network.json"
 
 
 class Network(nn.Module):
-    """Images (N, 3, H, W) in [0, 1] to logits (N, classes).
+    """A classification network from images (N, 3, H, W) in [0, 1] to logits (N, classes).
 
-    ``spec`` says what it is. The state dict holds the body's tensors alone, under "body."; the normalisation
-    comes from the spec.
+    The state dict contains only the tensors of the body, with the prefix "body."; the normalisation is part of the
+    spec.
+
+    Attributes:
+        spec: architecture, normalisation and removed structures.
+        body: the architecture's module, from normalised images to logits.
+        mean: means that normalise the channels, (1, 3, 1, 1).
+        std: standard deviations that normalise the channels, (1, 3, 1, 1).
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, spec: NetworkSpec, body: nn.Module) -> None:
+        """Combine a body with the normalisation of its spec.
+
+        Args:
+            spec: description of the network.
+            body: a body that matches it.
+        """
         super().__init__()
         self.spec = spec
         self.body = body
@@ -51,21 +63,26 @@ class Network(nn.Module):
 
     @property
     def architecture(self) -> Architecture:
-        """The architecture that the body is an instance, or a pruned instance, of."""
+        """Return the architecture of the body, which may be pruned."""
         return find_architecture(self.spec.architecture)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """What the body sees of images (N, 3, H, W) in [0, 1]."""
+        """Normalise images (N, 3, H, W) in [0, 1] for the body."""
         return (images - self.mean) / self.std
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
         logits: Tensor = self.body(self.normalise(images))
         return logits
 
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Puts a network into eval mode and turns gradients off; leaves every module's mode as it was."""
+    """Enter evaluation mode without gradients, and restore the mode of every module on exit.
+
+    Args:
+        network: the network.
+    """
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
@@ -85,10 +102,17 @@ def new_network(
     *,
     generator: torch.Generator,
 ) -> Network:
-    """A baseline with random parameters on the CPU, in training mode.
+    """Return a baseline with random parameters on the CPU, in training mode.
 
-    They are drawn from ``generator`` (on the CPU) and from nothing else; global random states stay as they
-    are.
+    Global random states are neither used nor changed.
+
+    Args:
+        architecture: name of the architecture.
+        classes: number of classes.
+        image_size: height and width of the images in pixels.
+        mean: means that normalise the channels of images in [0, 1].
+        std: standard deviations that normalise them.
+        generator: CPU generator from which all parameters are drawn.
     """
     spec = NetworkSpec(architecture, classes, image_size, mean, std)
     body = _empty_baseline(spec).to_empty(device="cpu")
@@ -97,18 +121,28 @@ def new_network(
 
 
 def reinitialise(network: Network, generator: torch.Generator) -> Network:
-    """A network of the same shape, on the same device, with fresh parameters and batch norm statistics."""
+    """Return a network of the same shape and on the same device with new parameters and batch norm statistics.
+
+    Args:
+        network: the network whose shape is taken.
+        generator: CPU generator from which all parameters are drawn.
+    """
     device = network.mean.device
-    fresh = copy.deepcopy(network).cpu()
-    fresh.zero_grad(set_to_none=True)
-    _initialise(fresh.body, generator)
-    return fresh.to(device)
+    reinitialised = copy.deepcopy(network).cpu()
+    reinitialised.zero_grad(set_to_none=True)
+    _initialise(reinitialised.body, generator)
+    return reinitialised.to(device)
 
 
 def rebuild_network(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> Network:
-    """The network that has this spec and this state dict, on the CPU in training mode.
+    """Rebuild a network on the CPU, in training mode.
 
-    Raises NetworkError when the two do not fit each other.
+    Args:
+        spec: description of the network.
+        tensors: its state dict.
+
+    Raises:
+        NetworkError: spec and state dict do not match.
     """
     body = _empty_baseline(spec)
     for name in spec.removed_blocks:
@@ -127,13 +161,13 @@ def load_network(path: str | PathLike[str]) -> Network:
     """Return the network of a folder that a store or ``export_network`` wrote.
 
     Args:
-        path: of the folder, which may begin with ``~``; it holds ``weights.safetensors`` and ``network.json``.
+        path: path of the folder, which may begin with ``~`` and contains ``weights.safetensors`` and ``network.json``.
 
     Returns:
         A torch module in evaluation mode: images (N, 3, H, W) in [0, 1] to logits (N, classes).
 
     Raises:
-        NetworkError: something is missing, unreadable or does not fit, in one line.
+        NetworkError: a file is missing or unreadable, or the two do not match; the message is one line.
 
     Example:
         >>> import torch
@@ -142,33 +176,33 @@ def load_network(path: str | PathLike[str]) -> Network:
         >>> network(torch.zeros(1, 3, 16, 16)).shape
         torch.Size([1, 10])
     """
-    folder = Path(expanded(path))
+    folder = Path(expand_home(path))
     for name in (SPEC_NAME, WEIGHTS_NAME):
         if not (folder / name).is_file():
-            raise NetworkError(f"{folder} holds no network: {name} is missing")
+            raise NetworkError(f"{folder} contains no network: {name} is missing")
     try:
-        stated = json.loads((folder / SPEC_NAME).read_text(encoding="utf-8"))
-        return rebuild_network(NetworkSpec.from_json(stated), read_safetensors(folder / WEIGHTS_NAME)).eval()
+        description = json.loads((folder / SPEC_NAME).read_text(encoding="utf-8"))
+        return rebuild_network(NetworkSpec.from_json(description), read_safetensors(folder / WEIGHTS_NAME)).eval()
     except (OSError, ValueError) as error:
         raise NetworkError(f"{folder}: {error}") from error
 
 
 def _empty_baseline(spec: NetworkSpec) -> nn.Module:
-    """The baseline's body without storage: nothing is drawn, and shapes are free to change."""
+    """Return the baseline's body on the meta device, without random draws; its shapes can still be changed."""
     with torch.device("meta"):
         return find_architecture(spec.architecture).build(spec.classes)
 
 
 def _initialise(body: nn.Module, generator: torch.Generator) -> None:
-    """He normal weights (He et al., 2015; fan-in) and fresh batch norms, one rule for all architectures.
+    """Draw He normal weights (He et al., 2015; fan-in) and reset batch norms, for any architecture.
 
-    The gain is √2 for convolutions, which ReLUs follow, and 1 for the classifier; biases are zero.
+    The gain is √2 for convolutions, which are followed by ReLUs, and 1 for the classifier. Biases are zero.
     """
     with torch.no_grad():
         for module in body.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
-                follows: Literal["relu", "linear"] = "relu" if isinstance(module, nn.Conv2d) else "linear"
-                nn.init.kaiming_normal_(module.weight, nonlinearity=follows, generator=generator)
+                nonlinearity: Literal["relu", "linear"] = "relu" if isinstance(module, nn.Conv2d) else "linear"
+                nn.init.kaiming_normal_(module.weight, nonlinearity=nonlinearity, generator=generator)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
             elif isinstance(module, nn.BatchNorm2d):

@@ -1,62 +1,71 @@
-"""Giving a baseline's body the shapes of a pruned network's tensors."""
+"""Resizing the layers of a baseline's body to the shapes of a pruned network's tensors."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from prunesweep.workers.architectures.spec import LEAST_IMAGE_SIZE, NetworkError, NetworkSpec
+from prunesweep.workers.architectures.spec import MIN_IMAGE_SIZE, NetworkError, NetworkSpec
 
 BODY_PREFIX = "body."
-"""Where a network's state dict keeps the tensors of its body."""
+"""Prefix of the body's tensors in a network's state dict."""
 
 
 def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> None:
-    """Reshapes every layer of a body on the meta device to ``tensors``, a network's state dict.
+    """Resize every layer of a body on the meta device to the shapes of a state dict.
 
-    Whether the layers fit one another is another question. Raises NetworkError when a tensor is missing or contradicts
-    the spec.
+    Whether the layers fit one another is checked by ``check_that_layers_fit``. A tensor that is missing or contradicts
+    the spec is a ``NetworkError``.
+
+    Args:
+        body: the baseline's body, changed in place.
+        spec: description of the network.
+        tensors: the network's state dict.
     """
     layers = {
         name: layer for name, layer in body.named_modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
     }
     for name in spec.kept_filters:
-        _demand(
+        _require(
             isinstance(layers.get(name), nn.Conv2d),
-            f"kept_filters names {name}, no convolution of this network",
+            f"kept_filters names {name}, which is not a convolution of this network",
         )
     for name, layer in layers.items():
         key = f"{BODY_PREFIX}{name}.weight"
-        _demand(key in tensors, f"{key} is missing")
+        _require(key in tensors, f"{key} is missing")
         shape = tensors[key].shape
-        alike = len(shape) == layer.weight.ndim and shape[2:] == layer.weight.shape[2:] and 0 not in shape
-        _demand(alike, f"{key} has shape {tuple(shape)} where the baseline has {tuple(layer.weight.shape)}")
+        is_compatible = len(shape) == layer.weight.ndim and shape[2:] == layer.weight.shape[2:] and 0 not in shape
+        _require(is_compatible, f"{key} has shape {tuple(shape)} where the baseline has {tuple(layer.weight.shape)}")
         if isinstance(layer, nn.BatchNorm2d):
             _shape_norm(layer, shape)
         elif isinstance(layer, nn.Linear):
-            _demand(shape[0] == spec.classes, f"{key} has {shape[0]} rows for {spec.classes} classes")
+            _require(shape[0] == spec.classes, f"{key} has {shape[0]} rows for {spec.classes} classes")
             _shape_linear(layer, shape)
         elif layer.groups > 1:
             _shape_depthwise(layer, shape)
         else:
             filters = len(spec.kept_filters.get(name, range(layer.out_channels)))
-            _demand(shape[0] == filters, f"{key} has {shape[0]} filters where the description keeps {filters}")
+            _require(shape[0] == filters, f"{key} has {shape[0]} filters where the description keeps {filters}")
             _shape_convolution(layer, shape)
 
 
 def check_that_layers_fit(body: nn.Module) -> None:
-    """Runs the body, whatever its parameters, on the smallest image there may be.
+    """Run a body on the smallest allowed image, whatever its parameters.
 
-    Raises NetworkError when its layers do not fit one another.
+    Args:
+        body: the body, whose mode is the same afterwards.
+
+    Raises:
+        NetworkError: its layers do not fit one another.
     """
-    modes = body.training
+    was_training = body.training
     try:
         with torch.no_grad():
-            body.eval()(torch.zeros(1, 3, LEAST_IMAGE_SIZE, LEAST_IMAGE_SIZE))
+            body.eval()(torch.zeros(1, 3, MIN_IMAGE_SIZE, MIN_IMAGE_SIZE))
     except RuntimeError as error:
         raise NetworkError(f"its layers do not fit one another: {str(error).splitlines()[0]}") from error
     finally:
-        body.train(modes)
+        body.train(was_training)
 
 
 def _shape_norm(norm: nn.BatchNorm2d, shape: torch.Size) -> None:
@@ -86,6 +95,6 @@ def _parameter(shape: torch.Size) -> nn.Parameter:
     return nn.Parameter(torch.empty(shape, device="meta"))
 
 
-def _demand(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise NetworkError(otherwise)
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise NetworkError(message)

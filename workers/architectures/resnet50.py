@@ -1,7 +1,7 @@
-"""ResNet-50 (He et al., 2016, "Deep Residual Learning for Image Recognition", table 1): torchvision's.
+"""ResNet-50 (He et al., 2016, "Deep Residual Learning for Image Recognition", table 1), based on torchvision's.
 
-Parameters are named as in torchvision, so that its weights and those that others publish for it load. As there, the
-3×3 convolution of a block halves the resolution and not the first one ("ResNet V1.5").
+Parameters are named as in torchvision, so that its weights and other published weights for it can be loaded. As in
+torchvision, the 3×3 convolution of a block halves the resolution, not the first 1×1 convolution ("ResNet V1.5").
 """
 
 from collections.abc import Mapping
@@ -12,21 +12,28 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from prunesweep.sweeps.removable import LEAST_BLOCKS
+from prunesweep.sweeps.removable import MIN_BLOCKS_PER_STAGE
 from prunesweep.workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
 
 STAGE_SIZES = {"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3}
 
 
 class BottleneckBlock(Bottleneck):
-    """torchvision's, with an activation module of its own at each place: torchvision's one serves three."""
+    """torchvision's bottleneck block with three separate ReLU modules, instead of one that is called three times."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Take the arguments of torchvision's block.
+
+        Args:
+            arguments: positional arguments.
+            options: keyword arguments.
+        """
+        super().__init__(*arguments, **options)
         del self.relu
         self.relu1, self.relu2, self.relu3 = (nn.ReLU(inplace=True) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output for features (N, C, H, W)."""
         residual: Tensor = self.relu1(self.bn1(self.conv1(x)))
         residual = self.relu2(self.bn2(self.conv2(residual)))
         residual = self.bn3(self.conv3(residual))
@@ -36,22 +43,33 @@ class BottleneckBlock(Bottleneck):
 
 @dataclass(frozen=True)
 class ResNet50(Architecture):
-    """Four stages of bottleneck blocks.
+    """ResNet-50: four stages of bottleneck blocks.
 
-    Which block is a stage's first or the network's last is settled by the baseline's names: when ``layer4.2`` has
-    gone, ``layer4.1`` may still lose filters.
+    Which blocks are the first of their stage and the last of the network depends on the baseline: after ``layer4.2``
+    is removed, the filters of ``layer4.1`` are still removable.
     """
 
     def build(self, classes: int) -> nn.Module:
+        """Return the baseline's body.
+
+        Args:
+            classes: number of classes.
+        """
         body: nn.Module = ResNet(BottleneckBlock, list(STAGE_SIZES.values()), num_classes=classes)
         return body
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the paths of the baseline's blocks by stage."""
         return {stage: tuple(f"{stage}.{i}" for i in range(size)) for stage, size in STAGE_SIZES.items()}
 
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
-        """The first two convolutions of each block but each stage's first and the network's last, as in the paper's
-        code: the third one's channels are tied by the shortcuts.
+        """Return the first two convolutions of each block.
+
+        The third one's channels are tied to those of other blocks by the shortcuts. The first block of each stage and
+        the last block of the network are left out, as in the paper's code.
+
+        Args:
+            body: a body of this architecture.
         """
         firsts = {names[0] for names in self.stages().values()}
         last = list(self.stages().values())[-1][-1]
@@ -64,15 +82,24 @@ class ResNet50(Architecture):
         ]
 
     def removable_blocks(self, body: nn.Module) -> list[Block]:
-        """All blocks but each stage's first, which changes the shape."""
+        """Return all blocks except the first of each stage, which changes the shape.
+
+        Args:
+            body: a body of this architecture.
+        """
         return [
             Block(name, stage, f"{name}.bn3", len(names))
             for stage, names in self.remaining_blocks(body).items()
-            if len(names) > LEAST_BLOCKS
+            if len(names) > MIN_BLOCKS_PER_STAGE
             for name in names[1:]
         ]
 
     def segments(self, body: nn.Module) -> list[Segment]:
+        """Split the forward pass into the stem's modules, the blocks, the pooling and the classifier.
+
+        Args:
+            body: a body of this architecture.
+        """
         blocks = [name for names in self.remaining_blocks(body).values() for name in names]
         features = [(name, body.get_submodule(name)) for name in ("conv1", "bn1", "relu", "maxpool", *blocks)]
         return [*features, ("pool", _pool), ("fc", body.get_submodule("fc"))]

@@ -1,7 +1,7 @@
 """The CIFAR ResNets of He et al. (2016), "Deep Residual Learning for Image Recognition", section 4.2.
 
-Shortcuts are parameter-free (option A), and parameters are named as in Idelbayev's pytorch_resnet_cifar10, so
-that its weights files load.
+Shortcuts have no parameters (option A). Parameters are named as in Idelbayev's pytorch_resnet_cifar10, so that its
+weights files can be loaded.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from prunesweep.sweeps.removable import LEAST_BLOCKS
+from prunesweep.sweeps.removable import MIN_BLOCKS_PER_STAGE
 from prunesweep.workers.architectures.architecture import Architecture, Block, FilterGroup, Segment
 
 STEM_WIDTH = 16
@@ -19,20 +19,35 @@ STAGE_WIDTHS = {"layer1": 16, "layer2": 32, "layer3": 64}
 
 
 class SubsamplingShortcut(nn.Module):
-    """Option A: every second pixel, and zeros for the channels that the input lacks, half on either side."""
+    """A shortcut without parameters (option A), which takes every second pixel and adds channels of zeros.
+
+    Half of the new channels come before the input's, half after.
+    """
 
     def __init__(self, new_channels: int) -> None:
+        """Set the number of added channels.
+
+        Args:
+            new_channels: number of channels of the output minus those of the input.
+        """
         super().__init__()
         self.padding = new_channels // 2
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return (N, C + new channels, H / 2, W / 2) for features (N, C, H, W)."""
         return functional.pad(features[:, :, ::2, ::2], (0, 0, 0, 0, self.padding, self.padding))
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and a shortcut; ``widens`` halves the resolution and changes the width."""
+    """A residual block of two 3×3 convolutions; one that changes the width also halves the resolution."""
 
     def __init__(self, channels_in: int, channels: int) -> None:
+        """Create the layers.
+
+        Args:
+            channels_in: number of channels of the input.
+            channels: number of channels of the output.
+        """
         super().__init__()
         widens = channels != channels_in
         self.conv1 = nn.Conv2d(channels_in, channels, 3, stride=2 if widens else 1, padding=1, bias=False)
@@ -44,6 +59,7 @@ class BasicBlock(nn.Module):
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Return the block's output for features (N, C, H, W)."""
         residual: Tensor = self.relu1(self.bn1(self.conv1(features)))
         residual = self.bn2(self.conv2(residual))
         merged: Tensor = self.relu2(residual.add_(self.shortcut(features)))
@@ -51,9 +67,15 @@ class BasicBlock(nn.Module):
 
 
 class ResNetBody(nn.Module):
-    """A stem, three stages of ``blocks`` blocks each, global average pooling and a linear classifier."""
+    """The body of a CIFAR ResNet: a stem, three stages of blocks, global average pooling and a linear classifier."""
 
     def __init__(self, blocks: int, classes: int) -> None:
+        """Create the layers.
+
+        Args:
+            blocks: number of blocks of each stage.
+            classes: number of classes.
+        """
         super().__init__()
         self.conv1 = nn.Conv2d(3, STEM_WIDTH, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(STEM_WIDTH)
@@ -67,6 +89,7 @@ class ResNetBody(nn.Module):
         self.linear = nn.Linear(wide, classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (N, classes) of normalised images (N, 3, H, W)."""
         features = self.relu(self.bn1(self.conv1(images)))
         features = self.layer3(self.layer2(self.layer1(features)))
         logits: Tensor = self.linear(self.flatten(self.pool(features)))
@@ -75,23 +98,39 @@ class ResNetBody(nn.Module):
 
 def _stage(channels_in: int, channels: int, blocks: int) -> nn.Sequential:
     widths = [channels_in] + [channels] * blocks
-    return nn.Sequential(*(BasicBlock(before, after) for before, after in pairwise(widths)))
+    return nn.Sequential(*(BasicBlock(channels_in, channels_out) for channels_in, channels_out in pairwise(widths)))
 
 
 @dataclass(frozen=True)
 class ResNetCifar(Architecture):
-    """ResNet with 6n + 2 layers: three stages of n blocks. ``blocks`` is n."""
+    """A CIFAR ResNet with 6n + 2 layers: three stages of n blocks.
+
+    Attributes:
+        blocks: n.
+    """
 
     blocks: int
 
     def build(self, classes: int) -> nn.Module:
+        """Return the baseline's body.
+
+        Args:
+            classes: number of classes.
+        """
         return ResNetBody(self.blocks, classes)
 
     def stages(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the paths of the baseline's blocks by stage."""
         return {stage: tuple(f"{stage}.{i}" for i in range(self.blocks)) for stage in STAGE_WIDTHS}
 
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
-        """The first convolution of each block: the second one's channels are tied by the shortcuts."""
+        """Return the first convolution of each block.
+
+        The second one's channels are tied to those of other blocks by the shortcuts.
+
+        Args:
+            body: a body of this architecture.
+        """
         return [
             FilterGroup(f"{name}.conv1", (f"{name}.bn1",), f"{name}.relu1")
             for names in self.remaining_blocks(body).values()
@@ -99,15 +138,26 @@ class ResNetCifar(Architecture):
         ]
 
     def removable_blocks(self, body: nn.Module) -> list[Block]:
-        """All blocks but each stage's first, as in the paper's code, though layer1.0 keeps the shape too."""
+        """Return all blocks except the first of each stage, as in the paper's code.
+
+        Of these first blocks, layer1.0 preserves the shape but is left out, too.
+
+        Args:
+            body: a body of this architecture.
+        """
         return [
             Block(name, stage, f"{name}.bn2", len(names))
             for stage, names in self.remaining_blocks(body).items()
-            if len(names) > LEAST_BLOCKS
+            if len(names) > MIN_BLOCKS_PER_STAGE
             for name in names[1:]
         ]
 
     def segments(self, body: nn.Module) -> list[Segment]:
+        """Split the forward pass into the stem's modules, the blocks, the pooling and the classifier.
+
+        Args:
+            body: a body of this architecture.
+        """
         blocks = [name for names in self.remaining_blocks(body).values() for name in names]
         names = ["conv1", "bn1", "relu", *blocks, "pool", "flatten", "linear"]
         return [(name, body.get_submodule(name)) for name in names]

@@ -1,4 +1,4 @@
-"""What a network costs."""
+"""The size of a network: parameters and FLOPs."""
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -7,14 +7,17 @@ from prunesweep.workers.architectures.network import Network, evaluating
 
 
 def parameters(network: Network) -> int:
-    """How many numbers training adjusts: weights and biases, not batch norm statistics."""
+    """Count the trainable parameters: weights and biases, not batch norm statistics."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def flops(network: Network) -> int:
-    """Floating-point operations of the convolutions and linear layers for one image of ``spec.image_size``.
+    """Count the floating-point operations of the convolutions and linear layers for one image.
 
-    A multiply-add counts as two operations, so this is twice what is often reported as "FLOPs" of a network.
+    A multiply-add counts as two operations, so the result is twice what is often reported as the "FLOPs" of a network.
+
+    Args:
+        network: the network; the image has the size of its ``spec.image_size``.
     """
     size = network.spec.image_size
     counter = FlopCounterMode(display=False)

@@ -1,4 +1,4 @@
-"""What ``network.json`` says of a network: all that, beside its tensors, is needed to build it again."""
+"""The description of a network in ``network.json``, which, with its tensors, is enough to rebuild it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,23 +10,28 @@ from prunesweep.sweeps.catalogue import ARCHITECTURES, resolve
 from prunesweep.sweeps.errors import UserError
 from prunesweep.workers.architectures.architecture import Architecture
 
-LEAST_IMAGE_SIZE = 16
+MIN_IMAGE_SIZE = 16
 FIELDS = ("architecture", "classes", "image_size", "mean", "std", "kept_filters", "kept_blocks")
 
 
 class NetworkError(UserError, ValueError):
-    """A stored network, or the description of one, that is missing, malformed or contradicts itself."""
+    """A stored network, or its description, that is missing, malformed or contradictory."""
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A network's architecture, normalisation and what pruning left of it; raises NetworkError if it makes no
-    sense.
+    """The architecture and normalisation of a network, and the structures that pruning removed.
 
-    ``image_size`` is height and width in pixels, at least 16. ``mean`` and ``std`` normalise channels of [0,
-    1]. ``kept_filters`` holds, for each convolution that lost some, the ascending indices of the filters that
-    remain; ``removed_blocks`` the names of the residual blocks that are gone. Indices and names are the
-    baseline's.
+    An invalid description is a ``NetworkError``. Indices and names of structures are those of the baseline.
+
+    Attributes:
+        architecture: name of the architecture.
+        classes: number of classes.
+        image_size: height and width in pixels, at least 16.
+        mean: means that normalise the channels of images in [0, 1].
+        std: standard deviations that normalise them.
+        kept_filters: ascending indices of the remaining filters, for each convolution that lost some.
+        removed_blocks: names of the removed residual blocks.
     """
 
     architecture: str
@@ -38,26 +43,27 @@ class NetworkSpec:
     removed_blocks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        _demand(self.architecture in ARCHITECTURES, f"architecture {self.architecture!r} is not known")
-        _demand(_is_count(self.classes, 1), f"classes {self.classes!r} is not a positive integer")
-        _demand(
-            _is_count(self.image_size, LEAST_IMAGE_SIZE),
-            f"image_size {self.image_size!r} is not an integer of at least {LEAST_IMAGE_SIZE}",
+        """Check that the description is valid."""
+        _require(self.architecture in ARCHITECTURES, f"architecture {self.architecture!r} is not known")
+        _require(_is_count(self.classes, 1), f"classes {self.classes!r} is not a positive integer")
+        _require(
+            _is_count(self.image_size, MIN_IMAGE_SIZE),
+            f"image_size {self.image_size!r} is not an integer of at least {MIN_IMAGE_SIZE}",
         )
-        _demand(_are_three_numbers(self.mean), f"mean {self.mean!r} is not three numbers")
-        _demand(
+        _require(_are_three_numbers(self.mean), f"mean {self.mean!r} is not three numbers")
+        _require(
             _are_three_numbers(self.std) and min(self.std) > 0,
             f"std {self.std!r} is not three positive numbers",
         )
-        for convolution, kept in self.kept_filters.items():
-            _demand(_is_ascending(kept), f"kept_filters of {convolution!r} are not ascending indices")
+        for convolution, indices in self.kept_filters.items():
+            _require(_is_ascending(indices), f"kept_filters of {convolution!r} are not ascending indices")
         blocks = [name for names in find_architecture(self.architecture).stages().values() for name in names]
         for name in self.removed_blocks:
-            _demand(name in blocks, f"{name!r} is not a residual block of {self.architecture}")
+            _require(name in blocks, f"{name!r} is not a residual block of {self.architecture}")
 
     @property
     def kept_blocks(self) -> dict[str, list[int]]:
-        """Each stage's blocks that remain, as indices into the baseline's stage."""
+        """Return the remaining blocks of each stage, as indices into the baseline's stage."""
         return {
             stage: [i for i, name in enumerate(names) if name not in self.removed_blocks]
             for stage, names in find_architecture(self.architecture).stages().items()
@@ -65,66 +71,70 @@ class NetworkSpec:
 
     @property
     def single_filter_layers(self) -> list[str]:
-        """The convolutions that pruning left with a single filter."""
-        gone = tuple(f"{block}." for block in self.removed_blocks)
-        return [name for name, kept in self.kept_filters.items() if len(kept) == 1 and not name.startswith(gone)]
+        """Return the convolutions of which pruning left a single filter."""
+        removed = tuple(f"{block}." for block in self.removed_blocks)
+        return [name for name, kept in self.kept_filters.items() if len(kept) == 1 and not name.startswith(removed)]
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary that ``json`` can write. It states the blocks that remain, as it does the filters."""
-        stated = asdict(self) | {
+        """Return a dictionary that ``json`` can write; it lists the remaining blocks instead of the removed ones."""
+        fields = asdict(self) | {
             "mean": list(self.mean),
             "std": list(self.std),
             "kept_blocks": self.kept_blocks,
         }
-        return {name: stated[name] for name in FIELDS}
+        return {name: fields[name] for name in FIELDS}
 
     @classmethod
-    def from_json(cls, stated: Mapping[str, Any]) -> "NetworkSpec":
-        """The inverse of ``to_json``; raises NetworkError for unknown or missing keys and values of a wrong
-        kind.
+    def from_json(cls, description: Mapping[str, Any]) -> "NetworkSpec":
+        """Return the spec that ``to_json`` described.
+
+        Unknown or missing keys and invalid values are a ``NetworkError``.
+
+        Args:
+            description: content of a ``network.json``.
         """
-        _demand(isinstance(stated, Mapping), "it is not a JSON object")
-        for name in stated:
-            _demand(name in FIELDS, f"unknown key {name!r}; known are {', '.join(FIELDS)}")
+        _require(isinstance(description, Mapping), "it is not a JSON object")
+        for name in description:
+            _require(name in FIELDS, f"unknown key {name!r}; known keys are {', '.join(FIELDS)}")
         for name in FIELDS:
-            _demand(name in stated, f"key {name!r} is missing")
+            _require(name in description, f"key {name!r} is missing")
         for name in ("mean", "std"):
-            _demand(_are_three_numbers(stated[name]), f"{name} {stated[name]!r} is not three numbers")
+            _require(_are_three_numbers(description[name]), f"{name} {description[name]!r} is not three numbers")
         for name in ("kept_filters", "kept_blocks"):
-            _demand(_is_index_table(stated[name]), f"{name} is not an object of lists of ascending indices")
+            _require(_is_index_table(description[name]), f"{name} is not an object of lists of ascending indices")
         return cls(
-            architecture=stated["architecture"],
-            classes=stated["classes"],
-            image_size=stated["image_size"],
-            mean=tuple(stated["mean"]),
-            std=tuple(stated["std"]),
-            kept_filters=dict(stated["kept_filters"]),
-            removed_blocks=_removed_blocks(stated["architecture"], stated["kept_blocks"]),
+            architecture=description["architecture"],
+            classes=description["classes"],
+            image_size=description["image_size"],
+            mean=tuple(description["mean"]),
+            std=tuple(description["std"]),
+            kept_filters=dict(description["kept_filters"]),
+            removed_blocks=_removed_blocks(description["architecture"], description["kept_blocks"]),
         )
 
 
 def find_architecture(name: str) -> Architecture:
-    """The architecture of that name; raises NetworkError if there is none."""
-    _demand(isinstance(name, str) and name in ARCHITECTURES, f"architecture {name!r} is not known")
+    """Return the architecture of a name; an unknown name is a ``NetworkError``."""
+    _require(isinstance(name, str) and name in ARCHITECTURES, f"architecture {name!r} is not known")
     architecture: Architecture = resolve(ARCHITECTURES[name].code)
     return architecture
 
 
 def _removed_blocks(architecture: str, kept_blocks: Mapping[str, list[int]]) -> list[str]:
     stages = find_architecture(architecture).stages()
-    _demand(list(kept_blocks) == list(stages), f"kept_blocks must name the stages {', '.join(stages) or '(none)'}")
-    for stage, kept in kept_blocks.items():
-        _demand(max(kept, default=0) < len(stages[stage]), f"kept_blocks of {stage} has an index out of range")
+    _require(list(kept_blocks) == list(stages), f"kept_blocks must name the stages {', '.join(stages) or '(none)'}")
+    for stage, indices in kept_blocks.items():
+        _require(max(indices, default=0) < len(stages[stage]), f"kept_blocks of {stage} has an index out of range")
     return [name for stage, names in stages.items() for i, name in enumerate(names) if i not in kept_blocks[stage]]
 
 
-def _demand(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise NetworkError(f"network description: {otherwise}")
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise NetworkError(f"network description: {message}")
 
 
-def _is_count(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _is_count(value: Any, minimum: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= minimum
 
 
 def _are_three_numbers(values: Any) -> bool:

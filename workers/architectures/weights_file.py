@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.words import counted
-from prunesweep.workers.architectures.file_kinds import fault_of_kind, is_safetensors
+from prunesweep.workers.architectures.file_kinds import describe_wrong_kind, is_safetensors
 
-NESTED_UNDER = (
+STATE_DICT_KEYS = (
     "state_dict",
     "model_state_dict",
     "model",
@@ -30,77 +30,95 @@ NESTED_UNDER = (
     "ema_state_dict",
     "state_dict_ema",
 )
-"""Below which names a file may hold the tensors: of several, the first in this order."""
+"""Keys under which a file may store its state dict; if several are present, the first in this order is read."""
 
-PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
-"""What data-parallel, compiled and wrapped networks put before all names, in any combination."""
+NAME_PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
+"""Prefixes that data-parallel, compiled and wrapped networks add to all names, in any combination."""
 
 NETWORK_PREFIX = "body."
-COUNTER = "num_batches_tracked"
-AVERAGED = "n_averaged"  # the counter of torch.optim.swa_utils.AveragedModel
-_SHOWN = 3  # names in a message
+BATCH_COUNTER = "num_batches_tracked"  # of batch norms
+AVERAGE_COUNTER = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
+_LISTED_NAMES = 3  # at most, in a message
 
 _PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
-# What training scripts save beside the tensors and what does nothing but hold values when it is read. torch reads
-# these, and nothing else but tensors and plain containers.
-_READS_NUMBER, _READS_ARRAY = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
-_HARMLESS: list[Any] = [
+# What training scripts save besides tensors and what is safe to unpickle, because it only contains values. torch.load
+# accepts these in addition to tensors and built-in containers.
+_NUMBER_CONSTRUCTOR, _ARRAY_CONSTRUCTOR = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
+_SAFE_GLOBALS: list[Any] = [
     argparse.Namespace,
     np.dtype,
     np.ndarray,
     *{type(np.dtype(letter)) for letter in "?bBhHiIlLqQefdFDSU"},
     (codecs.encode, "_codecs.encode"),
-    *((_READS_NUMBER, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),  # the former before numpy 2
-    *((_READS_ARRAY, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
+    *((_NUMBER_CONSTRUCTOR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),  # "core" before NumPy 2
+    *((_ARRAY_CONSTRUCTOR, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")),
     *((PurePath, f"{module}.{name}") for module in ("pathlib", "pathlib._local") for name in _PATHS),
 ]
 
 
 class WeightsError(DataError, ValueError):
-    """A weights file that cannot be read, or whose tensors are not those of the network."""
+    """A weights file that cannot be read, or whose tensors do not match the network."""
 
 
 class FileTensors(dict[str, Tensor]):
-    """The tensors of a weights file by name, without what stands before all names.
+    """The tensors of a weights file by name, without the prefix of all names.
 
     Attributes:
-        prefix: what stood there, so that messages use the file's own names.
+        prefix: the removed prefix, so that messages can use the names in the file.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], prefix: str = "") -> None:
+        """Copy a mapping of tensors.
+
+        Args:
+            tensors: tensors by name.
+            prefix: the prefix that was removed from all names.
+        """
         super().__init__(tensors)
         self.prefix = prefix
 
 
 def read_weights_file(path: str | Path) -> FileTensors:
-    """Return the tensors of a safetensors file, or of one that ``torch.save`` wrote, on the CPU by name.
+    """Return the tensors of a safetensors file or of a file written by ``torch.save``, on the CPU by name.
 
-    They may lie below one of ``NESTED_UNDER``, and their names behind any of ``PREFIXES``. Nothing is unpickled but
-    tensors, plain containers and what holds values alone, such as the options of a training script.
+    The state dict may be nested under one of ``STATE_DICT_KEYS``, and its names may have any of ``NAME_PREFIXES``. Only
+    tensors, built-in containers and classes that merely contain values, such as the options of a training script, are
+    unpickled.
+
+    Args:
+        path: path of the file, which may begin with ``~``.
 
     Raises:
-        WeightsError: one line says what the file is instead.
+        WeightsError: the file is missing or is not a weights file; the message is one line and says what it is instead.
     """
     path = Path(path).expanduser()
     if not path.exists():
         raise WeightsError(f"{path}: there is no such weights file")
     try:
-        fault = None if path.is_file() and is_safetensors(path) else fault_of_kind(path)
+        problem = None if path.is_file() and is_safetensors(path) else describe_wrong_kind(path)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if fault is not None:
-        raise WeightsError(f"{path}: {fault}")
+    if problem is not None:
+        raise WeightsError(f"{path}: {problem}")
     content = read_safetensors(path) if is_safetensors(path) else _read_saved_by_torch(path)
     tensors = _find_tensors(content)
     if tensors is None:
         raise WeightsError(
-            f"{path}: holds no tensors by name, alone or below {', '.join(NESTED_UNDER[:5])} …; {_contents(content)}"
+            f"{path}: contains no named tensors, at the top level or under {', '.join(STATE_DICT_KEYS[:5])} …; "
+            f"it contains {_describe_content(content)}"
         )
-    return _without_prefixes(tensors)
+    return _strip_prefixes(tensors)
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file on the CPU by name. Raises: WeightsError where it is none."""
+    """Return the tensors of a safetensors file, on the CPU by name.
+
+    Args:
+        path: path of the file.
+
+    Raises:
+        WeightsError: the file is not a safetensors file, or it is damaged.
+    """
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -108,67 +126,81 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy into ``network`` the tensors of a body or of a whole network: all or, where one does not fit, none.
+    """Copy the tensors of a body or of a whole network into a network.
 
-    Batch norms' counters of batches may be absent (files older than PyTorch 0.4.1); they then start at zero.
+    If one of them does not fit, none is copied. Missing batch counters of batch norms (in files from before PyTorch
+    0.4.1) start at zero.
+
+    Args:
+        network: the network, changed in place.
+        tensors: tensors by name, of a body or of a whole network.
 
     Raises:
-        WeightsError: one line says, in the file's own names, what is missing, what is too much and what has another
-            shape.
+        WeightsError: tensors are missing, unexpected, of another shape or not finite; the message is one line with the
+            names in the file.
     """
     state = network.state_dict()
-    own = {name.removeprefix(NETWORK_PREFIX): target for name, target in state.items()}
+    expected = {name.removeprefix(NETWORK_PREFIX): target for name, target in state.items()}
     given = {name.removeprefix(NETWORK_PREFIX): tensor for name, tensor in tensors.items()}
-    counters = {name: torch.zeros_like(target) for name, target in own.items() if name.endswith(COUNTER)}
+    counters = {name: torch.zeros_like(target) for name, target in expected.items() if name.endswith(BATCH_COUNTER)}
     prefix = tensors.prefix if isinstance(tensors, FileTensors) else ""
     prefix += NETWORK_PREFIX if all(name.startswith(NETWORK_PREFIX) for name in tensors) else ""
-    fault = _fault_of(counters | given, own, prefix)
-    if fault is not None:
-        raise WeightsError(fault)
+    mismatch = _describe_mismatch(counters | given, expected, prefix)
+    if mismatch is not None:
+        raise WeightsError(mismatch)
     _copy({NETWORK_PREFIX + name: tensor for name, tensor in (counters | given).items()}, state)
 
 
-def _fault_of(given: Mapping[str, Tensor], own: Mapping[str, Tensor], prefix: str) -> str | None:
-    """Why the tensors of a file are not those of a network, in the file's own names; None where they are."""
-    missing = [prefix + name for name in own if name not in given]
-    extra = [prefix + name for name in given if name not in own]
-    if missing or extra:
-        lacks = f"it lacks {_names(missing)}" if missing else ""
-        holds = f"it holds {_names(extra)}, which the network has not" if extra else ""
-        return "; ".join(filter(None, (lacks, holds)))
-    for name, target in own.items():
-        found, wanted = tuple(given[name].shape), tuple(target.shape)
-        if found != wanted:
-            return f"{prefix}{name} has shape {found} where the network has {wanted}{_classes(found, wanted)}"
+def _describe_mismatch(given: Mapping[str, Tensor], expected: Mapping[str, Tensor], prefix: str) -> str | None:
+    """Return why the tensors of a file do not fit a network, with the names in the file, or None if they fit."""
+    missing = [prefix + name for name in expected if name not in given]
+    unexpected = [prefix + name for name in given if name not in expected]
+    if missing or unexpected:
+        of_missing = f"the file has no {_join_names(missing)}" if missing else ""
+        of_unexpected = f"the network has no {_join_names(unexpected)}" if unexpected else ""
+        return "; ".join(filter(None, (of_missing, of_unexpected)))
+    for name, target in expected.items():
+        shape, expected_shape = tuple(given[name].shape), tuple(target.shape)
+        if shape != expected_shape:
+            hint = _class_count_hint(shape, expected_shape)
+            return f"{prefix}{name} has shape {shape} where the network has {expected_shape}{hint}"
         if not torch.isfinite(given[name]).all():
-            return f"{prefix}{name} holds values that are no numbers"
+            return f"{prefix}{name} contains values that are not finite"
     return None
 
 
-def _classes(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """What shapes that differ in the first number alone may say: the last layer has a row a class."""
-    if len(found) == len(wanted) <= 2 and found[1:] == wanted[1:]:
-        return f": the file may be of {counted(found[0], 'class', 'classes')}, and the data has {wanted[0]}"
+def _class_count_hint(shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """Return a hint at another number of classes if only the number of rows differs, as in the classifier."""
+    if len(shape) == len(expected) <= 2 and shape[1:] == expected[1:]:
+        return f": the file may be for {counted(shape[0], 'class', 'classes')}, but the data has {expected[0]}"
     return ""
 
 
-def _names(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+def _join_names(names: list[str]) -> str:
+    more = len(names) - _LISTED_NAMES
+    return ", ".join(names[:_LISTED_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def copy_tensors(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
-    """Copies tensors into those of a state dict, in place; raises WeightsError, before any, if one does not
-    fit.
+    """Copy tensors into those of a state dict, in place.
+
+    If one of them does not fit, none is copied.
+
+    Args:
+        tensors: tensors by name.
+        state: the state dict, which must have the same names and shapes.
+
+    Raises:
+        WeightsError: a tensor is missing, unexpected, of another shape or not finite.
     """
     for name, target in state.items():
         if name not in tensors:
             raise WeightsError(f"{name} is missing")
         if tensors[name].shape != target.shape:
-            found, wanted = tuple(tensors[name].shape), tuple(target.shape)
-            raise WeightsError(f"{name} has shape {found} where the network has {wanted}")
+            shape, expected = tuple(tensors[name].shape), tuple(target.shape)
+            raise WeightsError(f"{name} has shape {shape} where the network has {expected}")
         if not torch.isfinite(tensors[name]).all():
-            raise WeightsError(f"{name} holds values that are no numbers")
+            raise WeightsError(f"{name} contains values that are not finite")
     for name in tensors:
         if name not in state:
             raise WeightsError(f"{name} is unexpected: the network has no such tensor")
@@ -183,54 +215,55 @@ def _copy(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
 
 def _read_saved_by_torch(path: Path) -> Any:
     try:
-        # An open file, because of a path torch believes the name.
-        with open(path, "rb") as file, torch.serialization.safe_globals(_HARMLESS), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickle's newer protocols
+        # An open file, because torch.load would choose the format of a path by its name.
+        with open(path, "rb") as file, torch.serialization.safe_globals(_SAFE_GLOBALS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about newer pickle protocols
             return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load fails in many ways, each with its own exception
-        raise WeightsError(f"{path}: {_why(error)}") from error
+        raise WeightsError(f"{path}: {_explain_load_error(error)}") from error
 
 
-def _why(error: Exception) -> str:
-    """What torch's many lines on a file that it does not read come down to."""
+def _explain_load_error(error: Exception) -> str:
+    """Summarise a multi-line error of ``torch.load`` in one line."""
     blocked = re.search(r"GLOBAL (\S+)", str(error))
     if blocked is not None:
         return (
-            f"holds objects of Python beside tensors ({blocked[1].rstrip('.')}), which are not read, because reading "
-            "them can run any code; where it was made, save the tensors alone: torch.save(model.state_dict(), FILE)"
+            f"contains Python objects besides tensors ({blocked[1].rstrip('.')}), which are not loaded because "
+            "unpickling can run any code; save only the tensors where the file was made: "
+            "torch.save(model.state_dict(), FILE)"
         )
-    return "is no weights file that torch.save wrote, or it is damaged; download or save it again"
+    return "was not written by torch.save, or it is damaged; download or save it again"
 
 
 def _find_tensors(content: Any, depth: int = 2) -> dict[str, Tensor] | None:
-    """The tensors by name, at the top or below one of the usual names; None where there are none."""
+    """Return the tensors by name at the top level or under one of ``STATE_DICT_KEYS``, or None if there are none."""
     if not isinstance(content, Mapping):
         return None
-    for name in NESTED_UNDER if depth else ():
-        found = _find_tensors(content.get(name), depth - 1)
-        if found is not None:
-            return found
+    for name in STATE_DICT_KEYS if depth else ():
+        nested = _find_tensors(content.get(name), depth - 1)
+        if nested is not None:
+            return nested
     tensors = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
     return {name: tensor.detach() for name, tensor in tensors.items()} or None
 
 
-def _contents(content: Any) -> str:
-    """What a file holds instead, in words."""
+def _describe_content(content: Any) -> str:
+    """Return in words what a file without a state dict contains."""
     if not isinstance(content, Mapping):
-        return f"it holds one {type(content).__name__}"
-    return f"it holds {_names([str(name) for name in content])}" if content else "it holds nothing"
+        return f"one object of type {type(content).__name__}"
+    return _join_names([str(name) for name in content]) if content else "nothing"
 
 
-def _without_prefixes(tensors: Mapping[str, Tensor]) -> FileTensors:
-    """The tensors without what stands before all of their names, and without the counter of an average."""
-    tensors = {name: tensor for name, tensor in tensors.items() if name.rpartition(".")[2] != AVERAGED}
-    taken_off = ""
+def _strip_prefixes(tensors: Mapping[str, Tensor]) -> FileTensors:
+    """Remove the prefixes that all names share, and the counter of ``AveragedModel``."""
+    tensors = {name: tensor for name, tensor in tensors.items() if name.rpartition(".")[2] != AVERAGE_COUNTER}
+    removed = ""
     while (prefix := _shared_prefix(tensors)) is not None:
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-        taken_off += prefix
-    return FileTensors(tensors, taken_off)
+        removed += prefix
+    return FileTensors(tensors, removed)
 
 
 def _shared_prefix(names: Iterable[str]) -> str | None:
     names = list(names)
-    return next((prefix for prefix in PREFIXES if names and all(name.startswith(prefix) for name in names)), None)
+    return next((prefix for prefix in NAME_PREFIXES if names and all(name.startswith(prefix) for name in names)), None)

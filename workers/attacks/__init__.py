@@ -1,1 +1,1 @@
-"""Attacks, a file each, and the subject that they attack."""
+"""The attacks, one per module, and the subject: the network and test images that they run on."""

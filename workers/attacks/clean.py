@@ -1,17 +1,21 @@
-"""No attack: generalization, and two signs by which a robustness that is an illusion shows itself."""
+"""The evaluation without an attack: generalization, and two measures that expose gradient masking."""
 
 from prunesweep.sweeps.attacks import Clean
 from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 
 def clean(subject: Subject, settings: Clean) -> Evaluation:
-    """Accuracy on the test images as they are, mean logit margin and share of vanishing input gradients."""
-    found = subject.clean_pass
+    """Evaluate the network on the clean test images.
+
+    Returns:
+        The evaluation, with the mean logit margin and the share of images with a vanishing input gradient as measures.
+    """
+    clean_pass = subject.clean_pass
     return Evaluation(
-        outcomes=(Outcome("clean", 0.0, found.correct),),
+        outcomes=(Outcome("clean", 0.0, clean_pass.correct),),
         headline_severity=0.0,
         measures={
-            "logit_margin": found.margins.double().mean().item(),
-            "vanishing_gradients": float(found.vanishing.mean()),
+            "logit_margin": clean_pass.margins.double().mean().item(),
+            "vanishing_gradients": float(clean_pass.vanishing.mean()),
         },
     )

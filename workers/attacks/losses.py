@@ -1,4 +1,4 @@
-"""Losses that an attack raises, an image each: logits (N, classes), labels (N,) to (N,)."""
+"""The losses that attacks maximise, one value per image: logits (N, classes) and labels (N,) to (N,)."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,22 +8,24 @@ from torch.nn import functional
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-# Keeps a quotient finite where the logits are all equal.
+# Keeps a quotient finite if all logits are equal.
 TINY = 1e-12
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """−log of the true class's softmax, in nats, 0 or more. Its gradient vanishes in fp32 where logits are large."""
+    """Return the cross-entropy of each image, −log of the true class's softmax, in nats, at least 0.
+
+    Its gradient vanishes in fp32 if logits are large.
+    """
     return functional.cross_entropy(logits, labels, reduction="none")
 
 
 def dlr(logits: Tensor, labels: Tensor) -> Tensor:
-    """The difference of logits ratio (Croce and Hein 2020, eq. 6): −(z_y − max_{i≠y} z_i) / (z_π1 − z_π3).
+    """Return the difference of logits ratio (Croce and Hein 2020, eq. 6): −(z_y − max_{i≠y} z_i) / (z_π1 − z_π3).
 
-    π orders the logits from the largest. Neither a factor nor a summand on all logits changes it, so that it has a
-    gradient where cross-entropy has none left. It is −1 to 0 where the image is classified rightly, else above 0. Two
-    classes have no third logit: there it is −(z_y − max_{i≠y} z_i), of which a factor does not change the gradient's
-    signs.
+    π orders the logits from the largest. Scaling or shifting all logits does not change it, so that it has a gradient
+    where that of cross-entropy vanishes. It is in [−1, 0] for a correctly classified image, else above 0. Two classes
+    have no third logit: for them it is −(z_y − max_{i≠y} z_i), whose gradient keeps its signs if the logits are scaled.
     """
     margins = logit_margins(logits, labels)
     if logits.shape[1] < 3:
@@ -33,7 +35,7 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def logit_margins(logits: Tensor, labels: Tensor) -> Tensor:
-    """The true class's logit minus the largest of the others: below 0 where the image is misclassified."""
+    """Return the logit of the true class minus the largest other logit: below 0 if the image is misclassified."""
     true = logits.gather(1, labels[:, None])
     others = logits.scatter(1, labels[:, None], float("-inf"))
     return true[:, 0] - others.amax(1)
@@ -43,26 +45,43 @@ LOSSES: Mapping[str, Loss] = {"cross_entropy": cross_entropy, "margin": dlr}
 
 
 def misclassified(logits: Tensor, labels: Tensor) -> Tensor:
-    """Which images another class wins than their own, bool (N,)."""
+    """Return which images are predicted to be of another class than their own, bool (N,)."""
     return logits.argmax(1) != labels
 
 
 def gradient_signs(network: torch.nn.Module, images: Tensor, labels: Tensor, loss: str) -> tuple[Tensor, Tensor]:
-    """Which way each pixel raises a loss of ``LOSSES``, and the logits: float32 (N, 3, H, W) of −1, 0, 1, (N, classes).
+    """Return the sign of a loss's gradient at each pixel, and the logits.
 
-    Only the images are differentiated. Where the loss has no gradient, the sign is 0: the network may well have a step
-    in it that cuts its output from its input.
+    Only the images are differentiated. A step function in the network may cut the gradient: the sign is then 0.
+
+    Args:
+        network: images to logits.
+        images: float32 (N, 3, H, W).
+        labels: the true classes, int64 (N,).
+        loss: a name of ``LOSSES``.
+
+    Returns:
+        The signs −1, 0 or 1, float32 (N, 3, H, W), and the logits (N, classes).
     """
     gradient, logits = input_gradient(network, images, labels, loss)
     return gradient.sign_().nan_to_num_(0.0), logits
 
 
 def input_gradient(network: torch.nn.Module, images: Tensor, labels: Tensor, loss: str) -> tuple[Tensor, Tensor]:
-    """The gradient of a loss of ``LOSSES`` with respect to each pixel, float32 (N, 3, H, W), and the logits.
+    """Return the gradient of a loss with respect to each pixel, and the logits.
 
-    0 where a step cuts the loss from the image.
+    A step function in the network may cut the gradient: it is then 0.
+
+    Args:
+        network: images to logits.
+        images: float32 (N, 3, H, W).
+        labels: the true classes, int64 (N,).
+        loss: a name of ``LOSSES``.
+
+    Returns:
+        The gradient, float32 (N, 3, H, W), and the logits (N, classes).
     """
-    with torch.inference_mode(False), torch.enable_grad():  # also where the caller only classifies
+    with torch.inference_mode(False), torch.enable_grad():  # a caller may be in inference mode
         pixels = images.detach().clone().requires_grad_()
         logits = network(pixels)
         # The sum, so that an image's gradient does not depend on the size of its batch.

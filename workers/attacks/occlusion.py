@@ -1,4 +1,4 @@
-"""A centred black square, drawn in [0, 1] and so before the network's normalisation."""
+"""Occlusion by a centred black square, which is drawn before the network normalises the image."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 
 def occlusion(subject: Subject, settings: Occlusion) -> Evaluation:
-    """Accuracy at each side of the square."""
+    """Evaluate the network on occluded images, for each side of the square."""
     sides = settings.sides_on(subject.side)
 
     def attacked(batch: slice) -> Iterator[Tensor]:
@@ -18,14 +18,19 @@ def occlusion(subject: Subject, settings: Occlusion) -> Evaluation:
     return Evaluation(
         outcomes=tuple(
             Outcome("occlusion", float(side), correct)
-            for side, correct in zip(sides, subject.correct_each(attacked), strict=True)
+            for side, correct in zip(sides, subject.correct_under_each(attacked), strict=True)
         ),
         headline_severity=float(settings.headline_on(subject.side)),
     )
 
 
 def occlude(images: Tensor, side: int) -> Tensor:
-    """The images (N, 3, H, W) with a centred square of zeros, ``side`` pixels wide, in place."""
+    """Set a centred square of the images (N, 3, H, W) to 0 in place, and return the images.
+
+    Args:
+        images: float (N, 3, H, W) with H == W, changed in place.
+        side: the side of the square in pixels.
+    """
     first = (images.shape[-1] - side) // 2
     images[..., first : first + side, first : first + side] = 0
     return images

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from prunesweep.sweeps.attacks import Pgd
 from prunesweep.workers.attacks.losses import gradient_signs, misclassified
 from prunesweep.workers.attacks.subject import Evaluation, Subject
-from prunesweep.workers.attacks.worst_case import Search, evaluation
+from prunesweep.workers.attacks.worst_case import Search, evaluate_epsilons
 from prunesweep.workers.random_streams import stream
 
-# As in Madry et al.: the steps together reach 2.5 times as far as the ball, so that each point of it can be reached.
+# As in Madry et al.: all steps together are 2.5 radii long, so that every point of the ball can be reached.
 REACH = 2.5
 
 
 def pgd(subject: Subject, settings: Pgd) -> Evaluation:
-    """Accuracy at each ε; an image counts as fooled where any iterate of any restart fools the network."""
+    """Evaluate the network under PGD within each ε; an image is fooled if any iterate of any restart fools."""
 
     def search_at(epsilon: float) -> Search:
         return partial(
@@ -33,7 +33,7 @@ def pgd(subject: Subject, settings: Pgd) -> Evaluation:
             check_stop=subject.check_stop,
         )
 
-    return evaluation("pgd", subject, settings, search_at)
+    return evaluate_epsilons("pgd", subject, settings, search_at)
 
 
 def pgd_images(
@@ -51,57 +51,71 @@ def pgd_images(
     last_iterate: bool = False,
     check_stop: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
-    """Images within ε of ``images`` that raise the loss, and which of them fool the network.
+    """Return images within ε of ``images`` that raise the loss, and which of them fool the network.
 
-    An image is done as soon as an iterate fools the network, and leaves the batch: that is at least as strong as to
-    look at the last iterate alone, and several times faster. An image that the network gets wrong as it is needs no
-    attack. ``last_iterate`` is the plain algorithm instead, in which every image takes every step and the last
-    iterate is what counts: what adversarial training wants, and what foolbox and torchattacks do.
+    An image is done as soon as an iterate fools the network, and leaves the batch: this is at least as strong as
+    considering the last iterate alone, and several times faster. An image that is misclassified without an attack is
+    not attacked.
 
     Args:
         network: images to logits; in the mode (evaluation, training) that the caller set. Its parameters get no
             gradient.
         images: float32 (N, 3, H, W) in [0, 1].
         labels: the true classes, int64 (N,).
-        indices: (N,) names each image's random stream, so that its start does not depend on those beside it.
-        epsilon: the ball's radius, in (0, 1].
-        steps: of each restart, 1 or more.
-        step_size: left out, 2.5 · ε / steps.
-        restarts: 1 or more, each from a random start of its own; only images that are not fooled yet take part.
+        indices: (N,) selects each image's random stream, so that its start does not depend on the rest of the batch.
+        epsilon: the radius of the ball, in (0, 1].
+        steps: the number of steps in each restart, at least 1.
+        step_size: the length of a step; None means 2.5 · ε / steps.
+        restarts: at least 1, each from its own random start; only images that are not fooled yet take part.
         loss: a name of ``prunesweep.workers.attacks.losses.LOSSES``.
-        random_start: uniform in the ball; else the image itself, and then one restart is all there is.
+        random_start: whether to start at a uniformly random point of the ball. Otherwise the start is the image itself,
+            and one restart is enough.
+        last_iterate: run the textbook algorithm: every image takes every step, and the last iterate counts. This is
+            what adversarial training needs, and what foolbox and torchattacks do.
         check_stop: called before each step; may raise.
 
     Returns:
-        float32 (N, 3, H, W) in [0, 1], of images not fooled the last iterate; bool (N,).
+        The images, float32 (N, 3, H, W) in [0, 1], for an image that was not fooled the last iterate; and which are
+        fooled, bool (N,).
     """
-    walk = _Walk(network, loss, epsilon, REACH * epsilon / steps if step_size is None else step_size, steps, check_stop)
+    descent = _Descent(
+        network, loss, epsilon, REACH * epsilon / steps if step_size is None else step_size, steps, check_stop
+    )
     adversarial = images.clone()
     fooled = torch.zeros(len(images), dtype=torch.bool, device=images.device)
     if not last_iterate:
-        fooled = walk.fooled(images, labels)
+        fooled = descent.find_fooled(images, labels)
     for restart in range(restarts):
-        left = torch.nonzero(~fooled)[:, 0]
-        if len(left) == 0:
+        remaining = torch.nonzero(~fooled)[:, 0]
+        if len(remaining) == 0:
             break
-        start = images[left]
+        start = images[remaining]
         if random_start:
-            start = (start + epsilon * _random_starts(indices[left.to(indices.device)], restart, start)).clamp_(0, 1)
-        run = walk.to_the_end if last_iterate else walk.until_fooled
-        adversarial[left], fooled[left] = run(start, images[left], labels[left])
+            offsets = _random_offsets(indices[remaining.to(indices.device)], restart, start)
+            start = (start + epsilon * offsets).clamp_(0, 1)
+        run = descent.run_all_steps if last_iterate else descent.run_until_fooled
+        adversarial[remaining], fooled[remaining] = run(start, images[remaining], labels[remaining])
     return adversarial, fooled
 
 
-def _random_starts(indices: Tensor, restart: int, like: Tensor) -> Tensor:
-    """Uniform in [−1, 1), an image from its own stream; the same for every ε, so that their outcomes are paired."""
+def _random_offsets(indices: Tensor, restart: int, images: Tensor) -> Tensor:
+    """Draw random starts in the unit ball, uniform in [−1, 1), each image's from its own stream.
+
+    They are the same for every ε, so that the outcomes of different ε are paired.
+
+    Args:
+        indices: (N,) selects each image's random stream.
+        restart: the number of the restart.
+        images: (N, 3, H, W), of which the shape and the device count.
+    """
     streams = (stream("pgd", restart, index) for index in indices.tolist())
-    unit = torch.stack([torch.rand(like.shape[1:], generator=source) for source in streams])
-    return unit.to(like.device).mul_(2).sub_(1)
+    unit = torch.stack([torch.rand(images.shape[1:], generator=source) for source in streams])
+    return unit.to(images.device).mul_(2).sub_(1)
 
 
 @dataclass(frozen=True)
-class _Walk:
-    """Steps of one length along the gradient's signs, each brought back into the ball and into [0, 1]."""
+class _Descent:
+    """Steps of equal length along the signs of the gradient, each projected into the ball and into [0, 1]."""
 
     network: nn.Module
     loss: str
@@ -110,38 +124,40 @@ class _Walk:
     steps: int
     check_stop: Callable[[], None]
 
-    def fooled(self, images: Tensor, labels: Tensor) -> Tensor:
+    def find_fooled(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return which images are misclassified, bool (N,)."""
         with torch.inference_mode():
-            wrong = misclassified(self.network(images), labels)
-        return wrong.clone()
+            fooled = misclassified(self.network(images), labels)
+        return fooled.clone()
 
-    def to_the_end(self, start: Tensor, centre: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The last iterate, and which of them fool."""
-        here = start
+    def run_all_steps(self, start: Tensor, clean: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the last iterate of each image, and which of them fool the network."""
+        iterate = start
         for _ in range(self.steps):
             self.check_stop()
-            signs, _ = gradient_signs(self.network, here, labels, self.loss)
-            here = self._moved(here, signs, centre)
-        return here, self.fooled(here, labels)
+            signs, _ = gradient_signs(self.network, iterate, labels, self.loss)
+            iterate = self._step(iterate, signs, clean)
+        return iterate, self.find_fooled(iterate, labels)
 
-    def until_fooled(self, start: Tensor, centre: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The first iterate that fools, or the last; and which of them fool."""
-        ends = start.clone()
+    def run_until_fooled(self, start: Tensor, clean: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the first iterate of each image that fools the network, or the last one; and which of them fool."""
+        adversarial = start.clone()
         fooled = torch.zeros(len(start), dtype=torch.bool, device=start.device)
-        walking = torch.arange(len(start), device=start.device)
-        here = start
+        remaining = torch.arange(len(start), device=start.device)
+        iterate = start
         for _ in range(self.steps):
             self.check_stop()
-            signs, logits = gradient_signs(self.network, here, labels, self.loss)
-            wrong = misclassified(logits, labels)
-            ends[walking[wrong]], fooled[walking[wrong]] = here[wrong], True
-            walking, labels, centre = walking[~wrong], labels[~wrong], centre[~wrong]
-            if len(walking) == 0:
-                return ends, fooled
-            here = self._moved(here[~wrong], signs[~wrong], centre)
-        ends[walking], fooled[walking] = here, self.fooled(here, labels)
-        return ends, fooled
+            signs, logits = gradient_signs(self.network, iterate, labels, self.loss)
+            now_fooled = misclassified(logits, labels)
+            adversarial[remaining[now_fooled]], fooled[remaining[now_fooled]] = iterate[now_fooled], True
+            remaining, labels, clean = remaining[~now_fooled], labels[~now_fooled], clean[~now_fooled]
+            if len(remaining) == 0:
+                return adversarial, fooled
+            iterate = self._step(iterate[~now_fooled], signs[~now_fooled], clean)
+        adversarial[remaining], fooled[remaining] = iterate, self.find_fooled(iterate, labels)
+        return adversarial, fooled
 
-    def _moved(self, here: Tensor, signs: Tensor, centre: Tensor) -> Tensor:
-        moved = here + self.step_size * signs
-        return (centre + (moved - centre).clamp_(-self.epsilon, self.epsilon)).clamp_(0, 1)
+    def _step(self, iterate: Tensor, signs: Tensor, clean: Tensor) -> Tensor:
+        """Return the iterate after one step, projected into the ball around the clean images and into [0, 1]."""
+        moved = iterate + self.step_size * signs
+        return (clean + (moved - clean).clamp_(-self.epsilon, self.epsilon)).clamp_(0, 1)

@@ -1,4 +1,4 @@
-"""A finished network under attack, with what several attacks need of it computed once."""
+"""A finished network under attack, with the results that several attacks need computed once."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,22 +9,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from prunesweep.workers.architectures.folding import folded
+from prunesweep.workers.architectures.folding import fold_batch_norms
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.losses import input_gradient, logit_margins, misclassified
 from prunesweep.workers.data.split import LabelledImages
 
-# Fixed, because the last bits of a convolution may depend on it; fewer of images so large that gradients take long.
+# Fixed, because the last bits of a convolution may depend on the batch size.
 EVALUATION_BATCH = 250
+# For images of at least LARGE_SIDE pixels a side, because their gradients take long.
 LARGE_IMAGE_BATCH = 50
 LARGE_SIDE = 65
-# Below this, a gradient of the loss with respect to an image counts as none: fp32 has nothing left to follow.
-VANISHING = 1e-12
+# If every component of the loss's gradient is below this, an image counts as having no gradient: too small for fp32.
+VANISHING_GRADIENT = 1e-12
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Which test images stay correctly classified, bool (images,), at one severity of one kind."""
+    """Which test images the network classifies correctly under one kind of an attack at one severity.
+
+    Attributes:
+        kind: the kind of corruption; for other attacks, the name of the attack.
+        severity: the severity, in the attack's unit: ε, pixels, or 1 to 5.
+        correct: bool (images,).
+    """
 
     kind: str
     severity: float
@@ -33,10 +40,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an attack found. ``measures`` are columns of ``trials``; ``source`` says where attacked images come from.
+    """The outcomes of one network under one attack.
 
-    ``headline_severity``: None where all severities count. ``headline``: it in words, where these depend on the images
-    and the settings alone cannot give them.
+    Attributes:
+        outcomes: one per kind and severity.
+        headline_severity: the severity that enters robustness; None if all severities do.
+        measures: further results by column of the table ``trials``.
+        source: where the attacked images come from, in words; empty if there is nothing to say.
+        headline: the headline in words, for attacks whose headline depends on the images too; else empty, and the
+            text of the settings is used.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -48,11 +60,13 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class CleanPass:
-    """What one pass over the clean images and back tells of each of them.
+    """The results of one forward and backward pass over the clean test images.
 
-    ``correct`` and ``vanishing``, bool (images,): whether it is classified rightly, and whether it has no gradient to
-    follow, every component below ``VANISHING``. ``margins``, float32 (images,): the true class's logit minus the
-    largest other. ``signs``, int8 (images, 3, H, W), of the cross-entropy's gradient: kept where the pixels are kept.
+    Attributes:
+        correct: which images are correctly classified, bool (images,).
+        margins: the logit of the true class minus the largest other logit, float32 (images,).
+        vanishing: which images have a vanishing gradient, every component below ``VANISHING_GRADIENT``, bool (images,).
+        signs: the sign of the cross-entropy's gradient, int8 (images, 3, H, W); None if the images are streamed.
     """
 
     correct: NDArray[np.bool_]
@@ -62,11 +76,7 @@ class CleanPass:
 
 
 class Subject:
-    """A network in evaluation mode in fp32, with all test images and their true labels.
-
-    ``test_fingerprint`` names the images, for what is made of them once and kept. ``folded_network``: where the caller has
-    it already.
-    """
+    """A network in evaluation mode in fp32, with all test images and their true labels."""
 
     def __init__(
         self,
@@ -77,22 +87,31 @@ class Subject:
         *,
         folded_network: Network | None = None,
     ) -> None:
+        """Put the network in evaluation mode and stop gradients of its parameters.
+
+        Args:
+            network: the network; it is changed in place.
+            test: the test images.
+            test_fingerprint: identifies the images in caches of what is computed from them.
+            check_stop: called between batches, and by slow attacks within one; raises to end the evaluation.
+            folded_network: the network with its batch norms folded, if the caller has it already.
+        """
         self.network = network.eval().requires_grad_(False)
         self.test = test
         self.labels = test.labels
         self.test_fingerprint = test_fingerprint
         self._check_stop = check_stop
-        self._last: tuple[slice | Tensor, Tensor] | None = None
+        self._last_read: tuple[slice | Tensor, Tensor] | None = None
         if folded_network is not None:
             self.folded_network = folded_network
 
     @cached_property
     def folded_network(self) -> Network:
-        """The network with its batch norms folded: what images are shown to of which no gradient is wanted."""
-        return folded(self.network)
+        """The network with its batch norms folded, which classifies images faster if no gradient is needed."""
+        return fold_batch_norms(self.network)
 
     def check_stop(self) -> None:
-        """Called by attacks that take long over a batch; raises where an end is asked for."""
+        """Raise if the evaluation is asked to end; for attacks that take long over one batch."""
         self._check_stop()
 
     @property
@@ -102,80 +121,102 @@ class Subject:
 
     @property
     def batch_size(self) -> int:
-        """How many images are shown at once."""
+        """The number of images in a batch."""
         return EVALUATION_BATCH if self.side < LARGE_SIDE else LARGE_IMAGE_BATCH
 
     def batches(self) -> Iterator[slice]:
-        """The test images in order, as slices; an end that is asked for comes between two."""
+        """Yield the test images in order, as one slice per batch; between two batches the evaluation can be ended."""
         for start in range(0, len(self.labels), self.batch_size):
             self._check_stop()
             yield slice(start, start + self.batch_size)
 
     def pixels(self, batch: slice | Tensor) -> Tensor:
-        """A batch of the clean images, a slice or indices: float32 in [0, 1]."""
+        """Return a new tensor with the clean images of a batch, float32 (n, 3, H, W) in [0, 1].
+
+        Args:
+            batch: a slice of the test images, or their indices.
+        """
         return self.levels(batch).float().div_(255)
 
     def levels(self, batch: slice | Tensor) -> Tensor:
-        """A batch of the clean images, uint8, not to be changed. The last one is kept: streamed, reading takes long."""
-        if self._last is None or not _same(self._last[0], batch):
-            self._last = (batch, self.test.read(batch))
-        return self._last[1]
+        """Return the clean images of a batch, uint8 (n, 3, H, W), which must not be changed.
 
-    def correct(self, attacked: Callable[[slice], Tensor]) -> NDArray[np.bool_]:
-        """Which images the network gets right when ``attacked`` gives a batch's pixels, float32 in [0, 1]."""
-        (correct,) = self.correct_each(lambda batch: (attacked(batch),))
+        The last batch is kept in memory, because reading streamed images takes long.
+
+        Args:
+            batch: a slice of the test images, or their indices.
+        """
+        if self._last_read is None or not _is_same_batch(self._last_read[0], batch):
+            self._last_read = (batch, self.test.read(batch))
+        return self._last_read[1]
+
+    def correct_under(self, attacked: Callable[[slice], Tensor]) -> NDArray[np.bool_]:
+        """Return which attacked images the network classifies correctly, bool (images,).
+
+        Args:
+            attacked: returns the attacked images of a batch, float32 (n, 3, H, W) in [0, 1].
+        """
+        (correct,) = self.correct_under_each(lambda batch: (attacked(batch),))
         return correct
 
-    def correct_each(self, attacked: Callable[[slice], Iterable[Tensor]]) -> list[NDArray[np.bool_]]:
-        """The same for each of several attacks, whose pixels ``attacked`` gives one after the other.
+    def correct_under_each(self, attacked: Callable[[slice], Iterable[Tensor]]) -> list[NDArray[np.bool_]]:
+        """Return which images the network classifies correctly under each of several attacks, bool (images,) each.
 
-        So a batch is read once for all of them.
+        A batch of clean images is read once for all attacks.
+
+        Args:
+            attacked: returns the attacked images of a batch for one attack after the other, float32 (n, 3, H, W) in
+                [0, 1].
         """
-        parts = []
+        by_batch = []
         with torch.inference_mode():
             for batch in self.batches():
-                parts.append([self._correct_batch(images, batch) for images in attacked(batch)])
-        return [_joined(of_one) for of_one in zip(*parts, strict=True)]
+                by_batch.append([self._correct_in_batch(images, batch) for images in attacked(batch)])
+        return [_concatenate(parts) for parts in zip(*by_batch, strict=True)]
 
-    def _correct_batch(self, images: Tensor, batch: slice) -> Tensor:
+    def _correct_in_batch(self, images: Tensor, batch: slice) -> Tensor:
+        """Return which attacked images of a batch the folded network classifies correctly, bool (n,)."""
         self._check_stop()
         logits: Tensor = self.folded_network(images)
         return logits.argmax(1) == self.labels[batch]
 
     def gradient_signs(self, batch: slice) -> Tensor:
-        """Sign of the cross-entropy's gradient with respect to each pixel of a batch's clean images: int8."""
-        kept = self.clean_pass.signs if self.test.holds_pixels else None
-        return _signs(self._gradient(batch)[0]) if kept is None else kept[batch]
+        """Return the sign of the cross-entropy's gradient at each pixel of a batch's clean images, int8."""
+        stored = self.clean_pass.signs if self.test.holds_pixels else None
+        return _to_int8_signs(self._gradient_and_logits(batch)[0]) if stored is None else stored[batch]
 
     @cached_property
     def clean_pass(self) -> CleanPass:
-        """What the clean accuracy and FGSM need alike: made once for both."""
+        """The results on clean images that both the clean evaluation and FGSM need, computed once."""
         correct, margins, vanishing, signs = [], [], [], []
         for batch in self.batches():
-            gradient, logits = self._gradient(batch)
+            gradient, logits = self._gradient_and_logits(batch)
             correct.append(~misclassified(logits, self.labels[batch]))
             margins.append(logit_margins(logits, self.labels[batch]))
-            vanishing.append(gradient.abs().amax((1, 2, 3)) < VANISHING)
+            vanishing.append(gradient.abs().amax((1, 2, 3)) < VANISHING_GRADIENT)
             if self.test.holds_pixels:
-                signs.append(_signs(gradient))
-        kept = torch.cat(signs) if signs else None
-        return CleanPass(_joined(correct), torch.cat(margins), _joined(vanishing), kept)
+                signs.append(_to_int8_signs(gradient))
+        all_signs = torch.cat(signs) if signs else None
+        return CleanPass(_concatenate(correct), torch.cat(margins), _concatenate(vanishing), all_signs)
 
-    def _gradient(self, batch: slice) -> tuple[Tensor, Tensor]:
-        """Of the cross-entropy with respect to each pixel of a batch's clean images; and their logits."""
+    def _gradient_and_logits(self, batch: slice) -> tuple[Tensor, Tensor]:
+        """Return the cross-entropy's gradient at each pixel of a batch's clean images, and their logits."""
         return input_gradient(self.network, self.pixels(batch), self.labels[batch], "cross_entropy")
 
 
-def _same(one: slice | Tensor, other: slice | Tensor) -> bool:
-    if isinstance(one, slice) or isinstance(other, slice):
-        return type(one) is type(other) and one == other
-    return torch.equal(one.cpu(), other.cpu())
+def _is_same_batch(first: slice | Tensor, second: slice | Tensor) -> bool:
+    """Return whether two batches are equal slices, or equal indices."""
+    if isinstance(first, slice) or isinstance(second, slice):
+        return type(first) is type(second) and first == second
+    return torch.equal(first.cpu(), second.cpu())
 
 
-def _signs(gradient: Tensor) -> Tensor:
+def _to_int8_signs(gradient: Tensor) -> Tensor:
+    """Return the signs of a gradient as int8."""
     return gradient.sign().to(torch.int8)
 
 
-def _joined(parts: Iterable[Tensor]) -> NDArray[np.bool_]:
-    joined: NDArray[np.bool_] = torch.cat(list(parts)).cpu().numpy()
-    return joined
+def _concatenate(parts: Iterable[Tensor]) -> NDArray[np.bool_]:
+    """Return the flags of all batches as one array, bool (images,)."""
+    flags: NDArray[np.bool_] = torch.cat(list(parts)).cpu().numpy()
+    return flags

@@ -1,4 +1,4 @@
-"""Random crops and mirror images as batched tensor operations on the device where the pixels lie."""
+"""Random crops and horizontal flips, as batched tensor operations on the images' device."""
 
 import torch
 from torch import Tensor
@@ -6,13 +6,13 @@ from torch.nn.functional import pad
 
 
 def augment(images: Tensor, *, padding: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Crops each image of a batch, padded with zeros, at a random place, and mirrors each with probability ½.
+    """Crop each image at a random position of its zero-padded copy, and mirror it with probability ½.
 
     Args:
         images: uint8 (N, 3, H, W) on any device.
-        padding: pixels on each side, 0 or more.
-        flip: whether to mirror.
-        generator: of the CPU, so that every device draws the same.
+        padding: pixels of zero padding on each side, at least 0.
+        flip: whether to mirror images at all.
+        generator: a generator on the CPU, so that the numbers drawn are the same for every device.
 
     Returns:
         uint8 (N, 3, H, W), a new tensor.

@@ -1,4 +1,4 @@
-"""CIFAR-100 (Krizhevsky 2009) with its hundred fine labels, through torchvision."""
+"""CIFAR-100 (Krizhevsky 2009) with its 100 fine labels, read by torchvision."""
 
 from torchvision.datasets import CIFAR100
 
@@ -8,9 +8,9 @@ from prunesweep.workers.data.dataset import Dataset
 
 
 def load(settings: Cifar100) -> Dataset:
-    """50,000 training and 10,000 test images of 32 × 32 in a hundred classes.
+    """Load CIFAR-100: 50,000 training and 10,000 test images of 32 × 32 pixels in 100 classes.
 
-    Raises:
-        DataError: the files are not below ``root``, or not as published, and ``download`` is not set.
+    If the files below ``settings.root`` are missing or differ from the published ones and ``settings.download`` is not
+    set, a `DataError` is raised.
     """
     return load_cifar(settings, CIFAR100)

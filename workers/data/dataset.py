@@ -1,4 +1,4 @@
-"""A data set as a trial uses it, and the checks that every reader shares."""
+"""The data set of a trial, and the checks that all readers share."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +13,9 @@ from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.datasets import MINIMUM_SIDE, DatasetSettings
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.words import counted, listed
-from prunesweep.workers.data.decoding import OF_ANY_SIZE
-from prunesweep.workers.data.labels import unlabelled
-from prunesweep.workers.data.limits import ImageSubset, choose
+from prunesweep.workers.data.decoding import RESIZE_HINT
+from prunesweep.workers.data.labels import missing_label_hint
+from prunesweep.workers.data.limits import ImageSubset, sample_images
 from prunesweep.workers.data.overlap import check_paths_apart, check_pixels_apart
 from prunesweep.workers.data.split import ChannelValues, LabelledImages, Split
 from prunesweep.workers.data.variation import check_variation
@@ -27,8 +27,13 @@ __all__ = ["Dataset", "LabelledImages", "Split", "check_labels", "make_dataset"]
 class Dataset:
     """The training and the test images of ``len(classes)`` classes.
 
-    ``settings`` are those of a data set that is streamed: other processes open it by them. ``notes``: what the user
-    should know of it, a line each; they stay in this process.
+    Attributes:
+        name: the name of the data set's reader, such as ``cifar10``.
+        train: the training images.
+        test: the test images.
+        classes: the class names, indexed by label.
+        settings: the settings of a streamed data set, with which other processes open it; None for images in memory.
+        notes: remarks about the data for the user, one line each; they are not passed on to other processes.
     """
 
     name: str
@@ -40,36 +45,40 @@ class Dataset:
 
     @property
     def side(self) -> int:
-        """Height and width of the images in pixels."""
+        """Return the height and width of the images in pixels."""
         return self.train.side
 
     @property
     def device(self) -> torch.device:
+        """Return the device of the labels and of all batches."""
         return self.train.device
 
     def to(self, device: torch.device) -> "Dataset":
-        """The same data set with its pixels on ``device``."""
+        """Return the same data set with its labels and batches on ``device``."""
         return replace(self, train=self.train.to(device), test=self.test.to(device))
 
     def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
-        """Mean and standard deviation of each channel of the training images, in [0, 1], to normalise by."""
+        """Return the mean and the standard deviation of each channel of the training images, for pixels in [0, 1]."""
         return self.train.channel_statistics()
 
     def arrays(self) -> dict[str, Any]:
-        """The data set as it goes to other processes: plain arrays, without a copy; where streamed, its settings."""
+        """Return the data set in the form in which it is sent to other processes.
+
+        Returns:
+            NumPy arrays that share the memory of the data set; for a streamed data set, only its settings.
+        """
         if self.settings is not None:
             return {"settings": self.settings}
         splits = {"train": self.train, "test": self.test}
         pixels = {name: (split.read(slice(None)).numpy(), split.labels.numpy()) for name, split in splits.items()}
-        chosen = {name: split.chosen for name, split in splits.items()}
-        return {"name": self.name, "classes": self.classes, "chosen": chosen, **pixels}
+        subsets = {name: split.subset for name, split in splits.items()}
+        return {"name": self.name, "classes": self.classes, "subsets": subsets, **pixels}
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, Any]) -> "Dataset":
-        """What ``arrays`` gave; the pixels are shared and not copied.
+        """Return the data set from what ``arrays`` returned, without copying its pixels.
 
-        Raises:
-            DataError: a streamed data set does not lie on this machine, or not where it lay on the first.
+        A streamed data set whose files are missing on this machine, or are at another path, is a `DataError`.
         """
         if "settings" in arrays:
             settings: DatasetSettings = arrays["settings"]
@@ -77,13 +86,13 @@ class Dataset:
             return opened
         with warnings.catch_warnings():  # shared memory is read-only, and nothing here writes to pixels
             warnings.filterwarnings("ignore", message=".*not writable.*")
-            train, test = (_from_arrays(arrays[name], arrays["chosen"][name]) for name in ("train", "test"))
+            train, test = (_split_from_arrays(arrays[name], arrays["subsets"][name]) for name in ("train", "test"))
         return Dataset(arrays["name"], train, test, tuple(arrays["classes"]))
 
 
-def _from_arrays(arrays: tuple[NDArray[np.uint8], NDArray[np.int64]], chosen: ImageSubset | None) -> Split:
+def _split_from_arrays(arrays: tuple[NDArray[np.uint8], NDArray[np.int64]], subset: ImageSubset | None) -> Split:
     images, labels = map(torch.from_numpy, arrays)
-    return Split(images, labels, chosen)
+    return Split(images, labels, subset)
 
 
 def make_dataset(
@@ -94,53 +103,65 @@ def make_dataset(
     notes: Sequence[str] = (),
     paths: tuple[Iterable[str], Iterable[str]] = ((), ()),
 ) -> Dataset:
-    """Checks what a reader read, (N, H, W, 3) pixels and (N,) labels, and makes the data set.
+    """Check the images and labels that a reader has read, apply the limits, and return the data set.
 
-    ``notes``: what the reader has to tell the user, to which more are added. ``paths``: where the user's images of each
-    split lie, the files that hold several and the folders.
+    Args:
+        settings: the settings of the data set.
+        train: the pixels uint8 (N, H, W, 3) and the labels int64 (N,) of all training images.
+        test: the same of all test images.
+        classes: the class names, indexed by label.
+        notes: the reader's remarks for the user, one line each; the checks add theirs.
+        paths: for the training and for the test split, the user's files with images and the folders that contain them.
 
     Raises:
-        DataError: images that are not square, too small or of unequal sizes in train and test, or the same in both;
-            labels out of range, or of classes that lack training images.
+        DataError: images are not square, too small, all of one colour, of different sizes in the two splits, or in
+            both splits; or labels are out of range, or of classes without training images.
     """
     check_labels(settings.name, train[1], test[1], len(classes))
     for what, (images, _) in {"training": train, "test": test}.items():
-        _check_images(settings.name, what, images)
+        _check_image_size(settings.name, what, images)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DataError(
             f"{settings.name}: training images are {_size(train[0])} pixels and test images {_size(test[0])}; "
-            f"all must be of one size; {OF_ANY_SIZE}"
+            f"all must be of one size; {RESIZE_HINT}"
         )
-    of_classes = check_classes(settings, train[1], test[1], classes)
+    class_notes = check_classes(settings, train[1], test[1], classes)
     check_paths_apart(settings, *paths)
-    train_kept, test_kept = _limited(*train, settings.train_limit), _limited(*test, settings.test_limit)
-    for what, images in (("training", train_kept[0]), ("test", test_kept[0])):
+    limited_train, limited_test = _apply_limit(*train, settings.train_limit), _apply_limit(*test, settings.test_limit)
+    for what, images in (("training", limited_train[0]), ("test", limited_test[0])):
         check_variation(f"{settings.name}: {what} images", images)
-    of_pixels = check_pixels_apart(settings, train_kept[0], test_kept[0])
+    overlap_notes = check_pixels_apart(settings, limited_train[0], limited_test[0])
     return Dataset(
         settings.name,
-        _split(*train_kept),
-        _split(*test_kept),
+        _to_split(*limited_train),
+        _to_split(*limited_test),
         tuple(classes),
-        notes=(*notes, *of_classes, *of_pixels),
+        notes=(*notes, *class_notes, *overlap_notes),
     )
 
 
 def check_labels(name: str, train: NDArray[Any], test: NDArray[Any], classes: int) -> None:
-    """Checks the labels (N,) of both splits.
+    """Check that there are enough images and classes, and that all labels are in range.
+
+    Args:
+        name: the name of the data set, for messages.
+        train: integers (N,), the labels of the training images.
+        test: integers (N,), the labels of the test images.
+        classes: the number of classes.
 
     Raises:
-        DataError: fewer than two images or classes, or a label that is not in [0, ``classes``).
+        DataError: a split has fewer than two images, there are fewer than two classes, or a label is not in
+            [0, ``classes``).
     """
     for what, labels in {"training": train, "test": test}.items():
         if len(labels) < 2:
             raise DataError(f"{name}: {counted(len(labels), f'{what} image')}; there must be at least two")
-        wrong = np.flatnonzero((labels < 0) | (labels >= classes))
-        if len(wrong):
-            label = int(labels[wrong[0]])
+        out_of_range = np.flatnonzero((labels < 0) | (labels >= classes))
+        if len(out_of_range):
+            label = int(labels[out_of_range[0]])
             raise DataError(
-                f"{name}: {what} image {wrong[0]} has label {label}; with {counted(classes, 'class', 'classes')} "
-                f"labels run from 0 to {classes - 1}{unlabelled(label)}"
+                f"{name}: {what} image {out_of_range[0]} has label {label}; with "
+                f"{counted(classes, 'class', 'classes')} labels run from 0 to {classes - 1}{missing_label_hint(label)}"
             )
     if classes < 2:
         raise DataError(f"{name}: there must be at least two classes, not {classes}")
@@ -149,49 +170,57 @@ def check_labels(name: str, train: NDArray[Any], test: NDArray[Any], classes: in
 def check_classes(
     settings: DatasetSettings, train: NDArray[np.int64], test: NDArray[np.int64], classes: Sequence[str]
 ) -> list[str]:
-    """Checks which classes the whole splits, by their labels (N,), have images of, and what limits leave of them.
+    """Check which classes have images, in the whole splits and in what the limits keep of them.
+
+    Args:
+        settings: the settings of the data set, with its limits.
+        train: int64 (N,), the labels of all training images.
+        test: int64 (N,), the labels of all test images.
+        classes: the class names, indexed by label.
 
     Returns:
-        What the user should know, a line each.
+        Remarks for the user about classes without images, one line each.
 
     Raises:
-        DataError: all training images are of one class, or test images are of a class that has no training image.
+        DataError: all training images are of one class, or test images are of a class without training images.
     """
     counts = [np.bincount(labels, minlength=len(classes)) for labels in (train, test)]
     if np.count_nonzero(counts[0]) == 1:
         only = classes[int(counts[0].argmax())]
-        raise DataError(f"{settings.name}: all {len(train):,} training images are of class {only!r}; give two or more")
-    unknown = np.flatnonzero((counts[0] == 0) & (counts[1] > 0))
-    if len(unknown):
         raise DataError(
-            f"{settings.name}: {counted(int(counts[1][unknown].sum()), 'test image')} of "
-            f"{_names(classes, unknown)}, of which there is no training image"
+            f"{settings.name}: all {len(train):,} training images are of class {only!r}; at least two are needed"
+        )
+    untrained = np.flatnonzero((counts[0] == 0) & (counts[1] > 0))
+    if len(untrained):
+        raise DataError(
+            f"{settings.name}: {counted(int(counts[1][untrained].sum()), 'test image')} of "
+            f"{_quoted_classes(classes, untrained)}, for which there is no training image"
         )
     notes = []
     for what, labels, limit in (("training", train, settings.train_limit), ("test", test, settings.test_limit)):
-        chosen = choose(labels, limit)
-        kept = labels if chosen is None else labels[chosen.places]
-        missing = np.flatnonzero(np.bincount(kept, minlength=len(classes)) == 0)
+        subset = sample_images(labels, limit)
+        limited_labels = labels if subset is None else labels[subset.indices]
+        missing = np.flatnonzero(np.bincount(limited_labels, minlength=len(classes)) == 0)
         if len(missing):
             setting = "dataset.train_limit" if what == "training" else "dataset.test_limit"
-            none = f"no {what} image" if chosen is None else f"none of the {limit:,} {what} images of {setting}"
-            notes.append(f"{settings.name}: {none} is of {_names(classes, missing)}")
+            none = f"no {what} image" if subset is None else f"none of the {limit:,} {what} images that {setting} keeps"
+            notes.append(f"{settings.name}: {none} is of {_quoted_classes(classes, missing)}")
     return notes
 
 
-def _names(classes: Sequence[str], numbers: NDArray[np.int64], most: int = 5) -> str:
-    """``class 'cat'``; ``classes 'cat', 'dog' and 3 more``."""
+def _quoted_classes(classes: Sequence[str], numbers: NDArray[np.int64], most: int = 5) -> str:
+    """Return the names of some classes as text: ``class 'cat'``, or ``classes 'cat', 'dog' and 3 more``."""
     names = [repr(classes[number]) for number in numbers[:most]]
     more = [f"{len(numbers) - most:,} more"] if len(numbers) > most else []
     return f"{'class' if len(numbers) == 1 else 'classes'} {listed([*names, *more])}"
 
 
-def _check_images(name: str, what: str, images: NDArray[Any]) -> None:
+def _check_image_size(name: str, what: str, images: NDArray[Any]) -> None:
     height, width = images.shape[1:3]
     if height != width or height < MINIMUM_SIDE:
         raise DataError(
-            f"{name}: {what} images are {_size(images)} pixels; squares from {MINIMUM_SIDE} up are needed; "
-            f"{OF_ANY_SIZE}"
+            f"{name}: {what} images are {_size(images)} pixels; they must be square, with sides of at least "
+            f"{MINIMUM_SIDE} pixels; {RESIZE_HINT}"
         )
 
 
@@ -199,16 +228,16 @@ def _size(images: NDArray[Any]) -> str:
     return f"{images.shape[1]} × {images.shape[2]}"
 
 
-def _limited(
+def _apply_limit(
     images: NDArray[np.uint8], labels: NDArray[np.int64], limit: int | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], ImageSubset | None]:
-    chosen = choose(labels, limit)
-    return (images, labels, None) if chosen is None else (images[chosen.places], labels[chosen.places], chosen)
+    subset = sample_images(labels, limit)
+    return (images, labels, None) if subset is None else (images[subset.indices], labels[subset.indices], subset)
 
 
-def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], chosen: ImageSubset | None) -> Split:
+def _to_split(images: NDArray[np.uint8], labels: NDArray[np.int64], subset: ImageSubset | None) -> Split:
     return Split(
         torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))),
         torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int64)),
-        chosen,
+        subset,
     )

@@ -1,4 +1,4 @@
-"""scikit-learn's real handwritten digits (Alpaydin and Kaynak 1998): bundled, so nothing is downloaded."""
+"""scikit-learn's handwritten digits (Alpaydin and Kaynak 1998), which are installed with it and need no download."""
 
 import numpy as np
 import torch
@@ -15,7 +15,10 @@ _SPLIT_SEED = 0
 
 
 def load(settings: Digits) -> Dataset:
-    """1,437 training and 360 test images in ten classes, bilinearly enlarged from 8 × 8; grey in three channels."""
+    """Load the digits: 1,437 training and 360 test images in 10 classes.
+
+    The grey 8 × 8 images are enlarged bilinearly to ``settings.size`` and repeated in three channels.
+    """
     digits = load_digits()
     images = _enlarge(digits.images, settings.size)
     labels = digits.target.astype(np.int64)
@@ -31,7 +34,7 @@ def load(settings: Digits) -> Dataset:
 
 
 def _enlarge(images: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
-    """(N, 8, 8) in [0, 16] to uint8 (N, size, size, 3)."""
+    """Enlarge grey images (N, 8, 8) in [0, 16] to uint8 (N, size, size, 3)."""
     grey = torch.from_numpy(images / 16)[:, None]
     enlarged = interpolate(grey, size=(size, size), mode="bilinear", align_corners=False)
     levels = (enlarged * 255).round().to(torch.uint8)[:, 0].numpy()

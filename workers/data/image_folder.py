@@ -1,4 +1,4 @@
-"""Images in folders, a folder a class."""
+"""Images in class folders, read into memory."""
 
 from pathlib import Path
 
@@ -13,26 +13,28 @@ from prunesweep.workers.data.decoding import decode_images
 
 
 def load(settings: ImageFolder) -> Dataset:
-    """The images below ``train`` and ``test``; the classes are the folders of ``train`` by name.
+    """Load the images below ``settings.train`` and ``settings.test``, with the folder names of ``train`` as classes.
 
     Raises:
-        DataError: a folder is missing or empty, the test images have a class of their own, an image does not decode.
+        DataError: a folder is missing or contains no images, a class of the test images has no training images, or an
+            image cannot be decoded.
     """
     train, test = image_files(settings.train, "dataset.train"), image_files(settings.test, "dataset.test")
     classes = sorted({name for name, _ in train})
     unknown = sorted({name for name, _ in test} - set(classes))
     if unknown:
         raise DataError(f"dataset.test: {settings.test}: class {unknown[0]!r} is not in the training images")
-    places = _places(train), _places(test)
-    return make_dataset(settings, _read(train, classes), _read(test, classes), classes, paths=places)
+    paths = _folders_and_images(train), _folders_and_images(test)
+    return make_dataset(settings, _read(train, classes), _read(test, classes), classes, paths=paths)
 
 
-def _places(files: list[tuple[str, Path]]) -> list[str]:
-    """The folders that images lie in, and the images."""
+def _folders_and_images(files: list[tuple[str, Path]]) -> list[str]:
+    """Return the paths of the folders that contain the images, and of the images."""
     return [*sorted({str(path.parent) for _, path in files}), *(str(path) for _, path in files)]
 
 
 def _read(files: list[tuple[str, Path]], classes: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    number = {name: index for index, name in enumerate(classes)}
+    """Read the pixels (N, H, W, 3) and labels (N,) of files that are given with the names of their classes."""
+    label_of = {name: label for label, name in enumerate(classes)}
     images = decode_images((str(path), path.read_bytes()) for _, path in files)
-    return images, np.asarray([number[name] for name, _ in files], dtype=np.int64)
+    return images, np.asarray([label_of[name] for name, _ in files], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Images in Parquet as Hugging Face lays them out: a column of ``{bytes, path}`` and one of labels."""
+"""Images in Parquet files as Hugging Face stores them: a column of ``{bytes, path}`` structs and a column of labels."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,109 +10,132 @@ from numpy.typing import NDArray
 
 from prunesweep.sweeps.datasets import Imagenet, ImageParquet
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.images.class_names import Names
+from prunesweep.sweeps.images.class_names import ClassNames
 from prunesweep.sweeps.images.parquet_files import (
     IMAGE_COLUMNS,
     LABEL_COLUMNS,
+    explain_unreadable_parquet,
     image_column,
     label_column,
     parquet_files,
-    why_no_parquet,
 )
 from prunesweep.sweeps.words import counted, listed
 from prunesweep.workers.data.dataset import Dataset, make_dataset
 from prunesweep.workers.data.decoding import decode_images
-from prunesweep.workers.data.labels import FileLabels, file_labels, match_labels
+from prunesweep.workers.data.labels import FileLabels, match_labels, parse_labels
 
 
 def load(settings: ImageParquet) -> Dataset:
-    """The images of all files of each split, in the order of the files.
+    """Load the images of all files of each split, in the order of the files.
 
-    Raises:
-        DataError: a file is missing, is no Parquet, is in both splits, or does not have the two columns; class names
-            cannot be matched; an image does not decode.
+    A `DataError` is raised where a file is missing, is not a Parquet file, is in both splits or has no column of images
+    or labels, where class names cannot be matched, and where an image cannot be decoded.
     """
-    train, of_train = _labelled(settings.train, "dataset.train")
-    test, of_test = _labelled(settings.test, "dataset.test")
-    labels = match_labels(of_train, of_test)
+    train, train_labels = _read_split_labels(settings.train, "dataset.train")
+    test, test_labels = _read_split_labels(settings.test, "dataset.test")
+    labels = match_labels(train_labels, test_labels)
     classes = name_classes(settings, labels.names, labels.train)
-    images = _images(train), _images(test)
+    images = _decode_files(train), _decode_files(test)
     return make_dataset(
         settings, (images[0], labels.train), (images[1], labels.test), classes, labels.notes, (train, test)
     )
 
 
-def _labelled(patterns: Sequence[str], what: str) -> tuple[list[str], list[FileLabels]]:
-    """The files of a split, and their labels."""
+def _read_split_labels(patterns: Sequence[str], what: str) -> tuple[list[str], list[FileLabels]]:
+    """Return the files of a split, and the labels in each of them."""
     files = parquet_files(patterns, what)
     return files, [read_labels(file) for file in files]
 
 
-def name_classes(settings: ImageParquet | Imagenet, names: Names, labels: NDArray[np.int64]) -> list[str]:
-    """The names of the classes; where none are known, or not as many as there are, their numbers.
+def name_classes(settings: ImageParquet | Imagenet, names: ClassNames, labels: NDArray[np.int64]) -> list[str]:
+    """Return the names of the classes, or their numbers if names are unknown or do not fit the number of classes.
 
-    Raises:
-        DataError: neither the settings nor names say how many there are, and the largest of ``labels`` cannot.
+    If neither ``settings`` nor ``names`` tell the number of classes, it is one more than the largest label; a label too
+    large for that is a `DataError`.
+
+    Args:
+        settings: the settings of the data set, which may set the number of classes.
+        names: the class names found in the files; empty if there are none.
+        labels: int64 (N,), the labels of the training images.
     """
     count = settings.classes or len(names) or _count_classes(settings.name, labels)
     return list(names) if len(names) == count else [str(label) for label in range(count)]
 
 
 def _count_classes(name: str, labels: NDArray[np.int64]) -> int:
-    """One more than the largest label. Raises: DataError where that is more than there are images."""
+    """Return one more than the largest label.
+
+    Raises:
+        DataError: that is more than the number of images.
+    """
     largest = int(labels.max(initial=0))
     if largest >= max(len(labels), 1):
-        raise DataError(f"{name}: label {largest} among {counted(len(labels), 'training image')}; set dataset.classes")
+        raise DataError(
+            f"{name}: label {largest} is too large for {counted(len(labels), 'training image')}; set dataset.classes "
+            "to the number of classes"
+        )
     return largest + 1
 
 
-def _images(files: Sequence[str]) -> NDArray[np.uint8]:
-    return decode_images(pair for file in files for pair in _encoded(file))
+def _decode_files(files: Sequence[str]) -> NDArray[np.uint8]:
+    return decode_images(pair for file in files for pair in _encoded_images(file))
 
 
 def find_columns(file: str) -> tuple[str, str]:
-    """The path of a file's column of encoded images, and the name of its column of labels.
+    """Return the path of a file's column of encoded images, and the name of its column of labels.
 
     Raises:
-        DataError: it is no Parquet file, or does not have both.
+        DataError: it is not a Parquet file, or one of the columns is missing.
     """
     try:
         schema = pq.read_schema(file)
     except (pa.ArrowException, OSError):
-        raise DataError(f"{file}: {why_no_parquet(file)}") from None
+        raise DataError(f"{file}: {explain_unreadable_parquet(file)}") from None
     image, label = image_column(file, schema), label_column(schema)
     columns = f"its columns are {', '.join(schema.names)}"
     if image is None:
-        named = [f"{name} is of type {schema.field(name).type}" for name in IMAGE_COLUMNS if name in schema.names]
-        found = f": {listed(named)}" if named else ""
-        raise DataError(f"{file}: has no column of images ({{bytes, path}}, or bytes alone){found}; {columns}")
+        candidates = [f"{name} is of type {schema.field(name).type}" for name in IMAGE_COLUMNS if name in schema.names]
+        types = f": {listed(candidates)}" if candidates else ""
+        raise DataError(f"{file}: has no column of images ({{bytes, path}}, or bytes alone){types}; {columns}")
     if label is None:
         raise DataError(f"{file}: has no column of labels, named {listed(LABEL_COLUMNS, 'or')}; {columns}")
     return image, label
 
 
 def read_labels(file: str) -> FileLabels:
-    """The labels of one file. Raises: DataError where it is damaged, or holds none."""
+    """Read the labels of a Parquet file.
+
+    A file that is damaged or has no valid labels is a `DataError`.
+    """
     _, label = find_columns(file)
-    return file_labels(file, label, _read_column(file, label))
+    return parse_labels(file, label, _read_column(file, label))
 
 
 def _read_column(file: str, path: str) -> pa.ChunkedArray:
-    """One column of a file, whole. Raises: DataError where it is damaged."""
+    """Read one column of a file, with all its rows.
+
+    Raises:
+        DataError: the file is damaged.
+    """
     try:
         return pq.read_table(file, columns=[path]).column(0)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{file}: is damaged: {' '.join(str(error).split())}") from None
 
 
-def contents_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The encoded images of a column, be they bytes or ``{bytes, path}``."""
+def image_contents(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the encoded images of a column of bytes or of ``{bytes, path}`` structs."""
     return pc.struct_field(column, "bytes") if pa.types.is_struct(column.type) else column
 
 
-def _encoded(file: str) -> Iterator[tuple[str, bytes]]:
+def _encoded_images(file: str) -> Iterator[tuple[str, bytes]]:
+    """Yield a name for messages and the encoded content of every image in a file.
+
+    Raises:
+        DataError: a row has no image, or the file is damaged.
+    """
     image, _ = find_columns(file)
-    for row, content in enumerate(contents_of(_read_column(file, image))):
+    for row, content in enumerate(image_contents(_read_column(file, image))):
         if not content.is_valid:
             raise DataError(f"{file}: row {row} holds no image bytes")
         yield f"{file}, row {row}", content.as_py()

@@ -1,4 +1,4 @@
-"""ImageNet (Deng et al. 2009; ILSVRC 2012), from class folders or Parquet shards, streamed."""
+"""ImageNet (Deng et al. 2009; ILSVRC 2012), streamed from class folders or Parquet shards."""
 
 import os
 from collections.abc import Sequence
@@ -17,40 +17,45 @@ from prunesweep.workers.data.image_parquet import name_classes, read_labels
 from prunesweep.workers.data.labels import match_labels
 from prunesweep.workers.data.overlap import check_copies_apart, check_links_apart, check_paths_apart
 from prunesweep.workers.data.shards import Shards
-from prunesweep.workers.data.streaming import Source, StreamedSplit
-from prunesweep.workers.data.views import View
+from prunesweep.workers.data.streaming import ImageSource, StreamedSplit
+from prunesweep.workers.data.views import ImageTransforms
 
 
 def load(settings: Imagenet) -> Dataset:
-    """The images of both splits, in the order of their classes and names, or of the shards and their rows.
+    """Open both splits, sorted by class and file name, or in the order of the shards and their rows.
 
-    Labels and names are read; pixels only when they are asked for.
+    Only labels and file names are read here; pixels are read when a trial needs them.
 
     Raises:
-        DataError: a file or folder is missing, damaged or without images; one split lies in class folders and the other
-            in shards; labels do not fit the classes.
+        DataError: a file or folder is missing, damaged or without images; one split is in class folders and the other
+            in shards; or labels do not fit the classes.
     """
-    settings = _placed(settings)
+    settings = _with_absolute_paths(settings)
     if is_folder(settings.train) != is_folder(settings.test):
         raise DataError("imagenet: dataset.train and dataset.test must both be folders, or both Parquet shards")
-    train, test, classes, notes = _folders(settings) if is_folder(settings.train) else _shards(settings)
-    # As networks are published with; measured anew they would need all images read.
-    view, statistics = View(settings.size, settings.resized), (IMAGENET_MEAN, IMAGENET_STD)
+    train, test, classes, notes = _open_folders(settings) if is_folder(settings.train) else _open_shards(settings)
+    # The statistics that published networks use: measuring them would take a pass over all images.
+    transforms, statistics = ImageTransforms(settings.size, settings.resized_side), (IMAGENET_MEAN, IMAGENET_STD)
     return Dataset(
         settings.name,
-        StreamedSplit(train, view, statistics),
-        StreamedSplit(test, view, statistics),
+        StreamedSplit(train, transforms, statistics),
+        StreamedSplit(test, transforms, statistics),
         tuple(classes),
         settings=settings,
         notes=notes,
     )
 
 
-SplitSources = tuple[Source, Source, Sequence[str], tuple[str, ...]]
-"""The training and the test images, the names of the classes, and what to tell the user."""
+SplitSources = tuple[ImageSource, ImageSource, Sequence[str], tuple[str, ...]]
+"""The training and the test images, the class names, and the remarks for the user."""
 
 
-def _folders(settings: Imagenet) -> SplitSources:
+def _open_folders(settings: Imagenet) -> SplitSources:
+    """Open both splits from class folders, and check them.
+
+    Raises:
+        DataError: the data are not as ``settings`` describe them, or images are in both splits.
+    """
     train = ClassFolders(settings.train[0], "dataset.train", settings.train_limit)
     test = ClassFolders(settings.test[0], "dataset.test", settings.test_limit, train.classes)
     if settings.classes not in (None, len(train.classes)):
@@ -58,32 +63,37 @@ def _folders(settings: Imagenet) -> SplitSources:
             f"imagenet: dataset.classes is {settings.classes}, but {settings.train[0]} holds {len(train.classes)} "
             "folders of images"
         )
-    notes = _checked(settings, train.all_labels, test.all_labels, train.classes)
+    notes = _check_labels_and_classes(settings, train.all_labels, test.all_labels, train.classes)
     check_paths_apart(settings, sorted(train.folders), sorted(test.folders))
     check_links_apart(settings, train.paths(), test.paths())
     return train, test, train.classes, notes
 
 
-def _shards(settings: Imagenet) -> SplitSources:
-    files = parquet_files(settings.train, "dataset.train"), parquet_files(settings.test, "dataset.test")
-    labels = match_labels(*([read_labels(file) for file in of_split] for of_split in files))
+def _open_shards(settings: Imagenet) -> SplitSources:
+    """Open both splits from Parquet shards, and check them."""
+    train_files, test_files = (
+        parquet_files(settings.train, "dataset.train"),
+        parquet_files(settings.test, "dataset.test"),
+    )
+    labels = match_labels(*([read_labels(file) for file in files] for files in (train_files, test_files)))
     classes = name_classes(settings, labels.names, labels.train)
-    notes = _checked(settings, labels.train, labels.test, classes)
-    check_paths_apart(settings, *files)
-    check_copies_apart(settings, *files)
-    train = Shards(files[0], settings.train_limit, settings.shuffle_window, labels.train)
-    test = Shards(files[1], settings.test_limit, settings.shuffle_window, labels.test)
+    notes = _check_labels_and_classes(settings, labels.train, labels.test, classes)
+    check_paths_apart(settings, train_files, test_files)
+    check_copies_apart(settings, train_files, test_files)
+    train = Shards(train_files, settings.train_limit, settings.shuffle_window, labels.train)
+    test = Shards(test_files, settings.test_limit, settings.shuffle_window, labels.test)
     return train, test, classes, (*labels.notes, *notes)
 
 
-def _checked(
+def _check_labels_and_classes(
     settings: Imagenet, train: NDArray[np.int64], test: NDArray[np.int64], classes: Sequence[str]
 ) -> tuple[str, ...]:
+    """Check the labels (N,) of both splits, and return the remarks for the user."""
     check_labels(settings.name, train, test, len(classes))
     return tuple(check_classes(settings, train, test, classes))
 
 
-def _placed(settings: Imagenet) -> Imagenet:
-    """The settings with absolute paths, for what is opened later, and by workers that run in other folders."""
+def _with_absolute_paths(settings: Imagenet) -> Imagenet:
+    """Return the settings with absolute paths, because workers open the files later from other working directories."""
     paths = {name: tuple(map(os.path.abspath, getattr(settings, name))) for name in ("train", "test")}
     return settings.model_copy(update=paths)

@@ -1,4 +1,4 @@
-"""Labels of image-Parquet files: of which types they may be, and how they are matched by name."""
+"""Labels of image-Parquet files: their types, and the matching of files by class names."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.images.class_names import UNKNOWN, Names, merge_names, renumbering
-from prunesweep.sweeps.images.parquet_files import noted_names
+from prunesweep.sweeps.images.class_names import UNKNOWN_CLASS, ClassNames, merge_class_names, renumber_labels
+from prunesweep.sweeps.images.parquet_files import read_class_names
 from prunesweep.sweeps.words import counted
 
 Labels = NDArray[np.int64]
@@ -18,47 +18,48 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class FileLabels:
-    """The labels of one file.
+    """The labels of one Parquet file, numbered as in that file.
 
     Attributes:
-        file: where they are.
+        file: the path of the file.
         numbers: int64 (N,).
-        names: what 0, 1, … are called; empty where nothing tells.
-        text: whether the file holds the names themselves; then they are sorted.
+        names: the class names of the numbers 0, 1, …; empty if the file does not name its classes.
+        text: whether the labels are stored as text; then ``names`` is sorted.
     """
 
     file: str
     numbers: Labels
-    names: Names
+    names: ClassNames
     text: bool = False
 
 
 @dataclass(frozen=True)
 class SplitLabels:
-    """The labels of both splits, numbered alike.
+    """The labels of both splits, with the same numbers for the same classes.
 
     Attributes:
-        train, test: int64 (N,), in the order of the files and their rows.
-        names: of the classes; empty where nothing tells.
-        notes: what the user should know of how they were matched, a line each.
+        train: int64 (N,), the labels of the training images in the order of the files and their rows.
+        test: int64 (M,), the same of the test images.
+        names: the class names; empty if no training file names its classes.
+        notes: remarks for the user about how the labels were matched, one line each.
     """
 
     train: Labels
     test: Labels
-    names: Names
+    names: ClassNames
     notes: tuple[str, ...]
 
 
-def file_labels(file: str, name: str, column: pa.ChunkedArray) -> FileLabels:
-    """Read a column of labels: whole numbers, booleans, or text.
+def parse_labels(file: str, name: str, column: pa.ChunkedArray) -> FileLabels:
+    """Convert a column of labels, which may be whole numbers, booleans or text.
 
     Args:
-        file: for messages, and for the names that its metadata note.
-        name: of the column.
-        column: whole.
+        file: the path of the file, for messages and for the class names in its metadata.
+        name: the name of the column.
+        column: the column with all its rows.
 
     Raises:
-        DataError: a label is missing or no whole number, or the column is of another type.
+        DataError: a label is missing or not a whole number, or the column is of another type.
     """
     if isinstance(column.type, pa.DictionaryType):
         column = column.cast(column.type.value_type)
@@ -75,86 +76,103 @@ def file_labels(file: str, name: str, column: pa.ChunkedArray) -> FileLabels:
         raise DataError(f"{file}: its column {name} is of type {type_}; labels are whole numbers or text")
     try:
         numbers = pc.cast(column, pa.int64()).to_numpy()
-    except pa.ArrowInvalid:  # a fraction, or above what 64 bits with a sign hold
-        raise DataError(f"{file}: its column {name}, of type {type_}, holds a label that is no whole number") from None
-    return FileLabels(file, numbers.astype(np.int64), noted_names(file))
+    except pa.ArrowInvalid:  # a fraction, or larger than a signed 64-bit integer
+        raise DataError(
+            f"{file}: its column {name}, of type {type_}, holds a label that is not a whole number"
+        ) from None
+    return FileLabels(file, numbers.astype(np.int64), read_class_names(file))
 
 
 def match_labels(train: Sequence[FileLabels], test: Sequence[FileLabels]) -> SplitLabels:
-    """Number the labels of all files alike: by name where names are known, else as they are.
+    """Renumber the labels of all files alike: by class name where names are known, else by number.
 
-    Raises:
-        DataError: names are known of some files and cannot be of others, or a class is not in the training images.
+    A `DataError` is raised where some files have text labels and others have numbers without names, and where a class
+    of the test images is not among the training images.
+
+    Args:
+        train: the labels of each training file.
+        test: the labels of each test file.
     """
-    _check_one_kind("dataset.train", train, train)
-    _check_one_kind("dataset.test", test, test)
-    _check_one_kind("dataset.test", train, test)
+    _check_matchable("dataset.train", train, train)
+    _check_matchable("dataset.test", test, test)
+    _check_matchable("dataset.test", train, test)
     names = _training_names(train)
-    # Classes without names are called by their numbers, which text may hold.
-    named = names or tuple(map(str, range(1 + max(int(each.numbers.max(initial=-1)) for each in train))))
+    # If the training classes have no names, text labels of the test files may be the numbers of the classes.
+    names_for_text = names or tuple(map(str, range(1 + max(int(labels.numbers.max(initial=-1)) for labels in train))))
     return SplitLabels(
-        np.concatenate([_numbered(labels, names, "dataset.train") for labels in train]),
-        np.concatenate([_numbered(each, named if each.text else names, "dataset.test") for each in test]),
+        np.concatenate([_renumber(labels, names, "dataset.train") for labels in train]),
+        np.concatenate(
+            [_renumber(labels, names_for_text if labels.text else names, "dataset.test") for labels in test]
+        ),
         names,
-        tuple(_notes(train, test, names)),
+        tuple(_matching_notes(train, test, names)),
     )
 
 
-def _training_names(train: Sequence[FileLabels]) -> Names:
-    """The classes: those that files note, in their order; then what only text names, sorted."""
-    noted = merge_names({labels.file: labels.names for labels in train if not labels.text})
+def _training_names(train: Sequence[FileLabels]) -> ClassNames:
+    """Return the class names: those in files' metadata in their order, then those found only as text, sorted."""
+    from_metadata = merge_class_names({labels.file: labels.names for labels in train if not labels.text})
     text = sorted({name for labels in train if labels.text for name in labels.names})
-    return tuple(dict.fromkeys([*noted, *text])) if text else noted
+    return tuple(dict.fromkeys([*from_metadata, *text])) if text else from_metadata
 
 
-def _check_one_kind(what: str, some: Sequence[FileLabels], others: Sequence[FileLabels]) -> None:
-    """Raises: DataError where labels are text in some files and numbers without names in others."""
+def _check_matchable(what: str, some: Sequence[FileLabels], others: Sequence[FileLabels]) -> None:
+    """Check that no labels in ``some`` are text while labels in ``others`` are numbers without names.
+
+    Raises:
+        DataError: this is so; the message begins with ``what``, the setting that names ``others``.
+    """
     text = next((labels.file for labels in some if labels.text), None)
     unnamed = next((labels.file for labels in others if not labels.names and len(labels.numbers)), None)
     if text is not None and unnamed is not None:
         raise DataError(
-            f"{what}: {unnamed}: its labels are numbers without names and those of {text} are text, so that they "
-            "cannot be matched"
+            f"{what}: {unnamed}: its labels are numbers without names and those of {text} are text, so they cannot be "
+            "matched"
         )
 
 
-def _notes(train: Sequence[FileLabels], test: Sequence[FileLabels], names: Names) -> Iterator[str]:
-    """A line for each split whose labels are matched by number although names are known elsewhere."""
+def _matching_notes(train: Sequence[FileLabels], test: Sequence[FileLabels], names: ClassNames) -> Iterator[str]:
+    """Yield a remark for each split whose labels are matched by number although other files name their classes."""
     if names:
         for what, files in (("dataset.train", train), ("dataset.test", test)):
             unnamed = [labels.file for labels in files if not labels.names and len(labels.numbers)]
             if unnamed:
-                which = unnamed[0] if len(unnamed) == 1 else counted(len(unnamed), "file")
+                subject = f"{unnamed[0]} has" if len(unnamed) == 1 else f"{counted(len(unnamed), 'file')} have"
                 yield (
-                    f"{what}: {which} without names of classes: labels are matched by number with those of "
-                    "dataset.train that have names"
+                    f"{what}: {subject} no class names: labels are matched by number with the named classes of "
+                    "dataset.train"
                 )
     elif any(labels.names and not labels.text for labels in test):
-        yield "dataset.train: no names of classes, as dataset.test has them: labels are matched by number"
+        yield "dataset.train: has no class names, but dataset.test has: labels are matched by number"
 
 
-def _numbered(labels: FileLabels, classes: Names, what: str) -> Labels:
-    """The labels as numbers of the classes. Raises: DataError where these lack one."""
-    table = renumbering(labels.file, labels.names, classes)
+def _renumber(labels: FileLabels, classes: ClassNames, what: str) -> Labels:
+    """Return the labels of a file as indices into ``classes``.
+
+    Raises:
+        DataError: a class of the file is not in ``classes``; the message begins with ``what``, the setting that names
+            the file.
+    """
+    table = renumber_labels(labels.file, labels.names, classes)
     if table is None:
         return labels.numbers
-    beyond = np.flatnonzero((labels.numbers < 0) | (labels.numbers >= len(table)))
-    if len(beyond):
-        row = int(beyond[0])
+    out_of_range = np.flatnonzero((labels.numbers < 0) | (labels.numbers >= len(table)))
+    if len(out_of_range):
+        row = int(out_of_range[0])
         raise DataError(
-            f"{what}: {labels.file}: row {row} has label {labels.numbers[row]}; the file notes "
-            f"{counted(len(table), 'name')} of classes{unlabelled(int(labels.numbers[row]))}"
+            f"{what}: {labels.file}: row {row} has label {labels.numbers[row]}; the file names "
+            f"{counted(len(table), 'class', 'classes')}{missing_label_hint(int(labels.numbers[row]))}"
         )
     numbers: Labels = np.asarray(table, dtype=np.int64)[labels.numbers]
-    unknown = np.flatnonzero(numbers == UNKNOWN)
+    unknown = np.flatnonzero(numbers == UNKNOWN_CLASS)
     if len(unknown):
         name = labels.names[labels.numbers[unknown[0]]]
         raise DataError(f"{what}: {labels.file}: class {name!r} is not in the training images")
     return numbers
 
 
-def unlabelled(label: int) -> str:
-    """What is added to a message where a label says that there is none."""
+def missing_label_hint(label: int) -> str:
+    """Return the end of a message about an invalid label: for -1, that it marks images without a label."""
     if label != -1:
         return ""
-    return "; -1 marks images without a label, as in Hugging Face's hidden test splits: give a split with labels"
+    return "; -1 marks images without a label, as in Hugging Face's hidden test splits: use a split with labels"

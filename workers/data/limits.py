@@ -1,4 +1,4 @@
-"""Which images a limit keeps: a sample, and not the first ones."""
+"""Sampling of the images that ``train_limit`` and ``test_limit`` keep, evenly over the classes."""
 
 from dataclasses import dataclass
 
@@ -11,39 +11,47 @@ from prunesweep.workers.random_streams import stream
 
 @dataclass(frozen=True)
 class ImageSubset:
-    """Some images of a larger split, in its order.
+    """Some images of a split, in the order of the split.
 
     Attributes:
-        places: their indices in it, int64 (n,), ascending.
-        ranks: how many images of the same class come before each in it, int64 (n,).
-        whole: how many images it holds.
+        indices: int64 (n,), ascending, the indices of the images in the whole split.
+        ranks: int64 (n,), for each image the number of images of its class before it in the whole split.
+        split_size: the number of images in the whole split.
     """
 
-    places: NDArray[np.int64]
+    indices: NDArray[np.int64]
     ranks: NDArray[np.int64]
-    whole: int
+    split_size: int
 
 
-def choose(labels: NDArray[np.int64], limit: int | None) -> ImageSubset | None:
-    """Return the images that a limit keeps of a split with these labels (N,); None where it keeps all.
+def sample_images(labels: NDArray[np.int64], limit: int | None) -> ImageSubset | None:
+    """Sample the images of a split that a limit keeps, evenly over the classes.
 
-    They are spread evenly over the classes: the numbers of two classes differ by one at the most, unless a class has
-    no more. Within a class they are drawn at random, always the same ones, and a larger limit adds to them.
+    The counts of two classes differ by at most one, unless a class has fewer images than its share. Within a class the
+    images are drawn at random from a fixed stream: the same labels and limit give the same images, and a larger limit
+    adds images to those of a smaller one.
+
+    Args:
+        labels: int64 (N,), the labels of all images of the split.
+        limit: how many images to keep; None for all.
+
+    Returns:
+        The images that are kept; None if all are.
     """
     if limit is None or limit >= len(labels):
         return None
     order = torch.randperm(len(labels), generator=stream("limit")).numpy()
-    turn = np.empty_like(order)  # of each image: which one of its class it is in the random order
-    turn[order] = _rank_within_class(labels[order])
+    random_rank = np.empty_like(order)  # of each image: its rank within its class in the random order
+    random_rank[order] = _rank_within_class(labels[order])
     position = np.empty_like(order)
     position[order] = np.arange(len(order))
-    # One of each class, then a second one of each, and so on.
-    places = np.sort(np.lexsort((position, turn))[:limit])
-    return ImageSubset(places, _rank_within_class(labels)[places], len(labels))
+    # One image of each class, then a second one of each, and so on.
+    indices = np.sort(np.lexsort((position, random_rank))[:limit])
+    return ImageSubset(indices, _rank_within_class(labels)[indices], len(labels))
 
 
 def _rank_within_class(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many equal labels come before each, int64 (N,)."""
+    """Return for each label how many equal labels come before it, int64 (N,)."""
     by_class = np.argsort(labels, kind="stable")
     _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
     ranks = np.empty(len(labels), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Loads the data set that a sweep names."""
+"""Loading of the data set that a sweep names."""
 
 from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.datasets import DatasetSettings
@@ -8,10 +8,10 @@ from prunesweep.workers.data.streaming import StreamedSplit
 
 
 def load_dataset(settings: DatasetSettings) -> Dataset:
-    """Return the data set with its pixels on the CPU; of one that is streamed, some images are looked at.
+    """Return the data set on the CPU, with its pixels in memory or streamed, as its reader does.
 
-    Raises:
-        DataError: it is missing or malformed; one line says which file or image and what was expected.
+    Of a streamed data set a sample of images is decoded as a check. Data that are missing or malformed are a
+    `DataError`, whose one line says which file or image is wrong and what was expected.
     """
     dataset: Dataset = resolve(DATASETS[settings.name].code)(settings)
     for what, split in (("dataset.train", dataset.train), ("dataset.test", dataset.test)):

@@ -1,4 +1,4 @@
-"""Test images that are among the training images: an accuracy on them tells nothing."""
+"""Checks that no test image is among the training images, which would make the test accuracy meaningless."""
 
 import filecmp
 import hashlib
@@ -13,32 +13,39 @@ from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.images.parquet_files import file_identity
 from prunesweep.sweeps.words import counted
 
-MOST = 0.01  # of the test images: real data sets have a few duplicates
-ALLOW = "give other images, or set dataset.allow_overlap: true"
+MAX_OVERLAP = 0.01  # as a share of the test images; not 0, because real data sets have a few duplicates
+OVERLAP_HINT = "use other images, or set dataset.allow_overlap: true"
 
 
 def check_paths_apart(settings: DatasetSettings, train: Iterable[str], test: Iterable[str]) -> None:
-    """Check that no file, and no folder with images in it, is on both sides, whatever its paths are.
+    """Check that no file and no folder is in both splits, under whatever path.
 
-    Raises:
-        DataError: one is, and ``settings`` do not allow it.
+    A file or folder in both is a `DataError`, unless ``settings.allow_overlap`` is set.
+
+    Args:
+        settings: the settings of the data set.
+        train: the paths of the training split: files with images, and folders that contain images.
+        test: the same of the test split.
     """
     if settings.allow_overlap:
         return
-    trained_on = {file_identity(path): path for path in train}
+    training_paths = {file_identity(path): path for path in train}
     for path in test:
-        same = trained_on.get(file_identity(path))
-        if same is not None:
-            _refuse(path, same)
+        training_path = training_paths.get(file_identity(path))
+        if training_path is not None:
+            _refuse(path, training_path)
 
 
 def check_links_apart(settings: DatasetSettings, train: Iterable[str], test: Iterable[str]) -> None:
-    """Check that no image file is on both sides by a link: by its name, each is in its own folder.
+    """Check that no image file is in both splits through a symbolic or hard link.
 
-    Only where there are links at all, the files are compared.
+    The paths themselves are in different folders, so the files are compared only if some are links. An image in both
+    splits is a `DataError`, unless ``settings.allow_overlap`` is set.
 
-    Raises:
-        DataError: one is, and ``settings`` do not allow it.
+    Args:
+        settings: the settings of the data set.
+        train: the paths of the training images.
+        test: the paths of the test images.
     """
     if settings.allow_overlap:
         return
@@ -48,52 +55,58 @@ def check_links_apart(settings: DatasetSettings, train: Iterable[str], test: Ite
 
 
 def _is_linked(path: str) -> bool:
-    """Whether a file is a link, or has another name as well."""
+    """Return whether a file is a symbolic link or has more than one hard link."""
     return os.path.islink(path) or os.stat(path).st_nlink > 1
 
 
 def check_copies_apart(settings: DatasetSettings, train: Sequence[str], test: Sequence[str]) -> None:
-    """Check that no file's bytes are those of a file on the other side; only files of one size are read.
+    """Check that no test file is a byte-for-byte copy of a training file.
 
-    Raises:
-        DataError: some are, and ``settings`` do not allow it.
+    Only files of the same size are read. A copy is a `DataError`, unless ``settings.allow_overlap`` is set.
+
+    Args:
+        settings: the settings of the data set.
+        train: the paths of the training files.
+        test: the paths of the test files.
     """
     if settings.allow_overlap:
         return
     for path in test:
-        of_size = (other for other in train if os.path.getsize(other) == os.path.getsize(path))
-        same = next((other for other in of_size if filecmp.cmp(path, other, shallow=False)), None)
-        if same is not None:
-            _refuse(path, same)
+        same_size = (other for other in train if os.path.getsize(other) == os.path.getsize(path))
+        original = next((other for other in same_size if filecmp.cmp(path, other, shallow=False)), None)
+        if original is not None:
+            _refuse(path, original)
 
 
-def _refuse(path: str, same: str) -> None:
-    other = "" if same == path else f", as {same}"
-    raise DataError(f"dataset.test: {path}: is among the training images too{other}; {ALLOW}")
+def _refuse(test_path: str, training_path: str) -> None:
+    alias = "" if training_path == test_path else f", as {training_path}"
+    raise DataError(f"dataset.test: {test_path}: is among the training images too{alias}; {OVERLAP_HINT}")
 
 
 def check_pixels_apart(settings: DatasetSettings, train: NDArray[np.uint8], test: NDArray[np.uint8]) -> list[str]:
-    """Count the test images whose pixels are those of a training image.
+    """Count the test images whose pixels equal those of a training image.
 
     Args:
-        settings: data sets as their authors published them, and ``allow_overlap``, are told and never refused.
-        train, test: (N, H, W, 3), of one size.
+        settings: the settings of the data set. With ``allow_overlap``, and for data sets with a published split, equal
+            images are only reported, however many there are.
+        train: uint8 (N, H, W, 3), the training images.
+        test: uint8 (M, H, W, 3), the test images.
 
     Returns:
-        A line that tells how many, where there are some.
+        A line for the user that says how many test images there are among the training images; empty if there are none.
 
     Raises:
-        DataError: there are more than one in a hundred.
+        DataError: these are more than ``MAX_OVERLAP`` of the test images.
     """
-    trained_on = {_digest(image) for image in train}
-    shared = [place for place, image in enumerate(test) if _digest(image) in trained_on]
+    training_digests = {_digest(image) for image in train}
+    shared = [index for index, image in enumerate(test) if _digest(image) in training_digests]
     if not shared:
         return []
     verb = "is" if len(shared) == 1 else "are"
-    said = f"{len(shared):,} of {counted(len(test), 'test image')} {verb} among the training images, pixel for pixel"
-    if len(shared) > MOST * len(test) and not (settings.allow_overlap or settings.published):
-        raise DataError(f"{settings.name}: {said}; test image {shared[0]} is the first one: {ALLOW}")
-    return [said]
+    note = f"{len(shared):,} of {counted(len(test), 'test image')} {verb} among the training images, pixel for pixel"
+    if len(shared) > MAX_OVERLAP * len(test) and not (settings.allow_overlap or settings.has_published_split):
+        raise DataError(f"{settings.name}: {note}; test image {shared[0]} is the first one: {OVERLAP_HINT}")
+    return [note]
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:

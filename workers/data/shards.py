@@ -1,4 +1,4 @@
-"""Image-Parquet shards, read a row group at a time."""
+"""Streaming of images from Parquet shards, one row group at a time."""
 
 import threading
 from collections import OrderedDict
@@ -13,138 +13,181 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.images.samples import spread
-from prunesweep.workers.data.image_parquet import contents_of, find_columns, read_labels
-from prunesweep.workers.data.limits import choose
-from prunesweep.workers.data.streaming import Encoded, FileEnds
+from prunesweep.sweeps.images.samples import sample_evenly
+from prunesweep.workers.data.image_parquet import find_columns, image_contents, read_labels
+from prunesweep.workers.data.limits import sample_images
+from prunesweep.workers.data.streaming import EncodedImage, FileEnds
 
 MIB = 2**20
-GLIMPSED = 256 * MIB  # of row groups that are read before a sweep starts
+BYTES_CHECKED = 256 * MIB  # of row groups of a split that are read before a sweep starts
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """Some consecutive rows of a file, which are read at once.
+    """A row group of a Parquet file: consecutive rows that are read together.
 
-    ``column``: of the image contents; ``number``: its place in the file; ``first_place``: which row of all files its
-    first one is, ``first_row`` which one of its file; ``first``: the index of its first image in the data set;
-    ``images``: how many of its rows are in the data set; ``bytes``: what its rows take, encoded, by the footer.
+    Attributes:
+        file: the path of the file.
+        column: the path of the column with the encoded images.
+        number: the index of the row group in its file.
+        first_row_overall: the index of its first row among the rows of all files of the split.
+        first_row: the index of its first row in its file.
+        first_index: the index of its first image in the data set, which has only the images that a limit keeps.
+        images: how many of its rows are in the data set.
+        bytes: the size of its rows without Parquet's compression, as the file's footer states it.
     """
 
     file: str
     column: str
     number: int
-    first_place: int
+    first_row_overall: int
     first_row: int
-    first: int
+    first_index: int
     images: int
     bytes: int
 
     def read(self) -> pa.ChunkedArray:
-        """The encoded images. Raises: DataError where the file is damaged."""
+        """Read the encoded images of all rows.
+
+        Raises:
+            DataError: the file is damaged.
+            OSError: the storage failed, which may be temporary.
+        """
         try:
-            with pq.ParquetFile(self.file, buffer_size=MIB) as file:  # and not a whole column at once
-                return contents_of(file.read_row_group(self.number, columns=[self.column], use_threads=False).column(0))
-        except (pa.ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # a fault of the storage, which may pass
+            with pq.ParquetFile(self.file, buffer_size=MIB) as file:  # not whole columns at once
+                column = file.read_row_group(self.number, columns=[self.column], use_threads=False).column(0)
+                return image_contents(column)
+        except OSError as error:
+            if error.errno is not None:  # a fault of the storage
                 raise
+            raise DataError(f"{self.file}: is damaged: {' '.join(str(error).split())}") from None
+        except pa.ArrowException as error:
             raise DataError(f"{self.file}: is damaged: {' '.join(str(error).split())}") from None
 
 
 class Shards:
-    """The images of ``files`` in their order; ``limit`` of them, as ``choose`` takes them.
+    """The images of Parquet files in the order of the files and rows, as a source of a streamed split.
 
-    Only as many row groups are held as hold ``window`` MiB of encoded images, but always two. ``labels``: of all rows;
-    left out, those in the files.
-
-    Raises:
-        DataError: a file is no Parquet, is damaged, or lacks the two columns.
+    Attributes:
+        labels: int64 (N,), the labels of the images that the limit keeps.
+        subset: which of all images the limit keeps; None if it keeps all.
     """
 
     def __init__(
         self, files: Sequence[str], limit: int | None, window: int, labels: NDArray[np.int64] | None = None
     ) -> None:
+        """Read the files' footers, and sample as many images as the limit keeps.
+
+        A file that is damaged, is not a Parquet file or has no column of images or labels is a `DataError`.
+
+        Args:
+            files: the paths of the files.
+            limit: how many images to keep; None for all.
+            window: the size in MiB of the row groups that are kept in memory and among which rows are shuffled; at
+                least two row groups are, whatever their size.
+            labels: int64 (M,), the labels of all rows; read from the files by default.
+        """
         if labels is None:
             labels = np.concatenate([read_labels(file).numbers for file in files])
-        self.chosen = choose(labels, limit)
-        places = np.arange(len(labels)) if self.chosen is None else self.chosen.places
-        self.labels = labels[places]
-        self._places = places
-        self._groups = [group for group in _row_groups(files, places) if group.images]
-        self._firsts = np.asarray([group.first for group in self._groups])
+        self.subset = sample_images(labels, limit)
+        self._rows = np.arange(len(labels)) if self.subset is None else self.subset.indices
+        self.labels = labels[self._rows]
+        self._groups = [group for group in _read_row_groups(files, self._rows) if group.images]
+        self._first_indices = np.asarray([group.first_index for group in self._groups])
         self._window = window * MIB
-        self._held = _RowGroupCache(self._window)
+        self._cache = _RowGroupCache(self._window)
 
-    def encoded(self, indices: Sequence[int]) -> list[Encoded]:
-        wanted = np.asarray(indices, dtype=np.int64)
-        group_of = np.searchsorted(self._firsts, wanted, side="right") - 1
-        found: list[Encoded] = [("", b"")] * len(indices)
-        # In the order in which they are first asked for: a batch of training may end one window and begin the next.
+    def encoded(self, indices: Sequence[int]) -> list[EncodedImage]:
+        """Return a name with the file and row, and the encoded content, of the images with these indices.
+
+        Unreadable files and rows without an image are a `DataError`.
+        """
+        requested = np.asarray(indices, dtype=np.int64)
+        group_of = np.searchsorted(self._first_indices, requested, side="right") - 1
+        result: list[EncodedImage] = [("", b"")] * len(indices)
+        # In the order of the first request: a batch of training may end one window and begin the next.
         for number in dict.fromkeys(group_of.tolist()):
             group = self._groups[number]
-            images = self._held.get(group)
-            for place in np.flatnonzero(group_of == number).tolist():
-                found[place] = _encoded(group, images, int(self._places[indices[place]]) - group.first_place)
-        return found
+            contents = self._cache.get(group)
+            for position in np.flatnonzero(group_of == number).tolist():
+                row = int(self._rows[indices[position]]) - group.first_row_overall
+                result[position] = _encoded_image(group, contents, row)
+        return result
 
     def file_ends(self) -> Iterator[FileEnds]:
+        """Yield the images of about ``BYTES_CHECKED`` bytes of row groups, spread evenly over the split."""
         total = sum(group.bytes for group in self._groups)
-        for group in spread(self._groups, max(1, len(self._groups) * GLIMPSED // max(total, GLIMPSED))):
-            indices = range(group.first, group.first + group.images)
+        count = max(1, len(self._groups) * BYTES_CHECKED // max(total, BYTES_CHECKED))
+        for group in sample_evenly(self._groups, count):
+            indices = range(group.first_index, group.first_index + group.images)
             for index, (_, content) in zip(indices, self.encoded(indices), strict=True):
                 yield index, content, content
 
     def order(self, generator: torch.Generator) -> Tensor:
-        """Row groups in a random order, and their rows mixed within each window of them.
+        """Return all indices with row groups in random order and rows shuffled within each window of row groups.
 
-        Where one window takes them all, it is a plain permutation, as that of images in memory.
+        If all row groups fit into one window, this is a random permutation, the same one as for images in memory.
         """
         if len(list(_windows(self._groups, self._window))) <= 1:
             return torch.randperm(len(self.labels), generator=generator)
-        groups = [self._groups[place] for place in torch.randperm(len(self._groups), generator=generator).tolist()]
+        groups = [self._groups[number] for number in torch.randperm(len(self._groups), generator=generator).tolist()]
         parts = []
         for window in _windows(groups, self._window):
-            rows = torch.cat([torch.arange(group.first, group.first + group.images) for group in window])
-            parts.append(rows[torch.randperm(len(rows), generator=generator)])
+            indices = torch.cat([torch.arange(group.first_index, group.first_index + group.images) for group in window])
+            parts.append(indices[torch.randperm(len(indices), generator=generator)])
         return torch.cat(parts)
 
 
 class _RowGroupCache:
-    """The row groups that were read last: of ``capacity`` bytes at most, but two of them whatever they take."""
+    """The encoded images of the row groups that were used last, for several threads.
+
+    Holds at most ``capacity`` bytes, but always the last two row groups.
+    """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._held: OrderedDict[RowGroup, pa.ChunkedArray] = OrderedDict()
+        self._contents: OrderedDict[RowGroup, pa.ChunkedArray] = OrderedDict()
         self._lock = threading.Lock()  # a trial that is being stopped may still read while the next one begins
 
     def get(self, group: RowGroup) -> pa.ChunkedArray:
+        """Return the encoded images of a row group, reading it if needed."""
         with self._lock:
-            if group not in self._held:
-                self._held[group] = group.read()
-                while len(self._held) > 2 and sum(held.nbytes for held in self._held.values()) > self._capacity:
-                    self._held.popitem(last=False)
-            self._held.move_to_end(group)
-            return self._held[group]
+            if group not in self._contents:
+                self._contents[group] = group.read()
+                while len(self._contents) > 2 and sum(held.nbytes for held in self._contents.values()) > self._capacity:
+                    self._contents.popitem(last=False)
+            self._contents.move_to_end(group)
+            return self._contents[group]
 
 
-def _row_groups(files: Sequence[str], places: NDArray[np.int64]) -> Iterator[RowGroup]:
-    """The row groups of all files, of whose rows the ascending ``places`` are in the data set."""
-    start = 0
+def _read_row_groups(files: Sequence[str], rows: NDArray[np.int64]) -> Iterator[RowGroup]:
+    """Yield the row groups of all files, as their footers describe them.
+
+    Args:
+        files: the paths of the files.
+        rows: int64 (N,), ascending, the rows that are in the data set, counted over all files.
+    """
+    file_start = 0
     for file in files:
         column, footer, row = find_columns(file)[0], pq.read_metadata(file), 0
         for number in range(footer.num_row_groups):
-            about = footer.row_group(number)
-            first, end = np.searchsorted(places, (start + row, start + row + about.num_rows)).tolist()
-            yield RowGroup(file, column, number, start + row, row, first, end - first, about.total_byte_size)
-            row += about.num_rows
-        start += row
+            metadata = footer.row_group(number)
+            start = file_start + row
+            first_index, end = np.searchsorted(rows, (start, start + metadata.num_rows)).tolist()
+            size = metadata.total_byte_size
+            yield RowGroup(file, column, number, start, row, first_index, end - first_index, size)
+            row += metadata.num_rows
+        file_start += row
 
 
-def _windows(groups: Sequence[RowGroup], most: int) -> Iterator[list[RowGroup]]:
-    """Runs of row groups of ``most`` bytes, but of two row groups at the least."""
+def _windows(groups: Sequence[RowGroup], size: int) -> Iterator[list[RowGroup]]:
+    """Yield consecutive row groups of at most ``size`` bytes together, but at least two row groups at a time.
+
+    The last window may have only one.
+    """
     window: list[RowGroup] = []
     for group in groups:
-        if len(window) > 1 and group.bytes + sum(held.bytes for held in window) > most:
+        if len(window) > 1 and group.bytes + sum(member.bytes for member in window) > size:
             yield window
             window = []
         window.append(group)
@@ -152,8 +195,13 @@ def _windows(groups: Sequence[RowGroup], most: int) -> Iterator[list[RowGroup]]:
         yield window
 
 
-def _encoded(group: RowGroup, images: pa.ChunkedArray, row: int) -> Encoded:
-    content = images[row]
+def _encoded_image(group: RowGroup, contents: pa.ChunkedArray, row: int) -> EncodedImage:
+    """Return the image in a row of a row group, counted from its first row, with its name for messages.
+
+    Raises:
+        DataError: the row has no image.
+    """
+    content = contents[row]
     if not content.is_valid:
         raise DataError(f"{group.file}: row {group.first_row + row} holds no image bytes")
     return f"{group.file}, row {group.first_row + row}", content.as_py()

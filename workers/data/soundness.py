@@ -1,8 +1,7 @@
-"""Finds images that cannot be decoded before a sweep starts, where their pixels are read only as they are needed.
+"""Checks of a streamed split before a sweep starts, which find images that cannot be decoded.
 
-Every image that a source can glimpse at is checked for how its file begins and ends: a download or a copy that broke
-off lacks its end. Of those that do not look whole, and of those whose mode must be looked at, many are decoded; of the
-others, a few.
+The beginning and the end of many image files are inspected: a download or copy that broke off has no end marker. Files
+that look incomplete, and files whose mode may be refused, are decoded up to a high limit; of all others, a few are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,65 +10,69 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from prunesweep.sweeps.images.decoding_marks import is_plain
-from prunesweep.sweeps.images.samples import spread
+from prunesweep.sweeps.images.decoding_marks import is_ordinary_image
+from prunesweep.sweeps.images.samples import sample_evenly
 from prunesweep.workers.data.decoding import DecodedImage, check_levels, decode
-from prunesweep.workers.data.streaming import Encoded, Source
+from prunesweep.workers.data.streaming import EncodedImage, ImageSource
 from prunesweep.workers.data.variation import check_variation
 
-DOUBTFUL = 2_000  # images that are decoded because of what their files begin or end with
-OTHERS = 64  # images that are decoded in any case
-AT_ONCE = 64  # images whose files are held in memory
-_ENDS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND"}  # of JPEG and PNG
+SUSPECTS_DECODED = 2_000  # at most so many images are decoded because of how their files begin or end
+ALWAYS_DECODED = 64  # images that are decoded in any case
+IMAGES_PER_READ = 64  # images whose files are in memory at the same time
+_END_MARKERS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND"}  # JPEG and PNG: start to end of a file
 
 
-def check_source(source: Source, what: str) -> None:
-    """Check that images decode, that they are not all the same, and that 16 bits of them are used.
+def check_source(source: ImageSource, what: str) -> None:
+    """Check that a sample of images can be decoded, that they differ, and that 16-bit images use their range.
+
+    If not, a `DataError` says in one line which image is wrong, or what is wrong with all of them.
 
     Args:
-        source: of a split.
+        source: the images of a split.
         what: the setting that names the images, for messages.
-
-    Raises:
-        DataError: a line says which image or what is wrong.
     """
-    seen, doubtful = [], []
+    inspected, suspects = [], []
     for index, start, end in source.file_ends():
-        seen.append(index)
+        inspected.append(index)
         if not looks_whole(start, end):
-            doubtful.append(index)
-    chosen = sorted({*spread(doubtful, DOUBTFUL), *spread(seen, OTHERS)})
+            suspects.append(index)
+    indices = sorted({*sample_evenly(suspects, SUSPECTS_DECODED), *sample_evenly(inspected, ALWAYS_DECODED)})
     names: list[str] = []
-    highest: list[int | None] = []
+    highest_levels: list[int | None] = []
 
     def pictures() -> Iterator[np.ndarray]:
-        for name, decoded in _decoded(source, chosen):
+        for name, decoded in _decode_images(source, indices):
             names.append(name)
-            highest.append(decoded.highest)
+            highest_levels.append(decoded.highest)
             yield np.asarray(decoded.image)
 
-    pixels = pictures()
-    check_variation(what, pixels)
-    for _ in pixels:  # those after the first two that differ
+    remaining = pictures()
+    check_variation(what, remaining)
+    for _ in remaining:  # the check stops at the first image that differs; the rest must be decoded, too
         pass
-    check_levels(names, highest)
+    check_levels(names, highest_levels)
 
 
 def looks_whole(start: bytes, end: bytes) -> bool:
-    """Return whether a file begins and ends as a JPEG or PNG does of which any is decoded."""
-    for begins, ends in _ENDS.items():
-        if start.startswith(begins):
-            return ends in end[-64:] and (begins.startswith(b"\xff") or is_plain(start))
+    """Return whether a file looks like a complete JPEG, or like a complete PNG whose mode needs no closer look.
+
+    Args:
+        start: the first bytes of the file.
+        end: its last bytes.
+    """
+    for start_marker, end_marker in _END_MARKERS.items():
+        if start.startswith(start_marker):
+            return end_marker in end[-64:] and (start_marker.startswith(b"\xff") or is_ordinary_image(start))
     return False
 
 
-def _decoded(source: Source, indices: Sequence[int]) -> Iterator[tuple[str, DecodedImage]]:
-    """Yield the images of these indices with their names, decoded by as many threads as torch may use."""
+def _decode_images(source: ImageSource, indices: Sequence[int]) -> Iterator[tuple[str, DecodedImage]]:
+    """Yield the names and images of these indices, decoded in as many threads as torch may use."""
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for first in range(0, len(indices), AT_ONCE):
-            encoded = source.encoded(indices[first : first + AT_ONCE])
+        for first in range(0, len(indices), IMAGES_PER_READ):
+            encoded = source.encoded(indices[first : first + IMAGES_PER_READ])
             yield from zip((name for name, _ in encoded), pool.map(_decode, encoded), strict=True)
 
 
-def _decode(encoded: Encoded) -> DecodedImage:
+def _decode(encoded: EncodedImage) -> DecodedImage:
     return decode(*encoded)

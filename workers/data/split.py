@@ -1,4 +1,4 @@
-"""What a trial asks of its training and of its test images, and the images that are held in memory."""
+"""The interface of a split of labelled images, and splits whose images are in memory."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -16,85 +16,108 @@ ChannelValues = tuple[float, float, float]
 
 
 class LabelledImages(ABC):
-    """Square images of one side with their labels, wherever the pixels come from.
+    """A split: square images of one size with their labels, in memory or streamed.
 
-    ``labels``: int64 (N,) in [0, classes), on the device where batches are wanted. ``holds_pixels``: whether all
-    pixels are in memory anyway, so that what is made of each image may be kept there too. ``chosen``: which images of
-    the whole split these are, where a limit keeps some.
+    Attributes:
+        labels: int64 (N,) in [0, classes), on the device to which batches are delivered.
+        subset: which images of the whole split these are, if a limit leaves out some; else None.
+        holds_pixels: whether all pixels are in memory, so that data computed for each image may be kept there, too.
     """
 
     labels: Tensor
-    chosen: ImageSubset | None = None
+    subset: ImageSubset | None = None
     holds_pixels: ClassVar[bool]
 
     def __len__(self) -> int:
+        """Return the number of images."""
         return len(self.labels)
 
     @property
     def device(self) -> torch.device:
+        """Return the device to which batches are delivered."""
         return self.labels.device
 
     @property
     @abstractmethod
     def side(self) -> int:
-        """Height and width of the images in pixels."""
+        """Return the height and width of the images in pixels."""
 
     @abstractmethod
     def to(self, device: torch.device) -> "LabelledImages":
-        """The same images, their batches on ``device``."""
+        """Return the same images with batches delivered to ``device``."""
 
     @abstractmethod
-    def read(self, chosen: Tensor | slice) -> Tensor:
-        """Images as they are evaluated, uint8 (n, 3, H, W); ``chosen``: their indices, or a slice of them."""
+    def read(self, indices: Tensor | slice) -> Tensor:
+        """Return images as they are evaluated, without augmentation: uint8 (n, 3, H, W).
+
+        Args:
+            indices: int64 (n,), or a slice of all indices.
+        """
 
     @abstractmethod
     def order(self, generator: torch.Generator) -> Tensor:
-        """The order of one epoch of training: every index once, int64 (N,)."""
+        """Return the order of the images in an epoch of training: every index once, int64 (N,)."""
 
     @abstractmethod
-    def training_batch(self, chosen: Tensor, training: Training, generator: torch.Generator) -> Tensor:
-        """The images of these indices, cropped and mirrored at random, as floats (n, 3, H, W) in [0, 1].
+    def training_batch(self, indices: Tensor, training: Training, generator: torch.Generator) -> Tensor:
+        """Return images cropped and mirrored at random, as floats (n, 3, H, W) in [0, 1].
 
-        All random numbers are drawn from ``generator``, which is one of the CPU.
+        Args:
+            indices: int64 (n,).
+            training: the settings of the crops and of mirroring.
+            generator: a generator on the CPU, from which all random numbers are drawn.
         """
 
     @abstractmethod
     def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
-        """Mean and standard deviation of each channel in [0, 1], to normalise by."""
+        """Return the mean and the standard deviation of each channel, for pixels in [0, 1]."""
 
 
 @dataclass(frozen=True)
 class Split(LabelledImages):
-    """Images in memory. ``images``: uint8 (N, 3, H, W) with H == W; ``labels``: int64 (N,) in [0, classes)."""
+    """A split whose images are in memory.
+
+    Attributes:
+        images: uint8 (N, 3, H, W) with H == W.
+        labels: int64 (N,) in [0, classes).
+        subset: which images of the whole split these are, if a limit leaves out some; else None.
+    """
 
     images: Tensor
     labels: Tensor
-    chosen: ImageSubset | None = None
+    subset: ImageSubset | None = None
     holds_pixels = True
 
     @property
     def side(self) -> int:
+        """Return the height and width of the images in pixels."""
         return int(self.images.shape[-1])
 
     def to(self, device: torch.device) -> "Split":
-        return Split(self.images.to(device), self.labels.to(device), self.chosen)
+        """Return the same split with its images and labels on ``device``."""
+        return Split(self.images.to(device), self.labels.to(device), self.subset)
 
-    def read(self, chosen: Tensor | slice) -> Tensor:
-        return self.images[chosen]
+    def read(self, indices: Tensor | slice) -> Tensor:
+        """Return images as they are, uint8 (n, 3, H, W)."""
+        return self.images[indices]
 
     def order(self, generator: torch.Generator) -> Tensor:
+        """Return a random permutation of all indices, int64 (N,)."""
         return torch.randperm(len(self), generator=generator).to(self.device)
 
-    def training_batch(self, chosen: Tensor, training: Training, generator: torch.Generator) -> Tensor:
-        """Crops out of a padded image; ``crop_padding`` left out is an eighth of the side."""
+    def training_batch(self, indices: Tensor, training: Training, generator: torch.Generator) -> Tensor:
+        """Return random crops of the zero-padded images, mirrored if asked for, as floats (n, 3, H, W) in [0, 1].
+
+        The padding on each side is ``training.crop_padding``, by default an eighth of the images' side.
+        """
         padding = self.side // 8 if training.crop_padding is None else training.crop_padding
-        images = augment(self.images[chosen], padding=padding, flip=bool(training.flip), generator=generator)
+        images = augment(self.images[indices], padding=padding, flip=bool(training.flip), generator=generator)
         return images.float().div_(255)
 
     def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
-        """Of all pixels, to four decimals.
+        """Return the mean and the standard deviation of each channel over all pixels in [0, 1], to four decimals.
 
-        From the histogram of the levels, so that it is exact and the same everywhere.
+        They are computed from the histogram of the 256 levels, so that they are the same on every device.
         """
         levels = np.arange(256) / 255
         means, deviations = [], []

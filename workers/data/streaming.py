@@ -1,4 +1,4 @@
-"""Images that are read when they are asked for, so that memory does not grow with their number."""
+"""Splits whose images are read and decoded when they are needed, so that memory does not grow with their number."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,96 +14,119 @@ from prunesweep.sweeps.language import Training
 from prunesweep.workers.data.decoding import decode_image
 from prunesweep.workers.data.limits import ImageSubset
 from prunesweep.workers.data.split import ChannelValues, LabelledImages
-from prunesweep.workers.data.views import View
+from prunesweep.workers.data.views import ImageTransforms
 
-Element = TypeVar("Element")
-Encoded = tuple[str, bytes]
+_Item = TypeVar("_Item")
+EncodedImage = tuple[str, bytes]
+"""The name of an image for messages, and the content of its file."""
 FileEnds = tuple[int, bytes, bytes]
-"""An image's index, and the first and the last bytes of its file: at the most, all of them."""
-ImageView = Callable[[Image.Image], Image.Image]
+"""The index of an image, and the first and the last bytes of its file; each may be the whole content."""
+_Transform = Callable[[Image.Image], Image.Image]
 
 
-def ahead(items: Iterator[Element]) -> Iterator[Element]:
-    """The same items in the same order, each made while the one before it is used: decoding takes long."""
-    with ThreadPoolExecutor(1) as maker:
-        coming = maker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = maker.submit(next, items, None)
+def prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
+    """Yield the items in their order, computing each in a thread while the caller uses the one before it."""
+    with ThreadPoolExecutor(1) as executor:
+        upcoming = executor.submit(next, items, None)
+        while (item := upcoming.result()) is not None:
+            upcoming = executor.submit(next, items, None)
             yield item
 
 
-class Source(Protocol):
-    """Where encoded images lie. Of each it holds in memory its label and, at most, its name.
+class ImageSource(Protocol):
+    """Access to encoded images in files, of which only the labels and, at most, the names are in memory.
 
-    ``chosen``: which images of all that lie there these are, where a limit keeps some.
+    Attributes:
+        labels: int64 (N,).
+        subset: which of all images in the files these are, if a limit leaves out some; else None.
     """
 
     labels: NDArray[np.int64]
-    chosen: ImageSubset | None
+    subset: ImageSubset | None
 
-    def encoded(self, indices: Sequence[int]) -> list[Encoded]:
-        """(name for messages, file content) of these images."""
+    def encoded(self, indices: Sequence[int]) -> list[EncodedImage]:
+        """Return the name and the file content of the images with these indices."""
 
     def file_ends(self) -> Iterator[FileEnds]:
-        """Look at as many images as take seconds, spread evenly: at all of them where there are no more."""
+        """Yield the first and the last bytes of image files.
+
+        They are as many as can be read in seconds, spread evenly over the split; all of them if there are no more.
+        """
 
     def order(self, generator: torch.Generator) -> Tensor:
-        """Every index once, int64 (N,) on the CPU, mixed as well as it can be read."""
+        """Return every index once, int64 (N,) on the CPU, in an order as random as can be read efficiently."""
 
 
 class StreamedSplit(LabelledImages):
-    """A source's images as ``view`` shows them, decoded by as many threads as torch may use.
-
-    ``source``: where they lie; ``statistics``: mean and standard deviation of each channel, to normalise by.
-    """
+    """A split whose images are read from a source, decoded and transformed in as many threads as torch may use."""
 
     holds_pixels = False
 
     def __init__(
-        self, source: Source, view: View, statistics: tuple[ChannelValues, ChannelValues], labels: Tensor | None = None
+        self,
+        source: ImageSource,
+        transforms: ImageTransforms,
+        statistics: tuple[ChannelValues, ChannelValues],
+        labels: Tensor | None = None,
     ):
+        """Open a split.
+
+        Args:
+            source: the encoded images.
+            transforms: how images are cropped and resized.
+            statistics: the mean and the standard deviation of each channel, for pixels in [0, 1].
+            labels: the labels of ``source`` on the device to which batches are delivered; by default on the CPU.
+        """
         self.source = source
-        self.chosen = source.chosen
-        self._view = view
+        self.subset = source.subset
+        self._transforms = transforms
         self._statistics = statistics
         self.labels = torch.from_numpy(source.labels) if labels is None else labels
 
     @property
     def side(self) -> int:
-        return self._view.size
+        """Return the height and width of the transformed images in pixels."""
+        return self._transforms.size
 
     def to(self, device: torch.device) -> "StreamedSplit":
-        return StreamedSplit(self.source, self._view, self._statistics, self.labels.to(device))
+        """Return the same split with batches delivered to ``device``."""
+        return StreamedSplit(self.source, self._transforms, self._statistics, self.labels.to(device))
 
-    def read(self, chosen: Tensor | slice) -> Tensor:
-        indices = torch.arange(len(self))[chosen if isinstance(chosen, slice) else chosen.cpu()].tolist()
-        return self._decode(indices, [self._view.for_evaluation] * len(indices))
+    def read(self, indices: Tensor | slice) -> Tensor:
+        """Read images with the transform for evaluation, uint8 (n, 3, H, W)."""
+        numbers = torch.arange(len(self))[indices if isinstance(indices, slice) else indices.cpu()].tolist()
+        return self._decode(numbers, [self._transforms.for_evaluation] * len(numbers))
 
     def order(self, generator: torch.Generator) -> Tensor:
+        """Return every index once, int64 (N,), in the random order of the source."""
         return self.source.order(generator).to(self.device)
 
-    def training_batch(self, chosen: Tensor, training: Training, generator: torch.Generator) -> Tensor:
-        """Crops of random size and shape. Each image has a stream of its own, so that threads change no number."""
-        seeds = torch.randint(2**63 - 1, (len(chosen),), generator=generator).tolist()
+    def training_batch(self, indices: Tensor, training: Training, generator: torch.Generator) -> Tensor:
+        """Read images with the random transform for training, as floats (n, 3, H, W) in [0, 1].
+
+        Each image has its own generator, so that the number of threads does not change the result.
+        """
+        seeds = torch.randint(2**63 - 1, (len(indices),), generator=generator).tolist()
         flip = bool(training.flip)
 
-        def view(seed: int) -> ImageView:
-            own = torch.Generator().manual_seed(seed)
-            return lambda image: self._view.for_training(image, flip=flip, generator=own)
+        def seeded_transform(seed: int) -> _Transform:
+            image_generator = torch.Generator().manual_seed(seed)
+            return lambda image: self._transforms.for_training(image, flip=flip, generator=image_generator)
 
-        return self._decode(chosen.tolist(), [view(seed) for seed in seeds]).float().div_(255)
+        return self._decode(indices.tolist(), [seeded_transform(seed) for seed in seeds]).float().div_(255)
 
     def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
+        """Return the statistics that the split was opened with."""
         return self._statistics
 
-    def _decode(self, indices: Sequence[int], views: Sequence[ImageView]) -> Tensor:
-        """uint8 (n, 3, H, W) of these images, each through its view."""
+    def _decode(self, indices: Sequence[int], transforms: Sequence[_Transform]) -> Tensor:
+        """Return the images with these indices, each through its transform, uint8 (n, 3, H, W)."""
         pixels = np.empty((len(indices), self.side, self.side, 3), dtype=np.uint8)
 
-        def fill(place: int, encoded: Encoded, view: ImageView) -> None:
-            pixels[place] = np.asarray(view(decode_image(*encoded)))
+        def fill(position: int, encoded: EncodedImage, transform: _Transform) -> None:
+            pixels[position] = np.asarray(transform(decode_image(*encoded)))
 
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            for _ in pool.map(fill, range(len(indices)), self.source.encoded(indices), views):
+            for _ in pool.map(fill, range(len(indices)), self.source.encoded(indices), transforms):
                 pass
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(self.device)

@@ -1,4 +1,4 @@
-"""Images that are all the same, of which nothing can be learned: as a rule they were saved or converted wrongly."""
+"""A check for images that are all of one colour, which usually were saved or converted wrongly."""
 
 from collections.abc import Iterable
 
@@ -10,14 +10,14 @@ from prunesweep.sweeps.words import counted
 
 
 def check_variation(where: str, images: Iterable[NDArray[np.uint8]]) -> None:
-    """Check that some pixel differs from the others, in its image or in another one.
+    """Check that not all pixels of all images have the same colour.
 
     Args:
         where: what the images are, for the message.
-        images: (H, W, 3) each, with at least one pixel; they are looked at up to the first one that differs.
+        images: (H, W, 3) each, with at least one pixel; they are read only up to the first pixel that differs.
 
     Raises:
-        DataError: all pixels of all images are of one colour.
+        DataError: all pixels of all images have the same colour.
     """
     colour, count = None, 0
     for image in images:
@@ -28,6 +28,6 @@ def check_variation(where: str, images: Iterable[NDArray[np.uint8]]) -> None:
     if colour is not None:
         level = tuple(colour.tolist())
         raise DataError(
-            f"{where}: every pixel of {counted(count, 'image')} is {level}, and nothing tells them apart; look at how "
-            "they were saved"
+            f"{where}: every pixel of {counted(count, 'image')} is {level}, which leaves nothing to learn; check how "
+            "the images were saved"
         )

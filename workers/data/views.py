@@ -1,6 +1,6 @@
-"""What a network sees of a photograph of any size: the two transforms that ImageNet is trained and evaluated with.
+"""The two transforms that ImageNet networks are usually trained and evaluated with, for photographs of any size.
 
-Both take and give Pillow images, as torchvision's do, with Pillow's antialiased bilinear filter.
+Both take and return Pillow images, like torchvision's, and resize with Pillow's antialiased bilinear filter.
 """
 
 import math
@@ -9,54 +9,67 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-CROP_AREAS = (0.08, 1.0)  # of a training crop, as a share of the image's area; Szegedy et al. 2015
-CROP_SHAPES = (3 / 4, 4 / 3)  # of a training crop: width over height
-TRIES = 10
+CROP_AREAS = (0.08, 1.0)  # smallest and largest area of a training crop, as a share of the image's; Szegedy et al. 2015
+CROP_ASPECT_RATIOS = (3 / 4, 4 / 3)  # smallest and largest width of a training crop, as a multiple of its height
+CROP_TRIES = 10
 
 
 @dataclass(frozen=True)
-class View:
-    """``size``: side in pixels of what the network sees; ``resized``: of the shorter side before it is cut out."""
+class ImageTransforms:
+    """The transforms for training and for evaluation, for networks of one image size.
+
+    Attributes:
+        size: the side in pixels of the transformed, square images.
+        resized_side: the length in pixels to which evaluation resizes the shorter side before it crops the centre.
+    """
 
     size: int
-    resized: int
+    resized_side: int
 
     def for_evaluation(self, image: Image.Image) -> Image.Image:
-        """The central square of the image with its shorter side resized, as by torchvision's Resize and CenterCrop."""
+        """Resize an image and crop its central square, as torchvision's Resize and CenterCrop do."""
         width, height = image.size
         shorter = min(width, height)
-        width, height = (self.resized * side // shorter for side in (width, height))
+        width, height = (self.resized_side * side // shorter for side in (width, height))
         left, top = (round((side - self.size) / 2) for side in (width, height))
         box = (left, top, left + self.size, top + self.size)
         return image.resize((width, height), Image.Resampling.BILINEAR).crop(box)
 
     def for_training(self, image: Image.Image, *, flip: bool, generator: torch.Generator) -> Image.Image:
-        """A crop of random size, shape and place, resized; mirrored with probability ½ where ``flip`` says so.
+        """Crop an image at random and resize the crop, as torchvision's RandomResizedCrop and RandomHorizontalFlip do.
 
-        As torchvision's RandomResizedCrop and RandomHorizontalFlip do it, number for number.
+        With the same generator state the result equals torchvision's in every pixel.
+
+        Args:
+            image: the image.
+            flip: whether to mirror the crop with probability ½.
+            generator: the source of all random numbers.
         """
         left, top, width, height = _random_crop(*image.size, generator)
         cropped = image.crop((left, top, left + width, top + height))
-        seen = cropped.resize((self.size, self.size), Image.Resampling.BILINEAR)
+        resized = cropped.resize((self.size, self.size), Image.Resampling.BILINEAR)
         if flip and torch.rand(1, generator=generator).item() < 0.5:
-            return seen.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return seen
+            return resized.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return resized
 
 
 def _random_crop(width: int, height: int, generator: torch.Generator) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a crop; where ten tries do not fit, of the largest central one that may be."""
-    least, most = CROP_SHAPES
-    for _ in range(TRIES):
+    """Draw the left, top, width and height of a crop.
+
+    If none of ``CROP_TRIES`` crops fits into the image, return the largest central one of an allowed aspect ratio.
+    """
+    narrowest, widest = CROP_ASPECT_RATIOS
+    for _ in range(CROP_TRIES):
         area = width * height * _uniform(*CROP_AREAS, generator)
-        shape = math.exp(_uniform(math.log(least), math.log(most), generator))
-        wide, high = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
-        if 0 < wide <= width and 0 < high <= height:
-            top = int(torch.randint(0, height - high + 1, (1,), generator=generator))
-            left = int(torch.randint(0, width - wide + 1, (1,), generator=generator))
-            return left, top, wide, high
-    wide = min(width, round(height * most))
-    high = min(height, round(width / least))
-    return (width - wide) // 2, (height - high) // 2, wide, high
+        aspect_ratio = math.exp(_uniform(math.log(narrowest), math.log(widest), generator))
+        crop_width, crop_height = round(math.sqrt(area * aspect_ratio)), round(math.sqrt(area / aspect_ratio))
+        if 0 < crop_width <= width and 0 < crop_height <= height:
+            top = int(torch.randint(0, height - crop_height + 1, (1,), generator=generator))
+            left = int(torch.randint(0, width - crop_width + 1, (1,), generator=generator))
+            return left, top, crop_width, crop_height
+    crop_width = min(width, round(height * widest))
+    crop_height = min(height, round(width / narrowest))
+    return (width - crop_width) // 2, (height - crop_height) // 2, crop_width, crop_height
 
 
 def _uniform(low: float, high: float, generator: torch.Generator) -> float:

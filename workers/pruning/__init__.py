@@ -1,1 +1,1 @@
-"""Pruning: what scores a network's structures, which of them go, and how they are taken out."""
+"""Pruning: scoring a network's structures, selecting the lowest-scored ones and removing them."""

@@ -1,5 +1,5 @@
-"""What can be wrong with a pruning."""
+"""Errors of pruning."""
 
 
 class NothingToRemove(ValueError):
-    """A pruning that would leave the network as it is."""
+    """A pruning step that would remove no structure."""

@@ -1,4 +1,4 @@
-"""Why a network cannot be scored: what lies behind the exceptions and the numbers of whatever library scores it."""
+"""Diagnoses networks that cannot be scored, where libraries only raise exceptions or return non-finite scores."""
 
 import torch
 
@@ -6,12 +6,12 @@ from prunesweep.workers.architectures.network import Network, evaluating
 from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
-def fault_of(network: Network, sample: ScoringImages) -> str | None:
-    """Return what is wrong with a network, or with the images that it is scored on; None where nothing is.
+def diagnose_scoring_failure(network: Network, sample: ScoringImages) -> str | None:
+    """Return what is wrong with a network or with its scoring images, or None if nothing is found.
 
     Args:
-        network: before the round.
-        sample: the training images that the criterion looked at.
+        network: the network before the round.
+        sample: the scoring images.
     """
     if not all(parameter.isfinite().all() for parameter in network.parameters()):
         return "parameters of the network before this round are not finite"
@@ -21,8 +21,8 @@ def fault_of(network: Network, sample: ScoringImages) -> str | None:
         return "activations of the network before this round are not finite; its training may have diverged"
     if len(sample.labels.unique()) == 1:
         return (
-            f"all {len(sample.labels)} training images that it looked at are of one class; raise pruning.scoring_images"
+            f"all {len(sample.labels)} training images used for scoring are of one class; raise pruning.scoring_images"
         )
     if (logits == logits[0]).all():
-        return "the network before this round gives all images the same logits, so nothing tells its structures apart"
+        return "the network before this round gives all images the same logits, so its structures cannot be compared"
     return None

@@ -1,4 +1,4 @@
-"""Taking filters out of a network."""
+"""Removing filters from a network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,44 +12,56 @@ from prunesweep.workers.pruning.graph import cut_filters
 
 
 def remove_filters(network: Network, filters: Mapping[str, Sequence[int]]) -> Network:
-    """A network that is really smaller: without the given filters and all that hung on them; the input stays.
+    """Return a smaller network without some filters and the weights that depend on them.
 
-    ``filters`` holds indices into the network as it is now, by convolution. Outputs equal those of the same
-    network with the filters silenced. Raises NothingToRemove if there are none, and ValueError for
-    convolutions whose filters may not go, indices out of range, and a convolution that would lose all its
-    filters.
+    Its outputs equal those of the same network with the filters silenced. A convolution without removable filters, an
+    index out of range, and the removal of all filters of a convolution are a ``ValueError``.
+
+    Args:
+        network: the network, which is not changed.
+        filters: indices of the filters to remove, by convolution, in the network as it is now.
+
+    Raises:
+        NothingToRemove: there are no filters to remove.
     """
-    lost = {convolution: sorted(set(indices)) for convolution, indices in filters.items() if len(indices)}
-    if not lost:
+    removed = {convolution: sorted(set(indices)) for convolution, indices in filters.items() if len(indices)}
+    if not removed:
         raise NothingToRemove("no filters to remove")
-    widths = _widths(network)
-    for convolution, indices in lost.items():
-        _check(convolution, indices, widths)
-    body = cut_filters(network.body, lost, network.spec.image_size)
-    smaller = Network(replace(network.spec, kept_filters=_kept(network.spec, widths, lost)), body)
+    widths = _filter_counts(network)
+    for convolution, indices in removed.items():
+        _check_removable(convolution, indices, widths)
+    body = cut_filters(network.body, removed, network.spec.image_size)
+    smaller = Network(replace(network.spec, kept_filters=_kept_filters(network.spec, widths, removed)), body)
     smaller.training = network.training
     return smaller.to(network.mean.device)
 
 
-def _widths(network: Network) -> dict[str, int]:
-    """How many filters each convolution has that may lose some."""
+def _filter_counts(network: Network) -> dict[str, int]:
+    """Return the number of filters of each convolution with removable filters."""
     groups = network.architecture.filter_groups(network.body)
     return {g.convolution: module_at(network.body, g.convolution, nn.Conv2d).out_channels for g in groups}
 
 
-def _kept(spec: NetworkSpec, widths: Mapping[str, int], lost: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
-    """What remains, as indices into the baseline, of each convolution that has lost filters so far."""
+def _kept_filters(
+    spec: NetworkSpec, widths: Mapping[str, int], removed: Mapping[str, Sequence[int]]
+) -> dict[str, list[int]]:
+    """Return the remaining filters of each convolution that has lost some so far, as indices in the baseline."""
     before = {name: spec.kept_filters.get(name, range(width)) for name, width in widths.items()}
     after = {
-        name: [index for position, index in enumerate(kept) if position not in lost.get(name, ())]
-        for name, kept in before.items()
+        name: [index for position, index in enumerate(indices) if position not in removed.get(name, ())]
+        for name, indices in before.items()
     }
-    return {name: kept for name, kept in after.items() if name in lost or name in spec.kept_filters}
+    return {name: indices for name, indices in after.items() if name in removed or name in spec.kept_filters}
 
 
-def _check(convolution: str, indices: Sequence[int], widths: Mapping[str, int]) -> None:
+def _check_removable(convolution: str, indices: Sequence[int], widths: Mapping[str, int]) -> None:
+    """Check that a convolution can lose the filters of these ascending indices.
+
+    Raises:
+        ValueError: it cannot.
+    """
     if convolution not in widths:
-        raise ValueError(f"{convolution} is no convolution whose filters may go")
+        raise ValueError(f"{convolution} is not a convolution with removable filters")
     width = widths[convolution]
     if indices[0] < 0 or indices[-1] >= width:
         raise ValueError(f"{convolution} has filters 0 to {width - 1}, not {indices[0]} to {indices[-1]}")

@@ -1,7 +1,7 @@
-"""Cutting channels out of a body and out of every layer that depends on them.
+"""Cutting filters out of a body, together with the weights of other layers that depend on them.
 
-This is the one file that knows torch-pruning, of which it uses the dependency graph alone (Fang et al., 2023,
-"DepGraph: Towards Any Structural Pruning"): quotas and rankings are ours.
+Only this file uses torch-pruning, and of it only the dependency graph (Fang et al., 2023, "DepGraph: Towards Any
+Structural Pruning"). Quotas and rankings are our own.
 """
 
 import copy
@@ -15,14 +15,18 @@ from torch_pruning.pruner.function import prune_conv_out_channels
 
 
 def cut_filters(body: nn.Module, filters: Mapping[str, Sequence[int]], image_size: int) -> nn.Module:
-    """A smaller copy of ``body`` without the given filters, as indices by convolution; ``body`` stays as it
-    is.
+    """Return a smaller copy of a body without some filters.
 
-    Modes and ``requires_grad`` are kept; gradients are not. ``image_size`` is in pixels.
+    The copy has the same training modes and ``requires_grad`` flags, but no gradients.
+
+    Args:
+        body: the body, which is not changed.
+        filters: indices of the filters to remove, by convolution.
+        image_size: height and width of the images in pixels.
     """
     smaller = copy.deepcopy(body)
     smaller.zero_grad(set_to_none=True)
-    trained = {name: parameter.requires_grad for name, parameter in smaller.named_parameters()}
+    requires_grad = {name: parameter.requires_grad for name, parameter in smaller.named_parameters()}
     modes = {module: module.training for module in smaller.modules()}
     graph = _trace(smaller, image_size)
     for convolution, indices in filters.items():
@@ -31,15 +35,18 @@ def cut_filters(body: nn.Module, filters: Mapping[str, Sequence[int]], image_siz
     for module, training in modes.items():
         module.training = training
     for name, parameter in smaller.named_parameters():
-        parameter.requires_grad_(trained[name])
-    # The graph is circular and holds autograd's, 200 MB of a ResNet50: training would begin beside it.
+        parameter.requires_grad_(requires_grad[name])
+    # The graph has reference cycles and holds the autograd graph, 200 MB for a ResNet50, which training would add to.
     del graph, group
     gc.collect()
     return smaller
 
 
 def _trace(body: nn.Module, image_size: int) -> DependencyGraph:
-    """The graph is read off autograd's, so every parameter must need a gradient while it is built."""
+    """Return the dependency graph of a body, leaving ``requires_grad`` on for all parameters.
+
+    It is derived from the autograd graph, which needs that.
+    """
     body.requires_grad_(True)
     device = next(body.parameters()).device
     images = torch.zeros(1, 3, image_size, image_size, device=device)

@@ -1,4 +1,7 @@
-"""Silencing filters and blocks: the network computes what it would without them, and keeps its shape."""
+"""Silencing filters and blocks by zeroing their batch-norm channels.
+
+The outputs of the network equal those without these structures, but its shape stays the same.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,22 +15,26 @@ from prunesweep.workers.architectures.network import Network
 
 ALL_CHANNELS = slice(None)
 SilencedChannels = Mapping[str, Sequence[int] | slice]
-"""Channels of batch norms, by the norm's module path inside the body."""
+"""Channels of batch norms to zero, by the norm's module path inside the body."""
 
 
 @contextmanager
 def silenced(body: nn.Module, channels: SilencedChannels) -> Iterator[None]:
-    """Within the context the given channels of the given batch norms are zero, whatever enters them.
+    """Zero channels of batch norms within the context, whatever their input.
 
-    Their weights and biases are zeroed in place, and put back bit for bit at the end.
+    The weights and biases are zeroed in place and restored bit for bit on exit.
+
+    Args:
+        body: the body with the batch norms.
+        channels: the channels to zero.
     """
-    norms = {module_at(body, path, nn.BatchNorm2d): chosen for path, chosen in channels.items()}
+    norms = {module_at(body, path, nn.BatchNorm2d): indices for path, indices in channels.items()}
     saved = {norm: (norm.weight.detach().clone(), norm.bias.detach().clone()) for norm in norms}
     try:
         with torch.no_grad():
-            for norm, chosen in norms.items():
-                norm.weight[chosen] = 0
-                norm.bias[chosen] = 0
+            for norm, indices in norms.items():
+                norm.weight[indices] = 0
+                norm.bias[indices] = 0
         yield
     finally:
         with torch.no_grad():
@@ -37,18 +44,23 @@ def silenced(body: nn.Module, channels: SilencedChannels) -> Iterator[None]:
 
 
 @contextmanager
-def silenced_apart(body: nn.Module, apart: Sequence[SilencedChannels]) -> Iterator[None]:
-    """Within the context the body takes ``len(apart)`` equal batches as one, each with its own silence.
+def silenced_per_batch(body: nn.Module, channels_by_batch: Sequence[SilencedChannels]) -> Iterator[None]:
+    """Zero other channels in each of several batches that pass through the body together, within the context.
 
-    Batch i passes with the channels ``apart[i]`` zero after their norms, which may be folded (``folding``).
+    The channels are zeroed by hooks in the output of their batch norms, which may be folded (``folding``). The input
+    of the body must be the concatenation of ``len(channels_by_batch)`` batches of the same size.
+
+    Args:
+        body: the body with the batch norms.
+        channels_by_batch: the channels to zero in each batch.
     """
     by_norm: dict[str, list[tuple[int, Sequence[int] | slice]]] = defaultdict(list)
-    for number, channels in enumerate(apart):
-        for path, chosen in channels.items():
-            by_norm[path].append((number, chosen))
+    for batch, channels in enumerate(channels_by_batch):
+        for path, indices in channels.items():
+            by_norm[path].append((batch, indices))
     hooks = [
-        body.get_submodule(path).register_forward_hook(_silencer(silences, len(apart)))
-        for path, silences in by_norm.items()
+        body.get_submodule(path).register_forward_hook(_silencing_hook(channels, len(channels_by_batch)))
+        for path, channels in by_norm.items()
     ]
     try:
         yield
@@ -57,23 +69,40 @@ def silenced_apart(body: nn.Module, apart: Sequence[SilencedChannels]) -> Iterat
             hook.remove()
 
 
-def _silencer(silences: Sequence[tuple[int, Sequence[int] | slice]], batches: int) -> Callable[..., None]:
+def _silencing_hook(channels: Sequence[tuple[int, Sequence[int] | slice]], batches: int) -> Callable[..., None]:
+    """Return a forward hook that zeroes channels of its module's output in place.
+
+    Args:
+        channels: pairs of a batch's index and the channels to zero in it.
+        batches: number of batches that pass together.
+    """
+
     def silence(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        each = output.unflatten(0, (batches, -1))
-        for number, chosen in silences:
-            each[number, :, chosen] = 0
+        by_batch = output.unflatten(0, (batches, -1))
+        for batch, indices in channels:
+            by_batch[batch, :, indices] = 0
 
     return silence
 
 
 def silenced_filters(network: Network, filters: Mapping[str, Sequence[int]]) -> AbstractContextManager[None]:
-    """Silences filters, as indices by convolution, of the network as it is now."""
+    """Silence filters within the context.
+
+    Args:
+        network: the network.
+        filters: indices of the filters, by convolution, in the network as it is now.
+    """
     groups = {group.convolution: group for group in network.architecture.filter_groups(network.body)}
     channels = {norm: list(indices) for name, indices in filters.items() for norm in groups[name].norms}
     return silenced(network.body, channels)
 
 
 def silenced_blocks(network: Network, names: Iterable[str]) -> AbstractContextManager[None]:
-    """Silences the residual blocks of those names, so that each passes on what its shortcut carries."""
+    """Silence residual blocks within the context, so that the output of each is that of its shortcut.
+
+    Args:
+        network: the network.
+        names: names of removable blocks.
+    """
     blocks = {block.name: block for block in network.architecture.removable_blocks(network.body)}
     return silenced(network.body, {blocks[name].last_norm: ALL_CHANNELS for name in names})

@@ -1,4 +1,4 @@
-"""Looking at what flows through a network."""
+"""Observing the outputs of a network's modules."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -12,10 +12,16 @@ from prunesweep.workers.pruning.scoring_images import ScoringImages
 def observe(
     network: Network, paths: Iterable[str], sample: ScoringImages, receive: Callable[[str, Tensor], None]
 ) -> None:
-    """Runs the sample through the network in eval mode, without gradients.
+    """Pass the scoring images through a network in evaluation mode, without gradients, and report module outputs.
 
-    For every batch of n images, ``receive`` gets each module path inside the body with that module's output
-    (n, channels, height, width), which it must not change. Modules are left as they were, without hooks.
+    The network is the same afterwards, without hooks.
+
+    Args:
+        network: the network.
+        paths: module paths inside the body.
+        sample: the scoring images.
+        receive: called for every batch of n images with the path and the output (n, channels, height, width) of each
+            module; it must not change the output.
     """
     with evaluating(network), ExitStack() as hooks:
         for path in paths:
@@ -29,9 +35,18 @@ def observe(
 def mean_over_sample(
     network: Network, paths: Iterable[str], sample: ScoringImages, measure: Callable[[Tensor], Tensor]
 ) -> dict[str, Tensor]:
-    """The mean over all images of ``measure``, which turns a module's output (n, c, h, w) into (n, c).
+    """Return the mean over the scoring images of a measure of each module's output channels.
 
-    Returns float64 (c,) on the CPU by module path. Only sums are kept, however large the sample.
+    Only sums are held in memory, however many images there are.
+
+    Args:
+        network: the network.
+        paths: module paths inside the body.
+        sample: the scoring images.
+        measure: function from a module's output (n, c, h, w) to (n, c).
+
+    Returns:
+        float64 (c,) on the CPU, by module path.
     """
     sums: dict[str, Tensor] = {}
 

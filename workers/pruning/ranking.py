@@ -1,11 +1,11 @@
-"""Which structures go: the lowest-scored ones, how many of them, and what must stay."""
+"""Selection of the lowest-scored structures for removal, within quotas and the limits of each layer and stage."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from torch import Tensor
 
-from prunesweep.sweeps.removable import LEAST_BLOCKS, share
+from prunesweep.sweeps.removable import MIN_BLOCKS_PER_STAGE, rounded_up_share
 from prunesweep.workers.architectures.architecture import Block
 
 Quota = Literal["global", "per_layer"]
@@ -13,18 +13,28 @@ Structure = TypeVar("Structure")
 
 
 def lowest_filters(scores: Mapping[str, Tensor], ratio: float, quota: Quota) -> dict[str, list[int]]:
-    """The filters to remove, as ascending indices by convolution; convolutions that lose none are left out.
+    """Select the filters to remove.
 
-    ``scores`` holds a (n_filters,) tensor a convolution. With the quota "global" the lowest ⌈ratio · |S|⌉ of
-    all filters go, with "per_layer" the lowest ⌈ratio · n⌉ of each convolution's n. One filter of each
-    convolution stays whatever its score; "global" then takes the next lowest of another. Equal scores go in
-    the order of the convolutions, then of the indices. Raises ValueError for a ratio outside [0, 1] and for
-    scores that are not finite.
+    The quota "global" selects the lowest-scored ⌈ratio · |S|⌉ of all filters S, "per_layer" the lowest-scored
+    ⌈ratio · n⌉ of the n filters of each convolution. At least one filter of each convolution remains, whatever its
+    score; "global" then selects the next lowest-scored filter of another convolution. Filters with equal scores are
+    selected in the order of the convolutions, then of the indices.
+
+    Args:
+        scores: (n_filters,) by convolution.
+        ratio: share of filters to remove, in [0, 1].
+        quota: "global" or "per_layer".
+
+    Returns:
+        Ascending indices by convolution, without convolutions that lose no filters.
+
+    Raises:
+        ValueError: the quota is unknown, the ratio is outside [0, 1] or a score is not finite.
     """
     if quota == "global":
-        return _lowest_of_all(scores, ratio)
+        return _lowest_globally(scores, ratio)
     if quota == "per_layer":
-        layers = [_lowest_of_all({convolution: layer}, ratio) for convolution, layer in scores.items()]
+        layers = [_lowest_globally({convolution: layer}, ratio) for convolution, layer in scores.items()]
         return {convolution: indices for layer in layers for convolution, indices in layer.items()}
     raise ValueError(f"quota {quota!r} is neither 'global' nor 'per_layer'")
 
@@ -32,23 +42,36 @@ def lowest_filters(scores: Mapping[str, Tensor], ratio: float, quota: Quota) -> 
 def lowest_blocks(
     scores: Mapping[str, Tensor], candidates: Sequence[Block], ratio: float, count: int | None = None
 ) -> list[str]:
-    """The names of the blocks to remove, lowest score first.
+    """Select the blocks to remove.
 
-    ``scores`` holds a 0-d tensor a block, ``candidates`` all blocks S that may go. The lowest ⌈ratio · |S|⌉
-    go, or ``count`` if that is given, one after another, passing over those whose stage would keep fewer than
-    two. Equal scores go in the order of the candidates. Raises ValueError for a ratio outside [0, 1], a
-    negative count and scores that are not finite.
+    The lowest-scored blocks are selected one after another, skipping those whose stage would have fewer than two blocks
+    left. Blocks with equal scores are selected in the order of the candidates.
+
+    Args:
+        scores: () by block name.
+        candidates: all removable blocks S.
+        ratio: share of the candidates, in [0, 1]: ⌈ratio · |S|⌉ blocks are selected.
+        count: number of blocks to select instead of the ratio.
+
+    Returns:
+        Names of the blocks, lowest score first.
+
+    Raises:
+        ValueError: the ratio is outside [0, 1], the count is negative or a score is not finite.
     """
     _check_finite(scores)
-    wanted = share(ratio, len(candidates)) if count is None else count
-    if wanted < 0:
+    requested = rounded_up_share(ratio, len(candidates)) if count is None else count
+    if requested < 0:
         raise ValueError(f"{count} blocks cannot be removed")
     ascending = sorted(candidates, key=lambda block: scores[block.name].item())
-    may_lose = {block.stage: block.stage_size - LEAST_BLOCKS for block in candidates}
-    return [name for _, name in _take(((block.stage, block.name) for block in ascending), may_lose, wanted)]
+    max_removed = {block.stage: block.stage_size - MIN_BLOCKS_PER_STAGE for block in candidates}
+    return [
+        name for _, name in _take_lowest(((block.stage, block.name) for block in ascending), max_removed, requested)
+    ]
 
 
-def _lowest_of_all(scores: Mapping[str, Tensor], ratio: float) -> dict[str, list[int]]:
+def _lowest_globally(scores: Mapping[str, Tensor], ratio: float) -> dict[str, list[int]]:
+    """Select the lowest-scored share of all filters; the result is that of ``lowest_filters``."""
     _check_finite(scores)
     scored = [
         (score, convolution, index)
@@ -56,28 +79,40 @@ def _lowest_of_all(scores: Mapping[str, Tensor], ratio: float) -> dict[str, list
         for index, score in enumerate(layer.tolist())
     ]
     ascending = sorted(scored, key=lambda filter_: filter_[0])  # stable, so equal scores keep their order
-    may_lose = {convolution: len(layer) - 1 for convolution, layer in scores.items()}
-    taken = _take(((convolution, index) for _, convolution, index in ascending), may_lose, share(ratio, len(scored)))
-    lost = {convolution: sorted(index for owner, index in taken if owner == convolution) for convolution in scores}
-    return {convolution: indices for convolution, indices in lost.items() if indices}
+    max_removed = {convolution: len(layer) - 1 for convolution, layer in scores.items()}
+    count = rounded_up_share(ratio, len(scored))
+    taken = _take_lowest(((convolution, index) for _, convolution, index in ascending), max_removed, count)
+    selected = {name: sorted(index for convolution, index in taken if convolution == name) for name in scores}
+    return {convolution: indices for convolution, indices in selected.items() if indices}
 
 
-def _take(
-    ascending: Iterable[tuple[str, Structure]], may_lose: Mapping[str, int], wanted: int
+def _take_lowest(
+    ascending: Iterable[tuple[str, Structure]], max_removed: Mapping[str, int], count: int
 ) -> list[tuple[str, Structure]]:
-    """The first ``wanted`` of (owner, structure), but of each owner no more than it may lose."""
-    left = dict(may_lose)
+    """Return the first structures whose owner can still lose one.
+
+    Args:
+        ascending: pairs of an owner (convolution or stage) and a structure, lowest score first.
+        max_removed: how many structures each owner can lose.
+        count: number of pairs to return, if there are enough.
+    """
+    remaining = dict(max_removed)
     taken: list[tuple[str, Structure]] = []
     for owner, structure in ascending:
-        if len(taken) == wanted:
+        if len(taken) == count:
             break
-        if left[owner] > 0:
-            left[owner] -= 1
+        if remaining[owner] > 0:
+            remaining[owner] -= 1
             taken.append((owner, structure))
     return taken
 
 
 def _check_finite(scores: Mapping[str, Tensor]) -> None:
+    """Check that all scores are finite.
+
+    Raises:
+        ValueError: a score is not.
+    """
     for name, values in scores.items():
         if not values.isfinite().all():
             raise ValueError(f"the scores of {name} are not all finite, so they cannot be ranked")

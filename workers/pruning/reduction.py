@@ -1,4 +1,4 @@
-"""Brings a network down to what another one, pruned from the same baseline, has left."""
+"""Reducing an unpruned network to the structures of another one that was pruned from the same baseline."""
 
 from torch import nn
 
@@ -9,13 +9,19 @@ from prunesweep.workers.pruning.layers import remove_blocks
 
 
 def reduce_to(network: Network, spec: NetworkSpec) -> Network:
-    """The unpruned ``network`` without the blocks and filters that ``spec`` lacks; its parameters stay its own."""
+    """Return an unpruned network without the blocks and filters that are removed in a spec, with its own parameters.
+
+    Args:
+        network: the unpruned network.
+        spec: description of the pruned network.
+    """
     if spec.removed_blocks:
         network = remove_blocks(network, spec.removed_blocks)
-    lost = {name: _others(network, name, kept) for name, kept in spec.kept_filters.items()}
-    return remove_filters(network, lost) if lost else network
+    removed = {name: _removed_filters(network, name, kept) for name, kept in spec.kept_filters.items()}
+    return remove_filters(network, removed) if removed else network
 
 
-def _others(network: Network, convolution: str, kept: list[int]) -> list[int]:
+def _removed_filters(network: Network, convolution: str, kept: list[int]) -> list[int]:
+    """Return the ascending indices of a convolution's filters that are not kept."""
     width = module_at(network.body, convolution, nn.Conv2d).out_channels
     return sorted(set(range(width)) - set(kept))

@@ -1,4 +1,4 @@
-"""One round of pruning: score → remove, with the scores of the store where it has them."""
+"""One round of pruning: score → remove; scores in the store are reused."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from prunesweep.sweeps.catalogue import CRITERIA, resolve
 from prunesweep.sweeps.events import ScoringStarted
-from prunesweep.sweeps.removable import share
+from prunesweep.sweeps.removable import rounded_up_share
 from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.pruning.criteria.criterion import Criterion
 from prunesweep.workers.pruning.errors import NothingToRemove
-from prunesweep.workers.pruning.fault import fault_of
+from prunesweep.workers.pruning.fault import diagnose_scoring_failure
 from prunesweep.workers.pruning.filters import remove_filters
 from prunesweep.workers.pruning.layers import remove_blocks
 from prunesweep.workers.pruning.ranking import lowest_blocks, lowest_filters
@@ -25,7 +25,14 @@ from prunesweep.workers.work import TrialError, Work
 
 @dataclass(frozen=True)
 class Removal:
-    """How many structures a round was to remove, and how many it did."""
+    """The number of structures that were requested to be removed, and the number that were removed.
+
+    Attributes:
+        filters_asked: filters to remove by the ratio.
+        filters_removed: filters that were removed.
+        blocks_asked: residual blocks to remove by the ratio or the number of blocks.
+        blocks_removed: residual blocks that were removed.
+    """
 
     filters_asked: int = 0
     filters_removed: int = 0
@@ -33,6 +40,7 @@ class Removal:
     blocks_removed: int = 0
 
     def __add__(self, other: "Removal") -> "Removal":
+        """Return the sums of two removals."""
         return Removal(
             self.filters_asked + other.filters_asked,
             self.filters_removed + other.filters_removed,
@@ -42,103 +50,121 @@ class Removal:
 
 
 def prune(network: Network, work: Work) -> tuple[Network, Removal]:
-    """The network without the structures that score lowest; of a control, the network as it is.
+    """Remove the lowest-scored structures of a network; for a control, return the network as it is.
 
-    ``both`` removes layers, then filters of what is left, in the same round. Where nothing that may go is left of one
-    of them, it goes on with the other alone.
+    The structure ``both`` removes layers and then filters of the remaining network in the same round. If one of the two
+    has nothing removable, only the other one is pruned.
+
+    Args:
+        network: the network, which is not changed.
+        work: the trial.
+
+    Returns:
+        The smaller network and the numbers of removed structures.
 
     Raises:
-        NothingToRemove: nothing that may go is left.
+        NothingToRemove: no structure is removable.
     """
     removal = Removal()
-    for scored in work.trial.score_keys:
-        if work.trial.structure == "both" and not _is_left(network, scored):
+    for structure in work.trial.score_keys:
+        if work.trial.structure == "both" and not _has_removable(network, structure):
             continue
-        network, removed = _STEPS[scored](network, work)
+        network, removed = _PRUNING_STEPS[structure](network, work)
         removal += removed
     if work.trial.structure == "both" and removal == Removal():
         raise NothingToRemove("no blocks and no filters to remove")
     return network, removal
 
 
-def _is_left(network: Network, scored: str) -> bool:
-    """Whether the network has filters, or layers, that may go."""
+def _has_removable(network: Network, structure: str) -> bool:
+    """Return whether the network has removable ``filters`` or ``layers``."""
     architecture, body = network.architecture, network.body
-    if scored == "layers":
+    if structure == "layers":
         return bool(architecture.removable_blocks(body))
     convolutions = (module_at(body, group.convolution, nn.Conv2d) for group in architecture.filter_groups(body))
     return any(convolution.out_channels > 1 for convolution in convolutions)
 
 
 def _prune_filters(network: Network, work: Work) -> tuple[Network, Removal]:
-    scores = _scores(network, work, "filters")
+    scores = _load_or_compute_scores(network, work, "filters")
     step = work.trial.round
     if step.quota == "global":
-        asked = share(step.ratio, sum(len(layer) for layer in scores.values()))
+        requested = rounded_up_share(step.ratio, sum(len(layer) for layer in scores.values()))
     else:
-        asked = sum(share(step.ratio, len(layer)) for layer in scores.values())
-    chosen = lowest_filters(scores, step.ratio, step.quota)
-    removed = sum(len(indices) for indices in chosen.values())
-    return remove_filters(network, chosen), Removal(filters_asked=asked, filters_removed=removed)
+        requested = sum(rounded_up_share(step.ratio, len(layer)) for layer in scores.values())
+    lowest = lowest_filters(scores, step.ratio, step.quota)
+    removed = sum(len(indices) for indices in lowest.values())
+    return remove_filters(network, lowest), Removal(filters_asked=requested, filters_removed=removed)
 
 
 def _prune_layers(network: Network, work: Work) -> tuple[Network, Removal]:
-    scores = _scores(network, work, "layers")
+    scores = _load_or_compute_scores(network, work, "layers")
     step = work.trial.round
     candidates = network.architecture.removable_blocks(network.body)
-    asked = share(step.ratio, len(candidates)) if step.blocks is None else step.blocks
-    chosen = lowest_blocks(scores, candidates, step.ratio, step.blocks)
-    return remove_blocks(network, chosen), Removal(blocks_asked=asked, blocks_removed=len(chosen))
+    requested = rounded_up_share(step.ratio, len(candidates)) if step.blocks is None else step.blocks
+    lowest = lowest_blocks(scores, candidates, step.ratio, step.blocks)
+    return remove_blocks(network, lowest), Removal(blocks_asked=requested, blocks_removed=len(lowest))
 
 
-_STEPS = {"filters": _prune_filters, "layers": _prune_layers}
+_PRUNING_STEPS = {"filters": _prune_filters, "layers": _prune_layers}
 
 
-def _scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
-    """The scores of a network's filters or layers, in its order: of the store, or made and stored."""
-    key = work.trial.score_keys[scored]
+def _load_or_compute_scores(network: Network, work: Work, structure: str) -> dict[str, Tensor]:
+    """Return the scores of a network's ``filters`` or ``layers`` in execution order, after storing missing ones."""
+    key = work.trial.score_keys[structure]
     if not work.store.has_scores(key):
-        work.progress(ScoringStarted(scored))
-        work.store.save_scores(key, to_arrays(_make_scores(network, work, scored)))
+        work.progress(ScoringStarted(structure))
+        work.store.save_scores(key, to_arrays(_compute_scores(network, work, structure)))
     stored = to_tensors(work.store.load_scores(key))
-    # Ties go by order, which must be the same for those who made the scores and those who found them.
-    return {name: stored[name] for name in _scored_names(network, scored)}
+    # Ties are broken by order, which must be the same for computed and for stored scores.
+    return {name: stored[name] for name in _structure_names(network, structure)}
 
 
-def _make_scores(network: Network, work: Work, scored: str) -> dict[str, Tensor]:
+def _compute_scores(network: Network, work: Work, structure: str) -> dict[str, Tensor]:
+    """Score the ``filters`` or ``layers`` of a network by the trial's criterion.
+
+    Raises:
+        TrialError: the network or the scoring images are the reason that there are no finite scores.
+        torch.OutOfMemoryError: the memory of the GPU is full.
+        ValueError: the criterion failed for another reason, which is a bug.
+        ArithmeticError: likewise.
+        RuntimeError: likewise.
+        LinAlgError: likewise.
+    """
     criterion: Criterion = resolve(CRITERIA[work.trial.criterion].code)
     architecture, body = network.architecture, network.body
-    sample = _sample(work)
+    sample = _draw_scoring_images(work)
     try:
-        if scored == "filters":
+        if structure == "filters":
             scores = criterion.score_filters(network, architecture.filter_groups(body), sample)
         else:
             scores = criterion.score_blocks(network, architecture.removable_blocks(body), sample)
     except torch.OutOfMemoryError:
         raise
     except (ValueError, ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
-        why = fault_of(network, sample)  # else the fault is ours
-        if why is None:
+        reason = diagnose_scoring_failure(network, sample)
+        if reason is None:
             raise
-        raise TrialError(f"criterion {work.trial.criterion}: {why}") from error
+        raise TrialError(f"criterion {work.trial.criterion}: {reason}") from error
     if not all(values.isfinite().all() for values in scores.values()):
-        why = fault_of(network, sample) or "they are not finite, for reasons unknown"
-        raise TrialError(f"criterion {work.trial.criterion}: there are no scores: {why}")
+        reason = diagnose_scoring_failure(network, sample) or "for an unknown reason"
+        raise TrialError(f"criterion {work.trial.criterion}: the scores are not finite: {reason}")
     work.check_stop()
     return scores
 
 
-def _scored_names(network: Network, scored: str) -> list[str]:
+def _structure_names(network: Network, structure: str) -> list[str]:
+    """Return the names of what has scores, in execution order: convolutions or blocks."""
     architecture, body = network.architecture, network.body
-    if scored == "filters":
+    if structure == "filters":
         return [group.convolution for group in architecture.filter_groups(body)]
     return [block.name for block in architecture.removable_blocks(body)]
 
 
-def _sample(work: Work) -> ScoringImages:
-    """The training images that criteria look at: the same for all criteria of a seed."""
+def _draw_scoring_images(work: Work) -> ScoringImages:
+    """Draw training images at random for scoring, the same ones for all criteria and iterations of a seed."""
     trial, split = work.trial, work.data.train
     order = torch.randperm(len(split), generator=stream("scoring", trial.seed))
-    chosen = order[: trial.round.scoring_images].to(split.labels.device)
-    draw = int(torch.randint(2**31, (), generator=stream("random scores", trial.seed, trial.iterations)))
-    return ScoringImages(split.read(chosen), split.labels[chosen], len(work.data.classes), draw)
+    indices = order[: trial.round.scoring_images].to(split.labels.device)
+    seed = int(torch.randint(2**31, (), generator=stream("random scores", trial.seed, trial.iterations)))
+    return ScoringImages(split.read(indices), split.labels[indices], len(work.data.classes), seed)

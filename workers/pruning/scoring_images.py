@@ -1,4 +1,4 @@
-"""The training images on which a criterion looks at a network."""
+"""The training images on which criteria score a network."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,12 +7,19 @@ import torch
 from torch import Tensor
 
 SCORING_BATCH = 250
-"""Images a batch. It is fixed, because sums of floats, and so scores, depend on it."""
+"""Images per batch; it is fixed, because floating-point sums, and so the scores, depend on it."""
 
 
 @dataclass(frozen=True)
 class ScoringImages:
-    """``images``: uint8 (N, 3, H, W) on the network's device; ``labels``: integers (N,) in [0, classes)."""
+    """Training images with labels for scoring.
+
+    Attributes:
+        images: uint8 (N, 3, H, W) on the network's device.
+        labels: integers (N,) in [0, classes).
+        classes: number of classes of the data set.
+        seed: seed of random scores.
+    """
 
     images: Tensor
     labels: Tensor
@@ -20,6 +27,6 @@ class ScoringImages:
     seed: int
 
     def batches(self) -> Iterator[Tensor]:
-        """The images in order, as floats (n, 3, H, W) in [0, 1] with n at most 250."""
+        """Yield the images in order, as float32 (n, 3, H, W) in [0, 1] with n at most 250."""
         for images in self.images.split(SCORING_BATCH):
             yield images.to(torch.float32) / 255

@@ -1,4 +1,4 @@
-"""What a network says with each structure silenced alone, far cheaper than by a full pass each."""
+"""Logits of a network with each of many structures silenced alone, without a full forward pass for each structure."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,69 +9,96 @@ from torch import Tensor, nn
 from prunesweep.workers.architectures.architecture import Block, FilterGroup, Segment
 from prunesweep.workers.architectures.modules import module_at
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.pruning.masking import ALL_CHANNELS, SilencedChannels, silenced_apart
+from prunesweep.workers.pruning.masking import ALL_CHANNELS, SilencedChannels, silenced_per_batch
 from prunesweep.workers.pruning.scoring_images import SCORING_BATCH
 
 
 @dataclass(frozen=True)
-class Silencing:
-    """``channels`` that fall silent; ``path``: the first module that this touches."""
+class StructureMask:
+    """The mask that silences one structure, a filter or a residual block.
 
-    path: str
+    Attributes:
+        first_module: path of the module from which on the network has to be rerun.
+        channels: the batch-norm channels to zero.
+    """
+
+    first_module: str
     channels: SilencedChannels
 
 
-def filter_silencings(network: Network, group: FilterGroup) -> list[Silencing]:
-    """One for each filter of the group's convolution, as it is now."""
-    filters = module_at(network.body, group.convolution, nn.Conv2d).out_channels
-    return [Silencing(group.convolution, {norm: [i] for norm in group.norms}) for i in range(filters)]
-
-
-def block_silencing(block: Block) -> Silencing:
-    """The one of a residual block."""
-    return Silencing(block.name, {block.last_norm: ALL_CHANNELS})
-
-
-def logits_of_each(
-    network: Network, silencings: Sequence[Silencing], images: Tensor
-) -> Iterator[tuple[list[int], Tensor]]:
-    """The logits of the network with each of the silencings alone. For use in eval mode and without gradients.
-
-    Walks along the segments once and keeps one activation, the one that enters the segment at hand; from there on
-    alone the network runs again, for as many silencings at once as make a full batch.
+def filter_masks(network: Network, group: FilterGroup) -> list[StructureMask]:
+    """Return the mask of each filter of a convolution.
 
     Args:
+        network: the network.
+        group: the convolution, with as many filters as it has now.
+    """
+    filters = module_at(network.body, group.convolution, nn.Conv2d).out_channels
+    return [StructureMask(group.convolution, {norm: [i] for norm in group.norms}) for i in range(filters)]
+
+
+def block_mask(block: Block) -> StructureMask:
+    """Return the mask of a residual block."""
+    return StructureMask(block.name, {block.last_norm: ALL_CHANNELS})
+
+
+def compute_masked_logits(
+    network: Network, masks: Sequence[StructureMask], images: Tensor
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Compute the logits of a network with each mask applied alone.
+
+    The network passes through its segments once, and only the input of the current segment is held in memory. For each
+    mask, the network is rerun from the segment of the mask's first module, with as many masks at once as fill a batch.
+    Use this in evaluation mode and without gradients.
+
+    Args:
+        network: the network, whose batch norms may be folded.
+        masks: the masks.
         images: float (n, 3, H, W) in [0, 1].
 
     Yields:
-        positions in ``silencings``, each once, and logits (positions, n, classes).
+        Indices in ``masks`` and their logits (indices, n, classes); each mask occurs once.
     """
     segments = network.architecture.segments(network.body)
-    entering = network.normalise(images)
-    at_once = max(1, SCORING_BATCH // len(images))
-    for position, numbers in by_segment(segments, silencings).items():
-        for some in (numbers[start : start + at_once] for start in range(0, len(numbers), at_once)):
-            copies = entering.repeat(len(some), 1, 1, 1)
-            with silenced_apart(network.body, [silencings[number].channels for number in some]):
+    features = network.normalise(images)
+    masks_at_once = max(1, SCORING_BATCH // len(images))
+    for position, indices in group_by_segment(segments, masks).items():
+        for chunk in (indices[start : start + masks_at_once] for start in range(0, len(indices), masks_at_once)):
+            copies = features.repeat(len(chunk), 1, 1, 1)
+            with silenced_per_batch(network.body, [masks[index].channels for index in chunk]):
                 logits = run_segments(segments[position:], copies)
-            yield some, logits.unflatten(0, (len(some), -1))
-        entering = segments[position][1](entering)
+            yield chunk, logits.unflatten(0, (len(chunk), -1))
+        features = segments[position][1](features)
 
 
-def by_segment(segments: Sequence[Segment], silencings: Sequence[Silencing]) -> Mapping[int, list[int]]:
-    """The positions in ``silencings`` by that of the segment they begin in: of each segment up to the last of those."""
-    found = defaultdict(list)
-    for number, silencing in enumerate(silencings):
-        found[_segment_of(silencing.path, segments)].append(number)
-    return {position: found[position] for position in range(max(found, default=-1) + 1)}
+def group_by_segment(segments: Sequence[Segment], masks: Sequence[StructureMask]) -> Mapping[int, list[int]]:
+    """Group masks by the segment of their first module.
+
+    Args:
+        segments: segments of the network.
+        masks: the masks.
+
+    Returns:
+        Indices of the masks by index of the segment, for all segments up to the last one with a mask.
+    """
+    groups = defaultdict(list)
+    for index, mask in enumerate(masks):
+        groups[_find_segment(mask.first_module, segments)].append(index)
+    return {position: groups[position] for position in range(max(groups, default=-1) + 1)}
 
 
 def run_segments(segments: Sequence[Segment], features: Tensor) -> Tensor:
-    """What comes out of these segments, one after the other."""
+    """Pass features through segments one after another.
+
+    Args:
+        segments: the segments.
+        features: input of the first segment.
+    """
     for _, segment in segments:
         features = segment(features)
     return features
 
 
-def _segment_of(path: str, segments: Sequence[Segment]) -> int:
+def _find_segment(path: str, segments: Sequence[Segment]) -> int:
+    """Return the index of the segment that contains the module of a path."""
     return next(i for i, (name, _) in enumerate(segments) if f"{path}.".startswith(f"{name}."))

@@ -1,1 +1,1 @@
-"""Training: the loop, its schedule and checkpoints, and the schemes that adjust a network after pruning."""
+"""Training: the loop, its schedules and checkpoints, and the adjustment schemes after pruning."""

@@ -1,4 +1,4 @@
-"""The adjustment schemes: what is done to a network's parameters after pruning, on clean training images only."""
+"""The adjustment schemes: what is done with a network's parameters after pruning, using training images only."""
 
 from collections.abc import Iterator
 
@@ -10,29 +10,32 @@ from prunesweep.workers.architectures.network import Network, reinitialise
 from prunesweep.workers.pruning.reduction import reduce_to
 from prunesweep.workers.random_streams import stream
 from prunesweep.workers.training.baseline import load_snapshot
-from prunesweep.workers.training.batch_norm import estimate_statistics
+from prunesweep.workers.training.batch_norm import estimate_running_statistics
 from prunesweep.workers.training.checkpoint import Checkpoint
 from prunesweep.workers.training.loop import clean_batches, train
 from prunesweep.workers.work import Work
 
-Adjusted = tuple[Network, list[Epoch]]
+NetworkAndHistory = tuple[Network, list[Epoch]]
 
 
-def adjust(network: Network, work: Work) -> Adjusted:
-    """The trial's adjustment: its scheme, and the recalibration of batch norm where the adjustment has one.
+def adjust(network: Network, work: Work) -> NetworkAndHistory:
+    """Adjust a pruned network as the trial says: by its scheme, then by recalibrating batch norm if it asks for that.
 
     Returns:
-        the adjusted network, and the history of the epochs that the scheme trained.
+        The adjusted network, and the history of the epochs that the scheme trained.
     """
     entry = ADJUSTMENTS[work.trial.adjustment]
     network, history = resolve(entry.code)(network, work)
     if entry.recalibrates:
-        estimate_statistics(network, _recalibration_images(work))
+        estimate_running_statistics(network, _recalibration_images(work))
     return network, history
 
 
 def _recalibration_images(work: Work) -> Iterator[Tensor]:
-    """All training images, in batches of the round's size and in an order of their own: files are sorted by class."""
+    """Yield all training images in batches of the round's batch size.
+
+    They are shuffled by their own random stream, because files are sorted by class.
+    """
     training = work.trial.round.training
     assert training is not None
     generator = stream("recalibration", work.trial.seed, work.trial.iterations)
@@ -41,29 +44,36 @@ def _recalibration_images(work: Work) -> Iterator[Tensor]:
         yield images
 
 
-def leave(network: Network, work: Work) -> Adjusted:
-    """``none``: the parameters stay as pruning left them."""
+def keep_parameters(network: Network, work: Work) -> NetworkAndHistory:
+    """Return the network with the parameters that pruning left, for the scheme ``none``."""
     return network, []
 
 
-def fine_tune(network: Network, work: Work) -> Adjusted:
-    """Training goes on from the parameters that are left."""
-    return _trained(network, work)
+def fine_tune(network: Network, work: Work) -> NetworkAndHistory:
+    """Train the pruned network from the parameters that pruning left."""
+    return _train_round(network, work)
 
 
-def scratch(network: Network, work: Work) -> Adjusted:
-    """Scratch-E and Scratch-B (Liu et al. 2019): random parameters, trained as long as the baseline, or twice that."""
-    fresh = reinitialise(network, stream("initialisation", work.trial.seed, work.trial.iterations))
-    return _trained(fresh, work)
+def scratch(network: Network, work: Work) -> NetworkAndHistory:
+    """Train the pruned network from random parameters: Scratch-E and Scratch-B (Liu et al. 2019).
+
+    Scratch-E trains for as many epochs as the baseline, Scratch-B for twice as many.
+    """
+    reinitialised = reinitialise(network, stream("initialisation", work.trial.seed, work.trial.iterations))
+    return _train_round(reinitialised, work)
 
 
-def winning_ticket(network: Network, work: Work) -> Adjusted:
-    """The baseline's parameters of an early epoch (Frankle et al. 2020), trained to the end of its schedule."""
+def winning_ticket(network: Network, work: Work) -> NetworkAndHistory:
+    """Rewind the pruned network to the baseline's parameters of an early epoch, and train it from there.
+
+    Training continues to the end of the baseline's schedule (Frankle et al. 2020).
+    """
     rewound = reduce_to(load_snapshot(work), network.spec)
-    return _trained(rewound, work)
+    return _train_round(rewound, work)
 
 
-def _trained(network: Network, work: Work) -> Adjusted:
+def _train_round(network: Network, work: Work) -> NetworkAndHistory:
+    """Train a network with the training settings of the trial's round, from its rewind epoch if it has one."""
     training = work.trial.round.training
     assert training is not None
     first_epoch = work.trial.round.rewind_epoch or 0

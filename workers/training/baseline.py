@@ -1,4 +1,4 @@
-"""The unpruned network: made and trained, or taken from a weights file; and the snapshots of its early training."""
+"""The unpruned network, trained or read from a weights file, and the snapshots of its early training."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from prunesweep.workers.architectures.baseline_weights import read_weights
 from prunesweep.workers.architectures.network import Network, NetworkSpec, new_network, rebuild_network
 from prunesweep.workers.architectures.weights_file import load_weights
 from prunesweep.workers.random_streams import stream
-from prunesweep.workers.runtime import place
+from prunesweep.workers.runtime import move_to_device
 from prunesweep.workers.tensors import state_arrays, to_tensors
 from prunesweep.workers.training.checkpoint import Checkpoint
 from prunesweep.workers.training.loop import train
@@ -16,46 +16,46 @@ from prunesweep.workers.work import Work
 
 
 def make_baseline(work: Work) -> tuple[Network, list[Epoch]]:
-    """The baseline that the trial describes, and its training's history.
+    """Train the trial's baseline, or read it from its weights file, and return it with its training history.
 
-    Raises:
-        DataError: the weights cannot be had, or are of another architecture.
+    Weights that cannot be read or downloaded, or that belong to another architecture, are a `DataError`.
     """
-    network = _new(work)
+    network = _initial_network(work)
     weights = work.trial.weights
     if work.trial.round.weights_sha256 is not None:
         load_weights(network, read_weights(weights or "", work.trial.architecture))
-        return place(network, work.data.device), []
+        return move_to_device(network, work.data.device), []
     history = _train(network, work, checkpoint=Checkpoint(work.store, work.trial.key))
-    _make_missing_snapshots(work)  # where a sweep that asked for none trained the first epochs
+    # A checkpoint of a sweep that needed no snapshots may have passed their epochs already.
+    _train_missing_snapshots(work)
     return network, history
 
 
 def load_snapshot(work: Work) -> Network:
-    """The baseline as it was at the epoch that the winning ticket goes back to; made if it is not stored."""
+    """Return the baseline as it was at the trial's rewind epoch, training it up to there if it is not stored."""
     ensure_snapshot(work)
     tensors = to_tensors(work.store.load_snapshot(work.trial.snapshot_key or ""))
-    return rebuild_network(_spec(work), tensors)
+    return rebuild_network(_network_spec(work), tensors)
 
 
 def ensure_snapshot(work: Work) -> None:
-    """Makes the snapshot that the trial goes back to, if it goes back to one and it is not stored.
+    """Train and store the snapshot at the trial's rewind epoch, if it has one and the snapshot is not stored.
 
-    A baseline stores what its own sweep asks for. Where a later sweep asks for another epoch, the baseline is
-    trained again up to there, which gives the same numbers.
+    A baseline stores the snapshots that its own sweep needs. If a later sweep needs another epoch, the baseline is
+    trained again up to that epoch, with the same numbers.
     """
     epoch = work.trial.round.rewind_epoch
     if epoch is not None:
-        _make_missing_snapshots(replace(work, trial=replace(work.trial.baseline, snapshot_epochs=(epoch,))))
+        _train_missing_snapshots(replace(work, trial=replace(work.trial.baseline, snapshot_epochs=(epoch,))))
 
 
-def _make_missing_snapshots(work: Work) -> None:
-    """Those that the baseline is to store."""
+def _train_missing_snapshots(work: Work) -> None:
+    """Train the baseline again to store those snapshots in ``snapshot_epochs`` that are missing, if any are."""
     trial = work.trial
     missing = [epoch for epoch in trial.snapshot_epochs if not work.store.has_snapshot(snapshot_key(trial, epoch))]
     if missing:
-        again = replace(work, trial=replace(trial, snapshot_epochs=tuple(missing)))
-        _train(_new(again), again, last_epoch=max(missing))
+        retraining = replace(work, trial=replace(trial, snapshot_epochs=tuple(missing)))
+        _train(_initial_network(retraining), retraining, last_epoch=max(missing))
 
 
 def _train(
@@ -64,13 +64,13 @@ def _train(
     training = work.trial.round.training
     assert training is not None
     return train(
-        network, training, work, last_epoch=last_epoch, after_epoch=_SnapshotKeeper(work), checkpoint=checkpoint
+        network, training, work, last_epoch=last_epoch, after_epoch=_SnapshotWriter(work), checkpoint=checkpoint
     )
 
 
 @dataclass(frozen=True)
-class _SnapshotKeeper:
-    """Stores the network after each of the epochs that winning tickets go back to."""
+class _SnapshotWriter:
+    """A callback of training that stores the baseline's network after each of the trial's ``snapshot_epochs``."""
 
     work: Work
 
@@ -79,14 +79,15 @@ class _SnapshotKeeper:
             self.work.store.save_snapshot(snapshot_key(self.work.trial, epoch), state_arrays(network))
 
 
-def _new(work: Work) -> Network:
-    """The network before training."""
-    spec = _spec(work)
+def _initial_network(work: Work) -> Network:
+    """Return the baseline's network before training, with the random parameters of the trial's seed."""
+    spec = _network_spec(work)
     generator = stream("initialisation", work.trial.seed, 0)
     return new_network(spec.architecture, spec.classes, spec.image_size, spec.mean, spec.std, generator=generator)
 
 
-def _spec(work: Work) -> NetworkSpec:
+def _network_spec(work: Work) -> NetworkSpec:
+    """Return the description of the unpruned network; mean and std are measured if the sweep does not set both."""
     root = work.trial.baseline.round
     mean, std = work.data.channel_statistics() if root.mean is None or root.std is None else (root.mean, root.std)
     return NetworkSpec(work.trial.architecture, len(work.data.classes), work.data.side, mean, std)

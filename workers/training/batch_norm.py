@@ -1,4 +1,4 @@
-"""Batch norm's running statistics: left alone while a network is only looked at, and estimated anew."""
+"""The running statistics of batch norm: forward passes that leave them unchanged, and their estimation from batches."""
 
 from collections.abc import Iterable
 
@@ -7,21 +7,30 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 
-def forward_by_batch(network: nn.Module, images: Tensor) -> Tensor:
-    """The logits (N, classes) as the network's mode has them, in training mode by the batch's own statistics.
+def forward_keeping_buffers(network: nn.Module, images: Tensor) -> Tensor:
+    """Return the logits (N, classes) of a network without changing its buffers.
 
-    The running statistics, and every other buffer, stay as they are, bit for bit.
+    In training mode batch norm uses the statistics of the batch; its running statistics, and all other buffers, stay
+    the same, bit for bit.
+
+    Args:
+        network: in training or evaluation mode.
+        images: float32 (N, 3, H, W) in [0, 1].
     """
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
     logits: Tensor = functional_call(network, buffers, (images,))
     return logits
 
 
-def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Batch norm's running means and variances anew, as the plain average of those of ``batches``; in place.
+def estimate_running_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Replace batch norm's running means and variances by their unweighted averages over batches, in place.
 
-    Parameters are untouched, and so is every module's mode. Each batch counts the same, images float32 (N, 3, H, W)
-    in [0, 1] with N ≥ 2. Layers above see what training has them see: their batch's own statistics below.
+    Parameters and the modes of all modules stay the same. Every layer's input is computed as in training, that is, with
+    the statistics of the batch in all batch norms before it.
+
+    Args:
+        network: the network with the batch norms.
+        batches: images, float32 (N, 3, H, W) in [0, 1] with N ≥ 2.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     modes = {module: module.training for module in network.modules()}
@@ -29,7 +38,7 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
     network.eval()
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # PyTorch's word for a cumulative average
+        norm.momentum = None  # for PyTorch, a cumulative average
         norm.train()
     try:
         with torch.no_grad():

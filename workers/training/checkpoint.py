@@ -1,4 +1,4 @@
-"""Checkpoints of long training: enough to go on after a kill and end with the same numbers."""
+"""Checkpoints of training, from which a killed trial resumes and ends with the same numbers."""
 
 import time
 from dataclasses import dataclass, field
@@ -16,42 +16,61 @@ _NETWORK, _MOMENTUM = "network/", "momentum/"
 
 @dataclass
 class Checkpoint:
-    """The checkpoint of the network ``key``, written at most every ``interval`` seconds."""
+    """The checkpoint of one network in training.
+
+    Attributes:
+        store: where the checkpoint is stored.
+        key: the key of the network.
+        interval: the least number of seconds between two writes.
+    """
 
     store: Store
     key: str
     interval: float = INTERVAL_SECONDS
-    _written: float = field(default_factory=time.monotonic)
+    _last_write: float = field(default_factory=time.monotonic)
 
     def restore(self, network: nn.Module, optimizer: torch.optim.SGD) -> list[Epoch]:
-        """Puts the stored state, if there is one, into both. Returns the history of the epochs done."""
+        """Load the stored state, if there is any, into a network and its optimizer.
+
+        Returns:
+            The history of the epochs trained so far; empty if no checkpoint is stored.
+        """
         stored = self.store.load_checkpoint(self.key)
         if stored is None:
             return []
-        arrays, about = stored
+        arrays, metadata = stored
         tensors = to_tensors(arrays)
-        network.load_state_dict(_below(_NETWORK, tensors))
+        network.load_state_dict(_with_prefix(_NETWORK, tensors))
         for name, parameter in network.named_parameters():
             momentum = tensors[_MOMENTUM + name]
             optimizer.state[parameter]["momentum_buffer"] = momentum.to(parameter.device)
-        history: list[Epoch] = about["history"]
+        history: list[Epoch] = metadata["history"]
         return history
 
-    def keep(self, network: nn.Module, optimizer: torch.optim.SGD, history: list[Epoch], *, now: bool = False) -> None:
-        """Writes the state after the last epoch of ``history``, if ``now`` or if the last writing is long ago."""
-        if not now and time.monotonic() - self._written < self.interval:
+    def save(self, network: nn.Module, optimizer: torch.optim.SGD, history: list[Epoch], *, now: bool = False) -> None:
+        """Store the state after the last epoch of ``history``, unless the last write was less than ``interval`` ago.
+
+        Args:
+            network: the network in training.
+            optimizer: its optimizer, whose momentum buffers are stored.
+            history: the epochs trained so far.
+            now: store in any case.
+        """
+        if not now and time.monotonic() - self._last_write < self.interval:
             return
-        momentum = {name: _momentum(optimizer, p) for name, p in network.named_parameters()}
+        momentum = {name: _momentum(optimizer, parameter) for name, parameter in network.named_parameters()}
         state = {_NETWORK + name: tensor for name, tensor in network.state_dict().items()}
         state |= {_MOMENTUM + name: tensor for name, tensor in momentum.items()}
         self.store.save_checkpoint(self.key, to_arrays(state), {"history": history})
-        self._written = time.monotonic()
+        self._last_write = time.monotonic()
 
 
 def _momentum(optimizer: torch.optim.SGD, parameter: torch.Tensor) -> torch.Tensor:
+    """Return the momentum buffer of a parameter; zeros before the first step."""
     buffer = optimizer.state[parameter].get("momentum_buffer")
     return torch.zeros_like(parameter) if buffer is None else buffer
 
 
-def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the tensors whose names start with ``prefix``, by their names without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

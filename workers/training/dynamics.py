@@ -1,4 +1,4 @@
-"""Two figures of how training goes, taken after each epoch without an effect on it (Figure 2 of the paper)."""
+"""Gradient confusion and layer rotation, measured after each epoch without any effect on training (paper, Figure 2)."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -8,79 +8,90 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from prunesweep.results_store.documents import Dynamics
-from prunesweep.workers.training.batch_norm import forward_by_batch
+from prunesweep.workers.training.batch_norm import forward_keeping_buffers
 
 Batch = tuple[Tensor, Tensor]
-# Batches whose gradients are held against each other: 28 pairs, for 2 % of an epoch on the whole of CIFAR-10.
-BATCHES = 8
+# Batches whose gradients are compared: 28 pairs, at 2 % of the time of an epoch on the whole of CIFAR-10.
+COMPARED_BATCHES = 8
 
 
-class Observer:
-    """Takes the figures of one training, against the weights that it began with."""
+class DynamicsRecorder:
+    """The measurement of the dynamics of one training, relative to the weights that it started from."""
 
     def __init__(self, network: nn.Module, batches: Callable[[], Iterable[Batch]], label_smoothing: float) -> None:
-        """Args:
-        network: as this training begins.
-        batches: gives the same training batches each time; the first ``BATCHES`` are used.
-        label_smoothing: of the training loss.
+        """Remember the weights from which training starts.
+
+        Args:
+            network: the network before this training.
+            batches: returns the same training batches on each call; the first ``COMPARED_BATCHES`` are used.
+            label_smoothing: the label smoothing of the training loss.
         """
         self._network = network
         self._batches = batches
         self._label_smoothing = label_smoothing
-        self._start = last_convolution(network).weight.detach().clone()
+        self._initial_weight = last_convolution(network).weight.detach().clone()
 
-    def figures(self) -> Dynamics:
-        """The figures of the network as it is now."""
-        batches = islice(self._batches(), BATCHES)
+    def measure(self) -> Dynamics:
+        """Return the gradient confusion and the layer rotation of the network as it is now."""
+        batches = islice(self._batches(), COMPARED_BATCHES)
         return {
             "gradient_confusion": gradient_confusion(self._network, batches, self._label_smoothing),
-            "layer_rotation": cosine_distance(last_convolution(self._network).weight.detach(), self._start),
+            "layer_rotation": cosine_distance(last_convolution(self._network).weight.detach(), self._initial_weight),
         }
 
 
 def gradient_confusion(network: nn.Module, batches: Iterable[Batch], label_smoothing: float = 0.0) -> float | None:
-    """The smallest cosine, in [−1, 1], between the loss gradients of two of the batches; None of fewer than two.
+    """Return the smallest cosine between the loss gradients of two batches.
 
-    Sankararaman et al. (2020) call gradients confused where such products are negative. This is the raw minimum of
-    the cosines: the lower, the more two batches pull against each other. Loss: cross-entropy in fp32 over all
-    parameters, batch norm by the batch's own statistics. A gradient of zero has cosine 0 with all others. Neither the
-    network's buffers nor its ``grad`` change.
+    Sankararaman et al. (2020) call gradients confused if their inner products are negative. This is the plain minimum
+    of the cosines: the lower it is, the more two batches pull the parameters in opposite directions. The loss is the
+    cross-entropy in fp32, its gradient is over all parameters, and batch norm uses the statistics of the batch. A zero
+    gradient has cosine 0 with all others. The network is left in training mode; its buffers and ``grad`` stay the same.
+
+    Args:
+        network: the network in training.
+        batches: (images, labels), float32 (N, 3, H, W) in [0, 1] and int64 (N,).
+        label_smoothing: the label smoothing of the loss.
+
+    Returns:
+        A number in [−1, 1]; None for fewer than two batches.
     """
     network.train()
     gradients = [_gradient(network, images, labels, label_smoothing) for images, labels in batches]
     if len(gradients) < 2:
         return None
-    # Parameter by parameter, so that no second copy of all gradients is needed.
-    products = sum(_products(list(of_batches)) for of_batches in zip(*gradients, strict=True))
+    # One parameter at a time, so that no second copy of all gradients is needed.
+    products = sum(_inner_products(list(by_batch)) for by_batch in zip(*gradients, strict=True))
     assert isinstance(products, Tensor)
-    lengths = products.diagonal().sqrt()
-    cosines = products / (lengths[:, None] * lengths).clamp_min(torch.finfo(torch.float64).tiny)
-    above = torch.triu_indices(len(cosines), len(cosines), offset=1)
-    return float(cosines[above[0], above[1]].min().clamp(-1, 1))
+    norms = products.diagonal().sqrt()
+    cosines = products / (norms[:, None] * norms).clamp_min(torch.finfo(torch.float64).tiny)
+    pairs = torch.triu_indices(len(cosines), len(cosines), offset=1)
+    return float(cosines[pairs[0], pairs[1]].min().clamp(-1, 1))
 
 
 def _gradient(network: nn.Module, images: Tensor, labels: Tensor, label_smoothing: float) -> tuple[Tensor, ...]:
-    loss = cross_entropy(forward_by_batch(network, images), labels, label_smoothing=label_smoothing)
+    """Return the gradient of a batch's loss for each parameter of the network."""
+    loss = cross_entropy(forward_keeping_buffers(network, images), labels, label_smoothing=label_smoothing)
     return torch.autograd.grad(loss, list(network.parameters()))
 
 
-def _products(gradients: list[Tensor]) -> Tensor:
-    """The products of one parameter's gradients, each with each: (batches, batches) in float64."""
+def _inner_products(gradients: list[Tensor]) -> Tensor:
+    """Return the inner products of all pairs of a parameter's gradients, float64 (batches, batches)."""
     rows = torch.stack([gradient.flatten() for gradient in gradients]).double()
     return (rows @ rows.T).cpu()
 
 
 def last_convolution(network: nn.Module) -> nn.Conv2d:
-    """The convolution that stands last in the network."""
+    """Return the last convolution of a network."""
     return [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
 
 
-def cosine_distance(one: Tensor, other: Tensor) -> float:
-    """1 − cos of the angle between two tensors of one shape, flattened: 0 to 2.
+def cosine_distance(first: Tensor, second: Tensor) -> float:
+    """Return 1 − cos of the angle between two tensors of the same shape, flattened: a number from 0 to 2.
 
-    Of a layer's weights and their values when training began, it is layer rotation (Carbonnelle and De Vleeschouwer
-    2019).
+    Between the weights of a layer and their values at the start of training, this is layer rotation (Carbonnelle and
+    De Vleeschouwer 2019).
     """
-    first, second = one.flatten().double(), other.flatten().double()
-    lengths = (first.norm() * second.norm()).clamp_min(torch.finfo(torch.float64).tiny)
-    return float((1 - first @ second / lengths).clamp(0, 2))
+    first, second = first.flatten().double(), second.flatten().double()
+    norms = (first.norm() * second.norm()).clamp_min(torch.finfo(torch.float64).tiny)
+    return float((1 - first @ second / norms).clamp(0, 2))

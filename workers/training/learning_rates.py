@@ -6,10 +6,15 @@ from prunesweep.sweeps.language import Training
 
 
 def learning_rate(training: Training, progress: float) -> float:
-    """The learning rate after ``progress`` epochs (a real number in [0, epochs]).
+    """Return the learning rate at a point of the schedule.
 
-    Warm-up rises linearly from 0. Then ``cosine`` falls to 0 by half a cosine (Loshchilov and Hutter 2017),
-    ``step`` is multiplied by ``step_factor`` at each share of the epochs in ``step_at``, ``constant`` stays.
+    During warm-up it rises linearly from 0. After that, with ``cosine`` it falls to 0 along half a cosine (Loshchilov
+    and Hutter 2017), with ``step`` it is multiplied by ``step_factor`` at each share of the epochs in ``step_at``, and
+    with ``constant`` it does not change.
+
+    Args:
+        training: the settings of the schedule.
+        progress: the epochs trained so far, a real number in [0, epochs].
     """
     epochs = training.epochs or 1
     if progress < training.warmup_epochs:
@@ -18,6 +23,6 @@ def learning_rate(training: Training, progress: float) -> float:
         done = (progress - training.warmup_epochs) / max(epochs - training.warmup_epochs, 1)
         return training.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
     if training.schedule == "step":
-        passed = sum(progress >= share * epochs for share in training.step_at)
-        return training.learning_rate * training.step_factor**passed
+        steps = sum(progress >= share * epochs for share in training.step_at)
+        return training.learning_rate * training.step_factor**steps
     return training.learning_rate

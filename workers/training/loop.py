@@ -1,4 +1,4 @@
-"""The training loop: clean training images, SGD, one random stream an epoch."""
+"""The training loop: SGD on the training images, with its own random streams for each epoch."""
 
 import math
 import time
@@ -14,16 +14,16 @@ from prunesweep.sweeps.events import EpochTrained
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.data.split import LabelledImages
-from prunesweep.workers.data.streaming import ahead
+from prunesweep.workers.data.streaming import prefetch
 from prunesweep.workers.random_streams import stream
-from prunesweep.workers.runtime import place
+from prunesweep.workers.runtime import move_to_device
 from prunesweep.workers.training.checkpoint import Checkpoint
-from prunesweep.workers.training.dynamics import Observer
+from prunesweep.workers.training.dynamics import DynamicsRecorder
 from prunesweep.workers.training.learning_rates import learning_rate
 from prunesweep.workers.work import Stopped, TrialError, Work
 
 AfterEpoch = Callable[[int, Network], None]
-LOOKED_AT = 32  # images
+CHECKED_IMAGES = 32  # training images whose logits must be finite after training
 
 
 def train(
@@ -36,22 +36,25 @@ def train(
     after_epoch: AfterEpoch = lambda epoch, network: None,
     checkpoint: Checkpoint | None = None,
 ) -> list[Epoch]:
-    """Trains ``network`` in place on the work's training images and returns its history.
+    """Train a network in place on the trial's training images, and return its history.
+
+    If a loss, or the logits of the trained network, are not finite, a `TrialError` is raised.
 
     Args:
-        training: its ``epochs`` set the schedule's length, its ``recipe`` what is made of each batch; the random
-            streams come from seed, iteration and epoch.
-        first_epoch: epochs of the schedule that lie behind the network already.
-        last_epoch: where to end; left out, at the schedule's end.
-        after_epoch: called with the epochs done so far (``first_epoch`` at the start) and the network.
-        checkpoint: where to go on from, and where to write to.
+        network: the network to train.
+        training: the settings, whose ``epochs`` are the schedule's length and whose ``recipe`` prepares each batch.
+        work: the trial, from whose seed and iteration, with the epoch, the random streams derive.
+        first_epoch: how many epochs of the schedule the network has been trained for already.
+        last_epoch: the epoch after which to end; by default the last one of the schedule.
+        after_epoch: called with the number of epochs done (``first_epoch`` before training) and the network.
+        checkpoint: the checkpoint from which to resume and to which to write.
 
     Raises:
-        TrialError: the loss, or what the trained network says, is not finite.
-        Stopped: an end was asked for; the checkpoint holds the epochs done.
+        Stopped: the trial was asked to stop; the checkpoint has the epochs done so far.
     """
-    place(network, work.data.device)
-    # After pruning, and so after the parameters were replaced: an older optimizer would train what is gone.
+    move_to_device(network, work.data.device)
+    # Created after pruning has replaced the parameters: an older optimizer would update parameters that are no longer
+    # in the network.
     optimizer = torch.optim.SGD(
         network.parameters(),
         lr=training.learning_rate,
@@ -59,19 +62,20 @@ def train(
         nesterov=training.nesterov,
         weight_decay=training.weight_decay,
     )
-    observer = _observer(network, training, work)  # before the checkpoint: it remembers where training began
+    # Created before the checkpoint is restored, because it remembers the weights from which training starts.
+    recorder = _make_dynamics_recorder(network, training, work)
     history = checkpoint.restore(network, optimizer) if checkpoint else []
     if not history:
         after_epoch(first_epoch, network)
     end = (training.epochs or 0) if last_epoch is None else last_epoch
     for epoch in range(first_epoch + len(history), end):
-        done = _train_epoch(network, optimizer, training, work, epoch)
-        history.append(done if observer is None else {**done, **observer.figures()})
+        entry = _train_epoch(network, optimizer, training, work, epoch)
+        history.append(entry if recorder is None else {**entry, **recorder.measure()})
         after_epoch(epoch + 1, network)
         work.progress(EpochTrained(epoch + 1, training.epochs or 0, history[-1]["loss"], history[-1]["accuracy"]))
         stopping = work.should_stop()
         if checkpoint:
-            checkpoint.keep(network, optimizer, history, now=stopping)
+            checkpoint.save(network, optimizer, history, now=stopping)
         if stopping:
             raise Stopped(work.trial.key)
     _check_finite(network, training, work)
@@ -79,67 +83,80 @@ def train(
 
 
 def _check_finite(network: Network, training: Training, work: Work) -> None:
-    """An epoch's losses are from before its steps: what the last step broke shows only now."""
-    images = work.data.train.read(slice(0, LOOKED_AT)).float().div_(255)
+    """Check that the trained network's logits are finite.
+
+    The loss of each batch is computed before the optimizer's step, so the losses do not show what the last step did.
+
+    Raises:
+        TrialError: a logit is not finite.
+    """
+    images = work.data.train.read(slice(0, CHECKED_IMAGES)).float().div_(255)
     network.eval()
     with torch.no_grad():
         finite = torch.isfinite(network(images)).all()
     if not finite:
         raise TrialError(
             "training diverged: after its last epoch the network's logits are not finite, at a learning rate from "
-            f"{training.learning_rate:g}; lower {_rate_of(work)}"
+            f"{training.learning_rate:g}; lower {_learning_rate_key_path(work)}"
         )
 
 
 def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Training, work: Work, epoch: int) -> Epoch:
+    """Train a network for one epoch, and return the epoch's entry in the history.
+
+    Raises:
+        TrialError: the mean loss is not finite.
+    """
     start = time.monotonic()
     network.train()
     device = work.data.device
-    mixed = torch.autocast(device.type, torch.bfloat16, enabled=work.trial.context.precision == "bf16")
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=work.trial.context.precision == "bf16")
     losses = torch.zeros((), dtype=torch.float64, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
-    seen, images_of_epoch = 0, len(work.data.train)
+    images_done, images_per_epoch = 0, len(work.data.train)
     prepare = resolve(RECIPES[training.recipe].code)
-    # Apart from the batches' stream: by whatever recipe, siblings see the same images in the same order.
-    draws = stream("recipe", work.trial.seed, work.trial.iterations, epoch)
-    for images, labels in batches(work, training, stream("training", work.trial.seed, work.trial.iterations, epoch)):
-        rate = learning_rate(training, epoch + seen / images_of_epoch)
+    # Two streams, so that with every recipe siblings are trained on the same images in the same order.
+    batch_stream = stream("training", work.trial.seed, work.trial.iterations, epoch)
+    recipe_stream = stream("recipe", work.trial.seed, work.trial.iterations, epoch)
+    for images, labels in augmented_batches(work, training, batch_stream):
+        rate = learning_rate(training, epoch + images_done / images_per_epoch)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
-        with mixed:
-            shown, targets = prepare(network, images, labels, training, draws)
-            logits = network(shown)
+        with autocast:
+            prepared, targets = prepare(network, images, labels, training, recipe_stream)
+            logits = network(prepared)
             loss = cross_entropy(logits, targets, label_smoothing=training.label_smoothing)
         loss.backward()
         optimizer.step()
         losses += loss.detach().double() * len(labels)
         correct += (logits.detach().argmax(1) == labels).sum()
-        seen += len(labels)
-    mean_loss = losses.item() / seen
+        images_done += len(labels)
+    mean_loss = losses.item() / images_done
     if not math.isfinite(mean_loss):
         raise TrialError(
             f"training diverged: the loss of epoch {epoch + 1} is {mean_loss}, at a learning rate from "
-            f"{training.learning_rate:g}; lower {_rate_of(work)}"
+            f"{training.learning_rate:g}; lower {_learning_rate_key_path(work)}"
         )
     return {
         "epoch": epoch + 1,
         "loss": mean_loss,
-        "accuracy": correct.item() / seen,
+        "accuracy": correct.item() / images_done,
         "learning_rate": learning_rate(training, epoch + 1),
         "seconds": time.monotonic() - start,
     }
 
 
-def _rate_of(work: Work) -> str:
-    """The key of the sweep file that sets the learning rate of a trial's training."""
+def _learning_rate_key_path(work: Work) -> str:
+    """Return the key path in the sweep file that sets the learning rate of the trial's training."""
     return f"{ADJUSTMENTS[work.trial.adjustment].trains_by or 'baseline'}.learning_rate"
 
 
-def _observer(network: Network, training: Training, work: Work) -> Observer | None:
-    """What takes the training's dynamics, if the sweep asks for them.
+def _make_dynamics_recorder(network: Network, training: Training, work: Work) -> DynamicsRecorder | None:
+    """Return what measures the dynamics of this training, or None if the sweep does not ask for them.
 
-    Its batches depend on the seed and not on the iteration: a network and those pruned from it are held to the same.
+    Its batches depend on the seed but not on the iteration, so that a network and the networks pruned from it are
+    measured on the same batches.
     """
     if not work.trial.round.dynamics:
         return None
@@ -147,26 +164,47 @@ def _observer(network: Network, training: Training, work: Work) -> Observer | No
     def fixed_batches() -> Iterator[tuple[Tensor, Tensor]]:
         return clean_batches(work, training.batch_size, stream("dynamics", work.trial.seed))
 
-    return Observer(network, fixed_batches, training.label_smoothing)
+    return DynamicsRecorder(network, fixed_batches, training.label_smoothing)
 
 
 def clean_batches(work: Work, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """The training images once, in batches as training has them, as they are evaluated and so without augmentation."""
+    """Yield all training images once, in random order, without augmentation.
+
+    Args:
+        work: the trial in progress.
+        batch_size: the number of images per batch.
+        generator: a generator on the CPU, from which the order is drawn.
+
+    Yields:
+        Images float32 (N, 3, H, W) in [0, 1], and labels int64 (N,), with N ≥ 2.
+    """
     split = work.data.train
-    for chosen in _epoch(split, batch_size, generator):
-        yield split.read(chosen).float().div_(255), split.labels[chosen]
+    for indices in _batch_indices(split, batch_size, generator):
+        yield split.read(indices).float().div_(255), split.labels[indices]
 
 
-def batches(work: Work, training: Training, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """The training images once, in random order: images in [0, 1], augmented, and labels."""
+def augmented_batches(work: Work, training: Training, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return an iterator over all training images once, in random order, cropped and mirrored at random.
+
+    Args:
+        work: the trial in progress.
+        training: the settings of batches and augmentation.
+        generator: a generator on the CPU, from which the order and the augmentation are drawn.
+
+    Returns:
+        An iterator over images float32 (N, 3, H, W) in [0, 1] and labels int64 (N,), with N ≥ 2.
+    """
     split = work.data.train
-    made = (
-        (split.training_batch(chosen, training, generator), split.labels[chosen])
-        for chosen in _epoch(split, training.batch_size, generator)
+    batches = (
+        (split.training_batch(indices, training, generator), split.labels[indices])
+        for indices in _batch_indices(split, training.batch_size, generator)
     )
-    return made if split.holds_pixels else ahead(made)
+    return batches if split.holds_pixels else prefetch(batches)
 
 
-def _epoch(split: LabelledImages, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """The indices of each batch of an epoch, without a last batch of one: batch norm has no variance of one image."""
-    return (chosen for chosen in split.order(generator).split(batch_size) if len(chosen) > 1)
+def _batch_indices(split: LabelledImages, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Return an iterator over the indices of each batch of an epoch.
+
+    A last batch of a single image is left out, because batch norm cannot compute the variance of one image.
+    """
+    return (indices for indices in split.order(generator).split(batch_size) if len(indices) > 1)

@@ -1,4 +1,4 @@
-"""Whether a gain in robustness is real: ``workers.verification`` attacks the networks, and the evidence is judged."""
+"""Verification of a gain in robustness: attacks by ``prunesweep.workers.analyses.robustness``, judged by rules."""
 
 from prunesweep.orchestrator.analyses.robustness.rules import Check, check_rules
 from prunesweep.orchestrator.analyses.robustness.verdict import (

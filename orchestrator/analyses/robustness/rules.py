@@ -1,8 +1,8 @@
-"""Sanity rules: what no network breaks whose robustness is measured rather than hidden from the attacker.
+"""Sanity rules that a network obeys unless its robustness comes from hiding its gradients from the attacker.
 
 After Athalye et al. 2018, "Obfuscated Gradients Give a False Sense of Security" (§3.1), and Carlini et al. 2019, "On
 Evaluating Adversarial Robustness" (§5). Attacks are searches and images are a sample, so a rule counts as broken only
-where it is by more than a tolerance, and significantly so.
+if the violation exceeds a tolerance and is statistically significant.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from prunesweep.results_store.verdict_names import FGSM, FGSM_MARGIN, NETWORK, P
 if TYPE_CHECKING:
     from prunesweep.workers.analyses.robustness.evidence import EpsilonOutcome, Evidence, NetworkEvidence
 
-# A rule is broken by chance in at most this share of cases; there are about twenty comparisons a network.
+# The share of comparisons in which a rule is broken by chance; there are about twenty comparisons per network.
 ALPHA = 0.001
-# Shares of the images by which a rule may be broken without alarm: searches with few steps find no more than that less.
+# Tolerated shares of the images: searches with few steps miss about as many.
 TOLERANCE = 0.02
-# Networks trained with mixed or smoothed labels withstand cross-entropy by some points more, and honestly so.
+# Networks trained with mixed or smoothed labels are more robust to cross-entropy by some points, without masking.
 LOSS_TOLERANCE = 0.1
-# Long training leaves some images with a loss so small that fp32 has no gradient of it.
+# After long training the loss of some images is so small that its gradient underflows in fp32.
 VANISHING_TOLERANCE = 0.1
 
 LOSS_PAIRS = ((FGSM, FGSM_MARGIN), (PGD, PGD_MARGIN))
@@ -39,7 +39,13 @@ WHITE_BOX = (FGSM, FGSM_MARGIN, PGD, PGD_MARGIN)
 class Check:
     """One comparison that a rule asks for.
 
-    ``share`` of ``images`` are against it, as many or more by chance with probability ``p``; ``line`` says it in words.
+    Attributes:
+        rule: the rule, in words.
+        broken: whether it is broken.
+        share: share of the images that violate it, in [0, 1].
+        p: probability of as many violations or more by chance.
+        images: number of images.
+        line: the comparison in words.
     """
 
     rule: str
@@ -50,11 +56,12 @@ class Check:
     line: str
 
     def to_json(self) -> dict[str, str | float | int | bool]:
+        """Return the attributes as JSON values."""
         return dict(vars(self))
 
 
 def check_rules(evidence: Evidence, name: str = NETWORK) -> list[Check]:
-    """All comparisons of one of the evidence's networks, broken and unbroken."""
+    """Return all comparisons of one of the evidence's networks, broken or not."""
     network = evidence.networks[name]
     return [
         *_never_rises(network),
@@ -67,7 +74,7 @@ def check_rules(evidence: Evidence, name: str = NETWORK) -> list[Check]:
 
 
 def _never_rises(network: NetworkEvidence) -> Iterator[Check]:
-    """A larger ball holds the smaller one."""
+    """Compare the accuracies at two ε: the larger ball contains the smaller one."""
     for attack in WHITE_BOX:
         for smaller, larger in pairwise(sorted(_epsilons(network, attack))):
             less, more = network.outcome(attack, smaller), network.outcome(attack, larger)
@@ -81,7 +88,7 @@ def _never_rises(network: NetworkEvidence) -> Iterator[Check]:
 
 
 def _steps_are_stronger(network: NetworkEvidence) -> Iterator[Check]:
-    """Many small steps find at least what a large one does."""
+    """Compare PGD with FGSM: many small steps find at least what one large step finds."""
     for one, many in STEP_PAIRS:
         for epsilon in sorted(_epsilons(network, one) & _epsilons(network, many)):
             yield _paired(
@@ -94,16 +101,16 @@ def _steps_are_stronger(network: NetworkEvidence) -> Iterator[Check]:
 
 
 def _white_box_is_strongest(network: NetworkEvidence) -> Iterator[Check]:
-    """Who sees the gradients finds at least what those find who do not."""
+    """Compare black-box with white-box attacks: gradients help the attacker."""
     for outcome in network.outcomes:
         if outcome.attack != SQUARE and not outcome.attack.startswith(TRANSFER_FROM):
             continue
         white = [network.outcome(attack, outcome.epsilon) for attack in WHITE_BOX if _has(network, attack, outcome)]
         if len(white) < len(WHITE_BOX):
-            continue  # images of others at an ε at which PGD was not run
+            continue  # transferred images at an ε at which PGD was not run
         attacked = np.logical_and.reduce([each.attacked for each in white])
         standing = np.logical_and.reduce([network.clean, *(each.correct for each in white)]) & attacked
-        # Square sees only what stands, of the images that PGD saw at every ε.
+        # Square attacks only the images of the subset that remain; PGD attacked the whole subset.
         images = _subset(network) if outcome.attack == SQUARE else int(attacked.sum())
         fooled = int((standing & outcome.attacked & ~outcome.correct).sum())
         yield _share(
@@ -117,16 +124,16 @@ def _white_box_is_strongest(network: NetworkEvidence) -> Iterator[Check]:
 
 
 def _everything_fools(network: NetworkEvidence, evidence: Evidence) -> Iterator[Check]:
-    """Within ε = 0.5 every image can be made the same grey."""
+    """Compare the accuracy at ε = 0.5 with chance: every image can be made the same grey there."""
     for attack in (PGD, PGD_MARGIN):
         outcome = network.outcome(attack, evidence.everything)
-        left, images = int((outcome.correct & outcome.attacked).sum()), int(outcome.attacked.sum())
+        correct, images = int((outcome.correct & outcome.attacked).sum()), int(outcome.attacked.sum())
         line = f"{attack} leaves {{share:.1%}} at {evidence.everything:g}, where chance is {1 / evidence.classes:.1%}"
-        yield _share("at most chance at ε ≥ 0.5", left, images, 1 / evidence.classes, line)
+        yield _share("at most chance at ε ≥ 0.5", correct, images, 1 / evidence.classes, line)
 
 
 def _losses_agree(network: NetworkEvidence) -> Iterator[Check]:
-    """Large logits blunt cross-entropy, and leave the margin loss as it is."""
+    """Compare the two losses: large logits weaken cross-entropy and not the margin loss."""
     for entropy, margin in LOSS_PAIRS:
         for epsilon in sorted(_epsilons(network, entropy) & _epsilons(network, margin)):
             yield _paired(
@@ -139,8 +146,8 @@ def _losses_agree(network: NetworkEvidence) -> Iterator[Check]:
 
 
 def _gradients_are_there(network: NetworkEvidence, evidence: Evidence) -> Iterator[Check]:
-    """Without a gradient there is nothing to follow."""
-    images = int((network.smallest > 0).sum())  # those of the subset that are classified rightly
+    """Check that gradients do not vanish: attacks have nothing to follow then."""
+    images = int((network.smallest > 0).sum())  # of the subset, correctly classified
     for loss, share in network.vanishing.items():
         line = f"the {loss.replace('_', '-')} loss has no gradient on {{share:.1%}} of the images"
         yield _share("gradients do not vanish", round(share * images), images, VANISHING_TOLERANCE, line)
@@ -149,21 +156,22 @@ def _gradients_are_there(network: NetworkEvidence, evidence: Evidence) -> Iterat
 def _paired(
     rule: str, should_be_less: EpsilonOutcome, should_be_more: EpsilonOutcome, line: str, tolerance: float
 ) -> Check:
-    """Whether an attack leaves more images than it should: one-sided exact McNemar on those that both saw."""
+    """Compare two attacks on the images that both attacked, by the one-sided exact McNemar test."""
     both = should_be_less.attacked & should_be_more.attacked
-    against, for_it = _discordant(should_be_less.correct[both], should_be_more.correct[both])
+    against, in_favour = _discordant(should_be_less.correct[both], should_be_more.correct[both])
     images = int(both.sum())
-    share = (against - for_it) / max(1, images)
-    p = float(binom.sf(against - 1, against + for_it, 0.5))
+    share = (against - in_favour) / max(1, images)
+    p = float(binom.sf(against - 1, against + in_favour, 0.5))
     return Check(rule, share > tolerance and p < ALPHA, share, p, images, line.format(share=share))
 
 
 def _discordant(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return on how many images only the first is correct, and on how many only the second."""
     return int((ours & ~theirs).sum()), int((~ours & theirs).sum())
 
 
 def _share(rule: str, count: int, images: int, allowed: float, line: str) -> Check:
-    """Whether a share is above what is allowed: exact, one-sided binomial test."""
+    """Check that a share is not above what is allowed: exact, one-sided binomial test."""
     share = count / max(1, images)
     p = float(binom.sf(count - 1, images, allowed))
     return Check(rule, share > allowed and p < ALPHA, share, p, images, line.format(share=share))
@@ -178,15 +186,15 @@ def _has(network: NetworkEvidence, attack: str, outcome: EpsilonOutcome) -> bool
 
 
 def _subset(network: NetworkEvidence) -> int:
-    """How many images the dear attacks are made on."""
+    """Return the number of images for the expensive attacks."""
     return len(network.smallest)
 
 
 def in_levels(epsilon: float) -> str:
-    """An ε as people read it, in levels of a pixel."""
+    """Return an ε in words, in levels of a pixel such as ``8/255``."""
     return f"{epsilon * 255:.3g}/255"
 
 
 def broken(checks: Sequence[Check]) -> list[str]:
-    """The alarms: rule and figures of each broken comparison, one line each."""
+    """Return the alarms: one line with rule and figures for each broken comparison."""
     return [f"{check.rule}: {check.line} (p = {check.p:.1g})" for check in checks if check.broken]

@@ -1,4 +1,4 @@
-"""Whether a gain in robustness is real, by the evidence."""
+"""The verdict: whether the evidence confirms a gain in robustness."""
 
 from __future__ import annotations
 
@@ -19,15 +19,25 @@ MASKING = "gradient masking suspected"
 ONLY_FGSM = "only against FGSM"
 UNDECIDED = "undecided"
 
-# Of a one-sided bound; the bootstrap resamples images, each with its outcomes at all ε.
+# Confidence of the one-sided bounds; the bootstrap resamples images, each with its outcomes at all ε.
 CONFIDENCE = 0.95
-# With fewer images on which two networks differ, the bootstrap's bound is too high.
+# If two networks differ on fewer images, the bootstrap's lower bound is too high.
 LEAST_DIFFERENT = 10
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A verdict with its evidence as plain JSON values. Gains are in percentage points, ``lower`` their bounds."""
+    """A verdict with its evidence.
+
+    Attributes:
+        verdict: ``HOLDS``, ``MASKING``, ``ONLY_FGSM`` or ``UNDECIDED``.
+        gain: gain over the baseline in worst-case accuracy, in percentage points.
+        lower: lower bound of that gain, one-sided at ``CONFIDENCE``.
+        gain_over_control: gain over the control; None if there is none.
+        lower_over_control: lower bound of that gain.
+        alarms: one line for each sanity rule that the network breaks.
+        evidence: every figure, as JSON values.
+    """
 
     verdict: str
     gain: float
@@ -39,17 +49,17 @@ class Verdict:
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """The verdict on ``network`` over ``baseline``.
+    """Return the verdict on ``network`` over ``baseline``.
 
     - *holds*: the one-sided 95 % lower bound of the gain in worst-case accuracy is above 0, the networks differ on at
-      least ``LEAST_DIFFERENT`` images, and no sanity rule is broken by the network;
-    - *gradient masking suspected*: a rule is broken;
-    - *only against FGSM*: no rule is broken, and the same bound of the gain under FGSM on cross-entropy is above 0, at
+      least ``LEAST_DIFFERENT`` images, and the network breaks no sanity rule;
+    - *gradient masking suspected*: the network breaks a rule;
+    - *only against FGSM*: it breaks no rule, and the lower bound of the gain under FGSM on cross-entropy is above 0, at
       the same ε or at the one that sweeps report;
-    - *undecided*: else.
+    - *undecided*: otherwise.
 
-    An image counts in the worst case where no attack of the evidence fools it; its mean over the ε is taken, and
-    images are resampled (``prunesweep.orchestrator.statistics.paired_difference``).
+    Worst-case accuracy counts an image that no attack of the evidence fools, averaged over the ε; images are resampled
+    (``prunesweep.orchestrator.statistics.paired_difference``).
     """
     checks = {name: check_rules(evidence, name) for name in evidence.networks}
     alarms = broken(checks[NETWORK])
@@ -88,7 +98,7 @@ def _worst_case_gain(evidence: Evidence, other: str) -> Difference:
 
 
 def _worst_cases(evidence: Evidence, other: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which images stand at each ε, (ε, images), of the network and of the other."""
+    """Return which images no attack fools, bool (ε, images), of the network and of the other one."""
     ours, theirs = (
         np.stack([evidence.networks[name].worst_case(epsilon) for epsilon in evidence.epsilons])
         for name in (NETWORK, other)

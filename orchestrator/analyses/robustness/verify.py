@@ -1,17 +1,17 @@
-"""Checks with stronger attacks whether stored networks are more robust than their baselines."""
+"""Verification of stored networks: whether stronger attacks confirm a gain in robustness over the baseline."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
-from prunesweep.orchestrator.analyses.robustness import LEAST_DIFFERENT, judge
-from prunesweep.orchestrator.query.trials import choose_trials, dataset_of, threads_of, trial_rows
+from prunesweep.orchestrator.analyses.answer import answer
+from prunesweep.orchestrator.analyses.robustness.verdict import LEAST_DIFFERENT, judge
+from prunesweep.orchestrator.query.trials import StoredTrial, choose_trials, stored_trials
 from prunesweep.results_store import Store, StoreLike, existing_store
 from prunesweep.results_store.documents import VerdictResult
-from prunesweep.results_store.rows import compared_with
-from prunesweep.sweeps.analyses import Effort, VerdictAnalysis
+from prunesweep.results_store.rows import reference_keys
+from prunesweep.sweeps.analyses import Effort, Verification
 from prunesweep.sweeps.attacks import Autoattack
 from prunesweep.sweeps.catalogue import VERDICT_VERSION
 from prunesweep.sweeps.datasets import DatasetSettings
@@ -20,67 +20,51 @@ from prunesweep.sweeps.fingerprints import data_fingerprints
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
+    from prunesweep.workers.analyses.robustness.evidence import Evidence
     from prunesweep.workers.analyses.robustness.network_comparison import NetworkComparison
+    from prunesweep.workers.architectures.network import Network
 
-IMAGES = 300
-"""How many images are attacked, of those that networks are chosen by."""
+VERIFICATION_IMAGES = 300
+"""Number of attacked images of the selection half, unless another one is given."""
 
-AUTOATTACK = 50
-"""How many of these AutoAttack sees as well, where it is installed and nothing else is asked for."""
-
-
-class VerifyError(UserError):
-    """A trial whose gain cannot be verified."""
+AUTOATTACK_IMAGES = 50
+"""Number of these for AutoAttack, if it is installed and no other number is given."""
 
 
-@dataclass(frozen=True)
-class _Case:
-    """One trial's verdict, and what else is needed to make it."""
-
-    analysis: VerdictAnalysis
-    dataset: DatasetSettings
-    threads: int
-
-    @property
-    def key(self) -> str:
-        return self.analysis.key
-
-    @property
-    def bench(self) -> tuple[str, int, str]:
-        """What cases must have in common to be made on one bench: the test images, the threads and the baseline."""
-        return self.analysis.test_fingerprint, self.threads, self.analysis.baseline
+class VerificationError(UserError):
+    """A trial whose gain cannot be verified as asked."""
 
 
 def verify_robustness(
     store: StoreLike,
     trials: Sequence[str],
     *,
-    images: int = IMAGES,
+    images: int = VERIFICATION_IMAGES,
     autoattack: int | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[VerdictResult]:
-    """Return the verdict on each trial's gain in robustness over its baseline; what is stored is not made again.
+    """Return the verdict on each trial's gain in robustness over its baseline; stored verdicts are not made again.
 
-    The images are spread over the selection half of the test images: by a verdict networks are chosen, and those of
-    the report half stay untouched. A defended baseline is compared with the plain one.
+    The images are spread over the selection half of the test images: networks are chosen by a verdict, and the report
+    half remains untouched. A defended baseline is compared with the plain one.
 
     Args:
         store: a folder, an fsspec URL or an open store.
-        trials: beginnings of keys, and conditions such as ``architecture == resnet56``; plain baselines that meet
-            them are passed over.
-        images: how many at the most.
-        autoattack: how many of them AutoAttack sees as well, if nothing else fools them; None for ``AUTOATTACK`` where
-            pyautoattack is installed, and else for none. It takes minutes a network on a CPU.
+        trials: beginnings of keys, and conditions such as ``architecture == resnet56``; plain baselines that meet the
+            conditions are left out.
+        images: largest number of images to attack.
+        autoattack: number of them that AutoAttack attacks too, if nothing else fools them; None for
+            ``AUTOATTACK_IMAGES`` if pyautoattack is installed, else for none. It takes minutes per network on a CPU.
         progress: called with a line before each trial that is attacked.
 
     Returns:
-        As in ``prunesweep.orchestrator.analyses.robustness.judge``, a trial each; ``evidence`` holds every figure.
+        The verdict of each trial, as ``prunesweep.orchestrator.analyses.robustness.verdict`` defines it; ``evidence``
+        holds every figure.
 
     Raises:
-        UserError: one line: no such network, a plain baseline, whose gain is over nothing, or a baseline that fits no
-            ε. Verdicts of the trials before are stored, and of this one nothing is.
+        VerificationError: a number is out of range, a trial is a plain baseline, a baseline is not stored, or no ε fits
+            a baseline. Verdicts that were made before are stored.
 
     Example:
         >>> from prunesweep import verify_robustness
@@ -88,126 +72,110 @@ def verify_robustness(
         >>> verdict["verdict"], verdict["gain"]
         ('undecided', -32.5)
     """
-    store = existing_store(store)
-    autoattack = _checked(images, autoattack)
-    effort = Effort(autoattack=autoattack)
-    cases = _cases(store, trials, images, effort)
-    store.check_writable()
-    stored = store.result_keys()
-    missing = [case for case in cases if case.key not in stored]
-    try:
-        if missing:
-            _make(store, missing, images, effort, progress)
-    finally:
-        store.refresh_tables()
-    found: list[Any] = [store.result(case.key) for case in cases]
-    return found
-
-
-def _checked(images: int, autoattack: int | None) -> int:
-    """How many images AutoAttack sees."""
     if images < LEAST_DIFFERENT:
-        raise VerifyError(f"--images {images}: give {LEAST_DIFFERENT} or more; fewer prove nothing")
-    missing = Autoattack().missing()
+        raise VerificationError(f"--images {images}: give {LEAST_DIFFERENT} or more; fewer prove nothing")
+    store = existing_store(store)
+    effort = Effort(autoattack=_autoattack_images(autoattack))
+    found = stored_trials(store, choose_trials(store, trials))
+    analyses = _verifications(store, found, trials, images, effort)
+
+    def compute(missing: Sequence[Verification]) -> Iterator[VerdictResult]:
+        from prunesweep.workers.runtime import configure_torch, default_device
+
+        bench = _Bench(store, default_device())
+        ordered = sorted(missing, key=lambda each: (_bench_key(each, found[each.network]), each.control or ""))
+        for number, analysis in enumerate(ordered, 1):
+            others = "its baseline and its control" if analysis.control else "its baseline"
+            progress(f"[{number}/{len(ordered)}] attacking {analysis.network}, {others}")
+            configure_torch(found[analysis.network].threads)
+            yield bench.verdict(analysis, found[analysis.network])
+
+    return cast("list[VerdictResult]", list(answer(store, analyses, compute).results.values()))
+
+
+def _autoattack_images(autoattack: int | None) -> int:
+    """Return the number of images for AutoAttack.
+
+    Raises:
+        VerificationError: it is negative, or AutoAttack is not installed.
+    """
+    missing = Autoattack().missing_dependency()
     if autoattack is None:
-        return 0 if missing else AUTOATTACK
+        return 0 if missing else AUTOATTACK_IMAGES
     if autoattack < 0:
-        raise VerifyError(f"--autoattack {autoattack}: give a number of images, or 0 for none")
+        raise VerificationError(f"--autoattack {autoattack}: give a number of images, or 0 for none")
     if autoattack and missing:
-        raise VerifyError(f"--autoattack {autoattack}: {missing}")
+        raise VerificationError(f"--autoattack {autoattack}: {missing}")
     return autoattack
 
 
-def _cases(store: Store, texts: Sequence[str], images: int, effort: Effort) -> list[_Case]:
-    """The trials' cases. What they share is read once: the table, the list of networks, and the data sets' bytes."""
-    keys = choose_trials(store, texts)
-    rows = {key: _without_null(row) for key, row in trial_rows(store, keys).items()}
+def _verifications(
+    store: Store, trials: dict[str, StoredTrial], texts: Sequence[str], images: int, effort: Effort
+) -> list[Verification]:
+    """Return what is asked of each trial but the plain baselines, which have nothing to gain over.
+
+    Raises:
+        VerificationError: a plain baseline is named by its key, no other trial is left, or a baseline is not stored.
+    """
     networks = frozenset(store.network_keys())
-
-    @cache
-    def fingerprint_of(dataset: DatasetSettings) -> str:
-        return data_fingerprints(dataset).test
-
-    plain = [key for key in keys if compared_with(rows[key])[0] is None]
+    fingerprint = cache(lambda dataset: data_fingerprints(dataset).test)
+    plain = [key for key, trial in trials.items() if reference_keys(trial.row)[0] is None]
     named = [key for key in plain if key.startswith(tuple(texts))]
-    if named or len(plain) == len(keys):
-        raise VerifyError(
-            f"{(named or plain)[0]}: is a plain baseline, and a gain is over one; name a trial that was pruned or "
-            "adjusted"
+    if named or len(plain) == len(trials):
+        raise VerificationError(
+            f"{(named or plain)[0]}: is a plain baseline, which has no baseline to gain over; name a trial that was "
+            "pruned or adjusted"
         )
-    return [_case(store, key, rows[key], networks, fingerprint_of, images, effort) for key in keys if key not in plain]
+    analyses = []
+    for key, trial in trials.items():
+        baseline, control = reference_keys(trial.row)
+        if baseline is None:
+            continue
+        if baseline not in networks:
+            raise VerificationError(
+                f"{key}: its baseline {baseline} is not in {store.url}; run its sweep on this store again"
+            )
+        control = control if control in networks and control != baseline else None
+        analyses.append(Verification(key, baseline, control, images, effort, fingerprint(trial.dataset)))
+    return analyses
 
 
-def _without_null(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of a table in words, its nulls as None."""
-    return {name: value if isinstance(value, str) else None for name, value in row.items()}
-
-
-def _case(
-    store: Store,
-    key: str,
-    row: dict[str, Any],
-    networks: Collection[str],
-    fingerprint_of: Callable[[DatasetSettings], str],
-    images: int,
-    effort: Effort,
-) -> _Case:
-    baseline, control = compared_with(row)
-    assert baseline is not None, "a plain baseline is no case"
-    if baseline not in networks:
-        raise VerifyError(f"{key}: its baseline {baseline} is not in {store.url}; run its sweep on this store again")
-    control = control if control in networks and control != baseline else None
-    dataset = dataset_of(store, key)
-    fingerprint = fingerprint_of(dataset)
-    analysis = VerdictAnalysis(key, baseline, control, images, effort, fingerprint)
-    return _Case(analysis, dataset, threads_of(store, key))
-
-
-def _make(store: Store, cases: Sequence[_Case], images: int, effort: Effort, progress: Callable[[str], None]) -> None:
-    """Makes the verdicts that are missing, trials of the same images and baseline one after the other."""
-    from prunesweep.workers.runtime import configure, default_device
-
-    device = default_device()
-    ordered = sorted(cases, key=lambda case: (*case.bench, case.analysis.control or ""))
-    bench: _Bench | None = None
-    for place, case in enumerate(ordered, 1):
-        compared = "its baseline and its control" if case.analysis.control else "its baseline"
-        progress(f"[{place}/{len(ordered)}] attacking {case.analysis.network}, {compared}")
-        configure(case.threads)
-        if bench is None or not bench.serves(case):
-            bench = _Bench(store, case, images, effort, device)
-        store.save_result(bench.verdict(case))
+def _bench_key(analysis: Verification, trial: StoredTrial) -> tuple[str, int, str]:
+    """Return what verifications must share to share images and attacked networks."""
+    return analysis.test_fingerprint, trial.threads, analysis.baseline
 
 
 class _Bench:
-    """The images of one data set, and the networks that several cases share."""
+    """The images and the networks of the verifications that share a baseline, attacked once for all of them."""
 
-    def __init__(self, store: Store, case: _Case, images: int, effort: Effort, device: "torch.device") -> None:
+    def __init__(self, store: Store, device: "torch.device") -> None:
+        """Take networks from a store and attack them on a device."""
         self._store = store
         self._device = device
-        self._bench = case.bench
-        self._verification = _verification(case.dataset, images, effort, device)
-        self._networks: dict[str, nn.Module] = {}
+        self._key: tuple[str, int, str] | None = None
 
-    def serves(self, case: _Case) -> bool:
-        return self._bench == case.bench
+    def verdict(self, analysis: Verification, trial: StoredTrial) -> VerdictResult:
+        """Return the verdict on a trial.
 
-    def verdict(self, case: _Case) -> VerdictResult:
+        Raises:
+            VerificationError: no ε fits the baseline.
+        """
         start = time.monotonic()
-        self._keep_only(case)
-        network, baseline = self._network(case.analysis.network), self._network(case.analysis.baseline)
-        control = self._network(case.analysis.control) if case.analysis.control else None
+        if self._key != _bench_key(analysis, trial):
+            self._key = _bench_key(analysis, trial)
+            self._comparison = _comparison(trial.dataset, analysis.images, analysis.effort, self._device)
+            self._networks: dict[str, Network] = {}
         try:
-            evidence = self._verification.compare(network, baseline, control)
+            evidence = self._evidence(analysis)
         except UserError as error:
-            raise VerifyError(f"{case.analysis.network}: {error}") from None
+            raise VerificationError(f"{analysis.network}: {error}") from None
         judged = judge(evidence)
         return {
             "kind": "verdict",
-            "key": case.key,
-            "trial_key": case.analysis.network,
-            "baseline_key": case.analysis.baseline,
-            "control_key": case.analysis.control,
+            "key": analysis.key,
+            "trial_key": analysis.network,
+            "baseline_key": analysis.baseline,
+            "control_key": analysis.control,
             "verdict": judged.verdict,
             "gain": judged.gain,
             "lower": judged.lower,
@@ -217,26 +185,25 @@ class _Bench:
             "evidence": judged.evidence,
             "images": evidence.images,
             "version": VERDICT_VERSION,
-            "test_fingerprint": case.analysis.test_fingerprint,
+            "test_fingerprint": analysis.test_fingerprint,
             "seconds": time.monotonic() - start,
             "finished_at": time.time(),
         }
 
-    def _keep_only(self, case: _Case) -> None:
-        """Lets go of the networks of the cases before: the images that were crafted on them take much memory."""
-        for key in self._networks.keys() - {case.analysis.network, case.analysis.baseline, case.analysis.control}:
-            self._verification.forget(self._networks.pop(key))
-
-    def _network(self, key: str) -> "nn.Module":
+    def _evidence(self, analysis: Verification) -> "Evidence":
         from prunesweep.workers.stored_network import load_stored
 
-        if key not in self._networks:
-            self._networks[key] = load_stored(self._store, key, self._device).network
-        return self._networks[key]
+        keys = [key for key in (analysis.network, analysis.baseline, analysis.control) if key is not None]
+        for key in self._networks.keys() - set(keys):  # the images that were crafted on it take much memory
+            self._comparison.forget(self._networks.pop(key))
+        for key in keys:
+            if key not in self._networks:
+                self._networks[key] = load_stored(self._store, key, self._device).network
+        return self._comparison.compare(*(self._networks[key] for key in keys))
 
 
-def _verification(dataset: DatasetSettings, images: int, effort: Effort, device: "torch.device") -> "NetworkComparison":
-    """The images, spread over the selection half."""
+def _comparison(dataset: DatasetSettings, images: int, effort: Effort, device: "torch.device") -> "NetworkComparison":
+    """Return a comparison on images that are spread over the selection half."""
     import torch
 
     from prunesweep.results_store.halves import selection_half

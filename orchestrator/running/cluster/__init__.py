@@ -1,1 +1,1 @@
-"""Running a plan on a Ray cluster; nothing outside this folder imports Ray."""
+"""Running a plan on a Ray cluster; no module outside this folder imports Ray."""

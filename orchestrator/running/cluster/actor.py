@@ -1,4 +1,4 @@
-"""The worker process: one Ray actor that runs trial after trial, so that torch, CUDA and the data load once."""
+"""The worker process: one Ray actor that runs trial after trial, so that torch, CUDA and the data load only once."""
 
 import gc
 import queue
@@ -15,7 +15,7 @@ from prunesweep.sweeps.catalogue import resolve
 from prunesweep.sweeps.events import EpochTrained, Progress, TrialEnd, TrialEvent, WorkCounts
 from prunesweep.sweeps.trial import Trial
 
-EPOCH_EVENT_SECONDS = 2.0  # epochs are reported at most this often: each report costs the driver a little
+EPOCH_EVENT_SECONDS = 2.0  # least time between two reported epochs: each report takes some of the driver's time
 STOP_SECONDS = 30.0
 ENDS: tuple[type, ...] = get_args(TrialEnd)
 
@@ -31,14 +31,14 @@ class TrialActor(tune.Trainable):
         data: Mapping[str, Any],
         code: str,
     ) -> None:
-        """Make the process ready for trials; called once in each.
+        """Prepare the process for its trials; Tune calls this once per process.
 
         Args:
-            config: names the first trial.
-            trials: by key.
-            store: where results go.
-            data: ``Dataset.arrays()``, shared by the node's workers.
-            code: the import path of the function that runs a trial, which is called as ``workers.run_trial`` is.
+            config: ``{"key": KEY}`` of the first trial.
+            trials: all trials of the plan, by key.
+            store: where results are stored.
+            data: ``Dataset.arrays()``, shared by the workers of a node.
+            code: the import path of the function that runs a trial, with the signature of ``workers.run_trial``.
         """
         from prunesweep.workers.data.dataset import Dataset
         from prunesweep.workers.runtime import default_device
@@ -51,13 +51,13 @@ class TrialActor(tune.Trainable):
         self._prepare(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take the next trial in the same process."""
-        self._end()
+        """Prepare the next trial in the same process, and return True, which tells Tune that this is possible."""
+        self._stop_thread()
         self._prepare(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Return the next event of the trial; the first step starts it."""
+        """Return the next event of the trial; the first step starts the trial."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="trial", daemon=True)
             self._thread.start()
@@ -65,30 +65,38 @@ class TrialActor(tune.Trainable):
         return {"event": event, "done": isinstance(event, ENDS)}
 
     def cleanup(self) -> None:
-        """Ask the trial to end after the epoch, or the batch of an attack, that it is at."""
-        self._end()
+        """Ask the trial to stop after its current epoch, or its current batch of an attack."""
+        self._stop_thread()
 
     def _prepare(self, config: dict[str, Any]) -> None:
-        """Be ready for a trial without starting it: Tune may give it to a worker that is free sooner, and end this."""
-        _settle_memory()
+        """Prepare a trial without starting it.
+
+        Tune may give the trial to a worker that is free sooner, and end this one before its first step.
+        """
+        _freeze_memory()
         self._trial = self._trials[config["key"]]
         self._events: queue.SimpleQueue[TrialEvent | TrialEnd] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._last_epoch_event = float("-inf")
         self._thread = None
 
-    def _end(self) -> None:
+    def _stop_thread(self) -> None:
+        """Ask the trial's thread to stop, and wait for it at most ``STOP_SECONDS``."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
+        """Run the trial, and queue its events and its end; this is what the thread executes."""
+
         def run(progress: Progress) -> None:
             self._run_trial(self._trial, self._store, self._data, progress=progress, should_stop=self._stop.is_set)
 
-        self._events.put(attempt_trial(run, self._trial, self._store, progress=self._tell, wait=self._stop.wait))
+        end = attempt_trial(run, self._trial, self._store, progress=self._queue_event, wait=self._stop.wait)
+        self._events.put(end)
 
-    def _tell(self, event: TrialEvent) -> None:
+    def _queue_event(self, event: TrialEvent) -> None:
+        """Queue an event for ``step``, leaving out epochs that follow too soon on the last one reported."""
         if isinstance(event, EpochTrained):
             if time.monotonic() - self._last_epoch_event < EPOCH_EVENT_SECONDS:
                 return
@@ -96,10 +104,10 @@ class TrialActor(tune.Trainable):
         self._events.put(event)
 
 
-def _settle_memory() -> None:
-    """Takes what is here between two trials, code and data that stay, out of the collector's sight.
+def _freeze_memory() -> None:
+    """Exempt everything that is alive between two trials, which is code and data that stay, from garbage collection.
 
-    A trial collects garbage twice, and looking through torch and Ray took half a second of it.
+    A trial collects garbage twice, and scanning torch and Ray took half a second of each trial.
     """
-    gc.collect()  # so that nothing that could go stays for good
+    gc.collect()  # garbage that is frozen would never be freed
     gc.freeze()

@@ -1,11 +1,11 @@
-"""How many trials run at once on the cluster that we are connected to."""
+"""How many trials run at once on the connected Ray cluster."""
 
 from prunesweep.orchestrator.planning.capacity import node_capacity
 from prunesweep.sweeps.language import Resources
 
 
 def cluster_capacity(resources: Resources) -> int:
-    """How many trials with these resources the cluster's nodes can run at once; at most ``resources.workers``."""
+    """Return how many trials with these resources the cluster can run at once, at most ``resources.workers``."""
     import ray
 
     alive = (node["Resources"] for node in ray.nodes() if node["Alive"])

@@ -1,11 +1,11 @@
-"""The Ray Tune driver: runs a plan's trials on a cluster. One Tune trial is one trial of ours."""
+"""The driver: runs a plan's trials on a cluster with Ray Tune, where one Tune trial is one trial of the sweep."""
 
 import logging
 import os
 from typing import Any
 
 from prunesweep.orchestrator.display.reporter import Reporter
-from prunesweep.orchestrator.planning.cost import Cost, epochs_of
+from prunesweep.orchestrator.planning.cost import Cost, epoch_cost
 from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
 from prunesweep.orchestrator.running.cluster.scratch import scratch_folder
@@ -14,7 +14,7 @@ from prunesweep.orchestrator.running.dispatcher import Dispatcher, Failure
 from prunesweep.results_store import Store
 
 RUN_TRIAL = "prunesweep.workers.trial:run_trial"
-RETRIES = 3  # of trials whose worker was lost, and of Tune where it gives up
+RETRIES = 3  # of a trial whose worker was lost, and of Tune if it gives up
 
 
 def run_plan(
@@ -23,21 +23,21 @@ def run_plan(
     data: dict[str, Any],
     reporter: Reporter,
     *,
-    cost: Cost = epochs_of,
+    cost: Cost = epoch_cost,
     code: str = RUN_TRIAL,
 ) -> dict[str, Failure]:
-    """Run what a plan needs inside a ``ray_session``, and return the trials that failed, by key.
+    """Run the trials of a plan inside a ``ray_session``, and return the failures by the key of the failed trial.
 
     Args:
         plan: the trials, and what of them is stored.
-        store: where results go.
-        data: ``Dataset.arrays()``; it goes to each node once, through Ray's object store.
-        reporter: told of everything.
-        cost: how long a trial takes, by which the longest chains go first.
-        code: the import path of the function that runs a trial, which is called as ``workers.run_trial`` is.
+        store: where results are stored.
+        data: ``Dataset.arrays()``, which Ray's object store copies to each node once.
+        reporter: is notified of every start, event and end of a trial.
+        cost: the estimated duration of a trial; the longest chains of trials start first.
+        code: the import path of the function that runs a trial, with the signature of ``workers.run_trial``.
 
     Raises:
-        ClusterError: Tune gave up again and again.
+        ClusterError: Ray Tune gave up in each of ``1 + RETRIES`` attempts.
     """
     reason = ""
     for _ in range(1 + RETRIES):
@@ -45,17 +45,20 @@ def run_plan(
             return {}
         dispatcher = Dispatcher.of(plan, store, reporter, cost)
         try:
-            _tune(dispatcher, plan, store, data, code)
+            _run_tune(dispatcher, plan, store, data, code)
             return dispatcher.failures
-        except RuntimeError as error:  # what Tune does not expect, such as Ray ending a worker for want of memory
+        except RuntimeError as error:  # something Tune does not expect, such as Ray killing a worker for lack of memory
             reason = str(error).splitlines()[0]
-            reporter.say(f"Ray Tune gave up ({reason}); going on from the store")
-            plan = plan.again(store)
-            reporter.begin_again(len(plan.done))
-    raise ClusterError(f"Ray Tune gave up {1 + RETRIES} times, last with: {reason}; run the sweep again to go on")
+            reporter.say(f"Ray Tune gave up ({reason}); continuing from the store")
+            plan = plan.reloaded(store)
+            reporter.restart_count(len(plan.done))
+    raise ClusterError(
+        f"Ray Tune gave up {1 + RETRIES} times, the last time with: {reason}; run the sweep again to continue"
+    )
 
 
-def _tune(dispatcher: Dispatcher, plan: Plan, store: Store, data: dict[str, Any], code: str) -> None:
+def _run_tune(dispatcher: Dispatcher, plan: Plan, store: Store, data: dict[str, Any], code: str) -> None:
+    """Run Ray Tune until every trial of the dispatcher has ended."""
     from ray import tune
 
     from prunesweep.orchestrator.running.cluster.actor import TrialActor
@@ -72,9 +75,9 @@ def _tune(dispatcher: Dispatcher, plan: Plan, store: Store, data: dict[str, Any]
         tune.with_parameters(TrialActor, trials=trials, store=store, data=data, code=code),
         {"cpu": resources.cpu, "gpu": resources.gpus},
     )
-    # The searcher limits live trials; Tune's own default would let one trial pend at a time, on one actor.
+    # The searcher limits the trials in progress; Tune's default would let only one trial pend at a time, on one actor.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(len(trials))
-    # What Tune logs of a retry is a traceback; a trial that fails for good is told by our own one line.
+    # Tune logs a traceback at every retry; a trial that fails for good is reported by our own one line.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     with scratch_folder() as scratch:
         tuner = tune.Tuner(

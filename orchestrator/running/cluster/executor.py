@@ -25,22 +25,22 @@ class ClusterExecutor:
     """Runs trials on the workers of a Ray cluster.
 
     Attributes:
-        address: of the cluster; None starts one on this machine and ends it at the end.
+        address: the address of the cluster; None starts one on this machine and ends it at the end.
     """
 
     address: str | None = None
 
     @property
     def is_here(self) -> bool:
-        """Whether the cluster is one of this machine alone."""
+        """Return whether the cluster consists of this machine alone."""
         return self.address is None
 
     def session(self, resources: Resources) -> AbstractContextManager[None]:
-        """Connect to Ray; see ``ray_session``."""
+        """Connect to Ray on entering the context, as ``ray_session`` does."""
         return ray_session(self.address, resources)
 
     def find_packing(self, plan: Plan, data: "Dataset") -> Packing:
-        """Measure how many trials should share a GPU; see ``cluster.packing.find_packing``."""
+        """Measure how many trials should share a GPU, as ``cluster.packing.find_packing`` does."""
         return find_packing(plan, data.arrays())
 
     def capacity(self, resources: Resources) -> int:
@@ -48,5 +48,5 @@ class ClusterExecutor:
         return cluster_capacity(resources)
 
     def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, Failure]:
-        """Run what a plan needs; see ``run_plan``."""
+        """Run the trials of a plan that are not done, as ``run_plan`` does."""
         return run_plan(plan, store, data.arrays(), reporter, cost=cost)

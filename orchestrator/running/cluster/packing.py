@@ -1,4 +1,4 @@
-"""How many trials should share one GPU: measured on the cluster before a sweep starts, for ``resources.gpu: auto``."""
+"""How many trials should share one GPU, measured on the cluster before a sweep starts, for ``resources.gpu: auto``."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -9,64 +9,73 @@ from prunesweep.orchestrator.running.packing import Packing
 from prunesweep.sweeps.trial import Trial
 
 PACKINGS = (1, 2, 4, 8)
-NEARLY = 0.95  # of the best rate is as good: trials that share with fewer end sooner and leave more memory
-MEASURED_SECONDS = 4.0  # a packing
-FREE_SECONDS = 30.0  # how long a GPU of a cluster that others use too is waited for
+# A rate of at least this share of the best is as good: with fewer trials per GPU, each ends sooner and has more memory.
+NEARLY_BEST = 0.95
+MEASURED_SECONDS = 4.0  # per packing
+FREE_GPU_SECONDS = 30.0  # longest wait for a free GPU on a cluster with other users
 
 
 def find_packing(plan: Plan, data: Mapping[str, Any]) -> Packing:
-    """Finds it within a ``ray_session``, in at most a minute or so.
+    """Find the best packing inside a ``ray_session``, in at most about a minute.
 
-    Nothing is measured where no GPU would be shared anyway: for want of CPUs, of trials, or of ``workers``.
+    Nothing is measured if no GPU would be shared anyway, because there are too few CPUs, trials or ``workers``.
 
     Args:
+        plan: the sweep's plan, with at least one trial to run.
         data: ``Dataset.arrays()``.
     """
     import ray
 
     resources = plan.sweep.resources
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    most = most_sharing(nodes, resources.cpu, min(len(plan.to_run), resources.workers or len(plan.to_run)))
+    most = max_trials_per_gpu(nodes, resources.cpu, min(len(plan.to_run), resources.workers or len(plan.to_run)))
     if most == 0:
         return Packing(0, "the cluster has no GPU")
     packings = [count for count in PACKINGS if count <= most]
     if len(packings) == 1:
-        return Packing(1, "there are not two trials a GPU to run, or not the CPUs for them")
-    rates, ended = measure_packings(work_of(plan), data, resources.cpu, packings)
+        return Packing(1, "there are too few trials, or too few CPUs, for two trials per GPU")
+    rates, stop_reason = measure_packings(representative_trials(plan), data, resources.cpu, packings)
     if not rates:
-        return Packing(1, f"it could not be measured: {ended}")
-    figures = ", ".join(f"{count} a GPU {rate:,.0f}" for count, rate in rates.items())
-    too_many = f"; more do not fit: {ended}" if ended else ""
-    return Packing(best_packing(rates), f"images a second: {figures}{too_many}", rates)
+        return Packing(1, f"it could not be measured: {stop_reason}")
+    figures = ", ".join(f"{rate:,.0f} with {count} per GPU" for count, rate in rates.items())
+    too_many = f"; more do not fit: {stop_reason}" if stop_reason else ""
+    return Packing(best_packing(rates), f"images per second: {figures}{too_many}", rates)
 
 
-def most_sharing(nodes: Iterable[Mapping[str, float]], cpu: int, at_once: int) -> int:
-    """How many trials may share a GPU so that no GPU waits for trials, or for CPUs that others hold.
+def max_trials_per_gpu(nodes: Iterable[Mapping[str, float]], cpu: int, concurrent_trials: int) -> int:
+    """Return how many trials may share a GPU such that no GPU is idle for lack of trials or CPUs.
 
     Args:
         nodes: the resources of each node, as Ray names them.
-        cpu: CPUs of one trial.
-        at_once: how many trials there are to run at the same time.
+        cpu: the CPUs of one trial.
+        concurrent_trials: how many trials are to run at the same time.
 
     Returns:
-        at least 1; 0 where no node has a GPU and the CPUs for a trial.
+        At least 1; 0 if no node has both a GPU and the CPUs for a trial.
     """
-    useful = [node for node in nodes if node.get("GPU", 0.0) >= 1 and node.get("CPU", 0.0) >= cpu]
-    if not useful:
+    gpu_nodes = [node for node in nodes if node.get("GPU", 0.0) >= 1 and node.get("CPU", 0.0) >= cpu]
+    if not gpu_nodes:
         return 0
-    by_cpus = min(int(node["CPU"] // (cpu * int(node["GPU"]))) for node in useful)
-    by_trials = at_once // sum(int(node["GPU"]) for node in useful)
+    by_cpus = min(int(node["CPU"] // (cpu * int(node["GPU"]))) for node in gpu_nodes)
+    by_trials = concurrent_trials // sum(int(node["GPU"]) for node in gpu_nodes)
     return max(1, min(by_cpus, by_trials))
 
 
 def best_packing(rates: Mapping[int, float]) -> int:
-    """The fewest trials a GPU whose rate is ``NEARLY`` the best. ``rates``: work a second, by how many share."""
-    enough = NEARLY * max(rates.values())
+    """Return the smallest number of trials per GPU whose rate is at least ``NEARLY_BEST`` of the best.
+
+    Args:
+        rates: images per second of all trials together, by the number of trials on the GPU.
+    """
+    enough = NEARLY_BEST * max(rates.values())
     return min(count for count, rate in rates.items() if rate >= enough)
 
 
-def work_of(plan: Plan) -> list[Trial]:
-    """Of each architecture to run, the trial that trains longest; stored networks are only attacked."""
+def representative_trials(plan: Plan) -> list[Trial]:
+    """Return, for each architecture to run, the trial that trains longest.
+
+    A trial whose network is stored counts as one without training, because it is only attacked.
+    """
     chosen: dict[str, Trial] = {}
     for trial in plan.to_run:
         if trial.key in plan.networks:
@@ -79,13 +88,17 @@ def work_of(plan: Plan) -> list[Trial]:
 def measure_packings(
     trials: Sequence[Trial], data: Mapping[str, Any], cpu: int, packings: Sequence[int]
 ) -> tuple[dict[int, float], str]:
-    """Lets more and more processes do the trials' work on one GPU.
+    """Measure how fast increasing numbers of processes do the work of the trials on one GPU.
 
     Args:
-        packings: how many processes at a time, ascending.
+        trials: the work to measure.
+        data: ``Dataset.arrays()``.
+        cpu: the CPUs of each process.
+        packings: the numbers of processes, ascending.
 
     Returns:
-        images a second of all together, by how many they were, and why it ended before the last; "" where it did not.
+        Images per second of all processes together, by their number; and the reason if the measurement stopped
+        before the last packing, else "".
     """
     import ray
     from ray.exceptions import RayError
@@ -93,23 +106,23 @@ def measure_packings(
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
     most = packings[-1]
-    one_gpu = placement_group([{"CPU": cpu * most, "GPU": 1}])  # a bundle is a whole GPU of one node
+    one_gpu = placement_group([{"CPU": cpu * most, "GPU": 1}])  # one bundle reserves a whole GPU of one node
     process = ray.remote(
         num_cpus=cpu, num_gpus=1 / most, scheduling_strategy=PlacementGroupSchedulingStrategy(one_gpu)
     )(_WorkerProcess)
     processes: list[Any] = []
     rates: dict[int, float] = {}
     try:
-        if not one_gpu.wait(FREE_SECONDS):
-            return rates, f"no GPU was free for {FREE_SECONDS:g} s"
-        shared = ray.put(data)
+        if not one_gpu.wait(FREE_GPU_SECONDS):
+            return rates, f"no GPU was free for {FREE_GPU_SECONDS:g} s"
+        shared_data = ray.put(data)
         for count in packings:
             started = [process.remote() for _ in range(count - len(processes))]
             processes += started
-            # Torch is imported, CUDA up and everything done once before the clock starts.
-            ray.get([each.prepare.remote(trials, shared) for each in started])
-            rates[count] = sum(ray.get([each.rate.remote(MEASURED_SECONDS) for each in processes]))
-    except RayError as error:  # out of memory, most of the time
+            # Before the clock starts, each process imports torch, initialises CUDA and does all the work once.
+            ray.get([actor.prepare.remote(trials, shared_data) for actor in started])
+            rates[count] = sum(ray.get([actor.rate.remote(MEASURED_SECONDS) for actor in processes]))
+    except RayError as error:  # usually out of memory
         return rates, _first_line(getattr(error, "cause", None) or error)
     finally:
         remove_placement_group(one_gpu)  # ends its processes
@@ -117,18 +130,24 @@ def measure_packings(
 
 
 def _first_line(error: Exception) -> str:
-    """Of more lines, the rest are Ray's own."""
+    """Return the type of an error and the first line of its message; Ray appends further lines of its own."""
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
 
 
 class _WorkerProcess:
-    """A Ray actor that works as a trial's worker does."""
+    """A Ray actor that does the work of trials, as a worker does."""
 
     def prepare(self, trials: Sequence[Trial], data: Mapping[str, Any]) -> None:
+        """Load the data, and do the work of the trials once.
+
+        Args:
+            trials: the work to measure.
+            data: ``Dataset.arrays()``.
+        """
         from prunesweep.workers.rate import WorkExcerpt
 
         self._sample = WorkExcerpt(trials, data)
 
     def rate(self, seconds: float) -> float:
-        """Images a second."""
-        return self._sample.rate(seconds)
+        """Return the images per second of this process, measured for the given number of seconds."""
+        return self._sample.measure_rate(seconds)

@@ -1,4 +1,4 @@
-"""A folder for what a run leaves behind for the moment: Ray's sockets and logs, and Tune's own files."""
+"""A temporary folder for the files that a run needs only while it lasts: Ray's sockets and logs, and Tune's files."""
 
 import os
 import shutil
@@ -9,55 +9,56 @@ from pathlib import Path
 
 from prunesweep.sweeps.errors import UserError
 
-# The name of a Unix socket has at most 107 bytes, and Ray adds a folder and a name to where it may write.
-LONGEST_SOCKET = 107
-RAY_ADDS = len("/prunesweep-abcdefgh/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
-LEAST_FREE = 64 * 2**20  # bytes: logs alone take some
+# The path of a Unix socket has at most 107 bytes, and Ray appends a subfolder and a file name to its temporary folder.
+MAX_SOCKET_PATH_BYTES = 107
+RAY_SUBPATH_BYTES = len("/prunesweep-abcdefgh/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
+MIN_FREE_BYTES = 64 * 2**20  # logs alone take some space
 
-_ELSEWHERE = ("/tmp", "/var/tmp", "/dev/shm")
+_FALLBACK_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 class ScratchError(UserError):
-    """There is no folder for temporary files that a run can use."""
+    """A machine without a folder for temporary files that a run can use."""
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a folder that goes at the end, with a path short enough for Ray's sockets.
+    """Create a folder that is deleted at the end, with a path short enough for Ray's sockets.
 
-    It lies where ``$RAY_TMPDIR`` or ``$TMPDIR`` says, and elsewhere where that is of no use.
+    It lies in ``$RAY_TMPDIR`` or ``$TMPDIR``, or elsewhere if these are not set or cannot be used.
 
     Raises:
-        ScratchError: none can be used; one line says why.
+        ScratchError: no folder can be used; the message gives the reason for each one.
     """
-    faults: dict[str, str] = {}
-    for parent in _places():
-        fault = _fault_of(parent)
-        if fault is None:
+    problems: dict[str, str] = {}
+    for parent in _candidate_folders():
+        problem = _why_unusable(parent)
+        if problem is None:
             with tempfile.TemporaryDirectory(prefix="prunesweep-", dir=parent, ignore_cleanup_errors=True) as folder:
                 yield Path(folder)
             return
-        faults[parent] = fault
-    why = "; ".join(f"{place}: {fault}" for place, fault in faults.items())
-    most = LONGEST_SOCKET - RAY_ADDS
+        problems[parent] = problem
+    reasons = "; ".join(f"{folder}: {problem}" for folder, problem in problems.items())
+    max_path = MAX_SOCKET_PATH_BYTES - RAY_SUBPATH_BYTES
     raise ScratchError(
-        f"no folder for temporary files can be used ({why}); set TMPDIR to one that you may write to, with "
-        f"{LEAST_FREE // 2**20} MiB free and a path of at most {most} characters"
+        f"no folder for temporary files can be used ({reasons}); set TMPDIR to one that you may write to, with "
+        f"{MIN_FREE_BYTES // 2**20} MiB free and a path of at most {max_path} characters"
     )
 
 
-def _places() -> list[str]:
+def _candidate_folders() -> list[str]:
+    """Return the folders named in the environment, then the usual ones, without duplicates."""
     named = [os.environ[name] for name in ("RAY_TMPDIR", "TMPDIR", "TEMP", "TMP") if os.environ.get(name)]
-    return list(dict.fromkeys([*map(os.path.abspath, named), *_ELSEWHERE]))
+    return list(dict.fromkeys([*map(os.path.abspath, named), *_FALLBACK_FOLDERS]))
 
 
-def _fault_of(parent: str) -> str | None:
-    """Why a folder cannot be used; None where it can."""
-    if len(os.fsencode(parent)) + RAY_ADDS > LONGEST_SOCKET:
+def _why_unusable(parent: str) -> str | None:
+    """Return why a folder cannot hold the temporary folder, or None if it can."""
+    if len(os.fsencode(parent)) + RAY_SUBPATH_BYTES > MAX_SOCKET_PATH_BYTES:
         return "its path is too long for Ray's sockets"
     try:
         with tempfile.NamedTemporaryFile(dir=parent, prefix=".prunesweep-"):
             free = shutil.disk_usage(parent).free
     except OSError as error:
         return (error.strerror or str(error)).lower()
-    return None if free >= LEAST_FREE else f"{free // 2**20} MiB are free"
+    return None if free >= MIN_FREE_BYTES else f"only {free // 2**20} MiB are free"

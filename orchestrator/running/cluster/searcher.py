@@ -1,4 +1,4 @@
-"""Ray Tune's view of the dispatcher: Tune asks for trials here, and reports here what became of them."""
+"""The searcher: Ray Tune asks it for trials and reports their events to it, and it passes both on to the dispatcher."""
 
 import time
 from collections.abc import Callable
@@ -10,57 +10,64 @@ from prunesweep.orchestrator.running.dispatcher import Dispatcher
 from prunesweep.sweeps.events import TrialLost
 from prunesweep.sweeps.trial import Trial
 
-CAPACITY_SECONDS = 5.0  # how long the cluster's size is taken for granted
+CAPACITY_SECONDS = 5.0  # how long a queried cluster size is reused
 
 
 class TreeSearcher(Searcher):
-    """Hands out ready trials while the cluster has room for one more, which also takes in nodes that join."""
+    """Suggests ready trials to Ray Tune while the cluster, including nodes that join later, has room for another."""
 
     def __init__(
         self, dispatcher: Dispatcher, *, capacity: Callable[[], int], reason_of_loss: Callable[[str], str]
     ) -> None:
-        """Take the trials of a dispatcher.
+        """Suggest the trials of a dispatcher.
 
         Args:
-            dispatcher: which trial is next.
+            dispatcher: hands out the trials and records their events.
             capacity: returns how many trials the cluster can run now.
-            reason_of_loss: returns why the worker of a Tune trial was lost.
+            reason_of_loss: returns why the worker of a Tune trial was lost, given Tune's id of the trial.
         """
         super().__init__()
         self._dispatcher = dispatcher
-        self._capacity = _remembered(capacity)
+        self._capacity = _cached(capacity)
         self._reason_of_loss = reason_of_loss
-        self._live: dict[str, Trial] = {}
+        self._in_progress: dict[str, Trial] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return the next trial as a configuration, None while there is none, FINISHED at the end."""
+        """Return the next trial as a Tune configuration, None while none can start, FINISHED after the last."""
         if self._dispatcher.is_over:
             return str(Searcher.FINISHED)
-        if len(self._live) >= self._capacity():
+        if len(self._in_progress) >= self._capacity():
             return None
         trial = self._dispatcher.take()
         if trial is None:
             return None
-        self._live[trial_id] = trial
+        self._in_progress[trial_id] = trial
         return {"key": trial.key}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Take in an event of a trial in progress."""
-        self._dispatcher.note(self._live[trial_id], result["event"])
+        """Record an event of a trial in progress."""
+        self._dispatcher.record_event(self._in_progress[trial_id], result["event"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Take in a trial's end; ``error`` says that its worker was lost more often than is retried."""
-        trial = self._live.pop(trial_id, None)
-        if trial is None:  # Tune tells it twice where something else went wrong at a trial's end
+        """Record how a trial ended.
+
+        Args:
+            trial_id: Tune's id of the trial.
+            result: the trial's last report, with its end as ``event``.
+            error: whether its worker was lost, and lost again at every retry.
+        """
+        trial = self._in_progress.pop(trial_id, None)
+        if trial is None:  # Tune calls this twice if something else fails at the end of a trial
             return
         if error or result is None:
-            self._dispatcher.end(trial, TrialLost(self._reason_of_loss(trial_id)))
+            self._dispatcher.record_end(trial, TrialLost(self._reason_of_loss(trial_id)))
         else:
-            self._dispatcher.end(trial, result["event"])
+            self._dispatcher.record_end(trial, result["event"])
 
-    # Tune saves a searcher to restore a sweep from it. The store is the only memory, and resume is running again.
+    # Tune saves a searcher to restore a sweep from it. Here a sweep is resumed from the store, by running it again.
 
     def __getstate__(self) -> dict[str, Any]:
+        """Return nothing to save."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
@@ -70,14 +77,14 @@ class TreeSearcher(Searcher):
         """Restore nothing."""
 
 
-def _remembered(capacity: Callable[[], int]) -> Callable[[], int]:
-    """Asks again only every few seconds."""
-    asked, known = float("-inf"), 0
+def _cached(capacity: Callable[[], int]) -> Callable[[], int]:
+    """Return a function that calls ``capacity`` at most every ``CAPACITY_SECONDS`` and else returns its last value."""
+    query_time, value = float("-inf"), 0
 
-    def remembered() -> int:
-        nonlocal asked, known
-        if time.monotonic() - asked >= CAPACITY_SECONDS:
-            asked, known = time.monotonic(), capacity()
-        return known
+    def cached_capacity() -> int:
+        nonlocal query_time, value
+        if time.monotonic() - query_time >= CAPACITY_SECONDS:
+            query_time, value = time.monotonic(), capacity()
+        return value
 
-    return remembered
+    return cached_capacity

@@ -1,4 +1,4 @@
-"""What several tests of attacks share."""
+"""Fixtures of the tests of attacks."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from tests.helpers.trained_networks import Trained
 
 @pytest.fixture(scope="session")
 def trained() -> Trained:
-    """Trained within a second or two; right on all but a few of 200 digits, and easily fooled at ε = 0.1."""
+    """A network trained within a second or two: nearly perfect on 200 digits, and easily fooled at ε = 0.1."""
     torch.set_num_threads(1)
     data = load(Digits(name="digits", size=16))
     with torch.random.fork_rng(devices=[]):

@@ -17,7 +17,7 @@ from prunesweep.sweeps.attacks import Clean, Fgsm, Occlusion
 from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.clean import clean
-from prunesweep.workers.attacks.fgsm import fgsm, step
+from prunesweep.workers.attacks.fgsm import fgsm, fgsm_step
 from prunesweep.workers.attacks.occlusion import occlude, occlusion
 from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Split
@@ -38,7 +38,7 @@ def subject(random_network: MakeNetwork) -> Subject:
     return Subject(random_network("resnet20"), random_split(), "test images")
 
 
-# Where an attack's defaults would take long.
+# Settings of attacks whose defaults would take long.
 QUICK: dict[str, dict[str, Any]] = {
     "pgd": {"steps": 3, "restarts": 2},
     "square": {"queries": 20},
@@ -51,28 +51,28 @@ def test_every_attack_keeps_the_contract(attack: str, random_network: MakeNetwor
     entry = EVALUATIONS[attack]
     network, split = random_network("resnet20"), random_split(40)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    settings = entry.settings(**QUICK.get(attack, {})).settled()
+    settings = entry.settings(**QUICK.get(attack, {})).resolved()
     evaluations = [resolve(entry.code)(Subject(network, split, f"contract {attack}"), settings) for _ in range(2)]
     first, second = evaluations
     assert len({(outcome.kind, outcome.severity) for outcome in first.outcomes}) == len(first.outcomes)
     assert any(outcome.severity == first.headline_severity for outcome in first.outcomes)
-    for one, again in zip(first.outcomes, second.outcomes, strict=True):
-        assert one.correct.shape == (40,) and one.correct.dtype == bool
-        np.testing.assert_array_equal(one.correct, again.correct)
+    for outcome, repeated in zip(first.outcomes, second.outcomes, strict=True):
+        assert outcome.correct.shape == (40,) and outcome.correct.dtype == bool
+        np.testing.assert_array_equal(outcome.correct, repeated.correct)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
     assert not network.training
 
 
-def test_fgsm_makes_the_pixels_that_foolbox_makes(subject: Subject) -> None:
+def test_fgsm_gives_the_pixels_of_foolbox(subject: Subject) -> None:
     model = PyTorchModel(subject.network, bounds=(0, 1), device="cpu")
     images = subject.pixels(slice(0, 100))
     _, theirs, _ = foolbox.attacks.FGSM()(model, images, subject.labels[:100], epsilons=list(EPSILONS))
     for epsilon, expected in zip(EPSILONS, theirs, strict=True):
-        ours = step(images, subject.gradient_signs(slice(0, 100)), epsilon)
+        ours = fgsm_step(images, subject.gradient_signs(slice(0, 100)), epsilon)
         assert torch.equal(ours, expected), "pixels differ"
 
 
-def test_fgsm_counts_every_image_also_those_already_wrong(subject: Subject) -> None:
+def test_fgsm_attacks_every_image_also_misclassified_ones(subject: Subject) -> None:
     evaluation = fgsm(subject, Fgsm(epsilons=EPSILONS))
     images = subject.pixels(slice(0, 300)).requires_grad_()
     (gradient,) = torch.autograd.grad(cross_entropy(subject.network(images), subject.labels), images)
@@ -95,9 +95,9 @@ def test_occlusion_without_sides_goes_up_to_half_the_image(subject: Subject) -> 
     assert evaluation.headline_severity == 8
 
 
-def test_occlusion_shows_the_occluded_images(trained: Trained) -> None:
+def test_occlusion_classifies_the_occluded_images(trained: Trained) -> None:
     split = Split((trained.images * 255).round().to(torch.uint8), trained.labels)
-    network: Any = copy.deepcopy(trained.network)  # a subject's parameters need no gradients any more
+    network: Any = copy.deepcopy(trained.network)  # a subject stops the gradients of the parameters
     outcomes = occlusion(Subject(network, split, "digits"), Occlusion(sides=(4, 8))).outcomes
     for outcome in outcomes:
         expected = trained.network(occlude(trained.images.clone(), int(outcome.severity))).argmax(1) == trained.labels
@@ -106,7 +106,7 @@ def test_occlusion_shows_the_occluded_images(trained: Trained) -> None:
 
 
 class Scaled(torch.nn.Module):
-    """A network whose logits are multiplied: the same decisions, and no gradient left to follow."""
+    """A network whose logits are multiplied: the same predictions, but vanishing gradients."""
 
     def __init__(self, network: Network, factor: float) -> None:
         super().__init__()
@@ -120,13 +120,13 @@ class Scaled(torch.nn.Module):
 def test_scaled_logits_show_in_the_margin_and_in_vanishing_gradients(random_network: MakeNetwork) -> None:
     network, split = random_network("resnet20"), random_split()
     with torch.no_grad():
-        labels = network(split.images.float() / 255).argmax(1)  # all right, so that the loss saturates
+        labels = network(split.images.float() / 255).argmax(1)  # all correct, so that the loss saturates
     split = Split(split.images, labels)
-    plain = clean(Subject(network, split, "t"), Clean())
+    original = clean(Subject(network, split, "t"), Clean())
     scaled = clean(Subject(Scaled(network, 1e4), split, "t"), Clean())  # type: ignore[arg-type]  # no Network, but called as one
-    np.testing.assert_array_equal(plain.outcomes[0].correct, scaled.outcomes[0].correct)
-    assert scaled.measures["logit_margin"] == pytest.approx(1e4 * plain.measures["logit_margin"], rel=1e-4)
-    assert plain.measures["vanishing_gradients"] < 0.05 < 0.9 < scaled.measures["vanishing_gradients"]
+    np.testing.assert_array_equal(original.outcomes[0].correct, scaled.outcomes[0].correct)
+    assert scaled.measures["logit_margin"] == pytest.approx(1e4 * original.measures["logit_margin"], rel=1e-4)
+    assert original.measures["vanishing_gradients"] < 0.05 < 0.9 < scaled.measures["vanishing_gradients"]
 
 
 def test_the_halves_are_fixed_disjoint_and_cover_all_images() -> None:

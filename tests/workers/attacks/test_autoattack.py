@@ -1,4 +1,4 @@
-"""AutoAttack through its package: what it finds, and that it leaves nothing behind."""
+"""AutoAttack through its package: its results, and that it has no side effects."""
 
 import logging
 import sys
@@ -19,31 +19,31 @@ from tests.helpers.trained_networks import Trained, trained_resnet
 FEW = slice(0, 4)
 
 
-def test_it_finds_what_the_package_finds(trained: Trained) -> None:
+def test_autoattack_gives_the_images_of_the_package(trained: Trained) -> None:
     with torch.random.fork_rng(devices=[]):
-        theirs = AutoAttack(deepcopy(trained.network), eps=0.2, seed=0)
-        expected, _ = theirs.run_standard_evaluation(trained.images[:50], trained.labels[:50])
+        package = AutoAttack(deepcopy(trained.network), eps=0.2, seed=0)
+        expected, _ = package.run_standard_evaluation(trained.images[:50], trained.labels[:50])
     adversarial, fooled = autoattack_images(trained.network, trained.images[:50], trained.labels[:50], epsilon=0.2)
     assert torch.equal(adversarial, expected)
     assert fooled.sum() > 45
 
 
-def test_it_is_at_least_as_strong_as_pgd_and_stays_in_the_ball(trained: Trained) -> None:
-    of = (trained.images[FEW], trained.labels[FEW])
-    _, by_pgd = pgd_images(trained.network, *of, trained.indices[FEW], epsilon=0.08, steps=10)
-    adversarial, fooled = autoattack_images(trained.network, *of, epsilon=0.08)
+def test_autoattack_is_at_least_as_strong_as_pgd_and_stays_in_the_ball(trained: Trained) -> None:
+    images, labels = trained.images[FEW], trained.labels[FEW]
+    _, by_pgd = pgd_images(trained.network, images, labels, trained.indices[FEW], epsilon=0.08, steps=10)
+    adversarial, fooled = autoattack_images(trained.network, images, labels, epsilon=0.08)
     assert (fooled >= by_pgd).all()
-    assert (adversarial - of[0]).abs().max() <= 0.08 + 1e-6
+    assert (adversarial - images).abs().max() <= 0.08 + 1e-6
     assert adversarial.min() >= 0 and adversarial.max() <= 1
     with torch.no_grad():
-        assert torch.equal(trained.network(adversarial).argmax(1) != of[1], fooled)
+        assert torch.equal(trained.network(adversarial).argmax(1) != labels, fooled)
 
 
-def test_it_leaves_nothing_behind_and_prints_nothing(
+def test_autoattack_restores_global_state_and_prints_nothing(
     trained: Trained, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Doubtful(nn.Module):
-        """The package warns of probabilities, and of gradients that are zero."""
+    class Saturated(nn.Module):
+        """A network of which the package warns twice: it returns probabilities, and its gradients are zero."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -61,19 +61,19 @@ def test_it_leaves_nothing_behind_and_prints_nothing(
     state, traced_before = torch.get_rng_state(), sys.gettrace()
     sys.settrace(trace)
     try:
-        autoattack_images(Doubtful(), trained.images[:2], trained.labels[:2], epsilon=0.5)
-        kept = sys.gettrace()
+        autoattack_images(Saturated(), trained.images[:2], trained.labels[:2], epsilon=0.5)
+        traced_after = sys.gettrace()
     finally:
         sys.settrace(traced_before)
-    assert kept is trace
+    assert traced_after is trace
     assert torch.equal(torch.get_rng_state(), state)
     assert all(parameter.grad is None and parameter.requires_grad for parameter in trained.network.parameters())
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
 
-class Sliced(nn.Module):
-    """The first classes of a network alone."""
+class FirstClasses(nn.Module):
+    """A network that returns the logits of its first classes only."""
 
     def __init__(self, network: nn.Module, classes: int) -> None:
         super().__init__()
@@ -86,23 +86,23 @@ class Sliced(nn.Module):
 
 @pytest.mark.parametrize("version", ["standard", "plus"])
 @pytest.mark.parametrize("classes", [2, 3, 4])
-def test_it_runs_with_fewer_classes_than_its_losses_ask_for(trained: Trained, classes: int, version: str) -> None:
-    of_these = (trained.labels < classes).nonzero()[:8, 0]
-    network = Sliced(trained.network, classes)
-    images, labels = trained.images[of_these], trained.labels[of_these]
+def test_autoattack_runs_with_fewer_classes_than_its_losses_need(trained: Trained, classes: int, version: str) -> None:
+    indices = (trained.labels < classes).nonzero()[:8, 0]
+    network = FirstClasses(trained.network, classes)
+    images, labels = trained.images[indices], trained.labels[indices]
     _, fooled = autoattack_images(network, images, labels, epsilon=0.5, version=version)
     assert fooled.all()
 
 
-def test_an_image_that_is_not_fooled_comes_back_as_it_was_after_all_possible_targets(trained: Trained) -> None:
-    network = Sliced(trained.network, 4)
-    one = (trained.labels == 0).nonzero()[:1, 0]
-    adversarial, fooled = autoattack_images(network, trained.images[one], trained.labels[one], epsilon=1e-4)
+def test_an_image_that_no_target_fools_comes_back_unchanged(trained: Trained) -> None:
+    network = FirstClasses(trained.network, 4)
+    index = (trained.labels == 0).nonzero()[:1, 0]
+    adversarial, fooled = autoattack_images(network, trained.images[index], trained.labels[index], epsilon=1e-4)
     assert fooled.tolist() == [False]
-    assert torch.equal(adversarial, trained.images[one])
+    assert torch.equal(adversarial, trained.images[index])
 
 
-def test_a_step_that_cuts_the_gradient_does_not_stop_it(trained: Trained) -> None:
+def test_a_step_function_that_cuts_the_gradient_is_no_obstacle(trained: Trained) -> None:
     class Cut(nn.Module):
         def forward(self, images: Tensor) -> Tensor:
             logits: Tensor = trained.network((images > 0.5).float())
@@ -114,7 +114,7 @@ def test_a_step_that_cuts_the_gradient_does_not_stop_it(trained: Trained) -> Non
     assert fooled.all(), "Square needs no gradient"
 
 
-def test_an_end_can_be_asked_for(trained: Trained) -> None:
+def test_autoattack_can_be_stopped(trained: Trained) -> None:
     def check_stop() -> None:
         raise KeyboardInterrupt
 
@@ -123,14 +123,14 @@ def test_an_end_can_be_asked_for(trained: Trained) -> None:
     assert all(parameter.requires_grad for parameter in trained.network.parameters())
 
 
-def test_without_the_package_one_line_names_the_extra(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_one_line_that_names_the_extra(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyautoattack", None)
     with pytest.raises(UserError, match=r"pip install 'prunesweep\[autoattack\]'"):
         autoattack_images(trained.network, trained.images[FEW], trained.labels[FEW], epsilon=0.1)
 
 
 @pytest.mark.full
-def test_a_trained_resnet56_keeps_none_of_100_images_at_8(shared_data: Path) -> None:
+def test_all_of_100_images_fool_a_trained_resnet56_at_8(shared_data: Path) -> None:
     network, images, labels = trained_resnet(shared_data, "resnet56", "resnet56-4bfd9763.th", 100)
     _, fooled = autoattack_images(network, images, labels, epsilon=8 / 255)
     assert fooled.all()

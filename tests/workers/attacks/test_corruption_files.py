@@ -1,4 +1,4 @@
-"""The official corruption files, made small by the tests: what they give, and what is found wrong with them."""
+"""The official corruption files, in small versions that the tests write: their images, and mistakes in them."""
 
 from collections.abc import Callable
 from itertools import product
@@ -24,12 +24,12 @@ from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.corruptions import attack
 from prunesweep.workers.attacks.corruptions.attack import corruptions
 from prunesweep.workers.attacks.corruptions.corrupt import corrupt
-from prunesweep.workers.attacks.corruptions.sources import check_files, corrupted_source, share_alike
+from prunesweep.workers.attacks.corruptions.sources import check_files, corrupted_source, matching_share
 from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset, Split
 
 MakeNetwork = Callable[..., Network]
-Made = dict[tuple[str, int], Tensor]
+CorruptedByCell = dict[tuple[str, int], Tensor]
 Change = Callable[[Path], object]
 IMAGES = 40
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -38,34 +38,36 @@ IN_FOLDERS: dict[str, Any] = {"source": "imagenet_c", "kinds": ["fog", "brightne
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    """Their classes are mixed, as they are in shards."""
+    """Images in random order of classes, as they are in shards."""
     return load_dataset(Digits(name="digits", size=16, train_limit=96, test_limit=IMAGES))
 
 
 @pytest.fixture(scope="module")
-def made(data: Dataset) -> Made:
+def corrupted_cells(data: Dataset) -> CorruptedByCell:
     test, cells = data.test.read(slice(None)), product(CORRUPTION_KINDS, SEVERITIES)
     return {(kind, severity): corrupt(test, kind, severity, frost_textures="generated") for kind, severity in cells}
 
 
 @pytest.fixture
-def cifar10_c(tmp_path: Path, data: Dataset, made: Made) -> Path:
-    """The test images as CIFAR-10-C has them: an array a kind, and the labels once for each severity."""
+def cifar10_c(tmp_path: Path, data: Dataset, corrupted_cells: CorruptedByCell) -> Path:
+    """The test images in the form of CIFAR-10-C: one array per kind, and the labels once for each severity."""
     root = tmp_path / "CIFAR-10-C"
     root.mkdir()
     np.save(root / "labels.npy", np.tile(data.test.labels.numpy().astype(np.uint8), 5))
     for kind in CORRUPTION_KINDS:
-        np.save(root / f"{kind}.npy", np.concatenate([by_pixel(made[kind, severity]) for severity in SEVERITIES]))
-    np.save(root / "speckle_noise.npy", np.zeros(3))  # one of the four extra kinds, which are not looked at
+        np.save(
+            root / f"{kind}.npy", np.concatenate([by_pixel(corrupted_cells[kind, severity]) for severity in SEVERITIES])
+        )
+    np.save(root / "speckle_noise.npy", np.zeros(3))  # one of the four extra kinds, which are ignored
     return root
 
 
 @pytest.fixture
-def imagenet_c(tmp_path: Path, data: Dataset, made: Made) -> Path:
-    """The test images as ImageNet-C has them, under two kinds; lossless, so that pixels can be compared."""
+def imagenet_c(tmp_path: Path, data: Dataset, corrupted_cells: CorruptedByCell) -> Path:
+    """The test images in the form of ImageNet-C, under two kinds; lossless, so that pixels can be compared."""
     root = tmp_path / "ImageNet-C"
     for kind, severity in product(IN_FOLDERS["kinds"], IN_FOLDERS["severities"]):
-        for index, image in enumerate(by_pixel(made[kind, severity])):
+        for index, image in enumerate(by_pixel(corrupted_cells[kind, severity])):
             folder = root / kind / str(severity) / f"n{int(data.test.labels[index]):08}"
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(folder / f"val_{index:08}.png")
@@ -76,8 +78,8 @@ def by_pixel(images: Tensor) -> np.ndarray:
     return images.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def settled(root: Path, **given: Any) -> Corruptions:
-    return Corruptions.model_validate({"source": "cifar10_c", "root": str(root), **given}).settled()
+def resolved(root: Path, **given: Any) -> Corruptions:
+    return Corruptions.model_validate({"source": "cifar10_c", "root": str(root), **given}).resolved()
 
 
 def part_of(data: Dataset, indices: Tensor) -> Dataset:
@@ -90,70 +92,75 @@ def subject(random_network: MakeNetwork, data: Dataset) -> Subject:
     return Subject(random_network("resnet20", classes=10), data.test, "official files")
 
 
-def shown_to(subject: Subject) -> list[Tensor]:
-    """Gets the pictures that the network is shown from now on, a batch each: of a random one, all get one class."""
+def record_inputs(subject: Subject) -> list[Tensor]:
+    """Return a list to which every batch that the network classifies from now on is added.
+
+    The outcomes alone would show little: a random network predicts one class for all images.
+    """
     pictures: list[Tensor] = []
 
-    def keep(_: nn.Module, inputs: tuple[Tensor]) -> None:
+    def record(_: nn.Module, inputs: tuple[Tensor]) -> None:
         pictures.append((inputs[0] * 255).round().to(torch.uint8))
 
-    subject.folded_network.register_forward_pre_hook(keep)
+    subject.folded_network.register_forward_pre_hook(record)
     return pictures
 
 
-# What the files give
+# The images of the files
 
 
-def test_the_network_is_shown_the_arrays_pictures(cifar10_c: Path, subject: Subject, made: Made) -> None:
-    shown = shown_to(subject)
-    official = corruptions(subject, settled(cifar10_c))
+def test_the_network_classifies_the_images_of_the_arrays(
+    cifar10_c: Path, subject: Subject, corrupted_cells: CorruptedByCell
+) -> None:
+    recorded = record_inputs(subject)
+    official = corruptions(subject, resolved(cifar10_c))
     assert len(official.outcomes) == 75
     generated = corruptions(subject, Corruptions(frost_textures="generated"))
-    for outcome, pictures in zip((*official.outcomes, *generated.outcomes), shown, strict=True):
-        assert torch.equal(pictures, made[outcome.kind, int(outcome.severity)])
+    for outcome, pictures in zip((*official.outcomes, *generated.outcomes), recorded, strict=True):
+        assert torch.equal(pictures, corrupted_cells[outcome.kind, int(outcome.severity)])
     assert official.source == "official CIFAR-10-C files"
     assert official.headline == "mean of 15 kinds at 5 of CIFAR-10-C's files"
     assert generated.source == "generated with CIFAR-10-C's constants; frost textures: generated"
     assert generated.headline == "mean of 15 kinds at 5 with generated frost"
 
 
-def test_where_fewer_test_images_are_used_these_are_the_arrays_first_ones(
-    cifar10_c: Path, data: Dataset, subject: Subject, made: Made
+def test_fewer_test_images_are_the_first_ones_of_the_arrays(
+    cifar10_c: Path, data: Dataset, subject: Subject, corrupted_cells: CorruptedByCell
 ) -> None:
-    settings, first = settled(cifar10_c, kinds=["fog"]), part_of(data, torch.arange(17))
+    settings, first = resolved(cifar10_c, kinds=["fog"]), part_of(data, torch.arange(17))
     check_files(settings, first)
     few = Subject(subject.network, first.test, "first")
-    shown = shown_to(few)
-    for outcome, pictures in zip(corruptions(few, settings).outcomes, shown, strict=True):
-        assert torch.equal(pictures, made["fog", int(outcome.severity)][:17])
+    recorded = record_inputs(few)
+    for outcome, pictures in zip(corruptions(few, settings).outcomes, recorded, strict=True):
+        assert torch.equal(pictures, corrupted_cells["fog", int(outcome.severity)][:17])
 
 
 def test_the_folders_give_each_test_image_its_own_corruption(
-    imagenet_c: Path, data: Dataset, subject: Subject, made: Made
+    imagenet_c: Path, data: Dataset, subject: Subject, corrupted_cells: CorruptedByCell
 ) -> None:
-    settings = settled(imagenet_c, **IN_FOLDERS)
+    settings = resolved(imagenet_c, **IN_FOLDERS)
     check_files(settings, data)
-    shown = shown_to(subject)
+    recorded = record_inputs(subject)
     official = corruptions(subject, settings)
-    for outcome, pictures in zip(official.outcomes, shown, strict=True):
-        assert torch.equal(pictures, made[outcome.kind, int(outcome.severity)])
+    for outcome, pictures in zip(official.outcomes, recorded, strict=True):
+        assert torch.equal(pictures, corrupted_cells[outcome.kind, int(outcome.severity)])
     assert official.source == "official ImageNet-C files"
     assert official.headline == "mean of fog, brightness at 1, 5 of ImageNet-C's files"
     assert official.headline_severity is None
 
 
-def test_of_the_first_classes_images_no_other_folder_is_needed(imagenet_c: Path, data: Dataset) -> None:
+def test_images_of_the_first_classes_need_no_other_folder(imagenet_c: Path, data: Dataset) -> None:
     first = part_of(data, data.test.labels.argsort(stable=True)[:15])
     for path in imagenet_c.glob("*/*/n00000009/*"):
         path.unlink()
-    with pytest.raises(DataError, match="n00000009: no image in it"):
-        check_files(settled(imagenet_c, **IN_FOLDERS), data)
+    with pytest.raises(DataError, match="n00000009: contains no image"):
+        check_files(resolved(imagenet_c, **IN_FOLDERS), data)
     for folder in imagenet_c.glob("*/*/n00000009"):
         (folder / "unread.png").touch()
-    check_files(settled(imagenet_c, **IN_FOLDERS), first)
+    check_files(resolved(imagenet_c, **IN_FOLDERS), first)
 
 
-def test_a_whole_trial_reads_the_files_and_keeps_the_outcomes_of_all_severities(
+def test_a_trial_reads_the_files_and_stores_the_outcomes_of_all_severities(
     imagenet_c: Path, data: Dataset, tmp_path: Path
 ) -> None:
     text = sweep(imagenet_c, "source: imagenet_c, kinds: [fog, brightness], severities: [1, 5]")
@@ -172,22 +179,22 @@ def test_a_whole_trial_reads_the_files_and_keeps_the_outcomes_of_all_severities(
     assert np.isnan(row["mce"]), "two kinds are not the benchmark"
 
 
-def test_only_on_imagenet_c_are_errors_counted_in_alexnets(
-    monkeypatch: pytest.MonkeyPatch, made: Made, data: Dataset, subject: Subject
+def test_errors_relative_to_alexnet_are_measured_on_imagenet_c_alone(
+    monkeypatch: pytest.MonkeyPatch, corrupted_cells: CorruptedByCell, data: Dataset, subject: Subject
 ) -> None:
     class Files:
         def read(self, kind: str, severity: int, indices: range) -> Tensor:
-            return made[kind, severity][indices.start : indices.stop]
+            return corrupted_cells[kind, severity][indices.start : indices.stop]
 
     monkeypatch.setattr(attack, "corrupted_source", lambda subject, settings: Files())
     of_imagenet_c = Corruptions(source="imagenet_c", root="elsewhere")
     of_few_classes = corruptions(Subject(subject.network, part_of(data, torch.arange(20)).test, "few"), of_imagenet_c)
-    assert set(of_few_classes.measures) == {"corruption_accuracy"}, "AlexNet's errors are of all thousand classes"
+    assert set(of_few_classes.measures) == {"corruption_accuracy"}, "AlexNet's errors are on all thousand classes"
     monkeypatch.setattr(attack, "IMAGENET_CLASSES", 10)
     few = Subject(subject.network, part_of(data, torch.arange(20)).test, "few")
     evaluation = corruptions(few, of_imagenet_c)
     accuracies = {(o.kind, int(o.severity)): float(o.correct.mean()) for o in evaluation.outcomes}
-    clean = float(few.correct(few.pixels).mean())
+    clean = float(few.correct_under(few.pixels).mean())
     assert evaluation.measures == {
         "corruption_accuracy": pytest.approx(np.mean(list(accuracies.values()))),
         "mce": pytest.approx(mean_corruption_error(accuracies)),
@@ -201,27 +208,27 @@ def test_only_on_imagenet_c_are_errors_counted_in_alexnets(
 
 
 class Streamed(Split):
-    """Images that a trial must not keep, and nothing made of them either."""
+    """Images that a trial must not hold in memory, nor anything computed from them."""
 
     holds_pixels = False
 
 
 def test_streamed_images_are_corrupted_as_those_in_memory(data: Dataset, subject: Subject) -> None:
-    settings = Corruptions(kinds=("gaussian_noise", "fog"), severities=(2, 5)).settled()
-    both = [
+    settings = Corruptions(kinds=("gaussian_noise", "fog"), severities=(2, 5)).resolved()
+    subjects = [
         Subject(subject.network, split(data.test.read(slice(None)), data.test.labels), "40")
         for split in (Split, Streamed)
     ]
-    kept, streamed = (corrupted_source(each, settings) for each in both)
+    cached, streamed = (corrupted_source(subject, settings) for subject in subjects)
     for kind, severity in product(settings.kinds, settings.severities):
         batch = range(25, IMAGES)
-        assert torch.equal(kept.read(kind, severity, batch), streamed.read(kind, severity, batch))
-    for one, other in zip(*(corruptions(each, settings).outcomes for each in both), strict=True):
+        assert torch.equal(cached.read(kind, severity, batch), streamed.read(kind, severity, batch))
+    for one, other in zip(*(corruptions(subject, settings).outcomes for subject in subjects), strict=True):
         np.testing.assert_array_equal(one.correct, other.correct)
 
 
-def test_source_and_headline_tell_the_constants_apart(data: Dataset, subject: Subject) -> None:
-    settings = Corruptions(kinds=("contrast",), severities=(5,)).settled()
+def test_source_and_headline_name_the_constants(data: Dataset, subject: Subject) -> None:
+    settings = Corruptions(kinds=("contrast",), severities=(5,)).resolved()
     images = data.test.read(slice(0, 4))
     large = Split(torch.nn.functional.interpolate(images, scale_factor=8), data.test.labels[:4])
     of_small = corruptions(Subject(subject.network, Split(images, data.test.labels[:4]), "small"), settings)
@@ -233,7 +240,7 @@ def test_source_and_headline_tell_the_constants_apart(data: Dataset, subject: Su
     assert set(of_large.measures) == {"corruption_accuracy"}
 
 
-# What is found wrong, before anything starts
+# Mistakes that are found before anything starts
 
 
 def rewrite(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Change:
@@ -254,14 +261,14 @@ def cut_off(root: Path) -> None:
 
 
 def swap_two(labels: np.ndarray) -> np.ndarray:
-    """Two labels of the fourth severity that differ."""
-    at = 3 * IMAGES + int(np.flatnonzero(labels[1:] != labels[:-1])[0])
-    labels[[at, at + 1]] = labels[[at + 1, at]]
+    """Swap two different labels of the fourth severity."""
+    row = 3 * IMAGES + int(np.flatnonzero(labels[1:] != labels[:-1])[0])
+    labels[[row, row + 1]] = labels[[row + 1, row]]
     return labels
 
 
-def mixed(images: np.ndarray) -> np.ndarray:
-    """Every severity's images in one other order."""
+def shuffled(images: np.ndarray) -> np.ndarray:
+    """Return the images of every severity in the same random order."""
     order = np.random.default_rng(0).permutation(IMAGES)
     return images.reshape(5, IMAGES, *images.shape[1:])[:, order].reshape(images.shape)
 
@@ -270,26 +277,35 @@ OBJECTS = np.array([{}], dtype=object)
 ARRAY_MISTAKES: dict[str, tuple[Change, str]] = {
     "a kind is missing": (lambda root: (root / "fog.npy").unlink(), r"/fog\.npy: no such file; CIFAR-10-C has labels"),
     "no labels": (lambda root: (root / "labels.npy").unlink(), r"/labels\.npy: no such file"),
-    "a kind is cut off": (cut_off, r"/fog\.npy: is no array, or is cut off: "),
-    "pickled objects": (lambda root: np.save(root / "fog.npy", OBJECTS), r"/fog\.npy: is no array, or is cut off: "),
+    "a kind is cut off": (cut_off, r"/fog\.npy: is not a NumPy array, or is cut off: "),
+    "pickled objects": (
+        lambda root: np.save(root / "fog.npy", OBJECTS),
+        r"/fog\.npy: is not a NumPy array, or is cut off: ",
+    ),
     "four severities": (
         rewrite("fog.npy", lambda images: images[: 4 * IMAGES]),
         r"/fog\.npy: is uint8 \(160, 16, 16, 3\); as labels\.npy has 200 rows, it should be uint8 \(200, H, H, 3\)$",
     ),
     "floats": (rewrite("fog.npy", lambda images: images / 255), r"/fog\.npy: is float64 \(200, .* it should be uint8"),
-    "a label less": (rewrite("labels.npy", lambda labels: labels[:-1]), r"/labels\.npy: is uint8 \(199,\), not one"),
-    "fewer images": (shorten_all, r"/CIFAR-10-C: holds 30 images for each severity and the data set 40 test images$"),
+    "a label less": (
+        rewrite("labels.npy", lambda labels: labels[:-1]),
+        r"/labels\.npy: is uint8 \(199,\); it should have one label",
+    ),
+    "fewer images": (
+        shorten_all,
+        r"/CIFAR-10-C: contains 30 images for each severity, but the data set has 40 test images$",
+    ),
     "larger images": (
         rewrite("fog.npy", lambda images: images.repeat(2, 1).repeat(2, 2)),
-        r"/fog\.npy: images are 32 pixels a side and the data set's 16$",
+        r"/fog\.npy: images are 32 pixels a side, but the data set's are 16$",
     ),
     "labels in another order": (
         rewrite("labels.npy", swap_two),
-        r"/labels\.npy: row 12\d is label \d, but test image \d has \d: these are other images, or in another order$",
+        r"/labels\.npy: row 12\d has label \d, but test image \d has \d: the files hold other images or another order$",
     ),
     "pixels in another order": (
-        rewrite("brightness.npy", mixed),
-        r"/CIFAR-10-C: brightness at severity 1: only \d\d% of 40 images resemble the test image of their place more",
+        rewrite("brightness.npy", shuffled),
+        r"/CIFAR-10-C: brightness at severity 1: only \d\d% of 40 images resemble the test image with their index more",
     ),
     "pixels off by one": (
         rewrite("brightness.npy", lambda images: np.roll(images, 1, axis=0)),
@@ -299,18 +315,18 @@ ARRAY_MISTAKES: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("mistake", ARRAY_MISTAKES)
-def test_arrays_that_do_not_fit_are_one_clear_line(mistake: str, cifar10_c: Path, data: Dataset) -> None:
+def test_invalid_arrays_are_one_clear_line(mistake: str, cifar10_c: Path, data: Dataset) -> None:
     change, message = ARRAY_MISTAKES[mistake]
-    check_files(settled(cifar10_c), data)
+    check_files(resolved(cifar10_c), data)
     change(cifar10_c)
     with pytest.raises(DataError, match=message) as raised:
-        check_files(settled(cifar10_c), data)
+        check_files(resolved(cifar10_c), data)
     assert str(raised.value).startswith("attacks.corruptions.root: /")
     assert "\n" not in str(raised.value)
 
 
 def on_each(pattern: str, change: Change) -> Change:
-    """Changes every file or folder that the pattern finds."""
+    """Return a change of every file or folder that matches the pattern."""
     return lambda root: [change(path) for path in sorted(root.glob(pattern))]
 
 
@@ -333,23 +349,23 @@ FOLDER_MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "a class is missing": (
         on_each("*/*/n00000003", lambda path: path.rename(path.with_name(".hidden"))),
-        r"/fog/1: holds 9 class folders; the data set has 10 classes$",
+        r"/fog/1: contains 9 class folders, but the data set has 10 classes$",
     ),
     "a class is missing at one severity": (
         on_each("fog/5/n00000003", lambda path: path.rename(path.with_name(".hidden"))),
-        r"/fog/5/n00000003/val_\d*\.png: no such file; every kind and severity holds the same names$",
+        r"/fog/5/n00000003/val_\d*\.png: no such file; every kind and severity must have the same file names$",
     ),
     "a file is missing": (
         on_each("brightness/5/n00000004", lambda path: last_file(path).unlink()),
-        r"/brightness/5/n00000004/val_\d*\.png: no such file; every kind and severity holds the same names$",
+        r"/brightness/5/n00000004/val_\d*\.png: no such file; every kind and severity must have the same file names$",
     ),
     "a file is missing everywhere": (
         on_each("*/*/n00000004", lambda path: last_file(path).unlink()),
-        r"/fog/1/n00000004: holds \d images; the data set has \d test images of that class$",
+        r"/fog/1/n00000004: contains \d images?, but the data set has \d test images? of that class$",
     ),
     "larger images": (
         on_each("fog/*/*/*", lambda path: Image.open(path).resize((20, 20)).save(path)),
-        r"/fog/1/.*png: is 20 × 20 pixels and the data set's images 16 × 16$",
+        r"/fog/1/.*png: is 20 × 20 pixels, but the data set's images are 16 × 16$",
     ),
     "no images": (on_each("fog/1/*/*", lambda path: path.write_bytes(b"JFIF")), r"\.png: cannot be decoded: "),
     "images in another order": (on_each("*/*/*", first_becomes_last), r": fog at severity 1: only \d\d% of 40 images"),
@@ -357,19 +373,19 @@ FOLDER_MISTAKES: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("mistake", FOLDER_MISTAKES)
-def test_folders_that_do_not_fit_are_one_clear_line(mistake: str, imagenet_c: Path, data: Dataset) -> None:
+def test_invalid_folders_are_one_clear_line(mistake: str, imagenet_c: Path, data: Dataset) -> None:
     change, message = FOLDER_MISTAKES[mistake]
     change(imagenet_c)
     with pytest.raises(DataError, match=message) as raised:
-        check_files(settled(imagenet_c, **IN_FOLDERS), data)
+        check_files(resolved(imagenet_c, **IN_FOLDERS), data)
     assert "\n" not in str(raised.value)
 
 
-def test_classes_that_the_data_set_names_as_the_folders_are_compared(imagenet_c: Path, data: Dataset) -> None:
-    settings, alike = settled(imagenet_c, **IN_FOLDERS), tuple(f"n{label:08}" for label in range(10))
-    check_files(settings, Dataset(data.name, data.train, data.test, alike))
-    other = Dataset(data.name, data.train, data.test, (*alike[:9], "n00000099"))
-    with pytest.raises(DataError, match=r"/fog/1: class 9 is 'n00000009', and 'n00000099' in the data set$"):
+def test_class_names_are_compared_with_the_folders(imagenet_c: Path, data: Dataset) -> None:
+    settings, folder_names = resolved(imagenet_c, **IN_FOLDERS), tuple(f"n{label:08}" for label in range(10))
+    check_files(settings, Dataset(data.name, data.train, data.test, folder_names))
+    other = Dataset(data.name, data.train, data.test, (*folder_names[:9], "n00000099"))
+    with pytest.raises(DataError, match=r"/fog/1: class 9 is 'n00000009', but 'n00000099' in the data set$"):
         check_files(settings, other)
 
 
@@ -384,9 +400,7 @@ attacks: {{corruptions: {{root: {root}, {settings}}}}}
 
 
 @pytest.mark.parametrize("mistake", ["a kind is missing", "labels in another order"])
-def test_nothing_is_started_or_written_with_files_that_do_not_fit(
-    mistake: str, cifar10_c: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_started_or_written_with_invalid_files(mistake: str, cifar10_c: Path, tmp_path: Path) -> None:
     change, message = ARRAY_MISTAKES[mistake]
     change(cifar10_c)
     path = tmp_path / "sweep.yaml"
@@ -397,10 +411,12 @@ def test_nothing_is_started_or_written_with_files_that_do_not_fit(
 
 
 @pytest.mark.parametrize("kind", CORRUPTION_KINDS)
-def test_the_comparison_of_pixels_knows_every_kind_and_another_order(kind: str, data: Dataset, made: Made) -> None:
+def test_the_comparison_of_pixels_accepts_every_kind_and_detects_another_order(
+    kind: str, data: Dataset, corrupted_cells: CorruptedByCell
+) -> None:
     clean, labels = data.test.read(slice(None)), data.test.labels
     other_order = torch.randperm(IMAGES, generator=torch.Generator().manual_seed(0))
     for severity in (1, 5):
-        assert share_alike(clean, made[kind, severity], labels) > 0.8
-        assert share_alike(clean, made[kind, severity].roll(1, 0), labels) < 0.7
-        assert share_alike(clean, made[kind, severity][other_order], labels) < 0.7
+        assert matching_share(clean, corrupted_cells[kind, severity], labels) > 0.8
+        assert matching_share(clean, corrupted_cells[kind, severity].roll(1, 0), labels) < 0.7
+        assert matching_share(clean, corrupted_cells[kind, severity][other_order], labels) < 0.7

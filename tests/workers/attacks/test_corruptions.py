@@ -1,4 +1,4 @@
-"""The corruptions against their published definition, and what holds whatever the definition."""
+"""The corruptions against their published definition, and properties that hold for any definition."""
 
 from collections.abc import Callable
 from itertools import product
@@ -30,24 +30,24 @@ from tests.helpers.published_corruptions import (  # noqa: E402  # after importo
 
 SEVERITIES = (1, 2, 3, 4, 5)
 NOT_RANDOM = ("defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression")
-# Where the order of float operations differs from the published one, a value between two levels may fall to
-# either: the largest share of levels that may differ, by one. All other kinds are equal in every level.
+# The largest share of levels that may differ, by one: if the order of float operations differs from the published one,
+# a value between two levels may be rounded to either. All other kinds are equal in every level.
 MAY_DIFFER_BY_ONE = {
     "zoom_blur": 0.001,
     "snow": 0.001,
-    # pixels with a channel at 255 keep their levels, of which the published way through the hue loses one
+    # a pixel with a channel at 255 keeps its levels; the published conversion to hue and back loses one
     "brightness": 0.1,
     "contrast": 0.005,
     "elastic_transform": 0.001,
 }
-# The package's frost is of six photographs, a tenth larger, and its elastic transform one of its own.
+# The package has six photographs of frost, a tenth larger, and its own elastic transform.
 NOT_IN_THE_PACKAGE = ("frost", "elastic_transform")
-# With CIFAR-10-C's constants, the distortion of these does not rise with every step of severity.
+# With CIFAR-10-C's constants, the distortion of these kinds does not rise with every severity.
 NOT_STEADY = ("glass_blur", "motion_blur", "snow", "frost", "elastic_transform", "pixelate")
 
 
 def make_images(count: int, size: int) -> Tensor:
-    """Images with smooth areas, edges, grain and both ends of the scale; uint8 (count, 3, size, size)."""
+    """Return images with smooth areas, edges, grain, black and white, uint8 (count, 3, size, size)."""
     generator = torch.Generator().manual_seed(size)
     coarse = torch.rand(count, 3, 5, 5, generator=generator)
     smooth = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")
@@ -75,10 +75,10 @@ class OurNumbers:
 def published(
     images: Tensor, kind: str, severity: int, numbers: Callable[[int], Numbers], constants: Constants = CIFAR10_C
 ) -> Tensor:
-    """The published definition of every image; ``numbers`` gives those of an index."""
+    """Return images corrupted by the published definition; ``numbers`` returns the random numbers of an index."""
     pixels = images.permute(0, 2, 3, 1).numpy()
-    made = [publish(image, kind, severity, numbers(index), constants) for index, image in enumerate(pixels)]
-    return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2)
+    corrupted = [publish(image, kind, severity, numbers(index), constants) for index, image in enumerate(pixels)]
+    return torch.from_numpy(np.stack(corrupted)).permute(0, 3, 1, 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,9 +104,7 @@ def test_the_published_definition_holds_at_64_pixels(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("size", "severity"), [*product([128], SEVERITIES), (224, 5)])
-def test_from_128_pixels_on_the_published_levels_are_those_of_imagenets_constants(
-    kind: str, severity: int, size: int
-) -> None:
+def test_images_from_128_pixels_have_the_published_levels_of_imagenet_c(kind: str, severity: int, size: int) -> None:
     images = make_images(1, size)
     expected = published(images, kind, severity, lambda index: OurNumbers(kind, severity, index), IMAGENET_C)
     difference = (corrupt(images, kind, severity).int() - expected.int()).abs()
@@ -115,18 +113,18 @@ def test_from_128_pixels_on_the_published_levels_are_those_of_imagenets_constant
 
 
 def packaged(images: Tensor, kind: str, severity: int) -> Tensor:
-    """ImageNet's corruptions as imagecorruptions-imaug has them, with NumPy's random numbers."""
-    made = []
+    """Return images corrupted by imagecorruptions-imaug, with NumPy's random numbers."""
+    corrupted = []
     for index, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
         np.random.seed(index)  # the package draws from NumPy's global state
         seed = {"seed": index} if kind in ("glass_blur", "impulse_noise") else {}
-        made.append(np.uint8(getattr(package, kind)(Image.fromarray(image), severity, **seed)))
-    return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2)
+        corrupted.append(np.uint8(getattr(package, kind)(Image.fromarray(image), severity, **seed)))
+    return torch.from_numpy(np.stack(corrupted)).permute(0, 3, 1, 2)
 
 
 @pytest.mark.parametrize("kind", NOT_RANDOM)
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_imagenets_constants_are_those_of_the_package(kind: str, severity: int) -> None:
+def test_imagenet_cs_constants_are_those_of_the_package(kind: str, severity: int) -> None:
     images = make_images(2, 224)
     difference = (corrupt(images, kind, severity).int() - packaged(images, kind, severity).int()).abs()
     assert difference.max() <= (kind in ("brightness", "defocus_blur", "zoom_blur"))
@@ -135,7 +133,9 @@ def test_imagenets_constants_are_those_of_the_package(kind: str, severity: int) 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in (*NOT_RANDOM, *NOT_IN_THE_PACKAGE)])
 @pytest.mark.parametrize("severity", [1, 3, 5])
-def test_our_numbers_with_imagenets_constants_are_distributed_as_the_packages(kind: str, severity: int) -> None:
+def test_our_random_numbers_with_imagenet_cs_constants_are_distributed_as_the_packages(
+    kind: str, severity: int
+) -> None:
     images = make_images(24, 128)
     ours = corrupt(images, kind, severity).double() - images
     theirs = packaged(images, kind, severity).double() - images
@@ -152,14 +152,14 @@ def test_the_constants_change_at_128_pixels() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [32, 128])
-def test_a_part_of_a_data_sets_images_is_corrupted_as_it_is_in_the_whole(kind: str, size: int) -> None:
+def test_part_of_a_data_set_is_corrupted_as_in_the_whole(kind: str, size: int) -> None:
     images = make_images(3, size)
     assert torch.equal(corrupt(images[2:], kind, 4, first_index=2), corrupt(images, kind, 4)[2:])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NOT_RANDOM])
-def test_our_numbers_are_distributed_as_the_published_ones(kind: str) -> None:
-    """What a corruption changes has the mean, spread and histogram that NumPy's own numbers give it."""
+def test_our_random_numbers_are_distributed_as_the_published_ones(kind: str) -> None:
+    """The changes of levels have the same mean, deviation and histogram as with NumPy's random numbers."""
     images = make_images(120, 32)
     ours = corrupt(images, kind, 3).double() - images
     theirs = published(images, kind, 3, FreshNumbers).double() - images
@@ -196,7 +196,7 @@ def test_an_image_is_the_same_in_every_chunk_and_call(kind: str, monkeypatch: py
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [16, 25, 96])
-def test_every_size_keeps_shape_and_type_and_leaves_the_original_alone(kind: str, size: int) -> None:
+def test_shape_type_and_original_are_preserved_at_every_size(kind: str, size: int) -> None:
     images = make_images(2, size)
     before = images.clone()
     corrupted = corrupt(images, kind, 5)
@@ -208,7 +208,7 @@ def test_every_size_keeps_shape_and_type_and_leaves_the_original_alone(kind: str
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_images_laid_out_by_pixel_give_the_same_levels_and_stay_as_they_are(kind: str) -> None:
+def test_channels_last_images_give_the_same_levels_and_are_not_changed(kind: str) -> None:
     images = make_images(3, 32)
     by_pixel = images.to(memory_format=torch.channels_last)
     assert torch.equal(corrupt(by_pixel, kind, 2), corrupt(images, kind, 2))
@@ -228,24 +228,24 @@ def test_a_higher_severity_distorts_more(kind: str) -> None:
 
 
 def test_zooming_leaves_no_black_border() -> None:
-    """SciPy does at 36 pixels and a factor of 1.2, where rounding leads it beyond the last pixel."""
+    """SciPy leaves one at 36 pixels and a factor of 1.2, because rounding leads it beyond the last pixel."""
     white = torch.full((1, 3, 36, 36), 255, dtype=torch.uint8)
     assert corrupt(white, "zoom_blur", 5).min() == 255
 
 
-def test_imagenets_photographs_have_their_own_size() -> None:
+def test_the_photographs_for_imagenet_c_have_their_original_size() -> None:
     sides = [tuple(texture.shape) for texture in frost_textures.frost_textures("package", 224, 1.0)]
     assert sides == [(3, 600, 900), (3, 315, 560), (3, 315, 560), (3, 350, 527), (3, 495, 660)]
 
 
-def test_cifar10s_photographs_are_a_fifth_of_their_size() -> None:
+def test_the_photographs_for_cifar10_c_have_a_fifth_of_their_size() -> None:
     sides = [tuple(texture.shape) for texture in frost_textures.frost_textures("package", 32, 0.2)]
     assert sides == [(3, 120, 180), (3, 63, 112), (3, 63, 112), (3, 70, 105), (3, 99, 132)]
 
 
 @pytest.mark.parametrize("size", [32, 96, 224])
 def test_both_sources_give_textures_larger_than_the_image(size: int) -> None:
-    for source, scale in product(frost_textures.SOURCES, (0.2, 1.0)):
+    for source, scale in product(frost_textures.TEXTURE_SOURCES, (0.2, 1.0)):
         assert all(min(texture.shape[1:]) > size for texture in frost_textures.frost_textures(source, size, scale))
 
 
@@ -290,7 +290,7 @@ def test_missing_photographs_are_one_clear_line(monkeypatch: pytest.MonkeyPatch)
         ({"images": torch.zeros(3, 32, 32, dtype=torch.uint8)}, r"^images must be uint8 .*\(3, 32, 32\)$"),
     ],
 )
-def test_mistakes_are_one_clear_line(change: dict[str, object], message: str) -> None:
+def test_an_invalid_argument_is_one_clear_line(change: dict[str, object], message: str) -> None:
     arguments = {
         "images": make_images(1, 32),
         "kind": "fog",
@@ -298,4 +298,4 @@ def test_mistakes_are_one_clear_line(change: dict[str, object], message: str) ->
         "frost_textures": "generated",
     } | change
     with pytest.raises(ValueError, match=message):
-        corrupt(**arguments)  # type: ignore[arg-type]  # wrong ones are the point
+        corrupt(**arguments)  # type: ignore[arg-type]  # invalid arguments are the point

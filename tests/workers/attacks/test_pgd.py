@@ -1,4 +1,4 @@
-"""PGD: against foolbox's, and what is its own: images that leave, restarts, random starts that belong to an image."""
+"""PGD: against foolbox, and its own features: images that leave the batch, restarts, random starts per image."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,12 +23,11 @@ MakeNetwork = Callable[..., Network]
 
 
 def attack(trained: Trained, images: slice = slice(None), **settings: Any) -> tuple[Tensor, Tensor]:
-    chosen = {"epsilon": 0.05, "steps": 5, **settings}
-    of = (trained.images[images], trained.labels[images], trained.indices[images])
-    return pgd_images(trained.network, *of, **chosen)
+    chosen = (trained.images[images], trained.labels[images], trained.indices[images])
+    return pgd_images(trained.network, *chosen, **{"epsilon": 0.05, "steps": 5, **settings})
 
 
-def test_the_plain_algorithm_makes_the_pixels_that_foolbox_makes(random_network: MakeNetwork) -> None:
+def test_the_textbook_algorithm_gives_the_pixels_of_foolbox(random_network: MakeNetwork) -> None:
     network = random_network("resnet20")
     generator = torch.Generator().manual_seed(1)
     images, labels = torch.rand(50, 3, 16, 16, generator=generator), torch.arange(50) % 3
@@ -43,7 +42,7 @@ def test_the_plain_algorithm_makes_the_pixels_that_foolbox_makes(random_network:
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
-def test_one_whole_step_from_the_image_itself_is_fgsm(trained: Trained, loss: str) -> None:
+def test_one_step_of_epsilon_from_the_image_itself_is_fgsm(trained: Trained, loss: str) -> None:
     one: dict[str, Any] = {"epsilon": 0.05, "steps": 1, "step_size": 0.05, "random_start": False}
     one |= {"last_iterate": True, "loss": loss}
     ours, _ = attack(trained, **one)
@@ -52,7 +51,7 @@ def test_one_whole_step_from_the_image_itself_is_fgsm(trained: Trained, loss: st
 
 
 @pytest.mark.parametrize("settings", [{}, {"last_iterate": True}, {"restarts": 3, "loss": "margin"}])
-def test_images_stay_in_the_ball_and_what_counts_as_fooled_is(trained: Trained, settings: dict[str, Any]) -> None:
+def test_images_stay_in_the_ball_and_fooled_ones_are_misclassified(trained: Trained, settings: dict[str, Any]) -> None:
     adversarial, fooled = attack(trained, **settings)
     assert (adversarial - trained.images).abs().max() <= 0.05 + 1e-6
     assert adversarial.min() >= 0 and adversarial.max() <= 1
@@ -62,7 +61,7 @@ def test_images_stay_in_the_ball_and_what_counts_as_fooled_is(trained: Trained, 
 
 
 class Valley(nn.Module):
-    """Two classes: the second wins where a pixel is within 0.03 of 0.56."""
+    """A network of two classes: the second wins if a pixel is within 0.03 of 0.56."""
 
     def forward(self, images: Tensor) -> Tensor:
         above = (images[:, 0, 0, 0] - 0.56).abs() - 0.03
@@ -82,7 +81,7 @@ def test_any_iterate_that_fools_counts() -> None:
 
 
 class Counting(nn.Module):
-    """Counts the images that a network is shown."""
+    """A network that counts the images that it classifies."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -95,21 +94,21 @@ class Counting(nn.Module):
 
 
 def test_fooled_images_leave_the_batch(trained: Trained) -> None:
-    shown = {}
+    counts = {}
     for last_iterate in (False, True):
         network = Counting(trained.network)
-        of = (trained.images, trained.labels, trained.indices)
-        pgd_images(network, *of, epsilon=0.2, steps=10, restarts=2, last_iterate=last_iterate)
-        shown[last_iterate] = network.images
-    assert shown[True] >= 200 * 11
-    assert shown[False] < shown[True] / 2.5
+        inputs = (trained.images, trained.labels, trained.indices)
+        pgd_images(network, *inputs, epsilon=0.2, steps=10, restarts=2, last_iterate=last_iterate)
+        counts[last_iterate] = network.images
+    assert counts[True] >= 200 * 11
+    assert counts[False] < counts[True] / 2.5
 
 
 def test_a_random_start_belongs_to_the_image_and_not_to_its_batch(trained: Trained) -> None:
-    still: dict[str, Any] = {"step_size": 1e-9, "steps": 1, "last_iterate": True}
-    whole, _ = attack(trained, **still)
-    torch.testing.assert_close(attack(trained, slice(30, 40), **still)[0], whole[30:40], rtol=0, atol=1e-7)
-    moved = (whole - trained.images)[trained.images.sub(0.5).abs() < 0.4]  # away from 0 and 1, where it is clipped
+    unmoved: dict[str, Any] = {"step_size": 1e-9, "steps": 1, "last_iterate": True}
+    whole, _ = attack(trained, **unmoved)
+    torch.testing.assert_close(attack(trained, slice(30, 40), **unmoved)[0], whole[30:40], rtol=0, atol=1e-7)
+    moved = (whole - trained.images)[trained.images.sub(0.5).abs() < 0.4]  # away from 0 and 1, where pixels are clipped
     assert moved.abs().max() > 0.049 and moved.mean().abs() < 0.001, "uniform in the ball"
     assert moved.std().item() == pytest.approx(0.05 / 3**0.5, rel=0.02)
 
@@ -120,7 +119,7 @@ def test_each_restart_starts_elsewhere_and_fools_more(trained: Trained) -> None:
     assert fooled[0].sum() < fooled[2].sum()
 
 
-def test_nothing_beside_the_images_is_touched(trained: Trained) -> None:
+def test_the_attack_has_no_side_effects(trained: Trained) -> None:
     trained.network.zero_grad()  # of other tests
     torch.manual_seed(3)
     before = torch.get_rng_state()
@@ -130,12 +129,12 @@ def test_nothing_beside_the_images_is_touched(trained: Trained) -> None:
     assert all(parameter.grad is None and parameter.requires_grad for parameter in trained.network.parameters())
 
 
-def test_an_end_can_be_asked_for_between_two_steps(trained: Trained) -> None:
-    asked: list[None] = []
+def test_the_attack_can_be_stopped_between_two_steps(trained: Trained) -> None:
+    calls: list[None] = []
 
     def check_stop() -> None:
-        asked.append(None)
-        if len(asked) == 3:
+        calls.append(None)
+        if len(calls) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -166,31 +165,35 @@ def test_the_attack_is_run_on_every_test_image_at_each_epsilon(random_network: M
         np.testing.assert_array_equal(outcome.correct, ~torch.cat(parts).numpy())
 
 
-def left_by_both(network: Network, images: Tensor, labels: Tensor, epsilon: float, steps: int) -> tuple[int, int]:
-    """How many images stay right under our PGD and under foolbox's, with the same step size."""
+def count_correct_of_both(
+    network: Network, images: Tensor, labels: Tensor, epsilon: float, steps: int
+) -> tuple[int, int]:
+    """Count the images that stay correctly classified under our PGD and under foolbox's, with the same step size."""
     model = PyTorchModel(network, bounds=(0, 1), device="cpu")
     theirs = foolbox.attacks.LinfPGD(steps=steps, rel_stepsize=2.5 / steps, random_start=True)
     torch.manual_seed(0)
-    ours_left = theirs_left = 0
+    ours_correct = theirs_correct = 0
     for part in torch.arange(len(labels)).split(250):
-        some = (images[part], labels[part])
-        ours_left += int((~pgd_images(network, *some, part, epsilon=epsilon, steps=steps)[1]).sum())
-        theirs_left += int((~theirs(model, *some, epsilons=[epsilon])[2]).sum())
-    return ours_left, theirs_left
+        batch = (images[part], labels[part])
+        ours_correct += int((~pgd_images(network, *batch, part, epsilon=epsilon, steps=steps)[1]).sum())
+        theirs_correct += int((~theirs(model, *batch, epsilons=[epsilon])[2]).sum())
+    return ours_correct, theirs_correct
 
 
-def test_a_trained_resnet20_keeps_what_foolbox_leaves_it(shared_data: Path) -> None:
+def test_a_trained_resnet20_is_as_robust_as_foolbox_finds(shared_data: Path) -> None:
     network, images, labels = trained_resnet(shared_data, "resnet20", "resnet20-12fca82f.th", 50)
-    ours, theirs = left_by_both(network, images, labels, 2 / 255, 10)
+    ours, theirs = count_correct_of_both(network, images, labels, 2 / 255, 10)
     assert 0 < ours < 30
     assert abs(ours - theirs) <= 2
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("steps", [10, 20])
-def test_a_trained_resnet56_keeps_nothing_at_8_and_what_foolbox_leaves_it_at_2(shared_data: Path, steps: int) -> None:
+def test_a_trained_resnet56_is_not_robust_at_8_and_as_robust_as_foolbox_finds_at_2(
+    shared_data: Path, steps: int
+) -> None:
     network, images, labels = trained_resnet(shared_data, "resnet56", "resnet56-4bfd9763.th", 1000)
-    ours, theirs = left_by_both(network, images, labels, 8 / 255, steps)
+    ours, theirs = count_correct_of_both(network, images, labels, 8 / 255, steps)
     assert ours == 0 and theirs <= 1
-    ours, theirs = left_by_both(network, images, labels, 2 / 255, steps)
+    ours, theirs = count_correct_of_both(network, images, labels, 2 / 255, steps)
     assert abs(ours - theirs) <= 3

@@ -8,12 +8,12 @@ import torch
 from pyautoattack.square import SquareAttack
 from torch import Tensor, nn
 
-from prunesweep.workers.attacks.square import _side, square_images
+from prunesweep.workers.attacks.square import _square_side, square_images
 from tests.helpers.trained_networks import Trained
 
 
 class BlackBox(nn.Module):
-    """Refuses to be differentiated."""
+    """A network that must not be differentiated."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -26,11 +26,11 @@ class BlackBox(nn.Module):
 
 
 def attack(trained: Trained, images: slice = slice(None), **settings: Any) -> tuple[Tensor, Tensor]:
-    of = (trained.images[images], trained.labels[images], trained.indices[images])
-    return square_images(BlackBox(trained.network), *of, **{"epsilon": 0.1, "queries": 60, **settings})
+    chosen = (trained.images[images], trained.labels[images], trained.indices[images])
+    return square_images(BlackBox(trained.network), *chosen, **{"epsilon": 0.1, "queries": 60, **settings})
 
 
-def test_images_stay_in_the_ball_and_what_counts_as_fooled_is(trained: Trained) -> None:
+def test_images_stay_in_the_ball_and_fooled_ones_are_misclassified(trained: Trained) -> None:
     adversarial, fooled = attack(trained)
     assert (adversarial - trained.images).abs().max() <= 0.1 + 1e-6
     assert adversarial.min() >= 0 and adversarial.max() <= 1
@@ -38,28 +38,28 @@ def test_images_stay_in_the_ball_and_what_counts_as_fooled_is(trained: Trained) 
         assert torch.equal(trained.network(adversarial).argmax(1) != trained.labels, fooled)
     pixels = adversarial.requires_grad_()
     trained.network(pixels).sum().backward()
-    assert pixels.grad is not None, "no inference tensor: a caller may differentiate on"
+    assert pixels.grad is not None, "a caller may differentiate further: this is not an inference tensor"
     trained.network.zero_grad()
 
 
 class Bright(nn.Module):
-    """Two classes: the first wins by 10 minus 20 times the brightness of one pixel."""
+    """A network of two classes, whose margin is 10 minus 20 times the brightness of one pixel."""
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([10 - 20 * images[:, 0, 3, 2], torch.zeros(len(images))], 1)
 
 
-def test_the_first_query_is_of_vertical_stripes() -> None:
+def test_the_first_query_adds_vertical_stripes() -> None:
     grey, labels = torch.full((4, 3, 8, 8), 0.25), torch.zeros(4).long()
     adversarial, fooled = square_images(Bright(), grey, labels, torch.arange(4), epsilon=0.125, queries=1)
     assert not fooled.any()
     stripes = adversarial - 0.25
     assert torch.equal(stripes.abs(), torch.full_like(stripes, 0.125))
     assert torch.equal(stripes, stripes[:, :, :1].expand_as(stripes)), "the same in every row"
-    assert len({tuple(image.flatten().tolist()) for image in stripes}) == 4, "each image has its own"
+    assert len({tuple(image.flatten().tolist()) for image in stripes}) == 4, "each image has its own stripes"
 
 
-def test_a_square_is_kept_where_the_margin_falls_and_only_there() -> None:
+def test_a_square_is_accepted_only_if_the_margin_falls() -> None:
     grey, labels = torch.full((30, 3, 8, 8), 0.25), torch.zeros(30).long()
 
     def pixel(queries: int) -> Tensor:
@@ -71,25 +71,25 @@ def test_a_square_is_kept_where_the_margin_falls_and_only_there() -> None:
     assert (later == 0.375).all(), "the one pixel that counts is as bright as it may be"
 
 
-def test_squares_are_of_one_sign_a_channel() -> None:
-    class Counted(Bright):
+def test_squares_have_one_sign_per_channel() -> None:
+    class Recording(Bright):
         def __init__(self) -> None:
             super().__init__()
-            self.seen: list[Tensor] = []
+            self.queries: list[Tensor] = []
 
         def forward(self, images: Tensor) -> Tensor:
-            self.seen.append(images)
+            self.queries.append(images)
             return super().forward(images)
 
-    network = Counted()
+    network = Recording()
     grey, labels = torch.full((1, 3, 8, 8), 0.25), torch.zeros(1).long()
     square_images(network, grey, labels, torch.arange(1), epsilon=0.1, queries=20)
-    stripes, tried = network.seen[1:3]
-    changed = (tried != stripes).any(1)[0]
+    stripes, queried = network.queries[1:3]
+    changed = (queried != stripes).any(1)[0]
     rows, columns = changed.any(1).nonzero(), changed.any(0).nonzero()
-    square = tried[0, :, rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    square = queried[0, :, rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     assert all(len(channel.unique()) == 1 for channel in square)
-    assert len(network.seen) == 1 + 20, "the clean image and 20 queries"
+    assert len(network.queries) == 1 + 20, "the clean image and 20 queries"
 
 
 @pytest.mark.parametrize(
@@ -105,24 +105,24 @@ def test_squares_are_of_one_sign_a_channel() -> None:
     ],
 )
 def test_the_squares_shrink_as_the_authors_do(query: int, queries: int, side: int) -> None:
-    assert _side(query, queries, torch.empty(1, 3, 32, 32)) == side
+    assert _square_side(query, queries, torch.empty(1, 3, 32, 32)) == side
     theirs = SquareAttack(None, n_queries=queries, p_init=0.8, resc_schedule=True)
     assert max(round((theirs.p_selection(query) * 32 * 32) ** 0.5), 1) == side
 
 
-def test_an_images_numbers_do_not_depend_on_those_beside_it() -> None:
+def test_an_images_random_numbers_do_not_depend_on_its_batch() -> None:
     grey = torch.linspace(0.2, 0.3, 9)[:, None, None, None].expand(9, 3, 8, 8)
-    made = partial(square_images, Bright(), epsilon=0.1, queries=300)  # more than are drawn at once
+    attack_grey = partial(square_images, Bright(), epsilon=0.1, queries=300)  # more than are drawn at once
     labels, indices = torch.zeros(9).long(), torch.arange(9)
-    whole, _ = made(grey, labels, indices)
+    whole, _ = attack_grey(grey, labels, indices)
     part = slice(4, 7)
-    alone, _ = made(grey[part], labels[part], indices[part])
+    alone, _ = attack_grey(grey[part], labels[part], indices[part])
     assert torch.equal(alone, whole[part])
-    other, _ = made(grey[part], labels[part], indices[part] + 9)
+    other, _ = attack_grey(grey[part], labels[part], indices[part] + 9)
     assert not torch.equal(other, alone)
 
 
-def test_more_queries_fool_more_and_the_global_random_state_stays(trained: Trained) -> None:
+def test_more_queries_fool_more_and_the_global_random_state_does_not_change(trained: Trained) -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
     few, many = (int(attack(trained, queries=queries)[1].sum()) for queries in (1, 100))
@@ -131,8 +131,11 @@ def test_more_queries_fool_more_and_the_global_random_state_stays(trained: Train
 
 
 @pytest.mark.parametrize("epsilon", [0.1, 0.2])
-def test_it_fools_as_many_as_the_authors_own(trained: Trained, epsilon: float) -> None:
-    """Within 12 of 200: theirs puts the same square on all images of a batch, and varies by about 8 with its seed."""
+def test_the_attack_fools_as_many_images_as_the_authors_code(trained: Trained, epsilon: float) -> None:
+    """The counts differ by at most 12 of 200.
+
+    The authors' code puts the same square on all images of a batch, and varies by about 8 with its seed.
+    """
     ours = int(attack(trained, epsilon=epsilon, queries=200)[1].sum())
     theirs = SquareAttack(
         trained.network, norm="Linf", n_queries=199, eps=epsilon, seed=0, p_init=0.8, resc_schedule=True, device="cpu"

@@ -1,4 +1,4 @@
-"""The store in which a file's trials run."""
+"""The store of the trials of a file."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from prunesweep.results_store import Store
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """One for all trials of a file: baselines and scores are shared, as in a sweep."""
+    """One store for all trials of a file, which share baselines and scores, as in a sweep."""
     return Store(str(tmp_path_factory.mktemp("matrix")))

@@ -1,4 +1,4 @@
-"""The life of a trial that prunes layers of a MobileNetV2: pairwise here, every combination in full."""
+"""Trials that prune layers of a MobileNetV2: pairwise combinations; all of them with the mark ``full``."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The life of a trial that prunes a ResNet20: pairwise here, every combination in full."""
+"""Trials that prune a ResNet20: pairwise combinations; all of them with the mark ``full``."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The life of a trial that prunes a ResNet-50, in full alone."""
+"""Trials that prune a ResNet-50, only with the mark ``full``."""
 
 import pytest
 

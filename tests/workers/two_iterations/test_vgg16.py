@@ -1,4 +1,4 @@
-"""The life of a trial that prunes a VGG16: pairwise here, every combination in full."""
+"""Trials that prune a VGG16: pairwise combinations; all of them with the mark ``full``."""
 
 import pytest
 

@@ -1,1 +1,1 @@
-"""Evidence on whether a gain in robustness is real; ``prunesweep.orchestrator.analyses.robustness`` judges it."""
+"""Evidence on whether a gain in robustness is real: a network, its baseline and its control under many attacks."""

@@ -1,4 +1,4 @@
-"""What is known of a network and of those it is compared with, after all of them were attacked on the same images."""
+"""The evidence of a verification: the outcomes of a network and of those it is compared with on the same images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +15,14 @@ ImageFlags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class EpsilonOutcome:
-    """What one attack within one ε left of the images.
+    """Which images one attack within one ε fools.
 
-    ``correct``: bool (images,), which it does not fool, whether it was run on them or not; ``attacked``: bool
-    (images,), which it was run on. An image that the network gets wrong unattacked counts as fooled by every attack
-    that was run on it.
+    Attributes:
+        attack: name of the attack.
+        epsilon: radius of the L∞ ball, in [0, 1].
+        correct: images that it does not fool, bool (images,); True for images that it did not attack. An attacked image
+            that is misclassified without the attack counts as fooled.
+        attacked: images that it attacked, bool (images,).
     """
 
     attack: str
@@ -30,15 +33,15 @@ class EpsilonOutcome:
 
 @dataclass(frozen=True)
 class NetworkEvidence:
-    """One network.
+    """The outcomes of one network.
 
     Attributes:
-        clean: bool (images,), classified rightly unattacked.
-        outcomes: one an attack and ε.
-        smallest: (subset,) the smallest ε of the grid at which PGD on the margin loss fools an image, found by
-            bisection; 0 where it is wrong unattacked, infinite where the largest does not fool it.
-        vanishing: by loss, the share of images (of the subset, classified rightly) without a gradient to follow.
-        logit_margin: mean of the true class's logit minus the largest other, on clean images.
+        clean: images that are correctly classified without an attack, bool (images,).
+        outcomes: one for each attack and ε.
+        smallest: the smallest ε of a grid at which PGD on the margin loss fools an image, (subset,), found by
+            bisection; 0 if it is misclassified without an attack, infinite if the largest ε does not fool it.
+        vanishing: share of the subset's correctly classified images without a gradient to follow, by loss.
+        logit_margin: mean over the clean images of the true class's logit minus the largest other logit.
     """
 
     clean: ImageFlags
@@ -48,34 +51,40 @@ class NetworkEvidence:
     logit_margin: float
 
     def outcome(self, attack: str, epsilon: float) -> EpsilonOutcome:
-        """Raises: KeyError where this was not run."""
+        """Return the outcome of an attack within an ε.
+
+        Raises:
+            KeyError: this attack was not run within this ε.
+        """
         for outcome in self.outcomes:
             if (outcome.attack, outcome.epsilon) == (attack, epsilon):
                 return outcome
         raise KeyError(f"{attack} at {epsilon}")
 
     def at(self, epsilon: float) -> tuple[EpsilonOutcome, ...]:
-        """All attacks that were run within this ε."""
+        """Return the outcomes of all attacks within an ε."""
         return tuple(outcome for outcome in self.outcomes if outcome.epsilon == epsilon)
 
     def worst_case(self, epsilon: float) -> ImageFlags:
-        """Which images no attack within ε fools, bool (images,)."""
+        """Return which images no attack within ε fools, bool (images,)."""
         worst: ImageFlags = np.logical_and.reduce([self.clean, *(outcome.correct for outcome in self.at(epsilon))])
         return worst
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Two or three networks on the same images, under attacks that share their random streams.
+    """The outcomes of two or three networks on the same images, under attacks with the same random streams.
 
     Attributes:
-        networks: ``network``, ``baseline`` and, where there is one, ``control``.
-        epsilons: where the baseline keeps 10–90 % under PGD: what gains are taken at.
-        far: an ε at which plain networks keep nothing, for what only a masked gradient does; on the subset alone.
-        everything: an ε at which any image can be made grey, so that no network can be right more often than by chance.
-        headline: the ε of FGSM that sweeps report; FGSM alone is run there.
-        classes: how many.
-        notes: what was not run, and why.
+        networks: the evidence of ``network``, ``baseline`` and, if there is one, ``control``.
+        epsilons: the ε at which gains are taken: the baseline keeps 10–90 % of its accuracy there under PGD.
+        far: an ε, for the subset alone, at which undefended networks keep no image: only a network with masked
+            gradients keeps some.
+        everything: an ε within which every image can be made grey, so that no network beats chance.
+        headline: the ε that sweeps report for FGSM; FGSM alone is run there.
+        classes: number of classes.
+        effort: how hard the networks were attacked.
+        notes: which attacks were not run, and why.
     """
 
     networks: Mapping[str, NetworkEvidence]
@@ -89,10 +98,11 @@ class Evidence:
 
     @property
     def images(self) -> int:
+        """Return the number of images."""
         return len(self.networks[NETWORK].clean)
 
     def to_json(self) -> dict[str, Any]:
-        """Counts in place of outcomes: plain JSON values."""
+        """Return the evidence as JSON values, with counts of images in place of flags."""
         return {
             "epsilons": list(self.epsilons),
             "far": self.far,
@@ -105,7 +115,7 @@ class Evidence:
         }
 
     def _network_json(self, network: NetworkEvidence) -> dict[str, Any]:
-        # A median beyond the grid is not known, and JSON has no infinity.
+        # A median beyond the grid is unknown, and JSON has no infinity.
         median = float(np.median(network.smallest))
         return {
             "clean": int(network.clean.sum()),

@@ -1,4 +1,4 @@
-"""Attacks a network and those it is compared with on the same images, and gathers the evidence."""
+"""Attacks a network, its baseline and its control on the same images, and collects the evidence."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ from prunesweep.workers.analyses.robustness.own_attacks import (
     OwnAttackOutcomes,
     Radii,
     attack_alone,
-    show,
+    attack_by_transfer,
 )
 from prunesweep.workers.analyses.robustness.smallest_epsilon import graded_epsilons, smallest_epsilons
 
@@ -27,33 +27,39 @@ HEADLINE = 8 / 255
 
 
 class NetworkComparison:
-    """Compares networks on some images. What is known of a network is kept: a baseline serves all its trials.
+    """A comparison of networks on some images, which attacks each network once.
 
-    Networks are plain modules, images (N, 3, H, W) in [0, 1] to logits, in evaluation mode on the images' device.
+    Networks are modules from images (N, 3, H, W) in [0, 1] to logits, in evaluation mode on the images' device.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, indices: Tensor, effort: Effort | None = None) -> None:
-        """Takes float32 images (N, 3, H, W) in [0, 1], labels int64 (N,), and the images' indices in the test set."""
+        """Compare networks on these images.
+
+        Args:
+            images: float32 (N, 3, H, W) in [0, 1].
+            labels: true classes, int64 (N,).
+            indices: positions of the images in the test set, int64 (N,).
+            effort: how hard networks are attacked; by default ``Effort()``.
+        """
         self._sample = AttackSample(images, labels, indices.cpu())
         self._effort = effort or Effort()
         self._subset = spread(len(labels), self._effort.subset)
         self._smallest: dict[nn.Module, NDArray[np.float64]] = {}
-        self._alone: dict[tuple[nn.Module, Radii], OwnAttackOutcomes] = {}
+        self._own: dict[tuple[nn.Module, Radii], OwnAttackOutcomes] = {}
 
     def compare(self, network: nn.Module, baseline: nn.Module, control: nn.Module | None = None) -> Evidence:
-        """The evidence on a network: each of the networks is attacked with what fits it, and shown the others' images.
+        """Attack each network by itself, show it the others' adversarial images, and return the evidence.
 
-        Raises:
-            NoEpsilon: the baseline keeps 10–90 % at no ε.
-            UserError: AutoAttack is asked for and not installed.
+        ``NoEpsilon`` is raised if no ε leaves the baseline with 10–90 % of its images, and ``UserError`` if AutoAttack
+        is asked for and not installed.
         """
         networks = {NETWORK: network, BASELINE: baseline} | ({} if control is None else {CONTROL: control})
         radii = _radii(self._smallest_of(baseline))
-        alone = {name: self._attacked(each, radii) for name, each in networks.items()}
+        own_outcomes = {name: self._attacked(each, radii) for name, each in networks.items()}
         with torch.inference_mode():
             classes = baseline(self._sample.images[:1]).shape[1]
         return Evidence(
-            networks={name: self._evidence(name, each, alone) for name, each in networks.items()},
+            networks={name: self._evidence(name, each, own_outcomes) for name, each in networks.items()},
             epsilons=radii.graded,
             far=radii.far,
             everything=radii.everything,
@@ -64,18 +70,20 @@ class NetworkComparison:
         )
 
     def forget(self, network: nn.Module) -> None:
-        """Lets go of what is kept of a network that is not compared with again."""
+        """Free the outcomes and adversarial images of a network that is not compared again."""
         self._smallest.pop(network, None)
-        for known in [known for known in self._alone if known[0] is network]:
-            del self._alone[known]
+        for known in [known for known in self._own if known[0] is network]:
+            del self._own[known]
 
-    def _evidence(self, name: str, network: nn.Module, alone: Mapping[str, OwnAttackOutcomes]) -> NetworkEvidence:
-        own = alone[name]
+    def _evidence(
+        self, name: str, network: nn.Module, own_outcomes: Mapping[str, OwnAttackOutcomes]
+    ) -> NetworkEvidence:
+        own = own_outcomes[name]
         shown = [
             outcome
-            for other, known in alone.items()
+            for other, theirs in own_outcomes.items()
             if other != name
-            for outcome in show(network, self._sample, known.crafted, f"{TRANSFER_FROM}{other}")
+            for outcome in attack_by_transfer(network, self._sample, theirs.crafted, f"{TRANSFER_FROM}{other}")
         ]
         return NetworkEvidence(
             clean=own.clean,
@@ -86,9 +94,9 @@ class NetworkComparison:
         )
 
     def _attacked(self, network: nn.Module, radii: Radii) -> OwnAttackOutcomes:
-        if (network, radii) not in self._alone:
-            self._alone[network, radii] = attack_alone(network, self._sample, self._subset, radii, self._effort)
-        return self._alone[network, radii]
+        if (network, radii) not in self._own:
+            self._own[network, radii] = attack_alone(network, self._sample, self._subset, radii, self._effort)
+        return self._own[network, radii]
 
     def _smallest_of(self, network: nn.Module) -> NDArray[np.float64]:
         if network not in self._smallest:
@@ -100,7 +108,12 @@ class NetworkComparison:
 
 
 def spread(images: int, wanted: int) -> Tensor:
-    """``wanted`` of the images (all, where there are not so many), spread evenly: bool (images,)."""
+    """Return flags of evenly spread images, bool (images,).
+
+    Args:
+        images: number of images.
+        wanted: number of flags to set; all if there are fewer images.
+    """
     chosen = torch.zeros(images, dtype=torch.bool)
     chosen[torch.arange(min(wanted, images)) * images // max(1, min(wanted, images))] = True
     return chosen
@@ -116,5 +129,5 @@ def _notes(effort: Effort) -> tuple[str, ...]:
         return (
             f"AutoAttack saw those of {counted(effort.autoattack, 'image')} that nothing else fooled, at the largest ε",
         )
-    missing = Autoattack().missing()
+    missing = Autoattack().missing_dependency()
     return (f"AutoAttack was not run: {missing or 'it was not asked for'}",)

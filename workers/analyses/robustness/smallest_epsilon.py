@@ -1,4 +1,4 @@
-"""The smallest perturbation that fools, an image each."""
+"""The smallest perturbation that fools a network, for each image."""
 
 import numpy as np
 import torch
@@ -8,28 +8,31 @@ from torch import Tensor, nn
 from prunesweep.sweeps.errors import UserError
 from prunesweep.workers.attacks.pgd import pgd_images
 
-# Half octaves from 1/8 to 64 levels of a pixel, in [0, 1].
+# From 1/8 to 64 of 255 levels in steps of √2, in [0, 1].
 GRID: tuple[float, ...] = tuple(2 ** (half / 2) / 255 for half in range(-6, 13))
-# The shares that the baseline is to keep at the ε that are chosen, and the least and the most that will do.
+# The accuracies that the baseline should keep at the chosen ε, and the bounds of what is acceptable.
 WANTED = (2 / 3, 1 / 3)
 LEAST, MOST = 0.1, 0.9
 
 
 class NoEpsilon(UserError):
-    """No ε of the grid is between what the baseline withstands and what it does not."""
+    """A baseline that no ε of the grid leaves with a moderate accuracy."""
 
 
 def smallest_epsilons(
     network: nn.Module, images: Tensor, labels: Tensor, indices: Tensor, *, steps: int
 ) -> NDArray[np.float64]:
-    """The smallest ε of ``GRID`` at which PGD on the margin loss fools each image, (N,).
+    """Return the smallest ε of ``GRID`` at which PGD on the margin loss fools each image, float64 (N,).
 
-    By bisection of the grid, an image each: that what fools within an ε fools within a larger one is taken for
-    granted. 0 where an image is wrong unattacked, infinite where the largest ε does not fool it.
+    The grid is bisected for each image, on the assumption that an attack that succeeds within an ε succeeds within a
+    larger one. An image has 0 if it is misclassified without an attack, and infinity if the largest ε does not fool it.
 
     Args:
-        images, labels, indices: as in ``pgd_images``.
-        steps: of each PGD.
+        network: images in [0, 1] to logits, in evaluation mode.
+        images: float32 (N, 3, H, W) in [0, 1].
+        labels: true classes, int64 (N,).
+        indices: positions of the images in the test set, int64 (N,), by which random starts are drawn.
+        steps: number of steps of each PGD.
     """
     # Each image's answer lies in values[low + 1 .. high]; the ends stand for unattacked and for never.
     values = [0.0, *GRID, float("inf")]
@@ -39,33 +42,36 @@ def smallest_epsilons(
         high[(network(images).argmax(1) != labels).cpu()] = 0
     while bool((undecided := high - low > 1).any()):
         middle = (low + high) // 2
-        for place in middle[undecided].unique().tolist():
-            asked = undecided & (middle == place)
-            there = asked.to(images.device)
+        for index in middle[undecided].unique().tolist():
+            attacked = undecided & (middle == index)
+            on_device = attacked.to(images.device)
             _, fooled = pgd_images(
                 network,
-                images[there],
-                labels[there],
-                indices[asked],
-                epsilon=values[place],
+                images[on_device],
+                labels[on_device],
+                indices[attacked],
+                epsilon=values[index],
                 steps=steps,
                 loss="margin",
             )
             fooled = fooled.cpu()
-            high[asked] = torch.where(fooled, place, high[asked])
-            low[asked] = torch.where(fooled, low[asked], place)
+            high[attacked] = torch.where(fooled, index, high[attacked])
+            low[attacked] = torch.where(fooled, low[attacked], index)
     smallest: NDArray[np.float64] = np.array(values)[high.numpy()]
     return smallest
 
 
 def graded_epsilons(smallest: NDArray[np.float64]) -> tuple[float, ...]:
-    """The ε of ``GRID`` at which a baseline keeps about two thirds and one third, ascending; one where they agree.
+    """Return the ε of ``GRID`` at which a baseline keeps about two thirds and one third of the images, ascending.
 
     Args:
-        smallest: of the baseline's images, as ``smallest_epsilons`` gives them.
+        smallest: the smallest ε that fools the baseline for each image, as ``smallest_epsilons`` returns them.
+
+    Returns:
+        Two ε, or one if they are equal.
 
     Raises:
-        NoEpsilon: at none it keeps 10–90 %.
+        NoEpsilon: the baseline keeps 10–90 % at no ε.
     """
     kept = {epsilon: float((smallest > epsilon).mean()) for epsilon in GRID}
     between = [epsilon for epsilon, share in kept.items() if LEAST <= share <= MOST]

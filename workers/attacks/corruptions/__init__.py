@@ -1,1 +1,1 @@
-"""The 15 common corruptions of Hendrycks & Dietterich (ICLR 2019): made, or read from their files."""
+"""The 15 common corruptions of Hendrycks & Dietterich (ICLR 2019), generated or read from their official files."""

@@ -1,4 +1,4 @@
-"""The corruptions as an attack: accuracy for every kind and severity."""
+"""The corruptions as an attack: one outcome for each kind and severity."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -21,21 +21,23 @@ OFFICIAL = {"cifar10_c": "official CIFAR-10-C files", "imagenet_c": "official Im
 
 
 def corruptions(subject: Subject, settings: Corruptions) -> Evaluation:
-    """Accuracy under each kind at each severity; the headline is the mean over the kinds.
+    """Evaluate the network under each corruption kind at each severity; the headline is the mean over the kinds.
 
-    Raises:
-        DataError: an official file is missing or not as it should be.
+    A missing or invalid official file is a `DataError`.
     """
-    asked = list(product(settings.kinds, settings.severities))
+    kinds_and_severities = list(product(settings.kinds, settings.severities))
     images = corrupted_source(subject, settings)
 
     def attacked(batch: slice) -> Iterator[Tensor]:
         indices = range(*batch.indices(len(subject.labels)))
-        for kind, severity in asked:
+        for kind, severity in kinds_and_severities:
             yield images.read(kind, severity, indices).to(subject.labels.device).float().div_(255)
 
-    correct = subject.correct_each(attacked)
-    outcomes = tuple(Outcome(kind, float(severity), c) for (kind, severity), c in zip(asked, correct, strict=True))
+    correct = subject.correct_under_each(attacked)
+    outcomes = tuple(
+        Outcome(kind, float(severity), flags)
+        for (kind, severity), flags in zip(kinds_and_severities, correct, strict=True)
+    )
     return Evaluation(
         outcomes=outcomes,
         headline_severity=None if settings.headline == MEAN else float(settings.headline),
@@ -46,6 +48,7 @@ def corruptions(subject: Subject, settings: Corruptions) -> Evaluation:
 
 
 def _source(subject: Subject, settings: Corruptions) -> str:
+    """Return in words where the corrupted images come from."""
     if settings.source != "generated":
         return OFFICIAL[settings.source]
     frost = f"; frost textures: {settings.frost_textures}" if "frost" in settings.kinds else ""
@@ -53,6 +56,7 @@ def _source(subject: Subject, settings: Corruptions) -> str:
 
 
 def _headline(subject: Subject, settings: Corruptions) -> str:
+    """Return the headline in words, with the benchmark's constants unless they are CIFAR-10-C's."""
     constants = constants_for(subject.side)
     if settings.source != "generated" or constants is CIFAR10_C:
         return settings.headline_text()
@@ -60,16 +64,17 @@ def _headline(subject: Subject, settings: Corruptions) -> str:
 
 
 def _measures(subject: Subject, settings: Corruptions, outcomes: tuple[Outcome, ...]) -> dict[str, float]:
+    """Return the mean accuracy and, on the complete ImageNet-C, the corruption errors relative to AlexNet's."""
     accuracies = {(outcome.kind, int(outcome.severity)): float(outcome.correct.mean()) for outcome in outcomes}
     measures = {"corruption_accuracy": corruption_accuracy(accuracies)}
-    if is_complete(accuracies) and _is_imagenet_c(subject, settings):
-        clean_accuracy = float(subject.correct(subject.pixels).mean())
+    if is_complete(accuracies) and _is_comparable_with_alexnet(subject, settings):
+        clean_accuracy = float(subject.correct_under(subject.pixels).mean())
         measures["mce"] = mean_corruption_error(accuracies)
         measures["relative_mce"] = relative_mean_corruption_error(accuracies, clean_accuracy)
     return measures
 
 
-def _is_imagenet_c(subject: Subject, settings: Corruptions) -> bool:
-    """Whether AlexNet's errors, which are of all classes, are there to compare with: by its files or its constants."""
+def _is_comparable_with_alexnet(subject: Subject, settings: Corruptions) -> bool:
+    """Return whether AlexNet's errors apply: on all classes of ImageNet, by ImageNet-C's files or its constants."""
     generated = settings.source == "generated" and constants_for(subject.side) is IMAGENET_C
     return subject.network.spec.classes == IMAGENET_CLASSES and (settings.source == "imagenet_c" or generated)

@@ -14,67 +14,79 @@ from prunesweep.workers.attacks.corruptions.linear_filters import correlate, gau
 from prunesweep.workers.attacks.corruptions.pixels import to_levels, to_unit
 from prunesweep.workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
 
-# The disk is drawn on at least so many pixels to each side; the rim of a larger one is softened twice as far.
-DISK_REACH = 8
+# The disk's kernel reaches at least this many pixels to each side; the rim of a larger disk is softened twice as far.
+MIN_DISK_REACH = 8
 
 
 def defocus_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Blur by a disk, the image of a point out of focus."""
+    """Blur by a disk, which is the image of a point out of focus."""
     radius, softness = constants.blur.defocus[severity - 1]
-    return to_levels(correlate(images, _disk(radius, softness), mirror))
+    return to_levels(correlate(images, _disk_kernel(radius, softness), mirror))
 
 
-def _disk(radius: float, softness: float) -> Tensor:
-    """A disk's pixels (K, K), summing to one, its rim softened by a 3×3 or 5×5 Gaussian of ``softness`` pixels.
+def _disk_kernel(radius: float, softness: float) -> Tensor:
+    """Return the kernel of a disk, float32 (K, K), which sums to one.
 
-    In float32, as published: whether the sum is a trace more or less than one decides what level a flat area keeps.
+    It is in float32 as in the published code: whether its sum is minimally above or below one decides which level a
+    uniform area gets.
+
+    Args:
+        radius: the disk's radius in pixels.
+        softness: standard deviation in pixels of the 3×3 or 5×5 Gaussian that softens the rim.
     """
-    reach = max(DISK_REACH, math.ceil(radius))
+    reach = max(MIN_DISK_REACH, math.ceil(radius))
     offsets = torch.arange(-reach, reach + 1)
     inside = (offsets[:, None] ** 2 + offsets**2 <= radius**2).float()
-    rim = gaussian_weights(softness, 1 if radius <= DISK_REACH else 2)
+    rim = gaussian_weights(softness, 1 if radius <= MIN_DISK_REACH else 2)
     return smooth(inside / inside.sum(), rim, mirror)
 
 
 def glass_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Look through structured glass: blur, let every pixel take the place of a neighbour, and blur again.
+    """Imitate structured glass: blur, replace every pixel by a random neighbour, and blur again.
 
-    The published loop means to swap pixels. Its two sides are views of one array, however, and so it copies
-    the neighbour.
+    The published loop is meant to swap pixels. However, both sides of its assignment are views of one array, and so it
+    copies the neighbour.
     """
-    sigma, reach, rounds = constants.blur.glass[severity - 1]
+    sigma, max_shift, rounds = constants.blur.glass[severity - 1]
     blurred = to_levels(gaussian_blur(to_unit(images), sigma, nearest))
     for _ in range(rounds):
-        blurred = _take_neighbours(blurred, reach, draws)
+        blurred = _copy_neighbours(blurred, max_shift, draws)
     return to_levels(gaussian_blur(to_unit(blurred), sigma, nearest))
 
 
-def _take_neighbours(images: Tensor, reach: int, draws: Draws) -> Tensor:
-    """Each pixel but those near the border becomes one that is −reach … reach − 1 columns and rows away."""
+def _copy_neighbours(images: Tensor, max_shift: int, draws: Draws) -> Tensor:
+    """Replace each pixel that is not near the border by one −max_shift … max_shift − 1 rows and columns away."""
     size = images.shape[-1]
-    inner = size - 2 * reach
-    column_shift, row_shift = draws.uniform(-reach, reach, 2, inner, inner).floor_().long().unbind(1)
-    moved = torch.arange(reach + 1, size - reach + 1, device=images.device)
+    inner = size - 2 * max_shift
+    column_shift, row_shift = draws.uniform(-max_shift, max_shift, 2, inner, inner).floor_().long().unbind(1)
+    inner_positions = torch.arange(max_shift + 1, size - max_shift + 1, device=images.device)
     own = torch.arange(size * size, device=images.device).expand(len(images), -1)
-    taken = own.reshape(-1, size, size).clone()
-    taken[:, reach + 1 : size - reach + 1, reach + 1 : size - reach + 1] = (
-        (moved[:, None] + row_shift) * size + moved + column_shift
+    copied_from = own.reshape(-1, size, size).clone()
+    copied_from[:, max_shift + 1 : size - max_shift + 1, max_shift + 1 : size - max_shift + 1] = (
+        (inner_positions[:, None] + row_shift) * size + inner_positions + column_shift
     )
     pixels = images.flatten(2)
-    source = _through_earlier_copies(taken.flatten(1), own)
+    source = _follow_copies(copied_from.flatten(1), own)
     return pixels.gather(2, source[:, None].expand_as(pixels)).view_as(images)
 
 
-def _through_earlier_copies(taken: Tensor, own: Tensor) -> Tensor:
-    """Where each pixel's level comes from in the end, (N, pixels), if all are copied from ``taken`` one by one.
+def _follow_copies(copied_from: Tensor, own: Tensor) -> Tensor:
+    """Return the pixel from which each pixel's level finally comes, if the pixels are copied one by one.
 
-    The published loop walks from the last pixel to the first. What it copies from a later pixel is therefore what that
-    one took before; the chains of such copies are followed by doubling.
+    The published loop goes from the last pixel to the first. A later pixel has therefore been overwritten already when
+    an earlier one copies it; chains of such copies are followed by pointer doubling.
+
+    Args:
+        copied_from: the flat position that each pixel copies, int64 (N, pixels).
+        own: each pixel's own flat position, int64 (N, pixels).
+
+    Returns:
+        Flat positions, int64 (N, pixels).
     """
-    onward = torch.where(taken > own, taken, own)
-    while not torch.equal(onward, further := onward.gather(1, onward)):
-        onward = further
-    return taken.gather(1, onward)
+    chain = torch.where(copied_from > own, copied_from, own)
+    while not torch.equal(chain, further := chain.gather(1, chain)):
+        chain = further
+    return copied_from.gather(1, chain)
 
 
 def motion_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
@@ -84,7 +96,7 @@ def motion_blur(images: Tensor, severity: int, draws: Draws, constants: Constant
 
 
 def zoom_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Average the image with its enlargements, as if it came nearer; the sum is in float32, as published."""
+    """Average the image with enlargements of it, as if it came nearer; the sum is in float32, as published."""
     unit = to_unit(images.movedim((-2, -1), (0, 1)).contiguous())
     factors = constants.blur.zoom[severity - 1]
     total = torch.zeros_like(unit, dtype=torch.float32)

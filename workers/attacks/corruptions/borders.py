@@ -1,25 +1,26 @@
-"""What lies beyond an image's border: integer positions outside 0 … size − 1, folded back inside."""
+"""Rules for what lies beyond an image's border: they map positions outside 0 … size − 1 to positions inside."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-Fold = Callable[[Tensor, int], Tensor]
+BorderRule = Callable[[Tensor, int], Tensor]
+"""From integer positions and the number of pixels to positions in 0 … size − 1."""
 
 
 def nearest(position: Tensor, size: int) -> Tensor:
-    """``aaa|abcd|ddd``: the outermost pixel goes on (ImageMagick's and SciPy's usual border)."""
+    """Repeat the outermost pixel, ``aaa|abcd|ddd`` (the default of ImageMagick and SciPy)."""
     return position.clamp(0, size - 1)
 
 
 def mirror(position: Tensor, size: int) -> Tensor:
-    """``dcb|abcd|cba``: mirrored at the outermost pixel (OpenCV's usual border)."""
+    """Mirror at the outermost pixel, ``dcb|abcd|cba`` (the default of OpenCV)."""
     phase = position.remainder(2 * size - 2)
     return torch.minimum(phase, 2 * size - 2 - phase)
 
 
 def symmetric(position: Tensor, size: int) -> Tensor:
-    """``cba|abcd|dcb``: mirrored at the border itself (what SciPy calls ``reflect``)."""
+    """Mirror at the border itself, ``cba|abcd|dcb`` (SciPy calls it ``reflect``)."""
     phase = position.remainder(2 * size)
     return torch.minimum(phase, 2 * size - 1 - phase)

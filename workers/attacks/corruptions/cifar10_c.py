@@ -1,4 +1,4 @@
-"""CIFAR-10-C's files (Hendrycks & Dietterich 2019): an array for each kind, the severities one after another."""
+"""CIFAR-10-C's files (Hendrycks & Dietterich 2019): one array per kind, with the severities one after another."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,88 +10,111 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.images.corruption_files import WHERE, cifar10_c_file
+from prunesweep.sweeps.images.corruption_files import ROOT_KEY_PATH, cifar10_c_file
+from prunesweep.sweeps.words import counted
 from prunesweep.workers.data.split import LabelledImages
 
 SEVERITY_COUNT = 5
 
 
 class Cifar10C:
-    """The corrupted images of ``kinds``, memory-mapped: of n test images, severity s lies in rows (s − 1) n … s n − 1.
+    """The corrupted images of some kinds, memory-mapped.
 
-    Where ``test`` are some of n test images, their rows are read; where they are all that the files hold, all rows.
-
-    Raises:
-        DataError: a file is missing, is no array, or its shape does not fit the labels'.
+    With n test images in the files, severity s is in rows (s − 1) n … s n − 1. If the test images in use are a limited
+    sample of them, the rows of the sample are read; if the files hold the sample alone, all rows.
     """
 
     def __init__(self, root: str, kinds: Sequence[str], test: LabelledImages) -> None:
+        """Open the arrays.
+
+        Args:
+            root: the folder of the arrays.
+            kinds: the corruption kinds to open.
+            test: the test images in use.
+
+        Raises:
+            DataError: a file is missing, is not an array, or has a shape that does not match the labels'.
+        """
         labels_file = cifar10_c_file(root, "labels")
         self._root = root
-        self._labels = _array(labels_file)
-        self._images = {kind: _array(cifar10_c_file(root, kind)) for kind in kinds}
+        self._labels = _open_array(labels_file)
+        self._images = {kind: _open_array(cifar10_c_file(root, kind)) for kind in kinds}
         rows = len(self._labels)
-        some = test.chosen if test.chosen is not None and rows != SEVERITY_COUNT * len(test) else None
-        self._places = np.arange(len(test)) if some is None else some.places
+        subset = test.subset if test.subset is not None and rows != SEVERITY_COUNT * len(test) else None
+        self._rows = np.arange(len(test)) if subset is None else subset.indices
         if self._labels.ndim != 1 or rows == 0 or rows % SEVERITY_COUNT:
             raise DataError(
-                f"{WHERE}: {labels_file}: is {_shape(self._labels)}, not one label for each of 5 severities"
+                f"{ROOT_KEY_PATH}: {labels_file}: is {_describe(self._labels)}; it should have one label for each "
+                "image at each of the 5 severities"
             )
         for kind, images in self._images.items():
             square = images.ndim == 4 and images.shape[1] == images.shape[2] and images.shape[3] == 3
             if images.dtype != np.uint8 or not square or len(images) != rows:
                 raise DataError(
-                    f"{WHERE}: {cifar10_c_file(root, kind)}: is {_shape(images)}; as {labels_file.name} has {rows} "
-                    f"rows, it should be uint8 ({rows}, H, H, 3)"
+                    f"{ROOT_KEY_PATH}: {cifar10_c_file(root, kind)}: is {_describe(images)}; as {labels_file.name} has "
+                    f"{rows} rows, it should be uint8 ({rows}, H, H, 3)"
                 )
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
+        """Return corrupted images, uint8 (n, 3, H, W).
+
+        Args:
+            kind: one of the opened kinds.
+            severity: 1 to 5.
+            indices: indices of the test images.
+        """
         first = (severity - 1) * (len(self._labels) // SEVERITY_COUNT)
-        places = self._places[np.asarray(indices, dtype=np.int64)]
-        return torch.from_numpy(self._images[kind][first + places]).permute(0, 3, 1, 2)
+        rows = self._rows[np.asarray(indices, dtype=np.int64)]
+        return torch.from_numpy(self._images[kind][first + rows]).permute(0, 3, 1, 2)
 
     def check(self, test: LabelledImages) -> None:
-        """Whether these are corruptions of the test images, in their order, by size and labels.
+        """Check by sizes and labels that the files hold corruptions of the test images, in the same order.
 
-        The files may go on where the test images end: these are then the first ones.
+        The files may hold more images than there are test images, which are then the first ones.
 
         Raises:
-            DataError: they are others; one line says what differs first.
+            DataError: the files hold other images; the message says what differs first.
         """
-        per_severity, needed = len(self._labels) // SEVERITY_COUNT, 1 + int(self._places.max())
+        per_severity, needed = len(self._labels) // SEVERITY_COUNT, 1 + int(self._rows.max())
         if per_severity < needed:
-            count = len(test) if per_severity < len(test) or test.chosen is None else test.chosen.whole
+            count = len(test) if per_severity < len(test) or test.subset is None else test.subset.split_size
             raise DataError(
-                f"{WHERE}: {self._root}: holds {per_severity} images for each severity and the data set {count} "
-                "test images"
+                f"{ROOT_KEY_PATH}: {self._root}: contains {counted(per_severity, 'image')} for each severity, but the "
+                f"data set has {counted(count, 'test image')}"
             )
         for kind, images in self._images.items():
             if images.shape[1] != test.side:
                 raise DataError(
-                    f"{WHERE}: {cifar10_c_file(self._root, kind)}: images are {images.shape[1]} pixels a side and the "
-                    f"data set's {test.side}"
+                    f"{ROOT_KEY_PATH}: {cifar10_c_file(self._root, kind)}: images are {images.shape[1]} pixels a side, "
+                    f"but the data set's are {test.side}"
                 )
         labels = test.labels.cpu().numpy()
         for severity in range(1, SEVERITY_COUNT + 1):
             first = (severity - 1) * per_severity
-            differing = np.flatnonzero(self._labels[first + self._places] != labels)
+            differing = np.flatnonzero(self._labels[first + self._rows] != labels)
             if len(differing):
-                image = int(differing[0])
-                row = first + int(self._places[image])
+                index = int(differing[0])
+                row = first + int(self._rows[index])
                 raise DataError(
-                    f"{WHERE}: {cifar10_c_file(self._root, 'labels')}: row {row} is label "
-                    f"{int(self._labels[row])}, but test image {image} has {int(labels[image])}: "
-                    "these are other images, or in another order"
+                    f"{ROOT_KEY_PATH}: {cifar10_c_file(self._root, 'labels')}: row {row} has label "
+                    f"{int(self._labels[row])}, but test image {index} has {int(labels[index])}: "
+                    "the files hold other images or another order"
                 )
 
 
-def _array(path: Path) -> NDArray[Any]:
+def _open_array(path: Path) -> NDArray[Any]:
+    """Return an array, memory-mapped.
+
+    Raises:
+        DataError: the file is damaged or not an array.
+    """
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{WHERE}: {path}: is no array, or is cut off: {error}") from None
+        raise DataError(f"{ROOT_KEY_PATH}: {path}: is not a NumPy array, or is cut off: {error}") from None
     return array
 
 
-def _shape(array: NDArray[Any]) -> str:
+def _describe(array: NDArray[Any]) -> str:
+    """Return the type and shape of an array, for messages."""
     return f"{array.dtype} {array.shape}"

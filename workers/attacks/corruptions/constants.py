@@ -1,7 +1,7 @@
-"""How strong each corruption is at severities 1 to 5: the constants of CIFAR-10-C and those of ImageNet-C.
+"""The constants of every corruption at severities 1 to 5, for CIFAR-10-C and for ImageNet-C.
 
-Both are Hendrycks & Dietterich's (2019), as their programs ``make_cifar_c.py`` and ``make_imagenet_c.py`` have them.
-Every tuple has one entry a severity.
+Both are by Hendrycks & Dietterich (2019), from their programs ``make_cifar_c.py`` and ``make_imagenet_c.py``.
+Every tuple of constants has one entry per severity.
 """
 
 from dataclasses import dataclass
@@ -10,33 +10,59 @@ from typing import NamedTuple
 import numpy as np
 
 IMAGENET_SIDE = 128
-"""Images of at least so many pixels a side are corrupted as ImageNet-C's 224 are, smaller ones as CIFAR-10-C's 32."""
+"""Images of at least this many pixels a side get ImageNet-C's constants (made for 224), others CIFAR-10-C's (32)."""
 
 
 class Defocus(NamedTuple):
-    """A disk's radius, and the Gaussian that softens its rim, in pixels."""
+    """The disk of defocus blur.
+
+    Attributes:
+        radius: the disk's radius in pixels.
+        softness: standard deviation in pixels of the Gaussian that softens its rim.
+    """
 
     radius: float
     softness: float
 
 
 class Glass(NamedTuple):
-    """The blur before and after, how far a pixel may come from, in pixels, and how often all are moved."""
+    """The constants of glass blur.
+
+    Attributes:
+        sigma: standard deviation in pixels of the blur before and after.
+        max_shift: how far away the pixel that is copied may be, in rows and in columns.
+        rounds: how often all pixels are replaced.
+    """
 
     sigma: float
-    reach: int
+    max_shift: int
     rounds: int
 
 
 class Motion(NamedTuple):
-    """The line's length is ``2 * radius + 1`` pixels, its weights are half a Gaussian of ``sigma`` pixels."""
+    """The line of motion blur.
+
+    Attributes:
+        radius: the line is ``2 * radius + 1`` pixels long.
+        sigma: standard deviation in pixels of the Gaussian whose half gives the weights.
+    """
 
     radius: int
     sigma: float
 
 
 class Snowfall(NamedTuple):
-    """How flakes are drawn, enlarged, cut off and blown, and which share of the image they leave as it is."""
+    """The constants of snow.
+
+    Attributes:
+        mean: mean of the normal noise from which flakes are made.
+        deviation: standard deviation of that noise.
+        zoom: the factor by which the noise is enlarged.
+        threshold: noise below it is set to 0.
+        radius: the motion blur's line is ``2 * radius + 1`` pixels long.
+        sigma: standard deviation in pixels of the motion blur's weights.
+        image_weight: the weight of the original image; the rest is the whitened one.
+    """
 
     mean: float
     deviation: float
@@ -44,25 +70,36 @@ class Snowfall(NamedTuple):
     threshold: float
     radius: int
     sigma: float
-    kept: float
+    image_weight: float
 
 
 class Frost(NamedTuple):
-    """The weights of the image and of the texture that is laid over it."""
+    """The weights of the image and of the frost texture in their sum."""
 
     image: float
     texture: float
 
 
 class Fog(NamedTuple):
-    """The clouds' weight, and by how much their roughness shrinks with every halving of the scale."""
+    """The constants of fog.
+
+    Attributes:
+        density: the weight of the clouds.
+        decay: the factor by which their roughness shrinks whenever the scale is halved.
+    """
 
     density: float
     decay: float
 
 
 class Elastic(NamedTuple):
-    """The field's stretch and smoothness, and how far corners are moved, as shares of the image's side."""
+    """The constants of the elastic transform, as shares of the image's side.
+
+    Attributes:
+        stretch: the factor of the smoothed random field of displacements.
+        sigma: standard deviation of the Gaussian that smooths the field.
+        shift: how far three points are moved at most, along each axis.
+    """
 
     stretch: float
     sigma: float
@@ -71,7 +108,13 @@ class Elastic(NamedTuple):
 
 @dataclass(frozen=True)
 class Noise:
-    """Standard deviation in [0, 1]; photons at full brightness; share of the levels."""
+    """The constants of the noise family, by severity.
+
+    Attributes:
+        gaussian_deviation: standard deviation of Gaussian noise, in [0, 1] pixel units.
+        shot_photons: the expected number of photons at full brightness.
+        impulse_share: the share of the levels that impulse noise replaces.
+    """
 
     gaussian_deviation: tuple[float, ...]
     shot_photons: tuple[int, ...]
@@ -80,7 +123,14 @@ class Noise:
 
 @dataclass(frozen=True)
 class Blur:
-    """``zoom``: the enlargements that are averaged."""
+    """The constants of the blur family, by severity.
+
+    Attributes:
+        defocus: the disk of defocus blur.
+        glass: the constants of glass blur.
+        motion: the line of motion blur.
+        zoom: the factors of the enlargements that zoom blur averages.
+    """
 
     defocus: tuple[Defocus, ...]
     glass: tuple[Glass, ...]
@@ -90,7 +140,15 @@ class Blur:
 
 @dataclass(frozen=True)
 class Weather:
-    """``frost_scale``: how large the photographs of frost are, as a share of their size; ``brightness``: added."""
+    """The constants of the weather family, by severity.
+
+    Attributes:
+        snow: the constants of snow.
+        frost: the weights of the image and of the texture.
+        frost_scale: the size of the photographs of frost, as a share of their original size; the same at any severity.
+        fog: the constants of fog.
+        brightness: what is added to the value (of hue, saturation and value), in [0, 1] pixel units.
+    """
 
     snow: tuple[Snowfall, ...]
     frost: tuple[Frost, ...]
@@ -101,7 +159,14 @@ class Weather:
 
 @dataclass(frozen=True)
 class Digital:
-    """Share of the contrast that is kept; share of the side that is left; JPEG's quality, 1 to 95."""
+    """The constants of the digital family, by severity.
+
+    Attributes:
+        contrast: the share of the contrast that remains.
+        elastic: the constants of the elastic transform.
+        pixelate: the side of the shrunk image, as a share of the original side.
+        jpeg_quality: the quality of the JPEG compression, 1 to 95.
+    """
 
     contrast: tuple[float, ...]
     elastic: tuple[Elastic, ...]
@@ -111,7 +176,15 @@ class Digital:
 
 @dataclass(frozen=True)
 class Constants:
-    """Those of one benchmark, by family."""
+    """The constants of all corruptions in one benchmark, by family.
+
+    Attributes:
+        name: the name of the benchmark.
+        noise: the constants of the noise family.
+        blur: the constants of the blur family.
+        weather: the constants of the weather family.
+        digital: the constants of the digital family.
+    """
 
     name: str
     noise: Noise
@@ -120,13 +193,13 @@ class Constants:
     digital: Digital
 
 
-def _factors(*ends_and_steps: tuple[float, float]) -> tuple[tuple[float, ...], ...]:
-    """Enlargements from 1 up to but not including each end, as NumPy counts them."""
+def _zoom_factors(*ends_and_steps: tuple[float, float]) -> tuple[tuple[float, ...], ...]:
+    """Return the factors from 1 up to but not including each end, by ``numpy.arange``."""
     return tuple(tuple(np.arange(1, end, step).tolist()) for end, step in ends_and_steps)
 
 
-def _of_244(stretch: float, sigma: float, shift: float) -> Elastic:
-    """ImageNet-C's lengths are shares of 244 pixels, a slip of its authors, on images of 224."""
+def _elastic_of_244(stretch: float, sigma: float, shift: float) -> Elastic:
+    """Return constants in shares of 224 pixels from shares of 244, which ImageNet-C uses by a slip of its authors."""
     return Elastic(stretch * 244 / 224, sigma * 244 / 224, shift * 244 / 224)
 
 
@@ -141,7 +214,7 @@ CIFAR10_C = Constants(
         defocus=(Defocus(0.3, 0.4), Defocus(0.4, 0.5), Defocus(0.5, 0.6), Defocus(1.0, 0.2), Defocus(1.5, 0.1)),
         glass=(Glass(0.05, 1, 1), Glass(0.25, 1, 1), Glass(0.4, 1, 1), Glass(0.25, 1, 2), Glass(0.4, 1, 2)),
         motion=(Motion(6, 1.0), Motion(6, 1.5), Motion(6, 2.0), Motion(8, 2.0), Motion(9, 2.5)),
-        zoom=_factors((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
+        zoom=_zoom_factors((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
     ),
     weather=Weather(
         snow=(
@@ -181,7 +254,7 @@ IMAGENET_C = Constants(
         defocus=(Defocus(3, 0.1), Defocus(4, 0.5), Defocus(6, 0.5), Defocus(8, 0.5), Defocus(10, 0.5)),
         glass=(Glass(0.7, 1, 2), Glass(0.9, 2, 1), Glass(1.0, 2, 3), Glass(1.1, 3, 2), Glass(1.5, 4, 2)),
         motion=(Motion(10, 3), Motion(15, 5), Motion(15, 8), Motion(15, 12), Motion(20, 15)),
-        zoom=_factors((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+        zoom=_zoom_factors((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
     ),
     weather=Weather(
         snow=(
@@ -199,11 +272,11 @@ IMAGENET_C = Constants(
     digital=Digital(
         contrast=(0.4, 0.3, 0.2, 0.1, 0.05),
         elastic=(
-            _of_244(2.0, 0.7, 0.1),
-            _of_244(2.0, 0.08, 0.2),
-            _of_244(0.05, 0.01, 0.02),
-            _of_244(0.07, 0.01, 0.02),
-            _of_244(0.12, 0.01, 0.02),
+            _elastic_of_244(2.0, 0.7, 0.1),
+            _elastic_of_244(2.0, 0.08, 0.2),
+            _elastic_of_244(0.05, 0.01, 0.02),
+            _elastic_of_244(0.07, 0.01, 0.02),
+            _elastic_of_244(0.12, 0.01, 0.02),
         ),
         pixelate=(0.6, 0.5, 0.4, 0.3, 0.25),
         jpeg_quality=(25, 18, 15, 10, 7),
@@ -212,5 +285,5 @@ IMAGENET_C = Constants(
 
 
 def constants_for(side: int) -> Constants:
-    """The constants for images of ``side`` × ``side`` pixels."""
+    """Return the constants for images of ``side`` × ``side`` pixels."""
     return IMAGENET_C if side >= IMAGENET_SIDE else CIFAR10_C

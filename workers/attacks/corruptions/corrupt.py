@@ -1,4 +1,4 @@
-"""The corruptions by name, and the function that corrupts a stack of images."""
+"""The corruptions by name, and the function that applies one of them to images."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from prunesweep.workers.attacks.corruptions.blur import defocus_blur, glass_blur
 from prunesweep.workers.attacks.corruptions.constants import constants_for
 from prunesweep.workers.attacks.corruptions.digital import contrast, elastic_transform, jpeg_compression, pixelate
 from prunesweep.workers.attacks.corruptions.draws import Draws
-from prunesweep.workers.attacks.corruptions.frost_textures import SOURCES
+from prunesweep.workers.attacks.corruptions.frost_textures import TEXTURE_SOURCES
 from prunesweep.workers.attacks.corruptions.noise import gaussian_noise, impulse_noise, shot_noise
 from prunesweep.workers.attacks.corruptions.weather import brightness, fog, frost, snow
 
@@ -32,9 +32,9 @@ KINDS: dict[str, Callable[..., Tensor]] = {
     "pixelate": pixelate,
     "jpeg_compression": jpeg_compression,
 }
-"""In the published order; each takes uint8 images (N, 3, H, H), the severity, the images' draws and the constants."""
+"""In the published order; each takes uint8 images (N, 3, H, H), the severity, their random draws and the constants."""
 SEVERITIES = range(1, 6)
-LEAST_SIDE = 16
+MIN_SIDE = 16
 CHUNK_LEVELS = 2**16
 GPU_CHUNK_LEVELS = 2**22
 
@@ -42,47 +42,54 @@ GPU_CHUNK_LEVELS = 2**22
 def corrupt(
     images: Tensor, kind: str, severity: int, *, frost_textures: str = "package", first_index: int = 0
 ) -> Tensor:
-    """Corrupted copies of ``images``, uint8 (N, 3, H, H) with H >= 16; same shape, type and device.
+    """Return corrupted copies of images, with the same shape, type and device.
 
-    ``kind`` is one of ``KINDS`` and ``severity`` 1 to 5. The constants are ImageNet-C's from 128 pixels on and
-    CIFAR-10-C's below; those lengths that their authors give as shares of the side grow with H. ``frost_textures``
-    is ``package`` (the photographs that the distribution imagecorruptions-imaug ships) or ``generated``; other kinds
-    ignore it.
+    The constants are ImageNet-C's for images of at least 128 pixels a side, and CIFAR-10-C's for smaller ones; lengths
+    that their authors give as shares of the side grow with H. Random numbers depend on (kind, severity, index of the
+    image) alone: every call gives the same levels. Invalid arguments are a `ValueError`, and photographs of
+    frost that are not installed an `ImportError`.
 
-    Random numbers come from (kind, severity, index of the image) alone: every call gives the same levels. The first
-    of ``images`` has the index ``first_index`` in its data set.
-
-    Raises ValueError for images, a kind, a severity or textures other than these, and ImportError for
-    photographs of frost that are not installed.
+    Args:
+        images: uint8 (N, 3, H, H) with H >= 16.
+        kind: one of ``KINDS``.
+        severity: 1 to 5.
+        frost_textures: for ``frost`` alone: ``package``, the photographs of the distribution imagecorruptions-imaug, or
+            ``generated``.
+        first_index: the index of the first of the images in its data set.
     """
-    _check(images, kind, severity, frost_textures)
+    _check_arguments(images, kind, severity, frost_textures)
     corruption = partial(frost, textures=frost_textures) if kind == "frost" else KINDS[kind]
     constants = constants_for(images.shape[-1])
     corrupted = torch.empty_like(images)
     for indices in _chunks(images):
         chunk = slice(indices.start, indices.stop)
-        of_data_set = range(first_index + indices.start, first_index + indices.stop)
-        draws = Draws(kind, severity, of_data_set, images.device)
+        data_set_indices = range(first_index + indices.start, first_index + indices.stop)
+        draws = Draws(kind, severity, data_set_indices, images.device)
         corrupted[chunk] = corruption(images[chunk], severity, draws, constants)
     return corrupted
 
 
 def _chunks(images: Tensor) -> Iterator[range]:
-    """Runs of indices whose intermediate results fit a processor's cache, or a fraction of a GPU's memory."""
+    """Yield ranges of indices whose intermediate results fit a CPU's cache, or a fraction of a GPU's memory."""
     levels = CHUNK_LEVELS if images.device.type == "cpu" else GPU_CHUNK_LEVELS
     count = max(1, levels // math.prod(images.shape[1:]))
     for start in range(0, len(images), count):
         yield range(start, min(start + count, len(images)))
 
 
-def _check(images: Tensor, kind: str, severity: int, frost_textures: str) -> None:
+def _check_arguments(images: Tensor, kind: str, severity: int, frost_textures: str) -> None:
+    """Check the arguments of ``corrupt``.
+
+    Raises:
+        ValueError: an argument is invalid.
+    """
     if kind not in KINDS:
         raise ValueError(f"unknown corruption {kind!r}; known are {', '.join(KINDS)}")
     if severity not in SEVERITIES:
         raise ValueError(f"severity is {severity!r} but must be 1, 2, 3, 4 or 5")
-    if frost_textures not in SOURCES:
-        raise ValueError(f"unknown frost textures {frost_textures!r}; known are {', '.join(SOURCES)}")
-    square = images.ndim == 4 and images.shape[1] == 3 and images.shape[2] == images.shape[3] >= LEAST_SIDE
+    if frost_textures not in TEXTURE_SOURCES:
+        raise ValueError(f"unknown frost textures {frost_textures!r}; known are {', '.join(TEXTURE_SOURCES)}")
+    square = images.ndim == 4 and images.shape[1] == 3 and images.shape[2] == images.shape[3] >= MIN_SIDE
     if images.dtype != torch.uint8 or not square:
-        found = f"{images.dtype} {tuple(images.shape)}"
-        raise ValueError(f"images must be uint8 (N, 3, H, H) with H >= {LEAST_SIDE}, not {found}")
+        actual = f"{images.dtype} {tuple(images.shape)}"
+        raise ValueError(f"images must be uint8 (N, 3, H, H) with H >= {MIN_SIDE}, not {actual}")

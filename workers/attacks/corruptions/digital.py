@@ -16,44 +16,49 @@ from prunesweep.workers.attacks.corruptions.draws import Draws
 from prunesweep.workers.attacks.corruptions.linear_filters import gaussian_blur
 from prunesweep.workers.attacks.corruptions.pixels import to_levels, to_unit
 
-PILLOW_BITS = 22  # Pillow averages with whole weights, shares of so many bits
+PILLOW_BITS = 22  # Pillow averages with fixed-point weights of this many fractional bits
 
 
 def contrast(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Move all levels towards their channel's mean."""
+    """Move all levels towards the mean of their channel."""
     height, width = images.shape[-2:]
-    total = images.sum((2, 3), keepdim=True, dtype=torch.int64)  # whole numbers: the same in any order
+    total = images.sum((2, 3), keepdim=True, dtype=torch.int64)  # integers: the same in any order
     mean = total / torch.tensor(255 * height * width, dtype=torch.float64)
     return to_levels((to_unit(images) - mean) * constants.digital.contrast[severity - 1] + mean)
 
 
 def elastic_transform(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Bend the image by moving three of its points, then stretch it along a smooth random field."""
+    """Distort the image by an affine map that moves three of its points, then by a smooth random field."""
     size = images.shape[-1]
     stretch, sigma, shift = (size * share for share in constants.digital.elastic[severity - 1])
     moves = draws.uniform(-shift, shift, 3, 2)
     field = gaussian_blur(draws.uniform(-1, 1, 2, size, size), sigma, symmetric, truncate=3) * stretch
-    bent = _bend(to_unit(images), moves)
-    columns, rows = _positions(bent)
-    stretched = _sample(bent, columns + field[:, 0], rows + field[:, 1], mirrored_at_pixels=False)
+    mapped = _map_affinely(to_unit(images), moves)
+    columns, rows = _pixel_positions(mapped)
+    stretched = _sample(mapped, columns + field[:, 0], rows + field[:, 1], mirrored_at_pixels=False)
     return to_levels(stretched.float())
 
 
-def _bend(unit: Tensor, moves: Tensor) -> Tensor:
-    """The affine map that moves three corners of a square in the middle by ``moves`` (N, 3, 2), in pixels."""
+def _map_affinely(unit: Tensor, moves: Tensor) -> Tensor:
+    """Apply the affine map that moves three corners of a square in the middle of the image.
+
+    Args:
+        unit: images in [0, 1], float64 (N, 3, H, H).
+        moves: the moves of the corners in pixels, (N, 3, 2).
+    """
     size = unit.shape[-1]
     near, far = size // 2 - size // 3, size // 2 + size // 3
     corners = torch.tensor([[far, far], [far, near], [near, near]], dtype=torch.float64)
     moved = functional.pad(corners + moves.cpu(), (0, 1), value=1)
     to_source = torch.linalg.solve(moved, corners).to(unit.device)
     from_column, from_row, offset = to_source[..., None, None].unbind(1)
-    columns, rows = _positions(unit)
+    columns, rows = _pixel_positions(unit)
     source = columns * from_column + rows * from_row + offset
     return _sample(unit, source[:, 0], source[:, 1], mirrored_at_pixels=True).float().double()
 
 
-def _positions(images: Tensor) -> tuple[Tensor, Tensor]:
-    """The columns (1, W) and rows (H, 1) of all pixels."""
+def _pixel_positions(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the columns (1, W) and rows (H, 1) of all pixels, float64."""
     height, width = images.shape[-2:]
     columns = torch.arange(width, dtype=torch.float64, device=images.device)
     rows = torch.arange(height, dtype=torch.float64, device=images.device)
@@ -61,13 +66,18 @@ def _positions(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sample(images: Tensor, columns: Tensor, rows: Tensor, *, mirrored_at_pixels: bool) -> Tensor:
-    """Square images interpolated linearly at columns and rows (N, H, H); beyond, they are mirrored.
+    """Interpolate images linearly at fractional positions; beyond the border they are mirrored.
 
-    The mirror stands at the outermost pixels' centres, or half a pixel further out at the border itself.
+    Args:
+        images: (N, 3, H, H).
+        columns: the column of each sample, (N, H, H).
+        rows: the row of each sample, (N, H, H).
+        mirrored_at_pixels: whether to mirror at the centres of the outermost pixels, instead of half a pixel further
+            out at the border itself.
     """
     size = images.shape[-1]
-    place = torch.stack([columns, rows], dim=-1)
-    grid = 2 * place / (size - 1) - 1 if mirrored_at_pixels else (2 * place + 1) / size - 1
+    positions = torch.stack([columns, rows], dim=-1)
+    grid = 2 * positions / (size - 1) - 1 if mirrored_at_pixels else (2 * positions + 1) / size - 1
     return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=mirrored_at_pixels)
 
 
@@ -75,18 +85,18 @@ def pixelate(images: Tensor, severity: int, draws: Draws, constants: Constants) 
     """Shrink the image by averaging over boxes and enlarge it by repeating pixels."""
     size = images.shape[-1]
     small = int(size * constants.digital.pixelate[severity - 1])
-    boxes = _boxes(size, small).to(images.device)
-    rows = _means(images.float() @ boxes.T, boxes)
-    shrunk = _means((boxes @ rows).mT, boxes).mT.to(torch.uint8)
+    boxes = _pixels_in_boxes(size, small).to(images.device)
+    rows = _box_means(images.float() @ boxes.T, boxes)
+    shrunk = _box_means((boxes @ rows).mT, boxes).mT.to(torch.uint8)
     box = (2 * torch.arange(size, device=images.device) + 1) * small // (2 * size)
     return shrunk.index_select(-2, box).index_select(-1, box)
 
 
-def _boxes(size: int, small: int) -> Tensor:
-    """Which of ``size`` pixels each of ``small`` boxes averages: 0 or 1, float32 (small, size).
+def _pixels_in_boxes(size: int, small: int) -> Tensor:
+    """Return which of ``size`` pixels each of ``small`` boxes averages: 0 or 1, float32 (small, size).
 
-    A box covers the pixels whose centres it does, a centre on its right rim included. At some odd sizes, where
-    centres do lie on rims, Pillow's rounding decides otherwise.
+    A box covers a pixel if it covers its centre, a centre on the box's right edge included. At some odd sizes, at
+    which centres do lie on edges, Pillow's rounding decides otherwise.
     """
     box, pixels = torch.arange(small)[:, None], torch.arange(size)
     first = (2 * box * size + small) // (2 * small)
@@ -94,27 +104,31 @@ def _boxes(size: int, small: int) -> Tensor:
     return ((first <= pixels) & (pixels <= last)).float()
 
 
-def _means(totals: Tensor, boxes: Tensor) -> Tensor:
-    """The mean levels, rounded as Pillow does, of boxes whose levels add up to ``totals`` (..., small); the same shape.
+def _box_means(totals: Tensor, boxes: Tensor) -> Tensor:
+    """Return the mean level of each box, rounded as by Pillow, float32 (..., small).
 
-    Totals are whole numbers that float32 holds exactly, so that they are the same in any order.
+    Args:
+        totals: the sum of each box's levels, (..., small): integers that float32 holds exactly, and so the same in any
+            order of summation.
+        boxes: the result of ``_pixels_in_boxes``.
     """
     weights = torch.round(2.0**PILLOW_BITS / boxes.sum(1)).int()
     return ((totals.int() * weights + (1 << PILLOW_BITS - 1)) >> PILLOW_BITS).float()
 
 
 def jpeg_compression(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Through JPEG and back, image by image."""
+    """Compress each image as JPEG and decode it again."""
     pixels = images.permute(0, 2, 3, 1).cpu().numpy().copy()
     for image in pixels:
-        image[:] = _through_jpeg(image, constants.digital.jpeg_quality[severity - 1])
+        image[:] = _compress(image, constants.digital.jpeg_quality[severity - 1])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(images.device)
 
 
-def _through_jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+def _compress(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Return an image (H, W, 3) after JPEG compression and decoding."""
     height, width, _ = pixels.shape
     file = io.BytesIO()
     Image.frombytes("RGB", (width, height), pixels.tobytes()).save(file, "JPEG", quality=quality)
     file.seek(0)
-    decoded = JpegImageFile(file)  # Image.open would first have to guess the format
+    decoded = JpegImageFile(file)  # Image.open would first have to detect the format
     return np.frombuffer(decoded.tobytes(), np.uint8).reshape(pixels.shape)

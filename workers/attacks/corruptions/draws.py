@@ -1,4 +1,4 @@
-"""Random numbers that belong to an image and not to the batch that it happens to be in."""
+"""Random numbers that belong to an image and do not depend on the batch that the image is in."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -10,14 +10,22 @@ from prunesweep.workers.random_streams import stream
 
 
 class Draws:
-    """The random numbers of the images ``indices`` under one kind and severity.
+    """The random numbers of some images for one corruption kind and severity.
 
-    Each image has a stream of its own, derived from (kind, severity, index), so that its numbers do not
-    depend on the images beside it, and successive calls go on in it. The numbers are drawn on the CPU, so
-    that they are the same on every device. All methods return float64 (images, *shape) on ``device``.
+    Each image has its own stream, derived from (kind, severity, index), so that its numbers do not depend on the rest
+    of the batch; successive calls continue the stream. The numbers are drawn on the CPU, so that they are the same on
+    every device. All methods return float64 (images, *shape) on the device.
     """
 
     def __init__(self, kind: str, severity: int, indices: range, device: torch.device) -> None:
+        """Prepare the streams; they are created on the first draw.
+
+        Args:
+            kind: the corruption kind.
+            severity: 1 to 5.
+            indices: the images' indices in their data set.
+            device: the device of the returned numbers.
+        """
         self._kind = kind
         self._severity = severity
         self._indices = indices
@@ -25,22 +33,23 @@ class Draws:
 
     @cached_property
     def _streams(self) -> list[Generator]:
-        """Made on the first draw: many kinds draw nothing."""
+        """The stream of each image, created on the first draw because many kinds draw nothing."""
         return [stream("corruption", self._kind, self._severity, index) for index in self._indices]
 
     def normal(self, *shape: int) -> Tensor:
-        """Standard normal numbers, drawn in float32: thrice as fast, and finer than any level."""
-        return self._each(lambda source: torch.randn(shape, generator=source)).double()
+        """Draw standard normal numbers, in float32: three times as fast, and finer than any level."""
+        return self._draw_each(lambda source: torch.randn(shape, generator=source)).double()
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """Numbers uniform in [low, high)."""
-        unit = self._each(lambda source: torch.rand(shape, generator=source, dtype=torch.float64))
+        """Draw uniform numbers in [low, high)."""
+        unit = self._draw_each(lambda source: torch.rand(shape, generator=source, dtype=torch.float64))
         return unit.mul_(high - low).add_(low)
 
     def poisson(self, rates: Tensor) -> Tensor:
-        """Poisson counts whose means are ``rates``, float64 (images, *shape)."""
+        """Draw Poisson counts with these means, float64 (images, *shape)."""
         remaining = iter(rates.cpu())
-        return self._each(lambda source: torch.poisson(next(remaining), source))
+        return self._draw_each(lambda source: torch.poisson(next(remaining), source))
 
-    def _each(self, draw: Callable[[Generator], Tensor]) -> Tensor:
+    def _draw_each(self, draw: Callable[[Generator], Tensor]) -> Tensor:
+        """Return what ``draw`` returns for each image's stream, stacked on the device."""
         return torch.stack([draw(source) for source in self._streams]).to(self._device)

@@ -1,4 +1,4 @@
-"""ImageNet-C's files (Hendrycks & Dietterich 2019): KIND/SEVERITY/CLASS/*.JPEG, read as they are needed."""
+"""ImageNet-C's files (Hendrycks & Dietterich 2019): KIND/SEVERITY/CLASS/*.JPEG, decoded as they are needed."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,27 +11,43 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.images.corruption_files import WHERE, imagenet_c_classes, imagenet_c_folder, images_in
+from prunesweep.sweeps.images.corruption_files import (
+    ROOT_KEY_PATH,
+    imagenet_c_classes,
+    imagenet_c_folder,
+    list_image_names,
+)
+from prunesweep.sweeps.words import counted
 from prunesweep.workers.data.decoding import decode_image
 from prunesweep.workers.data.limits import ImageSubset
 from prunesweep.workers.data.split import LabelledImages
 
 
 class ImagenetC:
-    """The corrupted images of ``test``, decoded by as many threads as torch may use.
+    """The corrupted images of some test images, decoded by as many threads as torch may use.
 
-    The n-th test image of a label is the n-th file of that class, classes and files sorted by name: so it is where
-    the test images come from ImageNet's own files, whose names the corrupted ones bear. Where a limit keeps some test
-    images, n counts those that it leaves out, unless a class has no more files than it keeps. All kinds and severities
-    hold the same names.
-
-    Raises:
-        DataError: a folder is missing, there are not as many as ``classes``, or a class has fewer files than images.
+    The n-th test image of a label is the n-th file of that class, with classes and files sorted by name. This holds if
+    the test images come from ImageNet's own files, whose names the corrupted files have. If the test images are a
+    limited sample, n counts the left-out ones too, unless the class has no more files than the sample. All kinds and
+    severities have the same file names.
     """
 
     def __init__(
         self, root: str, kinds: Sequence[str], severities: Sequence[int], test: LabelledImages, classes: int
     ) -> None:
+        """List the files of the first kind and severity.
+
+        Args:
+            root: the folder of the kinds' folders.
+            kinds: the corruption kinds to read.
+            severities: the severities to read, 1 to 5.
+            test: the test images in use.
+            classes: the number of classes of the data set.
+
+        Raises:
+            DataError: a folder is missing, the number of class folders is not ``classes``, or a class has fewer files
+                than test images.
+        """
         self._root = root
         self._side = test.side
         self._folders = [(kind, severity) for kind in kinds for severity in severities]
@@ -39,12 +55,22 @@ class ImagenetC:
         self.classes = imagenet_c_classes(root, *self._folders[0])
         if len(self.classes) != classes:
             raise DataError(
-                f"{WHERE}: {self._first}: holds {len(self.classes)} class folders; the data set has {classes} classes"
+                f"{ROOT_KEY_PATH}: {self._first}: contains {counted(len(self.classes), 'class folder')}, but the data "
+                f"set has {counted(classes, 'class', 'classes')}"
             )
         # Arrow's strings take a quarter of the memory of Python's.
-        self._names = pa.array(self._names_of(test.labels.cpu().numpy(), test.chosen))
+        self._names = pa.array(self._list_names(test.labels.cpu().numpy(), test.subset))
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
+        """Return corrupted images, uint8 (n, 3, H, W).
+
+        A file that cannot be decoded or has another size is a `DataError`.
+
+        Args:
+            kind: the corruption kind.
+            severity: 1 to 5.
+            indices: indices of the test images.
+        """
         folder = imagenet_c_folder(self._root, kind, severity)
         paths = [folder / name for name in self._names.take(list(indices)).to_pylist()]
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
@@ -52,58 +78,96 @@ class ImagenetC:
         return torch.from_numpy(images).permute(0, 3, 1, 2)
 
     def check(self, classes: Sequence[str]) -> None:
-        """Whether every kind and severity has a file for every test image, and the folders the names of the classes.
+        """Check that every kind and severity has a file for every test image, in folders named like the classes.
 
-        Where no class bears the name of a folder, the data set names them in another way, and is taken at its word.
+        If no class has the name of a folder, the data set names its classes in another way, and the names are not
+        compared.
+
+        Args:
+            classes: the names of the data set's classes, by label.
 
         Raises:
-            DataError: one line says what is missing.
+            DataError: a file is missing or a class has another name.
         """
         if not set(self.classes).isdisjoint(classes) and self.classes != list(classes):
-            place = next(place for place, name in enumerate(classes) if name != self.classes[place])
+            label = next(label for label, name in enumerate(classes) if name != self.classes[label])
             raise DataError(
-                f"{WHERE}: {self._first}: class {place} is {self.classes[place]!r}, and {classes[place]!r} in the "
-                "data set"
+                f"{ROOT_KEY_PATH}: {self._first}: class {label} is {self.classes[label]!r}, but {classes[label]!r} in "
+                "the data set"
             )
         needed = sorted(self._names.to_pylist())
         for kind, severity in self._folders:
             self._check_folder(imagenet_c_folder(self._root, kind, severity), needed)
 
     def _check_folder(self, folder: Path, needed: Sequence[str]) -> None:
-        found: set[str] = set()
+        """Check that the folder of one kind and severity has all files.
+
+        Args:
+            folder: the folder.
+            needed: CLASS/FILE of each test image.
+
+        Raises:
+            DataError: a file is missing.
+        """
+        present: set[str] = set()
         for name in sorted({name.partition("/")[0] for name in needed}):
             if (folder / name).is_dir():
-                found.update(f"{name}/{image}" for image in images_in(folder / name))
-        missing = next((name for name in needed if name not in found), None)
+                present.update(f"{name}/{image}" for image in list_image_names(folder / name))
+        missing = next((name for name in needed if name not in present), None)
         if missing is not None:
-            raise DataError(f"{WHERE}: {folder / missing}: no such file; every kind and severity holds the same names")
+            raise DataError(
+                f"{ROOT_KEY_PATH}: {folder / missing}: no such file; every kind and severity must have the same file "
+                "names"
+            )
 
-    def _names_of(self, labels: NDArray[np.int64], chosen: ImageSubset | None) -> list[str]:
-        """CLASS/FILE of each test image."""
+    def _list_names(self, labels: NDArray[np.int64], subset: ImageSubset | None) -> list[str]:
+        """Return CLASS/FILE of each test image.
+
+        Args:
+            labels: the labels of the test images.
+            subset: which images of the whole split these are, if a limit leaves some out.
+        """
         names = [""] * len(labels)
         for label in np.unique(labels).tolist():
-            there = np.flatnonzero(labels == label)
-            files = self._files_of(self.classes[label], len(there), None if chosen is None else chosen.ranks[there])
-            for place, file in zip(there.tolist(), files, strict=True):
-                names[place] = file
+            indices = np.flatnonzero(labels == label)
+            ranks = None if subset is None else subset.ranks[indices]
+            files = self._list_files(self.classes[label], len(indices), ranks)
+            for index, file in zip(indices.tolist(), files, strict=True):
+                names[index] = file
         return names
 
-    def _files_of(self, name: str, count: int, ranks: NDArray[np.int64] | None) -> list[str]:
-        """CLASS/FILE of the images of a class: of ``ranks`` among all there are, or else the first ones."""
-        images = images_in(self._first / name)
-        which = range(count) if ranks is None or len(images) <= count else ranks.tolist()
-        if len(images) <= which[-1]:
+    def _list_files(self, name: str, count: int, ranks: NDArray[np.int64] | None) -> list[str]:
+        """Return CLASS/FILE of the test images of one class.
+
+        Args:
+            name: the name of the class.
+            count: the number of its test images.
+            ranks: which of the class's files they are; None for the first ones. Ignored if there are no more files
+                than test images.
+
+        Raises:
+            DataError: the class has too few files.
+        """
+        images = list_image_names(self._first / name)
+        positions = range(count) if ranks is None or len(images) <= count else ranks.tolist()
+        if len(images) <= positions[-1]:
             raise DataError(
-                f"{WHERE}: {self._first / name}: holds {len(images)} images; the data set has {which[-1] + 1} test "
-                "images of that class"
+                f"{ROOT_KEY_PATH}: {self._first / name}: contains {counted(len(images), 'image')}, but the data set "
+                f"has {counted(positions[-1] + 1, 'test image')} of that class"
             )
-        return [f"{name}/{images[place]}" for place in which]
+        return [f"{name}/{images[position]}" for position in positions]
 
     def _decode(self, path: Path) -> np.ndarray:
+        """Return an image, uint8 (H, W, 3).
+
+        Raises:
+            DataError: the image has another size than the test images.
+        """
         image = np.asarray(decode_image(str(path), path.read_bytes()))
         if image.shape[:2] != (self._side, self._side):
             height, width = image.shape[:2]
             raise DataError(
-                f"{WHERE}: {path}: is {height} × {width} pixels and the data set's images {self._side} × {self._side}"
+                f"{ROOT_KEY_PATH}: {path}: is {height} × {width} pixels, but the data set's images are "
+                f"{self._side} × {self._side}"
             )
         return image

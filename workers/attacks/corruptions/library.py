@@ -1,4 +1,4 @@
-"""Corrupted test images, made once for a data set and kept in the cache of ``prunesweep.workers.cache``."""
+"""Corrupted test images, computed once per data set and cached by ``prunesweep.workers.cache``."""
 
 from torch import Tensor
 
@@ -6,18 +6,30 @@ from prunesweep.sweeps.catalogue import ATTACKS
 from prunesweep.sweeps.keys import key_of
 from prunesweep.workers.attacks.corruptions.constants import CIFAR10_C, constants_for
 from prunesweep.workers.attacks.corruptions.corrupt import corrupt
-from prunesweep.workers.cache import kept_tensor
+from prunesweep.workers.cache import cached_tensor
 
 
 def corrupted_images(images: Tensor, fingerprint: str, kind: str, severity: int, frost_textures: str) -> Tensor:
-    """``images``, uint8 (N, 3, H, W), under one corruption: uint8 of the same shape, on the CPU, not to be changed.
+    """Return images under one corruption, from the cache if possible; they must not be changed.
 
-    ``fingerprint`` names the images.
+    Args:
+        images: uint8 (N, 3, H, W).
+        fingerprint: identifies the images.
+        kind: the corruption kind.
+        severity: 1 to 5.
+        frost_textures: ``package`` or ``generated``; other kinds than ``frost`` ignore it.
+
+    Returns:
+        The corrupted images, uint8 (N, 3, H, W), on the CPU.
     """
     textures = frost_textures if kind == "frost" else None
-    made_of = [fingerprint, len(images), kind, severity, textures, ATTACKS["corruptions"].version]
+    key_content = [fingerprint, len(images), kind, severity, textures, ATTACKS["corruptions"].version]
     constants = constants_for(images.shape[-1])
-    if constants is not CIFAR10_C:  # with which images of every size were made once
-        made_of.append(constants.name)
-    key = key_of("corrupted", made_of)
-    return kept_tensor("corruptions", key, lambda: corrupt(images.cpu(), kind, severity, frost_textures=frost_textures))
+    if (
+        constants is not CIFAR10_C
+    ):  # which earlier versions used for images of every size, without their name in the key
+        key_content.append(constants.name)
+    key = key_of("corrupted", key_content)
+    return cached_tensor(
+        "corruptions", key, lambda: corrupt(images.cpu(), kind, severity, frost_textures=frost_textures)
+    )

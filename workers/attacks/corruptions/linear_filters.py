@@ -1,60 +1,85 @@
-"""Linear filters, as sums of shifted images.
+"""Linear filters, computed as sums of shifted images.
 
-The sums are single multiplications and additions in a fixed order. A library's convolution may choose its
-order by the batch's size, and the levels of an image would then depend on the images beside it.
+The multiplications and additions are in a fixed order. A library's convolution may choose its order by the batch
+size, and the levels of an image would then depend on the rest of the batch.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from prunesweep.workers.attacks.corruptions.borders import Fold
+from prunesweep.workers.attacks.corruptions.borders import BorderRule
 
 
-def correlate(levels: Tensor, kernel: Tensor, fold: Fold) -> Tensor:
-    """Levels 0..255 (..., H, W) under an odd-sided kernel (K, K), float64: in [0, 1] if its weights sum to one.
+def correlate(levels: Tensor, kernel: Tensor, border: BorderRule) -> Tensor:
+    """Correlate images with a kernel.
 
-    Weights of zero cost nothing, and pixels that share a weight are added up first. They are whole numbers, of which
-    float32 holds the sum exactly, whatever the order, as long as they are fewer than 2**16.
+    Weights of zero cost nothing, and pixels that share a weight are summed first. Levels are whole numbers, whose sum
+    float32 holds exactly in any order, as long as there are fewer than 2**16.
+
+    Args:
+        levels: 0..255, (..., H, W).
+        kernel: (K, K) with odd K.
+        border: the rule for pixels beyond the border.
+
+    Returns:
+        The filtered images, float64 (..., H, W), in [0, 1] if the weights sum to one.
     """
     height, width = levels.shape[-2:]
     radius = len(kernel) // 2
-    padded = _pad(_pad(levels.float(), radius, -2, fold), radius, -1, fold)
+    padded = _pad(_pad(levels.float(), radius, -2, border), radius, -1, border)
     total = torch.zeros(levels.shape, dtype=torch.float64, device=levels.device)
     for weight in kernel[kernel != 0].unique().tolist():
-        shared = torch.zeros(levels.shape, device=levels.device)
+        sum_of_pixels = torch.zeros(levels.shape, device=levels.device)
         for row, column in (kernel == weight).nonzero().tolist():
-            shared += padded[..., row : row + height, column : column + width]
-        total += shared.double().mul_(weight)
+            sum_of_pixels += padded[..., row : row + height, column : column + width]
+        total += sum_of_pixels.double().mul_(weight)
     return total.div_(255)
 
 
-def gaussian_blur(images: Tensor, sigma: float, fold: Fold, truncate: float = 4.0) -> Tensor:
-    """Images (..., H, W) under a Gaussian of ``sigma`` pixels, cut off after ``truncate`` sigmas."""
+def gaussian_blur(images: Tensor, sigma: float, border: BorderRule, truncate: float = 4.0) -> Tensor:
+    """Blur images by a Gaussian.
+
+    Args:
+        images: (..., H, W).
+        sigma: standard deviation in pixels.
+        border: the rule for pixels beyond the border.
+        truncate: the number of standard deviations after which the Gaussian is cut off.
+    """
     radius = int(truncate * sigma + 0.5)
     if radius == 0:
         return images
-    return smooth(images, gaussian_weights(sigma, radius), fold)
+    return smooth(images, gaussian_weights(sigma, radius), border)
 
 
-def smooth(images: Tensor, weights: list[float], fold: Fold) -> Tensor:
-    """Images (..., H, W) under a symmetric kernel along both dimensions; ``weights`` from its centre outwards."""
-    return _smooth(_smooth(images, weights, -2, fold), weights, -1, fold)
+def smooth(images: Tensor, weights: list[float], border: BorderRule) -> Tensor:
+    """Correlate images with a symmetric kernel along rows and columns.
+
+    Args:
+        images: (..., H, W).
+        weights: the kernel, from its centre outwards.
+        border: the rule for pixels beyond the border.
+    """
+    return _smooth_along(_smooth_along(images, weights, -2, border), weights, -1, border)
 
 
 def gaussian_weights(sigma: float, radius: int) -> list[float]:
-    """A sampled Gaussian's weights at 0 … radius; with those at −radius … −1 they sum to one.
+    """Return the weights of a sampled Gaussian at 0 … radius; together with those at −radius … −1 they sum to one.
 
-    Computed as in SciPy: the last bit decides which level a flat area falls to.
+    They are computed as in SciPy: the last bit decides which level a uniform area gets.
+
+    Args:
+        sigma: standard deviation in pixels.
+        radius: the largest distance from the centre in pixels.
     """
     weights = np.exp(-0.5 / sigma**2 * np.arange(-radius, radius + 1) ** 2)
     return [float(weight) for weight in weights[radius:] / weights.sum()]
 
 
-def _smooth(images: Tensor, weights: list[float], dim: int, fold: Fold) -> Tensor:
-    """Correlate along one dimension; the kernel is symmetric and given from its centre outwards."""
+def _smooth_along(images: Tensor, weights: list[float], dim: int, border: BorderRule) -> Tensor:
+    """Correlate along one dimension with a symmetric kernel, given from its centre outwards."""
     size, radius = images.shape[dim], len(weights) - 1
-    padded = _pad(images, radius, dim, fold)
+    padded = _pad(images, radius, dim, border)
     total = padded.narrow(dim, radius, size) * weights[0]
     for offset in range(radius, 0, -1):
         pair = padded.narrow(dim, radius - offset, size) + padded.narrow(dim, radius + offset, size)
@@ -62,7 +87,8 @@ def _smooth(images: Tensor, weights: list[float], dim: int, fold: Fold) -> Tenso
     return total
 
 
-def _pad(images: Tensor, margin: int, dim: int, fold: Fold) -> Tensor:
+def _pad(images: Tensor, margin: int, dim: int, border: BorderRule) -> Tensor:
+    """Pad both ends of a dimension by ``margin`` pixels, as the border rule says."""
     size = images.shape[dim]
     positions = torch.arange(-margin, size + margin, device=images.device)
-    return images.index_select(dim, fold(positions, size))
+    return images.index_select(dim, border(positions, size))

@@ -1,4 +1,4 @@
-"""ImageMagick's motion blur, which the published motion blur and snow are made with."""
+"""ImageMagick's motion blur, on which the published motion blur and snow are based."""
 
 import math
 
@@ -11,11 +11,19 @@ Q16_PER_LEVEL = 257
 
 
 def motion_blur(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
-    """Levels uint8 (N, C, H, W) blurred along a line that starts at each pixel; the same shape and type.
+    """Blur images along a line that starts at each pixel.
 
-    The line is ``2 * radius + 1`` pixels long, its weights are half a Gaussian of ``sigma`` pixels, and it
-    points to ``angles`` (N,), in degrees clockwise from the right. ImageMagick computes with 16 bits a
-    channel: it rounds there, and drops what is less than a level on the way back to 8 bits.
+    ImageMagick computes with 16 bits per channel: it rounds to them, and drops fractions of a level when it converts
+    them back to 8 bits.
+
+    Args:
+        images: levels, uint8 (N, C, H, W).
+        radius: the line is ``2 * radius + 1`` pixels long.
+        sigma: standard deviation in pixels of the Gaussian whose half gives the weights.
+        angles: the line's direction for each image, (N,), in degrees clockwise from the right.
+
+    Returns:
+        The blurred levels, uint8 (N, C, H, W).
     """
     height, width = images.shape[-2:]
     pixels = images.flatten(2).to(torch.float64) * Q16_PER_LEVEL
@@ -23,20 +31,21 @@ def motion_blur(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Te
     columns = torch.arange(width, device=images.device)
     right, down = torch.cos(torch.deg2rad(angles)), torch.sin(torch.deg2rad(angles))
     total = torch.zeros_like(pixels)
-    for step, weight in enumerate(_weights(radius, sigma)):
-        row = nearest(rows + _whole(step * down), height)
-        column = nearest(columns + _whole(step * right), width)
+    for step, weight in enumerate(_line_weights(radius, sigma)):
+        row = nearest(rows + _round_half_down(step * down), height)
+        column = nearest(columns + _round_half_down(step * right), width)
         source = (row * width + column).flatten(1)[:, None].expand_as(pixels)
         total += pixels.gather(2, source).mul_(weight)
     levels = total.add_(0.5).floor_().div_(Q16_PER_LEVEL)
     return levels.to(torch.uint8).view_as(images)
 
 
-def _weights(radius: int, sigma: float) -> list[float]:
+def _line_weights(radius: int, sigma: float) -> list[float]:
+    """Return the weights of the line's pixels, half a Gaussian, which sum to one."""
     weights = [math.exp(-(step**2) / (2 * sigma**2)) for step in range(2 * radius + 1)]
     return [weight / sum(weights) for weight in weights]
 
 
-def _whole(offsets: Tensor) -> Tensor:
-    """Offsets (N,) rounded to whole pixels, halves downwards; (N, 1, 1)."""
+def _round_half_down(offsets: Tensor) -> Tensor:
+    """Return offsets (N,) rounded to whole pixels, halves downwards, int64 (N, 1, 1)."""
     return torch.ceil(offsets - 0.5).long()[:, None, None]

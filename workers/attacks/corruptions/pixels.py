@@ -1,17 +1,17 @@
-"""From 8-bit levels to unit floats and back, the way CIFAR-10-C was made."""
+"""Conversion between 8-bit levels and floats in [0, 1], as CIFAR-10-C was made."""
 
 import torch
 from torch import Tensor
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """Levels 0..255 (uint8, any shape) as float64 in [0, 1]."""
+    """Return levels 0..255 (uint8, any shape) as float64 in [0, 1]."""
     return images.to(torch.float64) / 255
 
 
 def to_levels(unit: Tensor) -> Tensor:
-    """Unit values (any float, any shape) clipped to [0, 1] as levels 0..255 (uint8).
+    """Return values (any float type and shape), clipped to [0, 1], as levels 0..255 (uint8).
 
-    Fractions of a level are dropped, not rounded: so does the `np.uint8` cast that made CIFAR-10-C.
+    Fractions of a level are dropped, not rounded, as by the `np.uint8` cast that made CIFAR-10-C.
     """
     return unit.clamp(0, 1).mul_(255).to(torch.uint8)

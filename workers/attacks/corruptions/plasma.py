@@ -4,31 +4,38 @@ import math
 
 from torch import Tensor
 
-FIRST_WIBBLE = 100.0
+INITIAL_AMPLITUDE = 100.0
 
 
 def plasma_fractal(noise: Tensor, decay: float) -> Tensor:
-    """Height maps float64 (N, S, S) in [0, 1], where S is a power of two; their borders join.
+    """Return random height maps whose opposite borders match.
 
-    ``noise`` (N, S * S - 1) is uniform in [-1, 1). With every halving of the step, the wibble that is added
-    to the neighbours' mean shrinks by ``decay``; as in the published code, it enters squared.
+    The noise that is added to the mean of the neighbours has an amplitude that is divided by ``decay`` whenever the
+    step is halved; as in the published code, the amplitude enters squared.
+
+    Args:
+        noise: uniform in [-1, 1), float64 (N, S * S - 1) with a power of two S.
+        decay: the factor by which the amplitude shrinks.
+
+    Returns:
+        The heights, float64 (N, S, S) in [0, 1].
     """
     size = math.isqrt(noise.shape[1] + 1)
     heights = noise.new_zeros(len(noise), size, size)
-    step, wibble, used = size, FIRST_WIBBLE, 0
+    step, amplitude, used = size, INITIAL_AMPLITUDE, 0
     while step > 1:
         cells = size // step
-        level = noise[:, used : used + 3 * cells**2].view(-1, 3, cells, cells) * wibble**2
+        level = noise[:, used : used + 3 * cells**2].view(-1, 3, cells, cells) * amplitude**2
         _refine(heights, step, level)
         used += 3 * cells**2
         step //= 2
-        wibble /= decay
+        amplitude /= decay
     heights -= heights.amin((1, 2), keepdim=True)
     return heights / heights.amax((1, 2), keepdim=True)
 
 
 def _refine(heights: Tensor, step: int, noise: Tensor) -> None:
-    """Set the points halfway between those that are ``step`` apart: squares' centres, then diamonds' ones."""
+    """Set the points halfway between those that are ``step`` apart: the centres of squares, then of diamonds."""
     half = step // 2
     corners = heights[:, ::step, ::step]
     right, below = corners.roll(-1, 2), corners.roll(-1, 1)

@@ -1,4 +1,4 @@
-"""Where corrupted images come from: made once and kept, made as they are needed, or read from the official files."""
+"""Where corrupted images come from: generated and cached, generated as needed, or read from the official files."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,7 +8,8 @@ from torch import Tensor
 
 from prunesweep.sweeps.attacks import Corruptions
 from prunesweep.sweeps.errors import DataError
-from prunesweep.sweeps.images.corruption_files import WHERE
+from prunesweep.sweeps.images.corruption_files import ROOT_KEY_PATH
+from prunesweep.sweeps.words import counted
 from prunesweep.workers.attacks.corruptions.cifar10_c import Cifar10C
 from prunesweep.workers.attacks.corruptions.corrupt import corrupt
 from prunesweep.workers.attacks.corruptions.imagenet_c import ImagenetC
@@ -17,57 +18,86 @@ from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset
 
 COMPARED_IMAGES = 100  # images of each kind that are compared with the test images
-LEAST_ALIKE = 0.75  # of fog at severity 5 with ImageNet-C's constants, 0.83 are; of all other kinds, 0.94 and more
+# Fog at severity 5 with ImageNet-C's constants reaches 0.83; all other kinds reach at least 0.94.
+MIN_MATCHING_SHARE = 0.75
 
 
 class CorruptedImages(Protocol):
-    """The test images under every kind and severity that is asked for."""
+    """The test images under every corruption kind and severity of the settings."""
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
-        """Images, uint8 (n, 3, H, W), on any device and not to be changed."""
+        """Return corrupted images, uint8 (n, 3, H, W), on any device, which must not be changed."""
 
 
 class CachedCorruptions:
-    """Those of images in memory: made once for all trials of a machine."""
+    """Corruptions of test images in memory, which are generated once for all trials of a machine."""
 
     def __init__(self, subject: Subject, frost_textures: str) -> None:
+        """Take the test images of a subject.
+
+        Args:
+            subject: the subject; its network plays no role.
+            frost_textures: ``package`` or ``generated``.
+        """
         self._images = subject.test.read(slice(None))
         self._fingerprint = subject.test_fingerprint
         self._frost_textures = frost_textures
-        self._opened: dict[tuple[str, int], Tensor] = {}
+        self._corrupted: dict[tuple[str, int], Tensor] = {}
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
-        if (kind, severity) not in self._opened:
-            made = corrupted_images(self._images, self._fingerprint, kind, severity, self._frost_textures)
-            self._opened[kind, severity] = made
+        """Return corrupted images, uint8 (n, 3, H, W), on the CPU, which must not be changed.
+
+        Args:
+            kind: the corruption kind.
+            severity: 1 to 5.
+            indices: indices of the test images.
+        """
+        if (kind, severity) not in self._corrupted:
+            all_images = corrupted_images(self._images, self._fingerprint, kind, severity, self._frost_textures)
+            self._corrupted[kind, severity] = all_images
         if isinstance(indices, range):  # a view
-            return self._opened[kind, severity][indices.start : indices.stop : indices.step]
-        return self._opened[kind, severity][torch.tensor(indices)]
+            return self._corrupted[kind, severity][indices.start : indices.stop : indices.step]
+        return self._corrupted[kind, severity][torch.tensor(indices)]
 
 
 class StreamedCorruptions:
-    """Those of streamed images: as many as they are, kept they would fill a disk."""
+    """Corruptions of streamed test images, which are generated at each use: a cache of them would fill a disk."""
 
     def __init__(self, subject: Subject, frost_textures: str) -> None:
+        """Take the test images of a subject.
+
+        Args:
+            subject: the subject; its network plays no role.
+            frost_textures: ``package`` or ``generated``.
+        """
         self._subject = subject
         self._frost_textures = frost_textures
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
-        if isinstance(indices, range):
-            return self._made(self._subject.levels(slice(indices.start, indices.stop)), kind, severity, indices.start)
-        clean = self._subject.levels(torch.tensor(indices))
-        # What is drawn for an image hangs on its index.
-        return torch.cat([self._made(one[None], kind, severity, i) for i, one in zip(indices, clean, strict=True)])
+        """Return corrupted images, uint8 (n, 3, H, W), on the device of the test images.
 
-    def _made(self, clean: Tensor, kind: str, severity: int, first_index: int) -> Tensor:
+        Args:
+            kind: the corruption kind.
+            severity: 1 to 5.
+            indices: indices of the test images.
+        """
+        if isinstance(indices, range):
+            levels = self._subject.levels(slice(indices.start, indices.stop))
+            return self._corrupt(levels, kind, severity, indices.start)
+        levels = self._subject.levels(torch.tensor(indices))
+        # One by one, because an image's random numbers depend on its index.
+        images = zip(indices, levels, strict=True)
+        return torch.cat([self._corrupt(image[None], kind, severity, index) for index, image in images])
+
+    def _corrupt(self, clean: Tensor, kind: str, severity: int, first_index: int) -> Tensor:
+        """Return corrupted copies of consecutive test images, of which the first has the index ``first_index``."""
         return corrupt(clean, kind, severity, frost_textures=self._frost_textures, first_index=first_index)
 
 
 def corrupted_source(subject: Subject, settings: Corruptions) -> CorruptedImages:
-    """What the settings name.
+    """Return the source of corrupted images that the settings name.
 
-    Raises:
-        DataError: an official file is missing or not as it should be.
+    A missing or invalid official file is a `DataError`.
     """
     if settings.source == "cifar10_c":
         return Cifar10C(settings.root or "", settings.kinds, subject.test)
@@ -81,10 +111,9 @@ def corrupted_source(subject: Subject, settings: Corruptions) -> CorruptedImages
 
 
 def check_files(settings: Corruptions, data: Dataset) -> None:
-    """Whether the official files, where the settings name some, hold corruptions of the test images in their order.
+    """Check that the official files hold corruptions of the test images, in their order; generated ones always do.
 
-    Raises:
-        DataError: they do not; one line says what differs.
+    Files that do not are a `DataError`, whose one line says what differs.
     """
     if settings.source == "cifar10_c":
         cifar10_c = Cifar10C(settings.root or "", settings.kinds, data.test)
@@ -98,33 +127,45 @@ def check_files(settings: Corruptions, data: Dataset) -> None:
 
 
 def _check_pixels(files: CorruptedImages, settings: Corruptions, data: Dataset) -> None:
-    """Compares images from all over the test set, of each kind at its lowest severity."""
+    """Compare images from all over the test set with their corruption of each kind at its lowest severity.
+
+    Raises:
+        DataError: too few of them resemble each other.
+    """
     indices = range(0, len(data.test), max(1, len(data.test) // COMPARED_IMAGES))
     sample = slice(indices.start, indices.stop, indices.step)
     clean, labels = data.test.read(sample).cpu(), data.test.labels[sample].cpu()
     severity = min(settings.severities)
     for kind in settings.kinds:
-        alike = share_alike(clean, files.read(kind, severity, indices), labels)
-        if alike < LEAST_ALIKE:
+        share = matching_share(clean, files.read(kind, severity, indices), labels)
+        if share < MIN_MATCHING_SHARE:
             raise DataError(
-                f"{WHERE}: {settings.root}: {kind} at severity {severity}: only {alike:.0%} of {len(indices)} images "
-                "resemble the test image of their place more than another: these are other images, or in another order"
+                f"{ROOT_KEY_PATH}: {settings.root}: {kind} at severity {severity}: only {share:.0%} of "
+                f"{counted(len(indices), 'image')} resemble the test image with their index more than another one: "
+                "the files hold other images or another order"
             )
 
 
-def share_alike(clean: Tensor, corrupted: Tensor, labels: Tensor) -> float:
-    """The share of images that correlate at least as much with the clean one of their place as with another.
+def matching_share(clean: Tensor, corrupted: Tensor, labels: Tensor) -> float:
+    """Return the share of corrupted images that correlate with their own clean image at least as much as with another.
 
-    The other is one of the same class, as far as there is one. ``clean`` and ``corrupted`` are uint8 (n, 3, H, W),
-    ``labels`` int64 (n,). The share is about a half where the order is another.
+    The other clean image is the previous one in order of class, and so mostly of the same class. If the order of the
+    images is wrong, the share is about a half.
+
+    Args:
+        clean: uint8 (n, 3, H, W).
+        corrupted: uint8 (n, 3, H, W).
+        labels: int64 (n,).
     """
     by_class = labels.argsort(stable=True)
-    ours, theirs = _standardized(clean[by_class]), _standardized(corrupted[by_class])
-    own, other = (ours * theirs).sum(1), (ours.roll(1, 0) * theirs).sum(1)
+    clean_pixels, corrupted_pixels = _standardize(clean[by_class]), _standardize(corrupted[by_class])
+    own = (clean_pixels * corrupted_pixels).sum(1)
+    other = (clean_pixels.roll(1, 0) * corrupted_pixels).sum(1)
     return (own >= other).double().mean().item()
 
 
-def _standardized(images: Tensor) -> Tensor:
+def _standardize(images: Tensor) -> Tensor:
+    """Return the pixels of each image (n, pixels) with a mean of 0 and a norm of 1."""
     pixels = images.flatten(1).float()
     pixels = pixels - pixels.mean(1, keepdim=True)
     return torch.nn.functional.normalize(pixels, dim=1)

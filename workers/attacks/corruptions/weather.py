@@ -15,17 +15,17 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def snow(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Whiten the image and let flakes fall over it, once as drawn and once turned upside down."""
+    """Whiten the image and add a layer of flakes twice: as drawn, and turned by 180 degrees."""
     snowfall = constants.weather.snow[severity - 1]
-    kept = snowfall.kept
-    layer = to_unit(_flakes(images.shape[-1], snowfall, draws))
+    image_weight = snowfall.image_weight
+    layer = to_unit(_draw_flakes(images.shape[-1], snowfall, draws))
     unit = to_unit(images).float()
-    whitened = kept * unit + (1 - kept) * torch.maximum(unit, _luma(unit) * 1.5 + 0.5)
+    whitened = image_weight * unit + (1 - image_weight) * torch.maximum(unit, _luma(unit) * 1.5 + 0.5)
     return to_levels(whitened + layer + layer.rot90(2, (-2, -1)))
 
 
-def _flakes(size: int, snowfall: Snowfall, draws: Draws) -> Tensor:
-    """Bright spots smeared along lines within 45 degrees of the vertical; uint8 (N, 1, H, H)."""
+def _draw_flakes(size: int, snowfall: Snowfall, draws: Draws) -> Tensor:
+    """Draw bright spots, blurred along lines within 45 degrees of the vertical, uint8 (N, 1, size, size)."""
     spots = draws.normal(1, size, size).mul_(snowfall.deviation).add_(snowfall.mean)
     spots = clipped_zoom(spots.permute(2, 3, 0, 1), *zoom_sides(size, snowfall.zoom)).permute(2, 3, 0, 1)
     spots = spots.masked_fill(spots < snowfall.threshold, 0)
@@ -33,29 +33,46 @@ def _flakes(size: int, snowfall: Snowfall, draws: Draws) -> Tensor:
 
 
 def _luma(unit: Tensor) -> Tensor:
+    """Return the luma of images (N, 3, H, W) as (N, 1, H, W)."""
     red, green, blue = (unit[:, channel : channel + 1] * share for channel, share in enumerate(LUMA))
     return red + green + blue
 
 
 def frost(images: Tensor, severity: int, draws: Draws, constants: Constants, textures: str = "package") -> Tensor:
-    """Lay a random cut-out of a random photograph of frost over the image."""
+    """Blend a random cut-out of a random photograph of frost into the image.
+
+    Args:
+        images: uint8 (N, 3, H, H).
+        severity: 1 to 5.
+        draws: the random numbers of the images.
+        constants: the constants of a benchmark.
+        textures: ``package`` or ``generated``; see ``frost_textures``.
+    """
     image_weight, frost_weight = constants.weather.frost[severity - 1]
-    places = draws.uniform(0, 1, 3).tolist()
-    choice = frost_textures(textures, images.shape[-1], constants.weather.frost_scale)
-    ice = torch.stack([_cut_out(choice, images.shape[-1], *place) for place in places]).to(images.device)
+    choices = draws.uniform(0, 1, 3).tolist()
+    available = frost_textures(textures, images.shape[-1], constants.weather.frost_scale)
+    ice = torch.stack([_cut_out(available, images.shape[-1], *choice) for choice in choices]).to(images.device)
     mixed = images.to(torch.float64) * image_weight + ice.to(torch.float64) * frost_weight
     return mixed.clamp_(0, 255).to(torch.uint8)
 
 
-def _cut_out(textures: tuple[Tensor, ...], size: int, which: float, row: float, column: float) -> Tensor:
-    """A square of ``size`` pixels out of one texture; the three places lie in [0, 1)."""
-    texture = textures[int(which * len(textures))]
+def _cut_out(textures: tuple[Tensor, ...], size: int, texture_choice: float, row: float, column: float) -> Tensor:
+    """Return a square part of one texture, uint8 (3, size, size).
+
+    Args:
+        textures: uint8 (3, H, W) each.
+        size: the side of the square in pixels.
+        texture_choice: selects a texture, in [0, 1).
+        row: the vertical position of the square, in [0, 1).
+        column: the horizontal position of the square, in [0, 1).
+    """
+    texture = textures[int(texture_choice * len(textures))]
     top, left = int(row * (texture.shape[1] - size)), int(column * (texture.shape[2] - size))
     return texture[:, top : top + size, left : left + size]
 
 
 def fog(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Add clouds, and darken so that the brightest level stays within range."""
+    """Add clouds, and darken the image so that its brightest level stays within range."""
     density, decay = constants.weather.fog[severity - 1]
     size = images.shape[-1]
     map_size = 1 << (size - 1).bit_length()
@@ -66,7 +83,7 @@ def fog(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Te
 
 
 def brightness(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Raise the value of hue, saturation and value; hue and saturation stay, and so the channels' ratios."""
+    """Raise the value (of hue, saturation and value); the ratios of the channels do not change."""
     unit = to_unit(images)
     value = unit.amax(1, keepdim=True)
     ratios = torch.where(value > 0, unit / value, 1.0)

@@ -1,4 +1,4 @@
-"""Enlarging the middle of an image by linear interpolation, from outermost centre to outermost centre."""
+"""Enlarging the middle of an image by linear interpolation, aligned at the centres of the corner pixels."""
 
 import math
 
@@ -7,10 +7,15 @@ from torch import Tensor
 
 
 def clipped_zoom(images: Tensor, crop: int, zoomed: int) -> Tensor:
-    """The middle ``crop`` pixels of float64 images (H, H, ...), enlarged to ``zoomed`` >= H, trimmed to H.
+    """Return the middle of the images, enlarged and trimmed to the original size.
 
-    As SciPy's ``zoom``, but where its rounding leaves a black border at some sizes, the last pixel goes on. Rows and
-    columns come first, so that the levels of all images at one place are copied together.
+    It is SciPy's ``zoom``, except that at some sizes SciPy's rounding leaves a black border, where this repeats the
+    last pixel. Rows and columns come first, so that the levels of all images at one position are copied together.
+
+    Args:
+        images: float64 (H, H, ...).
+        crop: the side of the middle part in pixels.
+        zoomed: the side to which that part is enlarged, at least H.
     """
     size = len(images)
     trim = (zoomed - size) // 2
@@ -22,12 +27,20 @@ def clipped_zoom(images: Tensor, crop: int, zoomed: int) -> Tensor:
 
 
 def zoom_sides(size: int, factor: float) -> tuple[int, int]:
-    """The sides (crop, zoomed) in whole pixels for ``factor`` >= 1; nearby factors share them."""
+    """Return the sides (crop, zoomed) for ``clipped_zoom``, in whole pixels.
+
+    Nearby factors may give the same sides.
+
+    Args:
+        size: the side of the images in pixels.
+        factor: the enlargement, at least 1.
+    """
     crop = math.ceil(size / factor)
     return crop, round(crop * factor)
 
 
 def _interpolate(images: Tensor, position: Tensor, dim: int) -> Tensor:
+    """Return the images interpolated linearly at fractional positions along one dimension."""
     below, above = position.floor().long(), position.ceil().long()
     share = (position - below).view(-1, *(1 for _ in images.shape[dim + 1 :]))
     return images.index_select(dim, below).mul_(1 - share).add_(images.index_select(dim, above).mul_(share))

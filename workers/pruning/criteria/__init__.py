@@ -1,3 +1,4 @@
-"""The criteria, one file each. A criterion is ``score_filters`` and ``score_blocks``; the lowest score goes
-first.
+"""The criteria, one module each, with the functions ``score_filters`` and ``score_blocks``.
+
+Structures with the lowest scores are removed first.
 """

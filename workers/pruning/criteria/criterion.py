@@ -1,4 +1,4 @@
-"""What every criterion's module holds."""
+"""The interface of a criterion, which every module of this package implements."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,12 +11,30 @@ from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
 class Criterion(Protocol):
-    """Scores of what may go; the lowest goes first."""
+    """A criterion, which scores removable structures: those with the lowest scores are removed first."""
 
     def score_filters(
         self, network: Network, groups: Sequence[FilterGroup], sample: ScoringImages
     ) -> dict[str, Tensor]:
-        """A score of each filter: (n_filters,) by convolution."""
+        """Score each filter of some convolutions.
+
+        Args:
+            network: the network before the round.
+            groups: the convolutions.
+            sample: the scoring images.
+
+        Returns:
+            (n_filters,) by convolution.
+        """
 
     def score_blocks(self, network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
-        """A score of each block: () by block."""
+        """Score each of some residual blocks.
+
+        Args:
+            network: the network before the round.
+            blocks: the blocks.
+            sample: the scoring images.
+
+        Returns:
+            () by block name.
+        """

@@ -1,4 +1,4 @@
-"""ExpectedABS: what is seldom active matters little. Tan and Motani (2020), "DropNet"."""
+"""ExpectedABS: structures with a low mean activation are unimportant. Tan and Motani (2020), "DropNet"."""
 
 from collections.abc import Sequence
 
@@ -12,20 +12,38 @@ from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
-    """Each filter's mean |activation| after the ReLU that follows: float64 (n_filters,) by convolution."""
+    """Score each filter by its mean |activation| after the following ReLU.
+
+    Args:
+        network: the network before the round.
+        groups: the convolutions.
+        sample: the scoring images.
+
+    Returns:
+        float64 (n_filters,) by convolution.
+    """
     means = mean_over_sample(network, [group.activation for group in groups], sample, _mean_magnitude)
     return {group.convolution: means[group.activation] for group in groups}
 
 
 def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
-    """Each block's mean |output|, shortcut included: float64 () by block.
+    """Score each block by its mean |output|, including the shortcut.
 
-    ResNet blocks end in a ReLU, so there this is the paper's mean of the output; MobileNetV2's outputs are
+    ResNet blocks end in a ReLU, so their score is the paper's mean output; the outputs of MobileNetV2's blocks are
     signed.
+
+    Args:
+        network: the network before the round.
+        blocks: the blocks.
+        sample: the scoring images.
+
+    Returns:
+        float64 () by block name.
     """
     means = mean_over_sample(network, [block.name for block in blocks], sample, _mean_magnitude)
     return {block.name: means[block.name].mean() for block in blocks}
 
 
 def _mean_magnitude(output: Tensor) -> Tensor:
+    """Return the mean magnitude of each channel, float64 (n, c), of an output (n, c, h, w)."""
     return output.abs().mean(dim=(2, 3), dtype=torch.float64)

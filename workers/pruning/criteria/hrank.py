@@ -1,5 +1,6 @@
-"""HRank: feature maps of low rank carry little. Lin et al. (2020), "HRank: Filter Pruning using High-Rank
-Feature Map".
+"""HRank: structures with feature maps of low rank are unimportant.
+
+Lin et al. (2020), "HRank: Filter Pruning using High-Rank Feature Map".
 """
 
 from collections.abc import Sequence
@@ -14,16 +15,35 @@ from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
-    """Each filter's mean rank of its map after the ReLU that follows: float64 (n_filters,) by convolution."""
+    """Score each filter by the mean rank of its feature map after the following ReLU.
+
+    Args:
+        network: the network before the round.
+        groups: the convolutions.
+        sample: the scoring images.
+
+    Returns:
+        float64 (n_filters,) by convolution.
+    """
     ranks = mean_over_sample(network, [group.activation for group in groups], sample, matrix_ranks)
     return {group.convolution: ranks[group.activation] for group in groups}
 
 
 def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
-    """The mean rank of a block's output maps over max(height, width), in [0, 1]: float64 () by block."""
+    """Score each block by the mean rank of its output feature maps, divided by max(height, width).
+
+    Args:
+        network: the network before the round.
+        blocks: the blocks.
+        sample: the scoring images.
+
+    Returns:
+        float64 () in [0, 1], by block name.
+    """
     ranks = mean_over_sample(network, [block.name for block in blocks], sample, _relative_rank)
     return {block.name: ranks[block.name].mean() for block in blocks}
 
 
 def _relative_rank(output: Tensor) -> Tensor:
+    """Return the rank of each feature map divided by its longer side, (n, c), of an output (n, c, h, w)."""
     return matrix_ranks(output) / max(output.shape[-2:])

@@ -1,8 +1,8 @@
-"""PLS: what says little about the class matters little.
+"""PLS: filters whose responses predict the class poorly are unimportant.
 
-Jordao et al. (2018), "Pruning Deep Neural Networks using Partial Least Squares": a partial least squares
-regression of the classes on what every filter responds, and each filter's Variable Importance in Projection
-(VIP) in it.
+Jordao et al. (2018), "Pruning Deep Neural Networks using Partial Least Squares". The classes are regressed on the
+responses of all filters by partial least squares, and the score of a filter is its Variable Importance in Projection
+(VIP).
 """
 
 from collections import defaultdict
@@ -21,17 +21,25 @@ from prunesweep.workers.pruning.observing import observe
 from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 COMPONENTS = 2
-# The power iteration behind each component stops when its squared change is below this. At the default, 1e-6,
-# scores are right to two digits only.
+# The power iteration of each component stops when its squared change is below this. With the default of 1e-6, only two
+# digits of the scores are correct.
 PLS_TOLERANCE = 1e-12
-PLS_MOST_ITERATIONS = 10_000
+PLS_MAX_ITERATIONS = 10_000
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
-    """Each filter's VIP: float64 (n_filters,), at least 0, by convolution.
+    """Score each filter by its VIP.
 
-    As in the paper's code, all convolutions of the network, also those whose filters may not go, stand side
-    by side in one regression, each filter by the largest value of its output, before batch norm.
+    As in the paper's code, one regression contains the filters of all convolutions of the network, including those
+    without removable filters. The response of a filter is the largest value of its output before batch norm.
+
+    Args:
+        network: the network before the round.
+        groups: the convolutions.
+        sample: the scoring images.
+
+    Returns:
+        float64 (n_filters,), at least 0, by convolution.
     """
     convolutions = [name for name, module in network.body.named_modules() if isinstance(module, nn.Conv2d)]
     importance = _importance(network, convolutions, sample)
@@ -39,23 +47,37 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
 
 
 def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
-    """The mean VIP of a block's output channels, in one regression on all given blocks: float64 () by block.
+    """Score each block by the mean VIP of its output channels, in one regression on the channels of all blocks.
 
-    This definition is ours: the paper's code has none for layers.
+    This definition is our own: the paper's code has none for layers.
+
+    Args:
+        network: the network before the round.
+        blocks: the blocks.
+        sample: the scoring images.
+
+    Returns:
+        float64 () by block name.
     """
     importance = _importance(network, [block.name for block in blocks], sample)
     return {block.name: importance[block.name].mean() for block in blocks}
 
 
 def vip(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Variable Importance in Projection of every column of ``features``.
+    """Return the Variable Importance in Projection (VIP) of each feature.
 
-    VIP_i = √(p · Σ_j s_j (w_ij / ‖w_j‖)² / Σ_j s_j) with s_j = (t_jᵀt_j)(q_jᵀq_j), for scores t, weights w
-    and label loadings q of the two components. Features (n, p) and one-hot labels (n, classes) are both
-    standardised, as in the paper's code: else the scale of a convolution's weights, which batch norm undoes,
-    would count. Returns (p,).
+    VIP_i = √(p · Σ_j s_j (w_ij / ‖w_j‖)² / Σ_j s_j) with s_j = (t_jᵀt_j)(q_jᵀq_j), for scores t, weights w and label
+    loadings q of the two components j. Features and labels are standardised, as in the paper's code; without that, the
+    scale of a convolution's weights, which batch norm cancels, would have an influence.
+
+    Args:
+        features: (n, p).
+        labels: one-hot labels (n, classes).
+
+    Returns:
+        (p,).
     """
-    regression = PLSRegression(COMPONENTS, scale=True, max_iter=PLS_MOST_ITERATIONS, tol=PLS_TOLERANCE)
+    regression = PLSRegression(COMPONENTS, scale=True, max_iter=PLS_MAX_ITERATIONS, tol=PLS_TOLERANCE)
     regression.fit(features, labels)
     explained = (regression.x_scores_**2).sum(axis=0) * (regression.y_loadings_**2).sum(axis=0)
     weights = regression.x_weights_ / np.linalg.norm(regression.x_weights_, axis=0)
@@ -64,9 +86,7 @@ def vip(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[n
 
 
 def _importance(network: Network, paths: Sequence[str], sample: ScoringImages) -> dict[str, Tensor]:
-    """The VIP of the output channels of the modules at ``paths``, in one regression: float64 (channels,) by
-    path.
-    """
+    """Return the VIP of the output channels of modules in one regression, float64 (channels,) by module path."""
     pooled: dict[str, list[Tensor]] = defaultdict(list)
     observe(network, paths, sample, lambda path, output: pooled[path].append(output.amax(dim=(2, 3)).cpu()))
     features = {path: torch.cat(batches) for path, batches in pooled.items()}

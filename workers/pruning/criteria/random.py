@@ -1,4 +1,4 @@
-"""Random scores: what every other criterion has to beat."""
+"""Random scores, the baseline for all other criteria."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,16 @@ from prunesweep.workers.random_streams import stream
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
-    """Uniform in [0, 1), drawn from the sample's seed and the convolution's name: float64 (n_filters,)."""
+    """Draw scores uniformly in [0, 1), determined by the seed and the name of the convolution.
+
+    Args:
+        network: the network before the round.
+        groups: the convolutions.
+        sample: the scoring images, of which only the seed is used.
+
+    Returns:
+        float64 (n_filters,) by convolution.
+    """
     return {
         group.convolution: _draw(
             sample.seed, group.convolution, module_at(network.body, group.convolution, nn.Conv2d).out_channels
@@ -23,7 +32,16 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
 
 
 def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
-    """Uniform in [0, 1), drawn from the sample's seed and the block's name: float64 () by block."""
+    """Draw scores uniformly in [0, 1), determined by the seed and the name of the block.
+
+    Args:
+        network: the network before the round.
+        blocks: the blocks.
+        sample: the scoring images, of which only the seed is used.
+
+    Returns:
+        float64 () by block name.
+    """
     return {block.name: _draw(sample.seed, block.name, 1)[0] for block in blocks}
 
 

@@ -1,4 +1,4 @@
-"""``cutmix`` (Yun et al. 2019): a patch of each image comes from another one, and so does its share of the label."""
+"""The recipe ``cutmix`` (Yun et al. 2019): each image gets a patch, and a share of the label, of another image."""
 
 import torch
 from torch import Tensor
@@ -6,13 +6,16 @@ from torchvision.transforms.v2 import CutMix
 
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.training.recipes.seeded_transforms import drawing_from
+from prunesweep.workers.training.recipes.seeded_transforms import seed_global_rng
 
 
 def cutmix(
     network: Network, images: Tensor, labels: Tensor, training: Training, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Images with a patch of their neighbour, and probabilities (N, classes); the area's share is from Beta(1, 1)."""
-    with drawing_from(generator):
+    """Return the images with a patch of their neighbour in the batch, and their target probabilities (N, classes).
+
+    The patch is the same for the whole batch; its share of the area is drawn from Beta(1, 1).
+    """
+    with seed_global_rng(generator):
         mixed, targets = CutMix(alpha=1.0, num_classes=network.spec.classes)(images, labels)
     return mixed, targets

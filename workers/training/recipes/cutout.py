@@ -1,4 +1,4 @@
-"""``cutout`` (DeVries and Taylor 2017): a square of half the image's side is taken out of half of the images."""
+"""The recipe ``cutout`` (DeVries and Taylor 2017): half of the images lose a square of half their side."""
 
 import torch
 from torch import Tensor
@@ -6,18 +6,22 @@ from torchvision.transforms.v2 import RandomErasing
 
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.training.recipes.seeded_transforms import drawing_from
+from prunesweep.workers.training.recipes.seeded_transforms import seed_global_rng
 
-# The square may hang over the edge, or it lies wholly inside and is taken out of half of the images: the paper's second
-# way (section 3.2), which is torchvision's. A quarter of the area, always.
+# Of the paper's two variants (section 3.2) this is the second one, which torchvision implements: the square is entirely
+# inside the image, and is erased in half of the images. In the first one it may extend beyond the border. The square
+# always has a quarter of the area.
 PROBABILITY, AREA, SQUARE = 0.5, (0.25, 0.25), (1.0, 1.0)
 
 
 def cutout(
     network: Network, images: Tensor, labels: Tensor, training: Training, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Images with a square of the mean colour, which the network sees as 0, in half of them; labels as they are."""
+    """Return the images, half of them with a square of the mean colour, and their unchanged labels.
+
+    The mean colour is 0 after the network's normalisation.
+    """
     erase = RandomErasing(p=PROBABILITY, scale=AREA, ratio=SQUARE, value=list(network.spec.mean))
-    with drawing_from(generator):
-        # One by one: of a batch, torchvision would erase the same square in all.
+    with seed_global_rng(generator):
+        # One image at a time: for a batch, torchvision would erase the same square in all images.
         return torch.stack([erase(image) for image in images]), labels

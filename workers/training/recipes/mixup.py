@@ -1,4 +1,4 @@
-"""``mixup`` (Zhang et al. 2018): images and labels of a batch mixed two by two, in shares drawn from Beta(1, 1)."""
+"""The recipe ``mixup`` (Zhang et al. 2018): weighted means of two images of a batch and of their labels."""
 
 import torch
 from torch import Tensor
@@ -6,13 +6,16 @@ from torchvision.transforms.v2 import MixUp
 
 from prunesweep.sweeps.language import Training
 from prunesweep.workers.architectures.network import Network
-from prunesweep.workers.training.recipes.seeded_transforms import drawing_from
+from prunesweep.workers.training.recipes.seeded_transforms import seed_global_rng
 
 
 def mixup(
     network: Network, images: Tensor, labels: Tensor, training: Training, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Mixed images, and probabilities (N, classes); one share a batch."""
-    with drawing_from(generator):
+    """Return images mixed with their neighbour in the batch, and their target probabilities (N, classes).
+
+    All images of the batch are mixed with the same weight, which is drawn from Beta(1, 1).
+    """
+    with seed_global_rng(generator):
         mixed, targets = MixUp(alpha=1.0, num_classes=network.spec.classes)(images, labels)
     return mixed, targets

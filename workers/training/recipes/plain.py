@@ -1,4 +1,4 @@
-"""``plain``: cropped and mirrored images as they are, as the paper trains."""
+"""The recipe ``plain``: training on the cropped and mirrored images, as in the paper."""
 
 import torch
 from torch import Tensor
@@ -10,5 +10,5 @@ from prunesweep.workers.architectures.network import Network
 def plain(
     network: Network, images: Tensor, labels: Tensor, training: Training, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The batch itself."""
+    """Return the unchanged images and labels."""
     return images, labels

@@ -1,4 +1,4 @@
-"""torchvision's transforms draw from torch's global generator: here they draw from one of ours."""
+"""Reproducible use of torchvision's random transforms, which draw from torch's global generator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,9 +7,9 @@ import torch
 
 
 @contextmanager
-def drawing_from(generator: torch.Generator) -> Iterator[None]:
-    """Global draws on the CPU follow from one draw of ``generator``; afterwards the global state is as it was."""
+def seed_global_rng(generator: torch.Generator) -> Iterator[None]:
+    """Seed torch's global CPU generator with a number drawn from ``generator``, and restore its state on exit."""
     seed = int(torch.randint(2**62, (), generator=generator))
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs' too
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the generators of GPUs, too
         yield
