@@ -173,7 +173,7 @@ def test_gains_over_the_control_are_the_effect_of_pruning(store: Store) -> None:
 
 
 def test_a_row_averages_comparable_trials(store: Store) -> None:
-    """These have the ratio nearest to the paper's and one setting, the one with most seeds, then with longest training."""
+    """These have the ratio nearest to the paper's, and among settings the most seeds, then the longest training."""
     more = {"clean": 190, "fgsm": 90, "occlusion": 70, "corruptions": 110}
     put_network(store, "base1", parent=None, control=None, seed=1)
     put_all(store, "base1", CORRECT_IMAGES["base"])

@@ -244,7 +244,7 @@ def _misclassified(network: nn.Module, sample: AttackSample) -> Tensor:
 
 
 def _vanishing(network: nn.Module, sample: AttackSample, chosen: Tensor) -> dict[str, float]:
-    """Return the share of the chosen images, by loss, whose gradient is below ``VANISHING_GRADIENT`` everywhere; 0 of none."""
+    """Return the share of the chosen images, by loss, without a gradient above ``VANISHING_GRADIENT``; 0 of none."""
     some = sample.part(chosen)
     shares = {}
     for loss in LOSSES:
