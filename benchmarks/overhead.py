@@ -54,7 +54,9 @@ class TreeShape:
 # A baseline with nine children, and a chain without branches.
 TREES = {
     "wide": TreeShape(("axes.criterion=[l1,pls,random]", "axes.adjustment=[fine_tune,scratch_e,scratch_b]"), 10),
-    "narrow": TreeShape(("axes.criterion=l1", "axes.adjustment=fine_tune", "axes.iterations=199"), 200),
+    "narrow": TreeShape(
+        ("axes.criterion=l1", "axes.adjustment=fine_tune", "axes.ratio=0.001", "axes.iterations=199"), 200
+    ),
 }
 
 

@@ -40,7 +40,7 @@ EVENTS: tuple[TrialEvent, ...] = (
 def run() -> list[Row]:
     """Return the rows on wide trees, of one round, and on narrow trees, which are chains of 200 rounds."""
     wide = [CRITERIA, ADJUSTMENTS, f"axes.ratio={[number / 200 for number in range(1, 101)]}"]
-    narrow = ["axes.iterations=200"]
+    narrow = ["axes.structure=filters", "axes.ratio=0.001", "axes.iterations=200"]  # a filter per round
     return [*_rows("wide", wide, trees=(1, 10)), *_rows("narrow", narrow, trees=(5, 50))]
 
 

@@ -38,7 +38,7 @@ axes:
   structure: [filters, layers, both]
   criterion: [l1, expected_abs, hrank, kl_divergence, pls]
   adjustment: [fine_tune, scratch_e]
-  iterations: [1, 2, 3, 4, 5, 6, 7]
+  iterations: [1, 2, 3, 4, 5, 6, 7, 8]
   ratio: [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5]
 attacks:
   fgsm: {epsilons: [2/255, 4/255, 6/255, 8/255, 10/255, 12/255, 14/255, 16/255]}

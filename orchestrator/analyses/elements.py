@@ -62,7 +62,7 @@ def single_elements(
         {'clean': 2.0, 'fgsm': 0.0, 'occlusion': 6.0}
     """
     store = existing_store(store)
-    settings = {name: ELEMENT_ATTACKS[name].resolved() for name in ELEMENT_ATTACKS if name in _checked(attacks)}
+    settings = {name: ELEMENT_ATTACKS[name].resolved() for name in ELEMENT_ATTACKS if name in _check_attacks(attacks)}
     if structure not in ELEMENT_STRUCTURES:
         raise ElementsError(unknown_name(structure, "a structure of single elements", ELEMENT_STRUCTURES))
     if images < 1:
@@ -95,7 +95,12 @@ def single_elements(
     return store.table_of("elements", answer(store, analyses, compute).results)
 
 
-def _checked(attacks: Sequence[str]) -> Sequence[str]:
+def _check_attacks(attacks: Sequence[str]) -> Sequence[str]:
+    """Return the attacks unchanged.
+
+    Raises:
+        ElementsError: there are none, or one is unknown.
+    """
     unknown = next((name for name in attacks if name not in ELEMENT_ATTACKS), None)
     if unknown is not None:
         raise ElementsError(unknown_name(unknown, "an attack on single elements", ELEMENT_ATTACKS))
@@ -127,7 +132,7 @@ def _removable_modules(store: Store, key: str, structure: str, prefix: str) -> d
 
 
 def _test_images(store: Store, trial: StoredTrial, fingerprint: str) -> int:
-    """Return the number of test images: as the trial's evaluation counted them, else by reading them."""
+    """Return the number of test images, from the trial's evaluation if it has one, else by reading the data set."""
     attacks = store.table("attacks")
     clean = attacks[(attacks["trial_key"] == trial.key) & (attacks["attack"] == CLEAN)]
     totals: Collection[int] = clean.loc[clean["test_fingerprint"] == fingerprint, "total"].tolist()

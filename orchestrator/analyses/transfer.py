@@ -128,11 +128,11 @@ def read_epsilon(text: str) -> float:
         epsilon = float(parse_number(text))
     except ValueError as error:
         raise TransferError(f"epsilon {error}") from None
-    return _checked(epsilon)
+    return _check_epsilon(epsilon)
 
 
-def _checked(epsilon: float) -> float:
-    """Return the ε.
+def _check_epsilon(epsilon: float) -> float:
+    """Return the ε unchanged.
 
     Raises:
         TransferError: it is not in (0, 1].
@@ -149,7 +149,7 @@ def _checked(epsilon: float) -> float:
 def _settings(attack: str, epsilon: float) -> EpsilonSettings:
     if attack not in CRAFTING_ATTACKS:
         raise TransferError(unknown_name(attack, "an attack that images are crafted by", CRAFTING_ATTACKS))
-    return CRAFTING_ATTACKS[attack](epsilons=(_checked(epsilon),), headline=epsilon)
+    return CRAFTING_ATTACKS[attack](epsilons=(_check_epsilon(epsilon),), headline=epsilon)
 
 
 def _common_test_images(store: Store, trials: Sequence[StoredTrial], labels: dict[str, str]) -> str:
@@ -175,7 +175,7 @@ def _common_test_images(store: Store, trials: Sequence[StoredTrial], labels: dic
 def _difference(
     store: Store, first: StoredTrial, other: StoredTrial, description: JsonObject, fingerprint: str
 ) -> str | None:
-    """Return what of two networks' test images or classes differs, as the end of a sentence; None if nothing does."""
+    """Return which property of two networks' test images differs, to end a message; None if none does."""
     theirs = store.network_description(other.key)
     if other.dataset.name != first.dataset.name:
         return f"data sets: {first.dataset.name} and {other.dataset.name}"

@@ -1,4 +1,4 @@
-"""``prunesweep elements``."""
+"""The command ``prunesweep elements``."""
 
 from typing import Annotated
 
@@ -12,25 +12,25 @@ EXAMPLE = "prunesweep elements --trial 3f2a91c0de --structure filters --modules 
 
 def elements(
     trial: Annotated[str, typer.Option(metavar="TRIAL", help="A trial's key, or the beginning of it.")],
-    structure: Annotated[str, typer.Option(metavar="filters|layers", help="Which elements.")],
+    structure: Annotated[str, typer.Option(metavar="filters|layers", help="Which elements are removed, each alone.")],
     store: StoreUrl = DEFAULT_STORE,
     images: Annotated[
         int,
         typer.Option(
             metavar="N",
-            help="So many test images, evenly over the classes; of digits and CIFAR the first, which are mixed.",
+            help="Number of test images, spread evenly over the classes; of digits and CIFAR the first ones.",
         ),
     ] = 2000,
     attacks: Annotated[
-        str, typer.Option(metavar="NAMES", help="Of fgsm, occlusion and corruptions, with commas between them.")
+        str, typer.Option(metavar="NAMES", help="Attacks, separated by commas: fgsm, occlusion, corruptions.")
     ] = "fgsm,occlusion",
     modules: Annotated[
-        str, typer.Option(metavar="PREFIX", help="Only modules whose path begins so, for example layer1.")
+        str, typer.Option(metavar="PREFIX", help="Only modules whose path begins with this, such as layer1.")
     ] = "",
 ) -> None:
-    """Remove every filter, or layer, alone and without adjustment: how many may go at no more than a loss.
+    """Remove each filter or layer alone, and show how many removals raise robustness within a loss of accuracy.
 
-    Interrupted, the same command goes on where it was.
+    Nothing is adjusted after a removal. An interrupted command continues where it stopped.
     """
     from prunesweep.orchestrator.analyses.elements import single_elements
     from prunesweep.orchestrator.analyses.loss_curves import loss_curves

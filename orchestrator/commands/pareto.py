@@ -41,7 +41,7 @@ def pareto(
         SelectionError: ``pick`` is not "knee".
     """
     from prunesweep.orchestrator.display.front import front_records, render_front
-    from prunesweep.orchestrator.selection import SelectionError
+    from prunesweep.orchestrator.query.errors import SelectionError
     from prunesweep.orchestrator.selection.pareto import pareto_front
 
     if pick not in (None, "knee"):

@@ -70,7 +70,7 @@ def run(
 def _print_front(sweep: str, store: "Store", output: Console) -> None:
     """Print the Pareto front of one sweep's trials, or why there is none."""
     from prunesweep.orchestrator.display.front import render_front
-    from prunesweep.orchestrator.selection import SelectionError
+    from prunesweep.orchestrator.query.errors import SelectionError
     from prunesweep.orchestrator.selection.pareto import pareto_front
 
     try:

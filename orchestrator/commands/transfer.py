@@ -1,4 +1,4 @@
-"""``prunesweep transfer``."""
+"""The command ``prunesweep transfer``."""
 
 import json
 from typing import Annotated
@@ -13,20 +13,21 @@ EXAMPLE = "prunesweep transfer --sources 'iterations == 0' --targets 'architectu
 
 def transfer(
     sources: Annotated[
-        list[str], typer.Option(metavar="TRIAL", help="Keys, or conditions that trials must meet; repeatable.")
+        list[str],
+        typer.Option(metavar="TRIAL", help="Networks that images are crafted on: keys, or conditions; repeatable."),
     ],
-    targets: Annotated[list[str], typer.Option(metavar="TRIAL", help="Likewise.")],
-    attack: Annotated[str, typer.Option(metavar="fgsm|pgd", help="What images are crafted by.")] = "fgsm",
-    epsilon: Annotated[str, typer.Option(metavar="E", help="How far pixels in [0, 1] may go.")] = "8/255",
+    targets: Annotated[list[str], typer.Option(metavar="TRIAL", help="Networks that classify these images: likewise.")],
+    attack: Annotated[str, typer.Option(metavar="fgsm|pgd", help="The attack that crafts the images.")] = "fgsm",
+    epsilon: Annotated[str, typer.Option(metavar="E", help="The attack's ε, for pixels in [0, 1].")] = "8/255",
     store: StoreUrl = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Show the images that fool some networks to others, as in the paper's Table 4."""
+    """Show how accurately networks classify images that were crafted on others, as in the paper's Table 4."""
     from prunesweep.orchestrator.analyses.transfer import read_epsilon
-    from prunesweep.orchestrator.analyses.transfer import transfer as between
+    from prunesweep.orchestrator.analyses.transfer import transfer as transfer_between
     from prunesweep.orchestrator.display.transfer import render_transfer, transfer_records
 
-    found = between(
+    matrix = transfer_between(
         store,
         sources,
         targets,
@@ -35,6 +36,6 @@ def transfer(
         progress=lambda line: typer.echo(line, err=True),
     )
     if as_json:
-        print(json.dumps(transfer_records(found), indent=1))
+        print(json.dumps(transfer_records(matrix), indent=1))
     else:
-        console().print(render_transfer(found))
+        console().print(render_transfer(matrix))

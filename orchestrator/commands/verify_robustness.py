@@ -1,4 +1,4 @@
-"""``prunesweep verify-robustness``."""
+"""The command ``prunesweep verify-robustness``."""
 
 import json
 from typing import Annotated
@@ -13,13 +13,13 @@ EXAMPLE = "prunesweep verify-robustness 3f2a91c0de 'architecture == resnet56'"
 
 def verify_robustness(
     trials: Annotated[list[str], typer.Argument(metavar="TRIAL", help="Keys, or conditions that trials must meet.")],
-    images: Annotated[int, typer.Option(metavar="N", help="Test images to attack, of the selection half.")] = 300,
+    images: Annotated[int, typer.Option(metavar="N", help="Number of images of the selection half.")] = 300,
     autoattack: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Of these, show N to AutoAttack too, if nothing else fools them: minutes a network on a CPU. "
-            "Without this option 50 where the extra autoattack is installed, else 0.",
+            help="Number of these images for AutoAttack, if nothing else fools them; minutes per network on a CPU. "
+            "The default is 50 if the extra autoattack is installed, else 0.",
         ),
     ] = None,
     store: StoreUrl = DEFAULT_STORE,
@@ -32,11 +32,11 @@ def verify_robustness(
     from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness as verify
     from prunesweep.orchestrator.display.verdict import render_verdict
 
-    found = verify(
+    verdicts = verify(
         store, trials, images=images, autoattack=autoattack, progress=lambda line: typer.echo(line, err=True)
     )
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(verdicts, indent=1))
         return
-    for verdict in found:
+    for verdict in verdicts:
         console().print(render_verdict(verdict))

@@ -11,8 +11,8 @@ from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.query.candidates import as_candidates, eligible_trials
 from prunesweep.orchestrator.query.columns import AXIS_COLUMNS, EPOCHS, REMOVAL_COUNTS, SETTING_DETAILS, SETTING_KEY
 from prunesweep.orchestrator.query.conditions import parse_filters
+from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.orchestrator.query.trials import trials_of
-from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.statistics import (
     estimate,
     holm,

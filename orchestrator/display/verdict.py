@@ -36,13 +36,13 @@ _NAMES = {
 }
 
 
-def render_verdict(found: VerdictResult) -> Table:
+def render_verdict(result: VerdictResult) -> Table:
     """Return each network's accuracy in % under each attack, the worst case, the bounds and the alarms."""
-    evidence = found["evidence"]
+    evidence = result["evidence"]
     networks: dict[str, dict[str, Any]] = evidence["networks"]
     table = Table(
-        title=f"{found['trial_key'][:KEY_DIGITS]}: {found['verdict']}",
-        caption=_caption(found),
+        title=f"{result['trial_key'][:KEY_DIGITS]}: {result['verdict']}",
+        caption=_caption(result),
         caption_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -51,9 +51,9 @@ def render_verdict(found: VerdictResult) -> Table:
     table.add_column("attack")
     for name in networks:
         table.add_column(f"{name}, %", justify="right", no_wrap=True)
-    table.add_row("0", "none", *(_percent(one["clean"], found["images"]) for one in networks.values()))
+    table.add_row("0", "none", *(_percent(one["clean"], result["images"]) for one in networks.values()))
     for epsilon in _epsilons(networks):
-        _add_epsilon(table, found, epsilon)
+        _add_epsilon(table, result, epsilon)
     table.add_section()
     table.add_row("", "median smallest ε that fools", *(_median(one) for one in networks.values()))
     table.add_row("", "mean logit margin", *(f"{one['logit_margin']:.1f}" for one in networks.values()))
@@ -63,9 +63,9 @@ def render_verdict(found: VerdictResult) -> Table:
     return table
 
 
-def _add_epsilon(table: Table, found: VerdictResult, epsilon: float) -> None:
+def _add_epsilon(table: Table, result: VerdictResult, epsilon: float) -> None:
     """Add the attacks within one ε, and their worst case if gains are taken at this ε."""
-    evidence = found["evidence"]
+    evidence = result["evidence"]
     table.add_section()
     first = in_levels(epsilon)
     for attack, name in _NAMES.items():
@@ -75,7 +75,7 @@ def _add_epsilon(table: Table, found: VerdictResult, epsilon: float) -> None:
             first = ""
     if epsilon in evidence["epsilons"]:
         index = evidence["epsilons"].index(epsilon)
-        worst = (_percent(one["worst_case"][index], found["images"]) for one in evidence["networks"].values())
+        worst = (_percent(one["worst_case"][index], result["images"]) for one in evidence["networks"].values())
         table.add_row("", "worst case of these", *worst, style="bold")
 
 
@@ -102,20 +102,20 @@ def _median(network: dict[str, Any]) -> str:
     return "beyond the grid" if median is None else in_levels(median)
 
 
-def _caption(found: VerdictResult) -> str:
-    evidence, effort = found["evidence"], found["evidence"]["effort"]
+def _caption(result: VerdictResult) -> str:
+    evidence, effort = result["evidence"], result["evidence"]["effort"]
     lines = [
         f"gain over the baseline in worst-case accuracy, mean of {', '.join(map(in_levels, evidence['epsilons']))}: "
-        f"{found['gain']:+.2f} p.p., {CONFIDENCE:.0%} lower bound {found['lower']:+.2f}",
+        f"{result['gain']:+.2f} p.p., {CONFIDENCE:.0%} lower bound {result['lower']:+.2f}",
     ]
-    if found["gain_over_control"] is not None and found["lower_over_control"] is not None:
-        lines.append(f"over the control: {found['gain_over_control']:+.2f} p.p., {found['lower_over_control']:+.2f}")
+    if result["gain_over_control"] is not None and result["lower_over_control"] is not None:
+        lines.append(f"over the control: {result['gain_over_control']:+.2f} p.p., {result['lower_over_control']:+.2f}")
     for name, gain in evidence["fgsm_gain"].items():
         at = "the same ε" if name == "graded" else in_levels(evidence["headline"])
         lines.append(f"FGSM alone at {at}: {gain['gain']:+.2f} p.p., lower bound {gain['lower']:+.2f}")
-    lines += [f"alarm: {alarm}" for alarm in found["alarms"]] or ["no sanity rule is broken"]
+    lines += [f"alarm: {alarm}" for alarm in result["alarms"]] or ["no sanity rule is broken"]
     lines += [
-        f"{counted(found['images'], 'image')} of the selection half; PGD: {counted(effort['steps'], 'step')}, "
+        f"{counted(result['images'], 'image')} of the selection half; PGD: {counted(effort['steps'], 'step')}, "
         f"{counted(effort['restarts'], 'restart')}; Square: {counted(effort['queries'], 'query', 'queries')}, of "
         f"{counted(effort['subset'], 'image')}",
         *(f"{note}" for note in evidence["notes"]),

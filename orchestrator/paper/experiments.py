@@ -14,8 +14,8 @@ from prunesweep.orchestrator.comparison.compare import GAIN_BY_REFERENCE
 from prunesweep.orchestrator.query.candidates import eligible_trials, setting_group_keys
 from prunesweep.orchestrator.query.columns import COMPARABLE_WITHIN
 from prunesweep.orchestrator.query.conditions import parse_filters
+from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.orchestrator.query.trials import trials_of
-from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.statistics import estimate, paired_difference
 from prunesweep.results_store import Store
 from prunesweep.results_store.image_scores import ImageScores

@@ -1,4 +1,4 @@
-"""Finding what a store holds: trials by key or by condition, and the images that they are attacked on."""
+"""Finds stored trials by key or by condition, with the data set that they are tested on."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence

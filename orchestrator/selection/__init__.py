@@ -3,8 +3,8 @@
 Trials are selected on the selection half of the test images alone; the selected ones are reported on the report half.
 """
 
-from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.orchestrator.selection.front import Front, select_front
 from prunesweep.orchestrator.selection.objectives import OBJECTIVES
 
-__all__ = ["OBJECTIVES", "Front", "SelectionError", "select_front"]
+__all__ = ["OBJECTIVES", "Front", "select_front"]
+

@@ -7,7 +7,7 @@ import pytest
 
 from prunesweep import pareto_front
 from prunesweep.orchestrator.query.amounts import read_amount
-from prunesweep.orchestrator.selection import SelectionError
+from prunesweep.orchestrator.query.errors import SelectionError
 from tests.helpers.command import command, refusal
 
 STORED = Path(__file__).parents[1] / "stores" / "version_0.1.0" / "store"

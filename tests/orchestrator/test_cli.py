@@ -103,7 +103,7 @@ def test_a_read_only_or_newer_store_is_refused(sweep: Path, tmp_path: Path) -> N
     assert "cannot be" in refusal("run", str(sweep), "--store", str(tmp_path / "file" / "store"))
     (tmp_path / "newer").mkdir()
     (tmp_path / "newer" / "store.json").write_text(json.dumps({"schema": 99}))
-    assert "schema 99" in refusal("run", str(sweep), "--store", str(tmp_path / "newer"))
+    assert "schema version 99" in refusal("run", str(sweep), "--store", str(tmp_path / "newer"))
 
 
 def test_a_ray_address_that_does_not_answer_is_refused(

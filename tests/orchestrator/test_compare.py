@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from prunesweep import compare_settings, pareto_front
 from prunesweep.orchestrator.cli import app
+from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.orchestrator.query.trials import trials_of
-from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.orchestrator.statistics import smallest_gain
 from prunesweep.results_store import Store

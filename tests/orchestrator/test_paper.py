@@ -15,7 +15,7 @@ from prunesweep.orchestrator.paper.experiments import Experiments, Gain
 from prunesweep.orchestrator.paper.published import TABLE1, TABLE2, TABLE3, TABLE5
 from prunesweep.orchestrator.paper.registry import REPRODUCTIONS, reproduce, write_reproduction
 from prunesweep.orchestrator.paper.tables import agreement
-from prunesweep.orchestrator.selection import SelectionError
+from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.results_store import Store
 from prunesweep.results_store.documents import ElementCounts, ElementsResult, Epoch, EvaluationResult, NetworkResult
 from prunesweep.results_store.halves import selection_half
@@ -380,7 +380,7 @@ attacks: {fgsm: {epsilons: [4/255, 8/255]}}
 """
 
 
-def test_missing_results_that_need_no_training_are_computed(tmp_path: Path) -> None:
+def test_results_that_need_no_training_are_computed(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     run_here(parse_sweep(SWEEP), store)
     arguments = ["reproduce", "figure1", "--store", store.url, "--to", str(tmp_path / "out")]

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from prunesweep.orchestrator.query.columns import REMOVAL_COUNTS
-from prunesweep.orchestrator.selection import SelectionError, select_front
+from prunesweep.orchestrator.query.errors import SelectionError
+from prunesweep.orchestrator.selection import select_front
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.orchestrator.selection.knee import knee
 

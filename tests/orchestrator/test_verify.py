@@ -17,8 +17,8 @@ from prunesweep.orchestrator.analyses.answer import Answers
 from prunesweep.orchestrator.analyses.robustness import HOLDS, MASKING, Verdict, judge, verify
 from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness
 from prunesweep.orchestrator.cli import app
+from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.orchestrator.query.verdicts import current_verdicts
-from prunesweep.orchestrator.selection import SelectionError
 from prunesweep.orchestrator.selection.pareto import pareto_front
 from prunesweep.results_store import Store
 from prunesweep.results_store.halves import selection_half
@@ -235,7 +235,7 @@ def test_autoattack_is_run_where_it_is_installed(
     defended: tuple[Store, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, keys = defended
-    monkeypatch.setattr(verify, "AUTOATTACK", 1)
+    monkeypatch.setattr(verify, "AUTOATTACK_IMAGES", 1)
     monkeypatch.setattr(verify, "Effort", partial(Effort, steps=2, restarts=1, queries=5, subset=10))
     (found,) = verify_robustness(store, [keys[DEFENDED]], images=10)
     assert "AutoAttack saw" in found["evidence"]["notes"][0]

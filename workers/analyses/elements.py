@@ -83,13 +83,13 @@ def measure_elements(
     masks = module_masks(network, first.structure)
     unpruned = StructureMask(network.architecture.segments(network.body)[0][0], {})
     reference = count_each(subject, [unpruned], first.attacks, images)
-    for portion in _portions(analyses, masks):
+    for group in _group_analyses(analyses, masks):
         start = time.monotonic()
-        chosen = [mask for analysis in portion for mask in masks[analysis.module]]
-        counts = count_each(subject, chosen, first.attacks, images, _report(progress, portion))
+        chosen = [mask for analysis in group for mask in masks[analysis.module]]
+        counts = count_each(subject, chosen, first.attacks, images, _report(progress, group))
         seconds = (time.monotonic() - start) / len(chosen)
         begin = 0
-        for analysis in portion:
+        for analysis in group:
             size = len(masks[analysis.module])
             own = {attack: correct[begin : begin + size] for attack, correct in counts.items()}
             begin += size
@@ -119,24 +119,24 @@ def _images(data: Dataset, images: int) -> Tensor:
     return torch.from_numpy(subset.indices)
 
 
-def _portions(
+def _group_analyses(
     analyses: Sequence[SingleElements], masks: Mapping[str, Sequence[StructureMask]]
 ) -> Iterator[list[SingleElements]]:
-    """Yield the analyses in their order, as many together as have the elements that make a walk worthwhile."""
-    portion: list[SingleElements] = []
+    """Yield the analyses in their order, grouped so that each group has at least ``FEWEST_PER_WALK`` elements."""
+    group: list[SingleElements] = []
     for analysis in analyses:
-        portion.append(analysis)
-        if sum(len(masks[each.module]) for each in portion) >= FEWEST_PER_WALK:
-            yield portion
-            portion = []
-    if portion:
-        yield portion
+        group.append(analysis)
+        if sum(len(masks[each.module]) for each in group) >= FEWEST_PER_WALK:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
-def _report(progress: Callable[[ImagesEvaluated], None], portion: Sequence[SingleElements]) -> Callable[[int], None]:
+def _report(progress: Callable[[ImagesEvaluated], None], group: Sequence[SingleElements]) -> Callable[[int], None]:
     """Return a function that reports how many images were shown so far."""
-    modules = tuple(analysis.module for analysis in portion)
-    return lambda images: progress(ImagesEvaluated(modules, images, portion[0].images))
+    modules = tuple(analysis.module for analysis in group)
+    return lambda images: progress(ImagesEvaluated(modules, images, group[0].images))
 
 
 def _result(
@@ -251,7 +251,7 @@ def _correct(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _attacked_pixels(subject: Subject, settings: AttackSettings) -> AttackedPixels:
-    """Return what makes the images of an attack that does not depend on the network."""
+    """Return the function that attacks images, for an attack that does not depend on the network."""
     if isinstance(settings, Occlusion):
         side = settings.headline_on(subject.side)
         return lambda batch: (occlude(subject.pixels(batch), side),)

@@ -77,7 +77,7 @@ def verify_robustness(
     store = existing_store(store)
     effort = Effort(autoattack=_autoattack_images(autoattack))
     found = stored_trials(store, choose_trials(store, trials))
-    analyses = _verifications(store, found, trials, images, effort)
+    analyses = _build_verifications(store, found, trials, images, effort)
 
     def compute(missing: Sequence[Verification]) -> Iterator[VerdictResult]:
         from prunesweep.workers.runtime import configure_torch, default_device
@@ -109,10 +109,10 @@ def _autoattack_images(autoattack: int | None) -> int:
     return autoattack
 
 
-def _verifications(
+def _build_verifications(
     store: Store, trials: dict[str, StoredTrial], texts: Sequence[str], images: int, effort: Effort
 ) -> list[Verification]:
-    """Return what is asked of each trial but the plain baselines, which have nothing to gain over.
+    """Return the verification of each trial except plain baselines, which have no baseline to gain over.
 
     Raises:
         VerificationError: a plain baseline is named by its key, no other trial is left, or a baseline is not stored.
@@ -141,7 +141,7 @@ def _verifications(
 
 
 def _bench_key(analysis: Verification, trial: StoredTrial) -> tuple[str, int, str]:
-    """Return what verifications must share to share images and attacked networks."""
+    """Return what two verifications must have in common to use the same images and attacked networks."""
     return analysis.test_fingerprint, trial.threads, analysis.baseline
 
 
@@ -203,7 +203,7 @@ class _Bench:
 
 
 def _comparison(dataset: DatasetSettings, images: int, effort: Effort, device: "torch.device") -> "NetworkComparison":
-    """Return a comparison on images that are spread over the selection half."""
+    """Return a comparison of networks on images that are spread evenly over the selection half."""
     import torch
 
     from prunesweep.results_store.halves import selection_half
