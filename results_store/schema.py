@@ -268,7 +268,7 @@ ELEMENT_COLUMNS = (
     _real("accuracy", "share", "correct / total"),
     _real("gain", "p.p.", "accuracy minus that of the network with no element removed"),
     _text("headline", "the attack's headline"),
-    _count("images", "images", "number of test images used, from the first on"),
+    _count("images", "images", "number of test images on which the element was measured"),
     _text("test_fingerprint", "fingerprint of the test images"),
 )
 VERDICT_COLUMNS = (

@@ -34,14 +34,14 @@ class TransferMatrix:
         sources: keys of the sources, in the order in which they were given.
         targets: keys of the targets, likewise.
         labels: each network in words, by key.
-        made: number of accuracies that this call computed; the others were stored.
+        computed: number of accuracies that this call computed; the others were stored.
     """
 
     rows: pd.DataFrame
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     labels: dict[str, str]
-    made: int
+    computed: int
 
     @property
     def accuracies(self) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def transfer(
         sources=tuple(source_keys),
         targets=tuple(target_keys),
         labels=labels,
-        made=answers.computed,
+        computed=answers.computed,
     )
 
 

@@ -56,7 +56,7 @@ def crafted_files() -> list[Path]:
 
 def test_the_table_is_what_a_few_lines_of_torch_find(store: Store, keys: list[str]) -> None:
     found = transfer(store, keys, ["dataset == digits"])
-    assert list(found.sources) == keys and found.made == 4
+    assert list(found.sources) == keys and found.computed == 4
     test = load_dataset(parse_sweep(SWEEP).dataset).test
     images, labels = test.read(slice(None)).float() / 255, test.labels
     networks = [load_stored(store, key, torch.device("cpu")).network for key in keys]
@@ -95,14 +95,14 @@ def test_what_is_stored_is_not_made_again_and_images_are_crafted_once_a_source(
 ) -> None:
     before = len(crafted_files())
     epsilon = 5 / 255
-    assert transfer(store, keys[:1], keys[:1], epsilon=epsilon).made == 1
+    assert transfer(store, keys[:1], keys[:1], epsilon=epsilon).computed == 1
     assert len(crafted_files()) == before + 1
     crafts = dict(of_workers.CRAFTS)
     monkeypatch.setitem(of_workers.CRAFTS, "fgsm", lambda *_: pytest.fail("crafted again"))
-    assert transfer(store, keys[:1], keys, epsilon=epsilon).made == 1  # from the kept images
+    assert transfer(store, keys[:1], keys, epsilon=epsilon).computed == 1  # from the cached images
     monkeypatch.setitem(of_workers.CRAFTS, "fgsm", crafts["fgsm"])
-    assert transfer(store, keys, keys, epsilon=epsilon).made == 2
-    assert transfer(store, keys, keys, epsilon=epsilon).made == 0
+    assert transfer(store, keys, keys, epsilon=epsilon).computed == 2
+    assert transfer(store, keys, keys, epsilon=epsilon).computed == 0
     assert len(crafted_files()) == before + 2
 
 
@@ -118,7 +118,7 @@ def test_a_lost_cache_gives_the_same_numbers(
         store.objects.delete(f"results/{analysis.key}.json")
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path))
     again = transfer(store, keys, keys)
-    assert again.made == 4
+    assert again.computed == 4
     np.testing.assert_array_equal(again.accuracies, first)
 
 
@@ -140,7 +140,7 @@ def test_an_interrupted_transfer_keeps_the_sources_that_are_done(
             transfer(store, keys, keys, epsilon=3 / 255)
     table = store.table("transfer").query("severity == 3 / 255")
     assert set(table["source_key"]) == {keys[0]} and len(table) == 2
-    assert transfer(store, keys, keys, epsilon=3 / 255).made == 2
+    assert transfer(store, keys, keys, epsilon=3 / 255).computed == 2
 
 
 def test_pgd_shows_the_last_iterates(store: Store, keys: list[str]) -> None:
