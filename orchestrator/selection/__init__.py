@@ -7,4 +7,3 @@ from prunesweep.orchestrator.selection.front import Front, select_front
 from prunesweep.orchestrator.selection.objectives import OBJECTIVES
 
 __all__ = ["OBJECTIVES", "Front", "select_front"]
-
