@@ -16,8 +16,8 @@ class Analysis(Protocol):
         """Return the key of its result."""
 
 
-Asked = TypeVar("Asked", bound=Analysis)
-Compute = Callable[[list[Asked]], Iterable[TransferResult | ElementsResult | VerdictResult]]
+AnalysisType = TypeVar("AnalysisType", bound=Analysis)
+Compute = Callable[[list[AnalysisType]], Iterable[TransferResult | ElementsResult | VerdictResult]]
 """Yields the result of each analysis of a list; imports torch itself, so that nothing else has to."""
 
 
@@ -34,13 +34,13 @@ class Answers:
     computed: int
 
 
-def missing_from(store: Store, analyses: Sequence[Asked]) -> list[Asked]:
+def missing_from(store: Store, analyses: Sequence[AnalysisType]) -> list[AnalysisType]:
     """Return the analyses whose results are not stored, in their order; one listing."""
     stored = store.result_keys()
     return [analysis for analysis in analyses if analysis.key not in stored]
 
 
-def answer(store: Store, analyses: Sequence[Asked], compute: Compute[Asked]) -> Answers:
+def answer(store: Store, analyses: Sequence[AnalysisType], compute: Compute[AnalysisType]) -> Answers:
     """Return the stored result of each analysis, after computing those that are missing.
 
     Each result is stored as soon as it is computed, so an interrupted call goes on where it stopped. The store's tables

@@ -21,7 +21,7 @@ DEFAULT_ELEMENT_ATTACKS = ("fgsm", "occlusion")
 
 
 class ElementsError(UserError):
-    """Elements that cannot be measured as asked."""
+    """Elements that cannot be measured as stored_trial."""
 
 
 def single_elements(
@@ -62,19 +62,23 @@ def single_elements(
         {'clean': 2.0, 'fgsm': 0.0, 'occlusion': 6.0}
     """
     store = existing_store(store)
-    settings = {name: ELEMENT_ATTACKS[name].resolved() for name in ELEMENT_ATTACKS if name in _check_attacks(attacks)}
+    _check_attacks(attacks)
+    settings = {name: attack.resolved() for name, attack in ELEMENT_ATTACKS.items() if name in attacks}
     if structure not in ELEMENT_STRUCTURES:
         raise ElementsError(unknown_name(structure, "a structure of single elements", ELEMENT_STRUCTURES))
     if images < 1:
         raise ElementsError(f"images {images}: give 1 or more")
     key = find_trial(store, trial)
     sizes = _removable_modules(store, key, structure, modules)
-    found = stored_trials(store, [key])[key]
-    whole = data_fingerprints(found.dataset).test
-    shown, fingerprint = element_sample(found.dataset.name, _test_images(store, found, whole), whole, images)
+    stored_trial = stored_trials(store, [key])[key]
+    whole = data_fingerprints(stored_trial.dataset).test
+    shown, fingerprint = element_sample(
+        stored_trial.dataset.name, _test_images(store, stored_trial, whole), whole, images
+    )
     analyses = [SingleElements(key, structure, module, settings, shown, fingerprint) for module in sizes]
     missing = {analysis.module for analysis in missing_from(store, analyses)}
-    for done, module in enumerate((module for module in sizes if module not in missing), 1):
+    stored = [module for module in sizes if module not in missing]
+    for done, module in enumerate(stored, 1):
         progress(ModuleMeasured(module, sizes[module], done, len(sizes), 0.0))
 
     def compute(missing: Sequence[SingleElements]) -> Iterator[ElementsResult]:
@@ -83,20 +87,19 @@ def single_elements(
         from prunesweep.workers.runtime import configure_torch, default_device
         from prunesweep.workers.stored_network import load_stored
 
-        configure_torch(found.threads)
-        data = load_dataset(found.dataset).to(default_device())
+        configure_torch(stored_trial.threads)
+        data = load_dataset(stored_trial.dataset).to(default_device())
         network = load_stored(store, key, data.device).network
-        stored = len(sizes) - len(missing)
         results = measure_elements(missing, network, data, test_fingerprint=whole, progress=progress)
-        for done, result in enumerate(results, stored + 1):
+        for done, result in enumerate(results, len(stored) + 1):
             yield result  # and it is stored
             progress(ModuleMeasured(result["module"], len(result["elements"]), done, len(sizes), result["seconds"]))
 
     return store.table_of("elements", answer(store, analyses, compute).results)
 
 
-def _check_attacks(attacks: Sequence[str]) -> Sequence[str]:
-    """Return the attacks unchanged.
+def _check_attacks(attacks: Sequence[str]) -> None:
+    """Check that there are attacks and that single elements can be measured under each.
 
     Raises:
         ElementsError: there are none, or one is unknown.
@@ -106,7 +109,6 @@ def _check_attacks(attacks: Sequence[str]) -> Sequence[str]:
         raise ElementsError(unknown_name(unknown, "an attack on single elements", ELEMENT_ATTACKS))
     if not attacks:
         raise ElementsError(f"attacks: name one or more of {', '.join(ELEMENT_ATTACKS)}")
-    return attacks
 
 
 def _removable_modules(store: Store, key: str, structure: str, prefix: str) -> dict[str, int]:
@@ -117,9 +119,14 @@ def _removable_modules(store: Store, key: str, structure: str, prefix: str) -> d
     """
     description = store.network_description(key)
     architecture = description["architecture"]
+    if architecture not in ARCHITECTURES:
+        raise ElementsError(f"{key}: {unknown_name(architecture, 'an architecture', ARCHITECTURES)}")
     if structure not in ARCHITECTURES[architecture].structures:
         raise ElementsError(f"structure {structure}: {architecture} has no removable {structure}; use filters")
-    sizes = removable_modules(ARCHITECTURES[architecture].removable, description, structure)
+    try:
+        sizes = removable_modules(ARCHITECTURES[architecture].removable, description, structure)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        raise ElementsError(f"{key}: its network.json does not describe a {architecture}; it is damaged") from None
     if not sizes:
         raise ElementsError(f"structure {structure}: this {architecture} has no removable {structure} left")
     chosen = {module: size for module, size in sizes.items() if module.startswith(prefix)}

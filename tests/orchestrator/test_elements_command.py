@@ -191,6 +191,21 @@ def test_a_refusal_is_one_line_and_stores_nothing(store: Store, key: str, change
     assert store.result_keys() == before
 
 
+@pytest.mark.parametrize(
+    ("description", "said"),
+    [
+        ({"architecture": "resnet200"}, "'resnet200' is not an architecture; did you mean 'resnet20'?"),
+        ({"architecture": "resnet20"}, "network.json does not describe a resnet20; it is damaged"),
+        ({"architecture": "resnet20", "kept_filters": {}, "kept_blocks": {"layer1": [9]}}, "it is damaged"),
+    ],
+)
+def test_a_damaged_network_is_told_in_one_line(tmp_path: Path, description: dict[str, Any], said: str) -> None:
+    store = Store(str(tmp_path))
+    store.save_network("abcd", {}, description)
+    store.save_result(documents.network("abcd"))
+    assert said in refusal("elements", "--trial", "abcd", "--structure", "layers", "--store", store.url)
+
+
 def test_layers_of_a_network_without_residual_blocks_are_refused(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     store.save_network("abcd", {}, {"architecture": "vgg16"})

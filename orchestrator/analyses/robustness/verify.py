@@ -82,7 +82,7 @@ def verify_robustness(
     def compute(missing: Sequence[Verification]) -> Iterator[VerdictResult]:
         from prunesweep.workers.runtime import configure_torch, default_device
 
-        bench = _Bench(store, default_device())
+        bench = _VerificationBench(store, default_device())
         ordered = sorted(missing, key=lambda each: (_bench_key(each, found[each.network]), each.control or ""))
         for number, analysis in enumerate(ordered, 1):
             others = "its baseline and its control" if analysis.control else "its baseline"
@@ -145,7 +145,7 @@ def _bench_key(analysis: Verification, trial: StoredTrial) -> tuple[str, int, st
     return analysis.test_fingerprint, trial.threads, analysis.baseline
 
 
-class _Bench:
+class _VerificationBench:
     """The images and the networks of the verifications that share a baseline, attacked once for all of them."""
 
     def __init__(self, store: Store, device: "torch.device") -> None:
