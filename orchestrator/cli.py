@@ -92,7 +92,10 @@ def main() -> None:
 
 
 def _run_command() -> int:
-    """Run the command that the arguments name and return its exit status; an exception that leaves it is a bug."""
+    """Run the command that the arguments name and return its exit status.
+
+    Errors of the user are printed, so an exception that this function raises is a bug.
+    """
     try:
         return app(standalone_mode=False) or SUCCESS
     except typer.Abort:  # Ctrl-C before the command has begun

@@ -15,7 +15,7 @@ FORMATS = ("safetensors", "torch_export", "onnx")
 
 
 class ExportError(UserError):
-    """An unknown export format, one whose packages are missing, or a folder that must not or cannot be written."""
+    """An export with an unknown format, without the packages of its format, or to an unsuitable folder."""
 
 
 def export_network(
@@ -26,17 +26,17 @@ def export_network(
     format: str = "safetensors",
     force: bool = False,
 ) -> Path:
-    """Write the network of a trial to a folder: its weights, ``network.json``, and the program that a format adds.
+    """Write the network of a trial to a folder: its weights, ``network.json`` and, for two formats, a program.
 
-    A trial without a stored network is an `UnknownTrial`, and a damaged network a `StoreError`.
+    A trial without a stored network raises ``UnknownTrial``, and a damaged network raises ``StoreError``.
 
     Args:
         store: a folder, an fsspec URL or an open store.
-        trial: the key of the trial, or a beginning of it that is unique.
+        trial: the key of the trial, or a beginning that no other key shares.
         folder: a folder on this machine.
         format: ``safetensors``; ``torch_export`` adds ``network.pt2``, and ``onnx`` adds ``network.onnx``. Both
             programs take images (N, 3, H, W) in [0, 1] and return logits, for any N up to 2²⁰.
-        force: whether to write into a folder that is not empty. Files of the same names are replaced, others stay.
+        force: whether to write into a folder that is not empty. Files of the same names are replaced, other files stay.
 
     Returns:
         The path of the folder.
@@ -91,7 +91,10 @@ def _check_folder(folder: Path, force: bool) -> None:
 
 
 def _export_files(store: Store, key: str, format: str) -> dict[str, bytes]:
-    """Return the content of all files of an export by name, so that an error occurs before any file is written."""
+    """Return the content of all files of an export, by file name.
+
+    All of it is computed before any file is written, so that an error leaves the folder unchanged.
+    """
     store.load_network(key)  # checks that the network is not damaged
     files = store.network_files(key)
     if format == "safetensors":

@@ -1,1 +1,1 @@
-"""What to run: the sweep language, the names it knows, trials, their keys, and the tree of trials."""
+"""What to run: the sweep language, the catalogue of its names, and the trials with their keys and their tree."""

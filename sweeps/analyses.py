@@ -1,7 +1,7 @@
-"""The analyses: what can be asked of stored networks without training, each named by the key of its result.
+"""The analyses: measurements of stored networks that need no training, each named by the key of its result.
 
-A key holds the keys of the networks, the analysis's settings, the fingerprint of the test images and the versions of
-the code that computes it; nothing of when, where or beside which other analyses it is computed.
+A key is computed from the keys of the networks, the settings of the analysis, the fingerprint of the test images and
+the versions of the code. It does not depend on when or where the analysis runs, or on which other analyses run with it.
 """
 
 from collections.abc import Mapping
@@ -25,26 +25,29 @@ from prunesweep.sweeps.frozen_model import FrozenModel
 from prunesweep.sweeps.keys import key_of
 
 CRAFTING_ATTACKS: Mapping[str, type[EpsilonSettings]] = {"fgsm": Fgsm, "pgd": Pgd}
-"""The attacks whose images can be shown to another network."""
+"""The attacks whose adversarial images can be given to another network than the one that they are crafted on."""
 
 ELEMENT_ATTACKS: Mapping[str, AttackSettings] = {
     "fgsm": Fgsm(epsilons=(8 / 255,)),
     "occlusion": Occlusion(),
     "corruptions": Corruptions(severities=(5,)),
 }
-"""The attacks on single elements, at their headlines: their images need no more of a network than one gradient."""
+"""The attacks of the single-elements analysis, each at its headline severity.
+
+They are cheap: their images need at most one gradient of the network.
+"""
 
 ELEMENT_STRUCTURES = ("filters", "layers")
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """The accuracy of one network, the target, on images that were crafted on another, the source.
+    """The accuracy of one network, the target, on adversarial images that were crafted on another one, the source.
 
     Attributes:
         source: key of the network that the images are crafted on.
-        target: key of the network that classifies them; equal to ``source`` for the white-box accuracy.
-        attack: one of ``CRAFTING_ATTACKS``.
+        target: key of the network that classifies the images; equal to ``source`` for the white-box accuracy.
+        attack: name of the attack that crafts the images, one of ``CRAFTING_ATTACKS``.
         settings: the attack's settings, with a single ε.
         test_fingerprint: fingerprint of the test images.
     """
@@ -57,7 +60,7 @@ class Transfer:
 
     @property
     def key(self) -> str:
-        """Return the key of the accuracy."""
+        """Return the key under which the accuracy is stored."""
         return key_of(
             "transfer",
             {
@@ -72,15 +75,16 @@ class Transfer:
 
 @dataclass(frozen=True)
 class SingleElements:
-    """The accuracies of one network with each element of one module removed alone.
+    """The accuracies of one network when each element (filter or residual block) of one module is removed alone.
 
     Attributes:
         network: key of the network.
         structure: one of ``ELEMENT_STRUCTURES``.
-        module: path of a convolution (its elements are filters) or of a residual block (its own only element).
-        attacks: settled settings by name, of ``ELEMENT_ATTACKS``; clean images are always classified too.
-        images: number of test images.
-        test_fingerprint: fingerprint of these images.
+        module: path of a convolution, whose elements are its filters, or of a residual block, which is itself the only
+            element.
+        attacks: resolved settings of some of ``ELEMENT_ATTACKS``, by name; clean images are always evaluated too.
+        images: number of test images that are evaluated.
+        test_fingerprint: fingerprint of the test images, as ``element_sample`` returns it.
     """
 
     network: str
@@ -97,7 +101,7 @@ class SingleElements:
 
     @property
     def key(self) -> str:
-        """Return the key of the accuracies."""
+        """Return the key under which the accuracies are stored."""
         return key_of(
             "elements",
             {
@@ -116,16 +120,16 @@ class SingleElements:
 
 
 def element_sample(dataset: str, test_images: int, fingerprint: str, images: int) -> tuple[int, str]:
-    """Return how many test images single elements are measured on, and their fingerprint.
+    """Return the number of test images that the single-elements analysis evaluates, and their fingerprint.
 
-    They are spread evenly over the classes, as a limit chooses them; of a data set whose images are in random order
-    they are the first ones.
+    The images are spread evenly over the classes, as those that ``test_limit`` keeps. If a data set is published in
+    random order, the first images are used instead, and the fingerprint is that of all test images.
 
     Args:
         dataset: name of the data set.
-        test_images: number of all its test images.
-        fingerprint: fingerprint of all its test images.
-        images: number of images asked for; all are taken if there are fewer.
+        test_images: number of all test images of the data set.
+        fingerprint: fingerprint of all test images of the data set.
+        images: number of images that the user requests; if there are fewer test images, all of them are used.
     """
     entry = DATASETS.get(dataset)
     if images >= test_images or (entry is not None and entry.shuffled):
@@ -134,17 +138,18 @@ def element_sample(dataset: str, test_images: int, fingerprint: str, images: int
 
 
 class Effort(FrozenModel):
-    """How hard a verification attacks its networks.
+    """The settings that determine how strongly a verification attacks its networks.
 
-    On one core a ResNet56 takes about three minutes, and six more with AutoAttack.
+    A ResNet56 takes about three minutes on one core, and AutoAttack adds six minutes.
 
     Attributes:
-        steps: steps of PGD, with each of the two losses.
-        restarts: random starts of PGD, with each of the two losses.
-        queries: queries of the Square Attack, per image.
-        subset: number of images, spread over all, for the expensive parts: Square, the smallest ε that fools, and the
-            ε that must fool.
-        autoattack: number of images of the subset for AutoAttack; 0 for none.
+        steps: number of steps of PGD, with each of the two losses.
+        restarts: number of random starts of PGD, with each of the two losses.
+        queries: number of queries of the Square Attack per image.
+        subset: number of images, spread evenly over all, for the expensive parts: the Square Attack, the search for the
+            smallest ε that fools a network, and the check that within a large ε (at least 0.5) the network is no better
+            than chance.
+        autoattack: number of images of the subset that AutoAttack attacks; 0 to leave AutoAttack out.
     """
 
     steps: int = Field(default=10, ge=1)
@@ -160,14 +165,15 @@ class Effort(FrozenModel):
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether the gain in robustness of one network over its baseline is real.
+    """A check of whether the gain in robustness of one network over its baseline is real.
 
     Attributes:
         network: key of the network.
-        baseline: key of its baseline.
-        control: key of its control; None if that is not stored.
+        baseline: key of the network's baseline.
+        control: key of the network's control (the unpruned network that is adjusted in the same way); None if the
+            control is not stored.
         images: largest number of test images to attack.
-        effort: how hard they are attacked.
+        effort: how strongly the networks are attacked.
         test_fingerprint: fingerprint of all test images.
     """
 
@@ -180,7 +186,7 @@ class Verification:
 
     @property
     def key(self) -> str:
-        """Return the key of the verdict."""
+        """Return the key under which the verdict is stored."""
         return key_of(
             "verdict",
             {

@@ -46,10 +46,10 @@ MEAN = "mean"
 
 
 def _check_corruption_headline(value: Any) -> Any:
-    """Return the headline of corruptions unchanged.
+    """Check that a value can be the headline of corruptions, and return it unchanged.
 
     Raises:
-        ValueError: It is neither a severity from 1 to 5 nor ``mean``.
+        ValueError: the value is neither a severity from 1 to 5 nor ``mean``.
     """
     if value != MEAN and (type(value) is not int or not 1 <= value <= 5):
         raise ValueError(f"{value!r} is not a headline of corruptions; give a severity from 1 to 5, or {MEAN}")
@@ -79,14 +79,14 @@ class AttackSettings(FrozenModel):
     """The settings of one attack: its block in a sweep file."""
 
     def resolved(self) -> "AttackSettings":
-        """Return the settings with every choice made that depends on installed packages or on the content of files.
+        """Return the settings after making every choice that depends on installed packages or on the content of files.
 
-        If a file that the settings name is missing, that is a `DataError`.
+        If a file that the settings name is missing, ``DataError`` is raised.
         """
         return self
 
     def headline_text(self) -> str:
-        """Return the headline severity in words, which become part of a trial's ``robustness_definition``."""
+        """Return the headline (the severity that enters ``robustness``) in words, for ``robustness_definition``."""
         return ""
 
     def missing_dependency(self) -> str | None:
@@ -108,10 +108,10 @@ def _headline_missing(settings: AttackSettings, headline: str, field: str, sever
     """Return the error message for a headline that is not among the severities.
 
     Args:
-        settings: The attack's settings.
-        headline: The headline in words.
-        field: The setting that lists the severities.
-        severities: The possible headlines in words.
+        settings: the attack's settings.
+        headline: the headline in words.
+        field: the setting that lists the severities.
+        severities: the possible headlines in words.
     """
     source = "" if "headline" in settings.model_fields_set else " (it is the default)"
     return f"headline {headline} is not among the {field}{source}; give headline: {listed(severities, 'or')}"
@@ -121,8 +121,8 @@ class EpsilonSettings(AttackSettings):
     """The settings that all attacks within an L∞ ball have.
 
     Attributes:
-        epsilons: The radii ε of the ball, in units of [0, 1] pixels.
-        headline: The ε that enters ``robustness``. The default is the only ε, or 8/255 if there are several.
+        epsilons: the radii ε of the ball, in units of [0, 1] pixels.
+        headline: the ε that enters ``robustness``. The default is the only ε, or 8/255 if there are several.
     """
 
     epsilons: Epsilons = (8 / 255,)
@@ -130,10 +130,10 @@ class EpsilonSettings(AttackSettings):
 
     @model_validator(mode="after")
     def _check_headline(self) -> Self:
-        """Check that the headline is one of the severities, after choosing its default.
+        """Set the default headline if needed, and check that the headline is one of ``epsilons``.
 
         Raises:
-            ValueError: It is not.
+            ValueError: the headline is not one of ``epsilons``.
         """
         _set_default_headline(self, self.epsilons)
         if self.headline not in self.epsilons:
@@ -158,12 +158,12 @@ class Pgd(EpsilonSettings):
     At 8/255, the accuracy of networks without adversarial training is about 0 %.
 
     Attributes:
-        steps: The number of steps.
-        step_size: The length of a step, in units of [0, 1] pixels. The default is 2.5 · ε / steps.
-        restarts: The number of random starts for each image.
-        loss: The loss to maximise. ``margin`` is the difference of logits ratio, whose gradient does not vanish when
+        steps: the number of steps.
+        step_size: the length of a step, in units of [0, 1] pixels. The default is 2.5 · ε / steps.
+        restarts: the number of random starts for each image.
+        loss: the loss to maximise. ``margin`` is the difference-of-logits ratio, whose gradient does not vanish when
             logits are large.
-        random_start: Whether to start at a random point of the ball instead of the image itself.
+        random_start: whether to start at a random point of the ball instead of at the image itself.
     """
 
     epsilons: Epsilons = (2 / 255, 8 / 255)
@@ -178,7 +178,7 @@ class Pgd(EpsilonSettings):
         """Check that several restarts begin at different points.
 
         Raises:
-            ValueError: There are several restarts and no random start.
+            ValueError: there are several restarts and no random start.
         """
         if self.restarts > 1 and not self.random_start:
             raise ValueError(
@@ -199,7 +199,7 @@ class Square(EpsilonSettings):
     """The settings of the Square Attack (Andriushchenko et al. 2020), a random search that needs no gradient.
 
     Attributes:
-        queries: The number of queries to the network per image.
+        queries: the number of queries to the network per image.
     """
 
     queries: WholeNumber = Field(default=1000, ge=1, le=100_000)
@@ -214,7 +214,7 @@ class Autoattack(EpsilonSettings):
 
     Attributes:
         version: ``standard``, or ``plus``, which adds restarts and further attacks.
-        batch: The batch size. It affects results, because the package draws its random numbers for a batch at once.
+        batch: the batch size. It affects results, because the package draws its random numbers for a batch at once.
     """
 
     version: Literal["standard", "plus"] = "standard"
@@ -233,9 +233,10 @@ class Occlusion(AttackSettings):
     """The settings of occlusion by a centred black square.
 
     Attributes:
-        sides: The square's sides in pixels. The default is eight equal steps up to half of the image's side.
-        headline: The side that enters ``robustness``. The default is half of the image's side, which is then evaluated
-            in addition to ``sides``.
+        sides: the sides of the squares in pixels, one evaluation for each. The default is eight equal steps up to half
+            of the image's side.
+        headline: the side of the square that enters ``robustness``. The default is half of the image's side, which is
+            then evaluated in addition to ``sides``.
     """
 
     sides: Sides | None = None
@@ -243,23 +244,23 @@ class Occlusion(AttackSettings):
 
     @model_validator(mode="after")
     def _check_headline(self) -> "Occlusion":
-        """Check that the headline, if given, is one of the sides.
+        """Check that the headline is one of the sides if both are given.
 
         Raises:
-            ValueError: It is not.
+            ValueError: the headline is not one of the sides.
         """
         if self.headline is not None and self.sides is not None and self.headline not in self.sides:
             raise ValueError(_headline_missing(self, str(self.headline), "sides", map(str, self.sides)))
         return self
 
     def sides_on(self, image_side: int) -> tuple[int, ...]:
-        """Return the sides to evaluate, with the headline's among them, in ascending order.
+        """Return the sides of the squares to evaluate in pixels, including the headline, in ascending order.
 
         Args:
-            image_side: The side of the test images in pixels.
+            image_side: the side of the test images in pixels.
 
         Raises:
-            ValueError: A side is larger than the images.
+            ValueError: a side is larger than the images.
         """
         eighths = tuple(sorted({max(1, image_side * step // 16) for step in range(1, 9)}))
         sides = tuple(sorted({*(self.sides or eighths), self.headline_on(image_side)}))
@@ -268,11 +269,11 @@ class Occlusion(AttackSettings):
         return sides
 
     def headline_on(self, image_side: int) -> int:
-        """Return the headline's side in pixels for images whose side is ``image_side`` pixels."""
+        """Return the side in pixels of the headline's square, for images with a side of ``image_side`` pixels."""
         return image_side // 2 if self.headline is None else self.headline
 
     def headline_text(self) -> str:
-        """Return the headline's side in words."""
+        """Return the side of the headline's square in words, such as ``of half the side``."""
         return "of half the side" if self.headline is None else f"of {self.headline} pixels"
 
 
@@ -280,18 +281,18 @@ class Corruptions(AttackSettings):
     """The settings of the common corruptions of Hendrycks and Dietterich (2019).
 
     Attributes:
-        kinds: The corruption kinds, all 15 by default.
-        severities: The severities, from 1 to 5.
-        headline: The severity that enters ``robustness``, or ``mean`` for the mean over all ``severities``. The default
+        kinds: the corruption kinds, all 15 by default.
+        severities: the severities, from 1 to 5.
+        headline: the severity that enters ``robustness``, or ``mean`` for the mean over all ``severities``. The default
             is ``mean`` if ``source`` is ``imagenet_c``, else the only severity, or 5 if there are several.
-        frost_textures: The textures of generated frost: those of the installed imagecorruptions-imaug (``package``),
-            our own (``generated``), or ``auto``: ``package`` if it is installed, else ``generated``. ``auto`` is
-            resolved before a key is computed.
-        source: ``generated`` to corrupt the test images here, with ImageNet-C's constants for images of 128 pixels a
-            side and more, and with CIFAR-10-C's for smaller ones. Or the official files below ``root``, which must be
-            of the test images in use: ``cifar10_c`` (KIND.npy and labels.npy) or ``imagenet_c``
-            (KIND/SEVERITY/CLASS/*.JPEG).
-        root: The folder of the official files.
+        frost_textures: the textures for frost if ``source`` is ``generated``: photographs from the installed package
+            imagecorruptions-imaug (``package``), or textures that prunesweep generates (``generated``). ``auto`` means
+            ``package`` if the package is installed, else ``generated``; it is resolved before a key is computed.
+        source: where corrupted images come from. With ``generated``, the test images are corrupted here: images with a
+            side of at least 128 pixels with ImageNet-C's constants, smaller images with CIFAR-10-C's. With
+            ``cifar10_c`` (KIND.npy and labels.npy) or ``imagenet_c`` (KIND/SEVERITY/CLASS/*.JPEG), they are read from
+            the official files below ``root``, which must be corrupted versions of the test images in use.
+        root: the folder of the official files.
     """
 
     kinds: Kinds = CORRUPTION_KINDS
@@ -311,10 +312,11 @@ class Corruptions(AttackSettings):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
-        """Check that the settings fit together, after choosing the default headline.
+        """Set the default headline if needed, and check that headline, severities, source and root agree.
 
         Raises:
-            ValueError: The headline is not among the severities, or ``root`` does not fit the source.
+            ValueError: the headline is not among the severities, or ``root`` is given for generated corruptions or
+                missing for official files.
         """
         _set_default_headline(self, self.severities)
         if self.headline != MEAN and self.headline not in self.severities:
@@ -334,7 +336,7 @@ class Corruptions(AttackSettings):
     def resolved(self) -> "Corruptions":
         """Return the settings with frost textures chosen, or with the fingerprint of the official files.
 
-        If an official file is missing, that is a `DataError`.
+        If an official file is missing, ``DataError`` is raised.
         """
         if self.root is not None:
             return self._with_fingerprint(str(Path(self.root).absolute()))
@@ -352,7 +354,7 @@ class Corruptions(AttackSettings):
         return OfficialCorruptions(**{**dict(self), "root": root, "frost_textures": "auto"}, files=files)
 
     def headline_text(self) -> str:
-        """Return the headline's kinds, severities and files in words."""
+        """Return in words the kinds and severities that the headline averages over, and where the images come from."""
         is_all = self.kinds == CORRUPTION_KINDS
         kinds = f"{len(self.kinds)} kinds" if is_all else ", ".join(self.kinds)
         severities = ", ".join(map(str, self.severities)) if self.headline == MEAN else str(self.headline)
@@ -365,13 +367,13 @@ class OfficialCorruptions(Corruptions):
     """The resolved settings of corruptions from official files.
 
     Attributes:
-        files: The fingerprint of the files below ``root``.
+        files: the fingerprint of the files below ``root``.
     """
 
     files: str
 
     def resolved(self) -> "OfficialCorruptions":
-        """Return the settings themselves, which are resolved already."""
+        """Return the settings unchanged, because they are resolved already."""
         return self
 
     def non_default(self) -> dict[str, Any]:
@@ -398,7 +400,7 @@ class Attacks(FrozenModel):
     @field_validator("*", mode="before")
     @classmethod
     def _fill_bare_name(cls, value: Any) -> Any:
-        """Return the settings of an attack, which are all defaults if only its name is given."""
+        """Return the settings of an attack unchanged, or an empty block (all defaults) if only its name is given."""
         return {} if value is None else value
 
     def chosen(self) -> dict[str, AttackSettings]:

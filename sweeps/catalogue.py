@@ -24,10 +24,10 @@ class ArchitectureEntry:
     """An architecture that networks can have.
 
     Attributes:
-        code: The import path of an ``Architecture`` of the workers.
-        version: The version of the code's meaning, from 1.
-        structures: What can be pruned: some of ``PRUNED_STRUCTURES``.
-        removable: How many filters and blocks can be removed.
+        code: the import path of an ``Architecture`` of the workers.
+        version: the version of the code's meaning, from 1.
+        structures: the structures that can be pruned, each one of ``PRUNED_STRUCTURES``.
+        removable: the convolutions with removable filters, and the stages with their residual blocks.
     """
 
     code: str
@@ -41,8 +41,8 @@ class CriterionEntry:
     """A pruning criterion.
 
     Attributes:
-        code: The import path of a module with the functions ``score_filters`` and ``score_blocks``.
-        version: The version of the code's meaning, from 1.
+        code: the import path of a module with the functions ``score_filters`` and ``score_blocks``.
+        version: the version of the code's meaning, from 1.
     """
 
     code: str
@@ -54,14 +54,15 @@ class AdjustmentEntry:
     """An adjustment: what is done to a network's parameters after pruning.
 
     Attributes:
-        code: The import path of the adjustment's function.
-        version: The version of the code's meaning, from 1.
-        trains_by: The block of the sweep file with its training settings, or None if it does not train.
-        epochs_factor: The factor by which the number of epochs in that block is multiplied.
-        needs_baseline_epochs: Whether it needs to know the number of epochs of the baseline, which a weights file does
-            not tell.
-        needs_snapshot: Whether it needs a snapshot of the baseline's training, which a weights file does not contain.
-        recalibrates: Whether the running statistics of batch norms are estimated again at its end.
+        code: the import path of the adjustment's function.
+        version: the version of the code's meaning, from 1.
+        trains_by: the block of the sweep file that has the training settings, or None if the adjustment does not train.
+        epochs_factor: the factor by which the number of epochs in that block is multiplied.
+        needs_baseline_epochs: whether the adjustment needs the number of epochs that the baseline was trained for,
+            which a weights file does not contain.
+        needs_snapshot: whether the adjustment needs a snapshot of the baseline's training, which a weights file does
+            not contain.
+        recalibrates: whether the running statistics of batch norms are estimated again at the end of the adjustment.
     """
 
     code: str
@@ -78,9 +79,9 @@ class RecipeEntry:
     """A recipe: how a baseline is trained.
 
     Attributes:
-        code: The import path of the function that prepares a batch for a training step.
-        version: The version of the code's meaning, from 1.
-        takes_adversarial_settings: Whether the settings of ``baseline.adversarial`` apply.
+        code: the import path of the function that prepares a batch for a training step.
+        version: the version of the code's meaning, from 1.
+        takes_adversarial_settings: whether the recipe uses the settings of ``baseline.adversarial``.
     """
 
     code: str
@@ -90,12 +91,13 @@ class RecipeEntry:
 
 @dataclass(frozen=True)
 class AttackEntry:
-    """An attack.
+    """An attack under which networks can be evaluated.
 
     Attributes:
-        code: The import path of a function (subject, settings) -> Evaluation.
-        version: The version of the code's meaning, from 1.
-        settings: The class of its block in a sweep file.
+        code: the import path of a function (subject, settings) -> Evaluation; the subject is a finished network with
+            its test images.
+        version: the version of the code's meaning, from 1.
+        settings: the class of the attack's block in a sweep file.
     """
 
     code: str
@@ -108,15 +110,15 @@ class DatasetEntry:
     """A data set and its properties.
 
     Attributes:
-        code: The import path of the function settings -> Dataset that loads it.
-        contents: The import path of the function settings -> (content of the training images, content of the test
+        code: the import path of the function settings -> Dataset that loads the data set.
+        contents: the import path of the function settings -> (content of the training images, content of the test
             images), from which the fingerprints are computed.
-        version: The version of the reader's meaning, from 1.
-        settings: The class of its block in a sweep file.
-        flip: Whether mirrored images keep their meaning.
-        split_sizes: The import path of the function settings -> (number of training images, number of test images),
-            which are None if unknown. Empty if there is no such function.
-        shuffled: Whether the images are published in a random order, so that the first ones are a random sample.
+        version: the version of the reader's meaning, from 1.
+        settings: the class of the data set's block in a sweep file.
+        flip: whether a mirrored image keeps its class; the default for mirroring training images.
+        split_sizes: the import path of the function settings -> (number of training images, number of test images),
+            each of which is None if unknown. Empty if there is no such function.
+        shuffled: whether the images are published in a random order, so that the first ones are a random sample.
     """
 
     code: str
@@ -132,7 +134,7 @@ _ARCHITECTURES = "prunesweep.workers.architectures"
 
 
 def _stages(sizes: Mapping[str, int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the blocks ``STAGE.0``, ``STAGE.1``, … of stages of these sizes."""
+    """Return each stage with the paths ``STAGE.0``, ``STAGE.1``, … of its blocks, for given numbers of blocks."""
     return tuple((stage, tuple(f"{stage}.{index}" for index in range(size))) for stage, size in sizes.items())
 
 
@@ -147,7 +149,11 @@ def _resnet_cifar(name: str, blocks: int) -> ArchitectureEntry:
 
 
 def _resnet50() -> RemovalLimits:
-    """Return the limits of ResNet-50: stages' first blocks and the network's last one keep their filters."""
+    """Return which filters and blocks of ResNet-50 are removable.
+
+    Filters are removable from the first two convolutions of a block, but from no convolution of a stage's first block
+    or of the network's last block.
+    """
     stages = _stages({"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3})
     blocks = [
         (block, width) for (_, names), width in zip(stages, (64, 128, 256, 512), strict=True) for block in names[1:]
@@ -156,7 +162,10 @@ def _resnet50() -> RemovalLimits:
 
 
 def _mobilenet_v2() -> RemovalLimits:
-    """Return the limits of MobileNetV2: the filters of the expand convolutions, which the first block lacks."""
+    """Return which filters and blocks of MobileNetV2 are removable.
+
+    Filters are removable from the expansion convolution of a block; the first block has no expansion convolution.
+    """
     widths = (32, 96, 144, 144, 192, 192, 192, 384, 384, 384, 384, 576, 576, 576, 960, 960, 960)
     first, stages = 1, []
     for number, size in enumerate((1, 2, 3, 4, 3, 3, 1), 1):
@@ -218,7 +227,7 @@ _SCHEMES: Mapping[str, AdjustmentEntry] = {
     ),
     NONE: AdjustmentEntry("prunesweep.workers.training.adjustments:keep_parameters", 1),
 }
-# Every scheme alone, and followed by bn_recalibrate; bn_recalibrate by itself is the scheme none followed by it.
+# Each scheme exists alone and followed by bn_recalibrate. The name bn_recalibrate is the scheme none followed by it.
 ADJUSTMENTS: Mapping[str, AdjustmentEntry] = {
     **_SCHEMES,
     **{
@@ -308,20 +317,20 @@ DATASETS: Mapping[str, DatasetEntry] = {
     ),
 }
 
-# Phases of a trial that are not plug-ins.
+# The versions of a trial's phases that are not plug-ins.
 TRAINING_VERSION = 1
 RECALIBRATION_VERSION = 1
 REMOVAL_VERSION = 1
 SCORING_VERSION = 1
 
-# Analyses of stored networks.
+# The versions of the analyses of stored networks.
 TRANSFER_VERSION = 1
 ELEMENTS_VERSION = 1
 VERDICT_VERSION = 2  # also raised when the rules, the bounds or the default effort change
 
 
 def resolve(code: str) -> Any:
-    """Import the module or object of an import path: ``package.module`` or ``package.module:attribute``."""
+    """Import and return the module or object of an import path: ``package.module`` or ``package.module:attribute``."""
     module, _, attribute = code.partition(":")
     loaded = import_module(module)
     return getattr(loaded, attribute) if attribute else loaded

@@ -18,12 +18,12 @@ class DatasetSettings(FrozenModel):
     """The settings that all data sets have.
 
     Attributes:
-        has_published_split: Whether the authors of the data set, and not the user, chose its training and test images.
-        name: The data set's name in the catalogue.
-        train_limit: The number of training images to use, or None for all. They are chosen in a fixed random order,
-            evenly over the classes; those of a smaller limit are among those of a larger one.
-        test_limit: The number of test images to use, chosen in the same way.
-        allow_overlap: Whether test images may also be among the training images.
+        has_published_split: whether the authors of the data set, and not the user, chose its training and test images.
+        name: the data set's name in the catalogue.
+        train_limit: the number of training images to use, or None for all. They are chosen in a fixed random order,
+            evenly over the classes, so that the images of a smaller limit are among those of a larger limit.
+        test_limit: the number of test images to use, or None for all. They are chosen in the same way.
+        allow_overlap: whether test images may also be among the training images.
     """
 
     has_published_split: ClassVar[bool] = False
@@ -38,7 +38,7 @@ class Digits(DatasetSettings):
     """The settings of scikit-learn's 1,797 scanned digits of 8 × 8 pixels.
 
     Attributes:
-        size: The side in pixels to which the images are enlarged; they also get three channels.
+        size: the side in pixels to which the images are enlarged. The grey channel is also repeated to three channels.
     """
 
     has_published_split = True
@@ -51,8 +51,8 @@ class Cifar10(DatasetSettings):
     """The settings of CIFAR-10 in the files of torchvision.
 
     Attributes:
-        root: The folder that holds torchvision's folder of the data set.
-        download: Whether to download the data set if it is missing.
+        root: the folder that holds torchvision's folder of the data set.
+        download: whether to download the data set if it is missing.
     """
 
     has_published_split = True
@@ -66,8 +66,8 @@ class Cifar100(DatasetSettings):
     """The settings of CIFAR-100, with its hundred fine labels, in the files of torchvision.
 
     Attributes:
-        root: The folder that holds torchvision's folder of the data set.
-        download: Whether to download the data set if it is missing.
+        root: the folder that holds torchvision's folder of the data set.
+        download: whether to download the data set if it is missing.
     """
 
     has_published_split = True
@@ -78,14 +78,14 @@ class Cifar100(DatasetSettings):
 
 
 class ImageParquet(DatasetSettings):
-    """The settings of Parquet files in Hugging Face's layout: a column of ``{bytes, path}`` and one of labels.
+    """The settings of Parquet files in Hugging Face's layout: a column of ``{bytes, path}`` and a column of labels.
 
     Labels are whole numbers or text. If the files of both splits name their classes, labels are matched by name.
 
     Attributes:
-        train: Paths, globs or a folder with the training images.
-        test: Paths, globs or a folder with the test images.
-        classes: The number of classes. The default is taken from the files' class names or labels.
+        train: paths, globs or a folder with the training images.
+        test: paths, globs or a folder with the test images.
+        classes: the number of classes. The default is taken from the files' class names or labels.
     """
 
     name: Literal["image_parquet"]
@@ -100,8 +100,8 @@ class ImageFolder(DatasetSettings):
     Images may be at any depth in a class folder. Files and folders whose names begin with a dot are ignored.
 
     Attributes:
-        train: The folder that holds the class folders of the training images.
-        test: The folder that holds the class folders of the test images.
+        train: the folder that holds the class folders of the training images.
+        test: the folder that holds the class folders of the test images.
     """
 
     name: Literal["image_folder"]
@@ -110,21 +110,22 @@ class ImageFolder(DatasetSettings):
 
 
 class Imagenet(DatasetSettings):
-    """The settings of ImageNet, or of files in its layout, which are read as needed instead of held in memory.
+    """The settings of ImageNet, or of other images in its layout, which are read as needed instead of held in memory.
 
     Each split is one folder with a folder of images per class, or image-Parquet shards as Hugging Face writes them.
-    Evaluation resizes an image's shorter side to ``resize`` pixels and takes the central ``size`` × ``size``; training
-    takes crops of random size and shape.
+    Evaluation resizes an image's shorter side to ``resize`` pixels and takes the central ``size`` × ``size`` pixels.
+    Training takes crops of random size and shape.
 
     Attributes:
-        train: The folder with the class folders of the training images, or paths or globs of shards.
-        test: The same for the test images.
-        classes: The number of classes of shards. The default is taken from their class names or labels.
-        size: The side in pixels of the images that the network sees.
-        resize: The shorter side in pixels to which evaluation resizes an image. The default is 8/7 of ``size``: 256 for
+        train: the folder with the class folders of the training images, or paths or globs of shards.
+        test: the folder with the class folders of the test images, or paths or globs of shards.
+        classes: the number of classes. The default is the number of class folders, or is taken from the class names or
+            labels in the shards.
+        size: the side in pixels of the images that the network sees.
+        resize: the shorter side in pixels to which evaluation resizes an image. The default is 8/7 of ``size``: 256 for
             224.
-        shuffle_window: The amount of encoded images, in MiB, among which the rows of shards are shuffled in an epoch.
-            They are held in memory. Raise it if the rows are sorted by class.
+        shuffle_window: the size in MiB of the window within which the rows of shards are shuffled in each epoch. The
+            encoded images of one window are held in memory. Raise the size if the rows are sorted by class.
     """
 
     name: Literal["imagenet"]
@@ -138,10 +139,10 @@ class Imagenet(DatasetSettings):
     @field_validator("resize")
     @classmethod
     def _check_resize(cls, resize: int | None, info: ValidationInfo) -> int | None:
-        """Return ``resize`` unchanged.
+        """Check that ``resize`` is not smaller than ``size``, and return it unchanged.
 
         Raises:
-            ValueError: It is smaller than ``size``.
+            ValueError: ``resize`` is smaller than ``size``.
         """
         size = info.data.get("size")
         if resize is not None and size is not None and resize < size:

@@ -1,4 +1,4 @@
-"""Descriptions of networks in words, the same in plans, runs, tables and errors."""
+"""Descriptions of networks in words, which are the same in plans, runs, tables and error messages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from prunesweep.sweeps.words import counted
 
 
 def describe_setting(setting: Mapping[str, Any]) -> str:
-    """Return a setting on one line, such as ``resnet20 filters l1 0.1 ×1 fine_tune``.
+    """Return a description of a trial without its seed, such as ``resnet20 filters l1 0.1 ×1 fine_tune``.
 
     Args:
-        setting: ``architecture``, ``recipe``, ``structure``, ``criterion``, ``adjustment``, ``iterations`` and
-            ``ratio``; also ``blocks`` if a number of blocks replaces the ratio.
+        setting: the trial's ``architecture``, ``recipe``, ``structure``, ``criterion``, ``adjustment``, ``iterations``
+            and ``ratio``, and also ``blocks`` if a number of blocks replaces the ratio.
     """
     network = (
         setting["architecture"] if setting["recipe"] == PLAIN else f"{setting['architecture']} {setting['recipe']}"
@@ -26,8 +26,8 @@ def removal_notes(removed: Mapping[str, Any]) -> list[str]:
     """Return notes on what pruning removed: fewer blocks or filters than requested, layers with a single filter left.
 
     Args:
-        removed: ``filters_asked``, ``filters_removed``, ``blocks_asked``, ``blocks_removed`` and, if known,
-            ``single_filter_layers``, all since the baseline.
+        removed: ``filters_asked``, ``filters_removed``, ``blocks_asked`` and ``blocks_removed``, summed over all rounds
+            since the baseline, and ``single_filter_layers`` if known.
     """
     notes = [
         f"{counted(int(removed[f'{noun}s_removed']), noun)} of {int(removed[f'{noun}s_asked'])}"
@@ -41,7 +41,7 @@ def removal_notes(removed: Mapping[str, Any]) -> list[str]:
 
 
 def _describe_removal(setting: Mapping[str, Any]) -> str:
-    """Return what is removed, by which criterion and how much, or ``control`` if nothing is."""
+    """Return what is removed, by which criterion and how much, or ``control`` if nothing is removed."""
     if setting["structure"] == NONE:
         return "control"
     return f"{setting['structure']} {setting['criterion']} {_describe_amount(setting)}"

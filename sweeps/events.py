@@ -21,7 +21,7 @@ class ScoringStarted:
 
 @dataclass(frozen=True)
 class SharedInputsStored:
-    """The scores and the snapshot that sibling trials need too are stored, and the adjustment begins."""
+    """The scores and the snapshot that other trials may need too are stored, and the adjustment begins."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class EpochTrained:
         epoch: the number of the epoch, from 1.
         epochs: the number of the last epoch.
         loss: the mean loss over the batches of the epoch.
-        accuracy: the share of its training images that were classified correctly, in [0, 1].
+        accuracy: the share of the epoch's training images that were classified correctly, in [0, 1].
     """
 
     epoch: int
@@ -85,7 +85,7 @@ class WorkCounts:
 
     @staticmethod
     def from_event(event: TrialEvent) -> "WorkCounts":
-        """Return the counts of the work that one event reports: 1 for its kind of work, if it reports any, else 0."""
+        """Return the counts of one event: 1 for the kind of work that the event reports, and 0 for all other kinds."""
         return WorkCounts(
             epochs=isinstance(event, EpochTrained),
             scores=isinstance(event, ScoringStarted),
@@ -93,7 +93,7 @@ class WorkCounts:
         )
 
     def elementwise_max(self, other: "WorkCounts") -> "WorkCounts":
-        """Return the larger value of each count, where ``self`` and ``other`` counted the same work."""
+        """Return the larger value of each count, for two counts of the same work."""
         return WorkCounts(
             max(self.epochs, other.epochs), max(self.scores, other.scores), max(self.evaluations, other.evaluations)
         )
@@ -130,7 +130,7 @@ class TrialDone:
     """The trial is done: all its results are stored.
 
     Attributes:
-        work: the work of this attempt at the trial, without what was stored before it.
+        work: the work of this attempt at the trial, without work that was stored before the attempt.
     """
 
     work: WorkCounts
@@ -141,7 +141,7 @@ class TrialFailed:
     """The trial failed: it cannot be done.
 
     Attributes:
-        error: the error on one line, as in the trial's row of the table.
+        error: the error on one line, as in the trial's row of the results table.
         work: the work of this attempt before it failed.
     """
 
@@ -178,7 +178,9 @@ TrialEnd = TrialDone | TrialFailed | TrialLost | TrialStopped
 
 @dataclass(frozen=True)
 class ImagesEvaluated:
-    """A batch of images was evaluated once for each single element of some modules, with only that element removed.
+    """A batch of images was evaluated once for each element of some modules, with only that element removed.
+
+    An element is a filter or a residual block.
 
     Attributes:
         modules: the module paths.
@@ -193,14 +195,14 @@ class ImagesEvaluated:
 
 @dataclass(frozen=True)
 class ModuleMeasured:
-    """The accuracies without each single element of one module are stored.
+    """The accuracies of a network without each single element (filter or residual block) of one module are stored.
 
     Attributes:
         module: the module path.
-        elements: the number of its elements.
+        elements: the number of the module's elements.
         done: the number of modules measured so far.
         total: the number of modules to measure.
-        seconds: how long the measurement took; 0 if it was stored before.
+        seconds: how long the measurement took; 0 if the accuracies were stored before.
     """
 
     module: str

@@ -5,9 +5,10 @@ versions may have decoded differently are opened (see ``decoding_marks``).
 
 Reading the 150 GB of ``imagenet`` for every plan would take too long, so its fingerprint depends on the files' names
 and sizes, and for Parquet shards also on their footers, which hold the number of rows and the sizes and statistics of
-every column. Two changes therefore go unnoticed: an image in a class folder that is overwritten by another one of the
-same name and the same number of bytes; and, in a split of more than a thousand images, of which only a thousand are
-checked, images that earlier versions decoded differently if they are fewer than about one in three hundred.
+every column. Two things may therefore go unnoticed. The first is an image in a class folder that is overwritten by
+another image of the same name and the same number of bytes. The second is that earlier versions decoded some images
+differently: in a split of more than a thousand images only a thousand are checked for this, so such images may be
+missed if they are fewer than about one in three hundred.
 """
 
 import hashlib
@@ -45,8 +46,8 @@ class Fingerprints:
     """The fingerprints of a data set.
 
     Attributes:
-        train: The fingerprint of the training images.
-        test: The fingerprint of the test images.
+        train: the fingerprint of the training images.
+        test: the fingerprint of the test images.
     """
 
     train: str
@@ -56,7 +57,7 @@ class Fingerprints:
 def data_fingerprints(settings: DatasetSettings) -> Fingerprints:
     """Return the fingerprints of a data set.
 
-    A missing or unreadable file or folder is a `DataError`.
+    A missing or unreadable file or folder raises ``DataError``.
     """
     entry = DATASETS[settings.name]
     train, test = resolve(entry.contents)(settings)
@@ -69,23 +70,23 @@ def data_fingerprints(settings: DatasetSettings) -> Fingerprints:
 
 
 def _limit_content(limit: int | None, images: int | None) -> list[Any]:
-    """Return what a fingerprint holds of a limit: the limit, and the rule of its choice if it leaves images out.
+    """Return the part of a fingerprint for a limit: the limit, and the rule of choice if images may be left out.
 
-    The rule tells the fingerprint from that of earlier versions, in which a limit kept the first images.
+    The rule distinguishes the fingerprint from those of earlier versions, in which a limit kept the first images.
 
     Args:
-        limit: The number of images to keep, or None for all.
-        images: The number of images of the split, or None if unknown.
+        limit: the number of images to keep, or None for all.
+        images: the number of images of the split, or None if unknown.
     """
     return [limit] if limit is None or (images is not None and images <= limit) else [limit, LIMIT_RULE]
 
 
 def sample_fingerprint(test: str, images: int) -> str:
-    """Return the fingerprint of a sample of test images that is chosen as a limit chooses its images.
+    """Return the fingerprint of a sample of the test images that is chosen in the same way as by ``test_limit``.
 
     Args:
-        test: The fingerprint of all test images.
-        images: The number of images in the sample.
+        test: the fingerprint of all test images.
+        images: the number of images in the sample.
     """
     return key_of("sample", [test, images, LIMIT_RULE])
 
@@ -94,11 +95,11 @@ def file_sha256(path: str, role: str) -> str:
     """Return the SHA-256 of a file's bytes.
 
     Args:
-        path: The file's path.
-        role: What the file is, such as the setting that names it; error messages begin with it.
+        path: the file's path.
+        role: what the file is used for, such as the setting that names it; error messages begin with this text.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: the file cannot be read.
     """
     try:
         with open(path, "rb") as file:
@@ -110,37 +111,39 @@ def file_sha256(path: str, role: str) -> str:
 
 
 def weights_fingerprint(weights: str, key_path: str = "baseline.weights") -> str:
-    """Return the fingerprint of baseline weights: the SHA-256 of a file, or its published beginning.
+    """Return the fingerprint of baseline weights: a SHA-256, or the beginning of it that torchvision publishes.
 
-    An unreadable file or an unknown name is a `DataError`.
+    The whole SHA-256 is computed for a file; the beginning is known for a pretrained network. An unreadable file or an
+    unknown name raises ``DataError``.
 
     Args:
-        weights: The path of a weights file, or the name of a pretrained network.
-        key_path: The setting that names the weights; error messages begin with it.
+        weights: the path of a weights file, or the name of a pretrained network.
+        key_path: the setting that names the weights; error messages begin with this setting.
     """
     pretrained = find_pretrained(weights)
     return file_sha256(weights, key_path) if pretrained is None else pretrained.sha256_prefix
 
 
 def digits_contents(settings: Digits) -> tuple[Any, Any]:
-    """Return the size of the images, which is all that can change: the images come with scikit-learn."""
+    """Return the side of the images for each split; the images themselves cannot change: they are in scikit-learn."""
     return settings.size, settings.size
 
 
 def cifar10_contents(settings: Cifar10) -> tuple[Any, Any]:
-    """Return the published MD5 of CIFAR-10's archive."""
+    """Return the published MD5 of CIFAR-10's archive for each split."""
     return CIFAR10_MD5, CIFAR10_MD5
 
 
 def cifar100_contents(settings: Cifar100) -> tuple[Any, Any]:
-    """Return the published MD5 of CIFAR-100's archive."""
+    """Return the published MD5 of CIFAR-100's archive for each split."""
     return CIFAR100_MD5, CIFAR100_MD5
 
 
 def image_parquet_contents(settings: ImageParquet) -> tuple[Any, Any]:
-    """Return the SHA-256 of every file, in the order of the files, and the renumbering of labels if there is one.
+    """Return for each split the setting ``classes``, the SHA-256 of every file in order, and any renumbering of labels.
 
-    A missing file, or class names that cannot be matched, is a `DataError`.
+    A mark is added if earlier versions decoded some of the images differently. A missing file, or class names that
+    cannot be matched, raises ``DataError``.
     """
     train, test = parquet_files(settings.train, "dataset.train"), parquet_files(settings.test, "dataset.test")
     renumberings = _label_renumberings(train, test)
@@ -153,10 +156,15 @@ def image_parquet_contents(settings: ImageParquet) -> tuple[Any, Any]:
 
 
 def _label_renumberings(train: Sequence[str], test: Sequence[str]) -> tuple[list[Any], list[Any]]:
-    """Return what the fingerprint of each split holds of the renumbering of its labels.
+    """Return the part of each split's fingerprint that depends on how its labels are renumbered.
+
+    Args:
+        train: the Parquet files of the training images.
+        test: the Parquet files of the test images.
 
     Returns:
-        For each split a list that is empty unless some file numbers its classes differently from the data set.
+        For each split a list, which is empty unless some file numbers its classes differently from the data set.
+        Otherwise it holds the new class numbers of every file.
     """
     names_by_file = [{file: read_class_names(file) for file in files} for files in (train, test)]
     classes = merge_class_names(names_by_file[0])
@@ -171,9 +179,9 @@ def _renumbering(file: str, names: ClassNames, classes: ClassNames) -> list[int]
 
 
 def image_folder_contents(settings: ImageFolder) -> tuple[Any, Any]:
-    """Return a hash of the class, the name and the bytes of every image.
+    """Return for each split a hash of the class, the name and the bytes of every image.
 
-    A missing folder, or one without images, is a `DataError`.
+    A missing folder, or a folder without images, raises ``DataError``.
     """
 
     def contents(folder: str, key_path: str) -> Any:
@@ -183,7 +191,7 @@ def image_folder_contents(settings: ImageFolder) -> tuple[Any, Any]:
 
 
 def _hash_images(images: Iterable[tuple[str, Path]], key_path: str) -> str:
-    """Return a hash of (class name, path) images with their content."""
+    """Return a hash of the class names, file names and contents of images, which are given as (class name, path)."""
     return key_of("images", [[name, path.name, *_image_content(path, key_path)] for name, path in images])
 
 
@@ -191,7 +199,7 @@ def _image_content(path: Path, key_path: str) -> list[Any]:
     """Return the SHA-256 of an image's bytes, and a mark if earlier versions decoded the image differently.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: the file cannot be read.
     """
     try:
         content = path.read_bytes()
@@ -201,10 +209,13 @@ def _image_content(path: Path, key_path: str) -> list[Any]:
 
 
 def imagenet_contents(settings: Imagenet) -> tuple[Any, Any]:
-    """Return a hash of names, sizes and Parquet footers, because reading the images would take too long."""
+    """Return for each split a hash of file names, file sizes and Parquet footers, with the settings that matter.
+
+    Reading all images for every plan would take too long.
+    """
     view = [settings.size, settings.resized_side]
     train, test = _split_outline(settings.train, "dataset.train"), _split_outline(settings.test, "dataset.test")
-    if is_folder(settings.train):  # images of folders are shuffled as a whole, and the folders tell the classes
+    if is_folder(settings.train):  # folders are shuffled without a window, and their names are the classes
         return [*view, *train], [*view, *test]
     renumberings: tuple[list[Any], list[Any]] = ([], [])
     if not is_folder(settings.test):
@@ -215,9 +226,9 @@ def imagenet_contents(settings: Imagenet) -> tuple[Any, Any]:
 
 
 def _split_outline(paths: Sequence[str], key_path: str) -> list[Any]:
-    """Return a hash of what is known of a split without reading its images.
+    """Return a hash of the names and sizes of a split's files and, for Parquet shards, of their footers.
 
-    A mark is added if earlier versions decoded some of the images in a sample differently.
+    A mark follows the hash if earlier versions decoded some images of the split differently; only a sample is checked.
     """
     if is_folder(paths):
         return _folder_outline(paths[0], key_path)
@@ -229,7 +240,7 @@ def _split_outline(paths: Sequence[str], key_path: str) -> list[Any]:
 
 
 def _folder_outline(folder: str, key_path: str) -> list[Any]:
-    """Return a hash of the names and sizes of the images in class folders, and a mark as in ``_split_outline``."""
+    """Return a hash of the names and sizes of the images in class folders, then any mark as in ``_split_outline``."""
     digest = hashlib.sha256()
 
     def names() -> Iterator[str]:
@@ -252,10 +263,10 @@ def _read_files(folder: str, names: Iterable[str]) -> Iterator[bytes]:
 def _shard_outline(path: str, key_path: str) -> list[Any]:
     """Return a Parquet file's name, its size in bytes and the SHA-256 of its footer.
 
-    The file's last 8 bytes are the length of the footer and ``PAR1``.
+    The file's last 8 bytes are the length of the footer (4 bytes) and ``PAR1``.
 
     Raises:
-        DataError: The file cannot be read or is not a Parquet file.
+        DataError: the file cannot be read or is not a Parquet file.
     """
     try:
         size = os.path.getsize(path)

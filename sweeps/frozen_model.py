@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class FrozenModel(BaseModel):
-    """A block of a sweep file: unknown keys are errors, and values do not change after reading."""
+    """A block of a sweep file, which refuses unknown keys and whose values do not change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

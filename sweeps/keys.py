@@ -18,7 +18,7 @@ def key_of(kind: str, content: Any) -> str:
     """Return the key of a content: the first 32 hexadecimal digits of a SHA-256.
 
     Args:
-        kind: The kind of the object, such as ``network``; equal contents of different kinds have different keys.
+        kind: the kind of the object, such as ``network``; equal contents of different kinds have different keys.
         content: JSON values; the order of an object's members has no effect.
     """
     return hashlib.sha256(_canonical.encode([kind, content]).encode()).hexdigest()[:KEY_LENGTH]

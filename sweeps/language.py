@@ -87,20 +87,21 @@ class TrainingSettings(FrozenModel):
     """The settings of one training: SGD with Nesterov momentum on randomly cropped and mirrored batches.
 
     Attributes:
-        epochs: how many epochs to train; None where the block of the sweep file gives no number.
+        epochs: how many epochs to train; None if the block of the sweep file gives no number.
         batch_size: images per batch.
-        learning_rate: at the beginning of the schedule, after the warm-up.
-        momentum: of SGD, in [0, 1).
+        learning_rate: the learning rate at the beginning of the schedule, after the warm-up.
+        momentum: the momentum of SGD, in [0, 1).
         nesterov: whether the momentum is Nesterov's.
         weight_decay: the factor of the L2 penalty.
-        schedule: how the learning rate falls: ``cosine`` to 0, ``step`` at the points of ``step_at``, or not at all.
+        schedule: how the learning rate falls: along a cosine to 0 (``cosine``), in steps at the points of ``step_at``
+            (``step``), or not at all (``constant``).
         warmup_epochs: how many epochs the learning rate rises linearly from 0.
         step_at: shares of the epochs, in (0, 1), after which ``step`` multiplies the learning rate by ``step_factor``.
-        step_factor: see ``step_at``.
-        label_smoothing: the share of each target spread over all classes, in [0, 1).
+        step_factor: the factor by which ``step`` lowers the learning rate, in (0, 1).
+        label_smoothing: the share of each target that is spread over all classes, in [0, 1).
         crop_padding: how many pixels an image is padded by on each side before it is cropped to its size at random;
             None for an eighth of the side.
-        flip: whether images are mirrored at random; None for what suits the data set.
+        flip: whether images are mirrored at random; None for the default of the data set.
     """
 
     epochs: WholeNumber | None = Field(default=None, ge=0)
@@ -127,13 +128,14 @@ class TrainingSettings(FrozenModel):
 class AdversarialTraining(FrozenModel):
     """The attack of the recipe ``adversarial``: L∞ gradient steps from a random start.
 
-    Several steps are the training of Madry et al. (2018), a single step is fast FGSM training (Wong et al. 2020).
+    With several steps, this is the training of Madry et al. (2018); with a single step, it is fast FGSM training (Wong
+    et al. 2020).
 
     Attributes:
         epsilon: the radius of the L∞ ball, in [0, 1] pixel units.
         steps: how many gradient steps each batch is attacked with.
-        step_size: how far a pixel moves in one step, in [0, 1] pixel units; None for 2.5 ε / steps, at most 1.25 ε,
-            the step sizes of the two papers.
+        step_size: how far a pixel moves in one step, in [0, 1] pixel units. None stands for 2.5 ε / steps, but at most
+            1.25 ε; these are the step sizes of the two papers.
     """
 
     epsilon: Epsilon = 8 / 255
@@ -142,7 +144,7 @@ class AdversarialTraining(FrozenModel):
 
     @property
     def effective_step_size(self) -> float:
-        """Return the size of one step, given or default, in [0, 1] pixel units."""
+        """Return the size of one step, which is ``step_size`` or its default, in [0, 1] pixel units."""
         if self.step_size is not None:
             return self.step_size
         return min(2.5 / self.steps, 1.25) * self.epsilon
@@ -152,8 +154,8 @@ class Training(TrainingSettings):
     """The training of one round: its settings together with its recipe, as ``sweeps.tree`` combines them.
 
     Attributes:
-        recipe: a name of ``RECIPES``: how each batch is prepared.
-        adversarial: the attack of the recipe ``adversarial``; unused by the others.
+        recipe: the name of the recipe, one of ``RECIPES``, which determines how each batch is prepared.
+        adversarial: the attack of the recipe ``adversarial``; other recipes do not use it.
     """
 
     recipe: str = PLAIN
@@ -161,19 +163,20 @@ class Training(TrainingSettings):
 
 
 class Baseline(TrainingSettings):
-    """The unpruned network: trained for ``epochs``, or loaded from ``weights``.
+    """The unpruned network, which is trained for ``epochs`` or loaded from ``weights``.
 
-    With weights, ``epochs`` states how long that network was trained, which only Scratch-E and Scratch-B need.
+    If ``weights`` are given, ``epochs`` states how long the loaded network was trained, which only Scratch-E and
+    Scratch-B need to know.
 
     Attributes:
         adversarial: the settings of the recipe ``adversarial``.
-        weights: the path of a weights file, or ``torchvision:NAME``; None where the baseline is trained here.
-        defences: published networks to compare with the one of ``weights``: their weights by name. The names are
-            further values of ``axes.recipe``.
+        weights: the path of a weights file, or ``torchvision:NAME``; None if the sweep trains the baseline.
+        defences: the weights, by name, of published networks that are compared with the network of ``weights``. The
+            names become allowed values of ``axes.recipe``.
         mean: the mean per channel by which the network normalises its images, in [0, 1] pixel units. If ``mean`` and
-            ``std`` are left out, a pretrained network has the ones that torchvision publishes with it, and any other
-            network those of the training images.
-        std: the standard deviation per channel, likewise.
+            ``std`` are left out, a pretrained network uses the values that torchvision publishes with it, and any other
+            network uses those of the training images.
+        std: the standard deviation per channel by which the network normalises its images, in the same units.
     """
 
     adversarial: AdversarialTraining = AdversarialTraining()
@@ -206,19 +209,20 @@ class Baseline(TrainingSettings):
 
     @property
     def weights_by_recipe(self) -> dict[str, str]:
-        """Return the weights of all networks that are not trained here, by recipe; ``weights`` has the recipe plain."""
+        """Return the weights of all baselines by recipe, ``plain`` for ``weights``; empty if the sweep trains them."""
         return {PLAIN: self.weights, **self.defences} if self.weights is not None else {}
 
 
 class Adjustment(TrainingSettings):
-    """The adjustment of the parameters after pruning; its training settings are those of ``fine_tune``.
+    """The adjustment of the parameters after pruning, with the training settings of ``fine_tune``.
 
-    Scratch-E, Scratch-B and the winning ticket train with the baseline's settings, and so with its recipe.
+    Scratch-E, Scratch-B and the winning ticket train with the baseline's training settings, and so by its recipe.
+    ``bn_recalibrate`` alone uses no training setting but ``batch_size``.
 
     Attributes:
         rewind_epoch: the epoch of the baseline's training that the winning ticket rewinds to.
-        recipe: ``plain``: ``fine_tune`` trains on clean images whatever the baseline's recipe was, as in the paper;
-            ``baseline``: it trains by the baseline's recipe.
+        recipe: how ``fine_tune`` trains: with ``plain`` on clean images whatever the baseline's recipe was, as in the
+            paper; with ``baseline`` by the baseline's recipe.
     """
 
     learning_rate: LearningRate = 0.01
@@ -227,12 +231,12 @@ class Adjustment(TrainingSettings):
 
 
 class Pruning(FrozenModel):
-    """The settings of pruning that are no axes: how structures are ranked, and how many are removed.
+    """The settings of pruning that are not axes: how structures are ranked, and how many are removed.
 
     Attributes:
         quota: whether filters are ranked over all layers (``global``) or within each layer (``per_layer``).
-        blocks: how many residual blocks are removed per iteration; None for the ratio's share of the removable blocks,
-            rounded up.
+        blocks: how many residual blocks are removed per iteration; None for the number that the ratio gives: this share
+            of the removable blocks, rounded up.
         scoring_images: how many training images the criteria score on.
     """
 
@@ -245,7 +249,8 @@ class Axes(FrozenModel):
     """One grid: every combination of its values is a trial.
 
     Attributes:
-        recipe: how the baseline is trained: names of ``RECIPES`` and of ``baseline.defences``.
+        recipe: how the baselines are trained (names from ``RECIPES``), or which published networks they are (names from
+            ``baseline.defences``).
     """
 
     architecture: Architectures
@@ -275,9 +280,9 @@ class Resources(FrozenModel):
 
     Attributes:
         cpu: CPUs per trial, which is also its number of threads.
-        gpu: GPUs per trial, or a share of one; ``auto`` measures before the sweep starts how many trials should share
-            a GPU.
-        workers: how many trials run at once at most; None for as many as the cluster has resources for.
+        gpu: GPUs per trial, which may be a share of one GPU. With ``auto``, a measurement before the sweep starts
+            decides how many trials share a GPU.
+        workers: the largest number of trials that run at once; None for as many as the cluster has resources for.
     """
 
     cpu: WholeNumber = Field(default=1, ge=1)
@@ -286,7 +291,7 @@ class Resources(FrozenModel):
 
     @property
     def gpus(self) -> float:
-        """Return the GPUs per trial as a number; 0 while ``auto`` is not yet measured."""
+        """Return the GPUs per trial as a number, which is 0 for ``auto``."""
         return self.gpu if isinstance(self.gpu, float) else 0.0
 
     @field_validator("gpu")

@@ -15,9 +15,9 @@ def unknown_name(name: object, kind: str, allowed: Iterable[str]) -> str:
     """Return the error message for an unknown name: ``'l2' is not a criterion; did you mean 'l1'? Allowed: l1, …``.
 
     Args:
-        name: The unknown name.
-        kind: What it should name, with its article.
-        allowed: The allowed names.
+        name: the unknown name.
+        kind: what the name should stand for, with an article, such as ``a criterion``.
+        allowed: the allowed names.
     """
     names = list(allowed)
     guess = nearest_name(str(name), names)
@@ -29,8 +29,8 @@ def names_validator(kind: str, allowed: tuple[str, ...]) -> Callable[[tuple[str,
     """Return a pydantic validator that accepts only allowed names.
 
     Args:
-        kind: What the names name, with its article, for messages.
-        allowed: The allowed names.
+        kind: what each name stands for, with an article, for messages.
+        allowed: the allowed names.
     """
 
     def check(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -43,5 +43,5 @@ def names_validator(kind: str, allowed: tuple[str, ...]) -> Callable[[tuple[str,
 
 
 def null_to_none(value: Any) -> Any:
-    """Return the name ``none`` for YAML's null, which was probably meant so, and any other value unchanged."""
+    """Return ``none`` for YAML's null, because a user who writes null probably means it, and other values unchanged."""
     return "none" if value is None else value

@@ -15,10 +15,10 @@ def parse_number(value: Any) -> Any:
     """Return a float for a decimal text or a fraction of two decimals, and any other value unchanged.
 
     Args:
-        value: A value of any type.
+        value: a value of any type.
 
     Raises:
-        ValueError: It is null, true or false, or a text that is not a number or divides by zero.
+        ValueError: the value is null, true or false, or a text that is not a number or divides by zero.
     """
     if isinstance(value, bool) or value is None:
         raise ValueError(f"{value!r} is not a number")
@@ -42,14 +42,14 @@ def _number_hint(text: str) -> str:
 
 
 def check_whole_number(value: Any, unit: str = "") -> Any:
-    """Return a whole number unchanged.
+    """Check that a value is a whole number, and return it unchanged.
 
     Args:
-        value: A value of any type.
-        unit: The noun for what is counted, in the plural, for the message.
+        value: a value of any type.
+        unit: a noun in the plural for what the number counts, such as ``images``, for the message.
 
     Raises:
-        ValueError: The value has another type, even if it could be read as a whole number (true, "3", 3.0).
+        ValueError: the value has another type, even if it could be read as a whole number (true, "3", 3.0).
     """
     if type(value) is int:
         return value
@@ -76,4 +76,4 @@ Number = Annotated[float, BeforeValidator(parse_number)]
 """A number, which may be written as a decimal or a fraction."""
 
 WholeNumber = Annotated[int, Strict(), BeforeValidator(check_whole_number)]
-"""A whole number; values that only could be read as one are refused (true, "3", 3.0)."""
+"""A whole number. Values of other types are refused even if they could be read as one (true, "3", 3.0)."""

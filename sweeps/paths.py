@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 
 def expand_home(path: str | os.PathLike[str]) -> str:
-    """Return a path with ``~`` or ``~USER`` at its beginning replaced by that home folder, any other path unchanged."""
+    """Return a path with ``~`` or ``~USER`` at its beginning replaced by that home folder, other paths unchanged."""
     return os.path.expanduser(os.fspath(path))
 
 
@@ -19,7 +19,7 @@ def _path_to_text(value: Any) -> Any:
     """Return a path object as text, and any other value unchanged.
 
     Raises:
-        ValueError: The value is None.
+        ValueError: the value is None.
     """
     if value is None:
         raise ValueError("is null, which is how YAML reads a ~ alone; for your home folder write ~/")
@@ -27,7 +27,7 @@ def _path_to_text(value: Any) -> Any:
 
 
 def _as_tuple(value: Any) -> Any:
-    """Return a tuple of a single path, and any other value unchanged."""
+    """Return a single path, or None, as a tuple of length one, and any other value unchanged."""
     return (value,) if value is None or isinstance(value, str | os.PathLike) else value
 
 

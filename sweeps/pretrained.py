@@ -1,7 +1,8 @@
 """Pretrained networks, which a sweep names as ``torchvision:NAME`` instead of a weights file.
 
-This registry holds what a plan must know of them, so that it need not import torchvision. Keys contain the beginning of
-the SHA-256, which torchvision publishes in the file's name. A test compares this registry with torchvision's own.
+This registry holds what a plan must know of these networks, so that a plan need not import torchvision. The keys of
+trials contain the beginning of the SHA-256 of the weights file, which torchvision publishes in the file's name. A test
+compares this registry with torchvision's own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,10 +26,10 @@ class Pretrained:
     """A published network.
 
     Attributes:
-        architecture: The architecture's name in the catalogue.
-        url: The URL of the weights file.
-        mean: The means of the channels by which images are normalised, in units of [0, 1] pixels.
-        std: The standard deviations of the channels by which images are normalised.
+        architecture: the architecture's name in the catalogue.
+        url: the URL of the weights file.
+        mean: the means of the channels by which images are normalised, in units of [0, 1] pixels.
+        std: the standard deviations of the channels by which images are normalised.
     """
 
     architecture: str
@@ -43,7 +44,7 @@ class Pretrained:
 
     @property
     def sha256_prefix(self) -> str:
-        """Return the beginning of the SHA-256 of the file: ``11ad3fa6`` for ``resnet50-11ad3fa6.pth``."""
+        """Return the beginning of the weights file's SHA-256: ``11ad3fa6`` for ``resnet50-11ad3fa6.pth``."""
         return PurePosixPath(self.url).stem.rpartition("-")[2]
 
 
@@ -67,9 +68,9 @@ def find_pretrained(weights: str) -> Pretrained | None:
 
 
 def check_weights_name(weights: str) -> str:
-    """Return the path of a weights file or the name of a pretrained network unchanged.
+    """Check that a name of a pretrained network is known, and return this name, or a weights file's path, unchanged.
 
-    An unknown name is a `PretrainedError`.
+    An unknown name raises ``PretrainedError``.
     """
     find_pretrained(weights)
     return weights
@@ -81,14 +82,14 @@ def locate_weights(weights: str) -> str:
 
 
 def check_architectures(weights: str, architectures: Iterable[str]) -> None:
-    """Check that a pretrained network has the architecture of all trials; a weights file is accepted unread.
+    """Check that a pretrained network has the architecture of all trials; weights files are accepted without reading.
 
     Args:
-        weights: The path of a weights file, or the name of a pretrained network.
-        architectures: The architectures of the trials.
+        weights: the path of a weights file, or the name of a pretrained network.
+        architectures: the architectures of the trials.
 
     Raises:
-        PretrainedError: The network has another architecture, or its name is unknown.
+        PretrainedError: the network has another architecture, or its name is unknown.
     """
     pretrained = find_pretrained(weights)
     for architecture in architectures:

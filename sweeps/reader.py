@@ -1,4 +1,4 @@
-"""Reading of sweep files: YAML and ``key=value`` overrides in, a ``Sweep`` or a one-line error out."""
+"""Reading of sweep files: turns YAML and ``key=value`` overrides into a ``Sweep`` or a one-line error."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -30,16 +30,16 @@ SweepSource = str | PathLike[str] | Mapping[str, Any]
 
 
 def built_in_sweeps() -> dict[str, Path]:
-    """Return the files of the built-in sweeps, by the name that ``prunesweep run NAME`` takes."""
+    """Return the paths of the built-in sweeps' files, by the name that ``prunesweep run NAME`` takes."""
     files = [*sorted(_BUILT_IN_FOLDER.glob("*.yaml")), *sorted(_BUILT_IN_FOLDER.glob("paper/*.yaml"))]
     return {path.relative_to(_BUILT_IN_FOLDER).with_suffix("").as_posix(): path for path in files}
 
 
 def find_sweep(name_or_path: str | PathLike[str]) -> Path:
-    """Return the file of a built-in name or a path.
+    """Return the path of a sweep file, which is given by its path or by the name of a built-in sweep.
 
     Raises:
-        SweepError: there is neither such a file nor such a name.
+        SweepError: there is neither a file of this path nor a built-in sweep of this name.
     """
     path = Path(expand_home(name_or_path))
     with suppress(OSError, ValueError):  # not a possible path: too long, or with a null character
@@ -56,7 +56,7 @@ def find_sweep(name_or_path: str | PathLike[str]) -> Path:
 def read_sweep(sweep: SweepSource, overrides: Sequence[str] = ()) -> Sweep:
     """Read and check a sweep.
 
-    A mistake is a `SweepError` of one line with the file, the line, the key and what is allowed there.
+    A mistake raises ``SweepError`` with a message of one line: the file, the line, the key and what is allowed there.
 
     Args:
         sweep: the name of a built-in sweep, the path of a sweep file, or a mapping with the contents of such a file.
@@ -69,7 +69,7 @@ def read_sweep(sweep: SweepSource, overrides: Sequence[str] = ()) -> Sweep:
 
 
 def sweep_text(sweep: SweepSource) -> str:
-    """Return the YAML of a sweep: the text of its file, or a mapping written as YAML.
+    """Return a sweep as YAML: the text of its file, or the mapping written as YAML.
 
     Raises:
         SweepError: there is no such file, or the mapping holds a value that YAML cannot express.
@@ -87,7 +87,7 @@ def sweep_text(sweep: SweepSource) -> str:
 
 
 def _to_yaml_types(value: Any) -> Any:
-    """Return a value with tuples, paths, fractions and numbers of NumPy, pandas and torch as types that YAML has."""
+    """Convert tuples, paths, fractions and the numbers of NumPy, pandas and torch in a value to types of YAML."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
@@ -111,7 +111,8 @@ def parse_sweep(text: str, overrides: Sequence[str] = (), *, source: str = "swee
         has_lines: whether error messages name lines of the text.
 
     Raises:
-        SweepError: one line with the source, the line, the key and what is allowed there.
+        SweepError: the sweep has a mistake; the message is one line with the source, the line, the key and what is
+            allowed there.
     """
     try:
         document, locations = _parse_yaml(text, _KeyLocations(source, has_lines))
@@ -137,7 +138,7 @@ class _KeyLocations:
         self._locations: dict[KeyPath, str] = {}
 
     def line(self, mark: yaml.Mark) -> str:
-        """Return the source with the line of a position in the text, or the source alone if it has no lines."""
+        """Return ``SOURCE:LINE`` for a position in the text, or the source alone if errors do not name lines."""
         return f"{self.source}:{mark.line + 1}" if self._has_lines else self.source
 
     def add(self, key_path: KeyPath, location: str) -> None:
@@ -151,7 +152,7 @@ class _KeyLocations:
         self._locations[key_path] = location
 
     def find(self, key_path: KeyPath) -> str:
-        """Return the location of a key, or else of the nearest enclosing block that has one."""
+        """Return the location of a key, or else that of the nearest enclosing block with a recorded location."""
         for length in range(len(key_path), 0, -1):
             if key_path[:length] in self._locations:
                 return self._locations[key_path[:length]]
@@ -215,7 +216,8 @@ def _apply_override(override: str, document: dict[str, Any], locations: _KeyLoca
     """Apply one ``dotted.key=value`` to the document, creating missing blocks.
 
     Raises:
-        SweepError: the override is malformed, or its key path does not fit the document.
+        SweepError: the override is malformed, or its key path leads into a value that contains no keys, or past the end
+            of a list.
     """
     dotted, equals, value_text = override.partition("=")
     location = f"--set {dotted}"
@@ -238,10 +240,10 @@ def _apply_override(override: str, document: dict[str, Any], locations: _KeyLoca
 
 
 def _override_value(text: str, location: str) -> Any:
-    """Return the value of one override, whose keys are checked like those of a file.
+    """Return the value of one override, after checking any keys in this value like those of a file.
 
     Raises:
-        SweepError: the text is not YAML.
+        SweepError: the text is not YAML, or a key in it is invalid.
     """
     try:
         root = yaml.compose(text, Loader=CoreLoader)
@@ -254,16 +256,16 @@ def _override_value(text: str, location: str) -> Any:
 
 
 def _enter(block: Any, part: str | int, key_path: KeyPath, location: str) -> Any:
-    """Return the value at one part of a key path.
+    """Return the item of a block that the next part of a key path names.
 
     Args:
         block: the value at ``key_path``.
-        part: a key of a mapping, or an index of a list.
+        part: the next part: a key of a mapping, or an index of a list.
         key_path: the key path so far.
         location: what an error message begins with.
 
     Raises:
-        SweepError: the part does not fit the block.
+        SweepError: the block is a single value, a mapping although the part is an index, or a list without this index.
     """
     if isinstance(block, dict) and isinstance(part, str):
         return block[part]
@@ -290,7 +292,10 @@ def _error_message(errors: Iterable[ErrorDetails], document: Mapping[str, Any], 
 
 
 def _prefix_location(location: str, line: str) -> str:
-    """Return a line after the location of its key; the key is omitted if the location is an override of it."""
+    """Put the location of a key before a line that begins with this key.
+
+    The key is omitted if the location is an override of the same key.
+    """
     key, colon, rest = line.partition(": ")
     return f"{location}:{colon and ' '}{rest}" if colon and location == f"--set {key}" else f"{location}: {line}"
 
@@ -300,7 +305,7 @@ def _leading_key_path(reason: str) -> KeyPath:
 
 
 def _follows_from_another(error: ErrorDetails) -> bool:
-    """Return whether the error is of a list that is too short only because some of its values are invalid."""
+    """Return whether an error reports a list as too short only because some of the list's values are invalid."""
     return error["type"] == "too_short" and bool(error["input"])
 
 
@@ -358,7 +363,7 @@ def _split_names(expected: str) -> list[str]:
 
 
 def _to_key_path(location: tuple[str | int, ...], document: Any) -> KeyPath:
-    """Return the key path of a pydantic location.
+    """Return the key path in the sweep file for a location in a pydantic error.
 
     Steps that the file does not have are left out: union tags, and the index 0 of a single value given without a list.
     """
@@ -382,7 +387,7 @@ def _to_key_path(location: tuple[str | int, ...], document: Any) -> KeyPath:
 
 
 def _allowed_keys(location: tuple[str | int, ...]) -> list[str]:
-    """Return the keys that are allowed in the block around a pydantic location."""
+    """Return the keys that are allowed in the block that contains the location of a pydantic error."""
     model: Any = Sweep
     for step in location[:-1]:
         model = _enter_model(model, step) or model
@@ -390,7 +395,15 @@ def _allowed_keys(location: tuple[str | int, ...]) -> list[str]:
 
 
 def _enter_model(model: Any, step: str | int) -> Any:
-    """Return what a step of a location leads to: the block or blocks of a field, or a tagged member of a union."""
+    """Return the class of the block that a step of a pydantic location leads to, or None if it leads to no block.
+
+    Args:
+        model: the class of a block, or a list of the classes of a union.
+        step: a field of the block, or the tag of a member of the union.
+
+    Returns:
+        A list of classes if the field is a union of several blocks.
+    """
     if not _is_block(model):  # the members of a union
         return next((member for member in model if _union_tag(member) == step), None)
     field = model.model_fields.get(str(step))

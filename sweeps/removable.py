@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 MIN_BLOCKS_PER_STAGE = 2
-"""The residual blocks that every stage keeps (Jordao and Pedrini, 2021, in their public code)."""
+"""The number of residual blocks that every stage keeps at least (Jordao and Pedrini, 2021, in their public code)."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,11 @@ class RemovalLimits:
     """The removable structures of an unpruned architecture, by the paths of its modules.
 
     Attributes:
-        filters: each convolution with removable filters and their number, in the order in which they run; one filter
-            of each always remains.
-        stages: each stage and its residual blocks, in the order in which they run.
-        protected_blocks: how many blocks of a stage are never removed: 1 is the first, 2 are the first and the last.
+        filters: the path of each convolution with removable filters and its number of filters, in the order in which
+            the convolutions run; one filter of each convolution always remains.
+        stages: the path of each stage and the paths of its residual blocks, in the order in which they run.
+        protected_blocks: how many blocks of a stage are never removed: 1 protects the first block, 2 the first and the
+            last.
     """
 
     filters: tuple[tuple[str, int], ...]
@@ -35,9 +36,13 @@ def removable_modules(limits: RemovalLimits, network: Mapping[str, Any], structu
     """Return the number of removable elements of each module of a network, in the order in which the modules run.
 
     Args:
-        limits: limits of its architecture.
-        network: its ``network.json``, of which ``kept_filters`` and ``kept_blocks`` are read.
-        structure: ``filters``, of each convolution with more than one, or ``layers``, the removable residual blocks.
+        limits: the limits of the network's architecture.
+        network: the network's ``network.json``, of which ``kept_filters`` and ``kept_blocks`` are read.
+        structure: ``filters`` for the filters of each convolution with more than one, or ``layers`` for the removable
+            residual blocks.
+
+    Returns:
+        By module path: the number of filters of a convolution, or 1 for a residual block.
     """
     stages = {stage: [blocks[index] for index in network["kept_blocks"][stage]] for stage, blocks in limits.stages}
     if structure == "layers":
@@ -53,7 +58,7 @@ def removable_modules(limits: RemovalLimits, network: Mapping[str, Any], structu
 
 
 def rounded_up_share(ratio: float, total: int) -> int:
-    """Return ⌈ratio · total⌉ for the decimal ratio as it is written.
+    """Return ⌈ratio · total⌉, in which the ratio is exactly the decimal number that a user writes.
 
     A ratio of 0.1 and a total of 1010 give 101, although the float 0.1 is slightly more than a tenth.
 
@@ -73,15 +78,16 @@ def rounded_up_share(ratio: float, total: int) -> int:
 def max_rounds(
     limits: RemovalLimits, structure: str, *, ratio: float, quota: str, blocks: int | None, max_count: int
 ) -> int:
-    """Return an upper bound on the rounds that can remove something, whatever the scores.
+    """Return an upper bound on the number of rounds that can remove something, whatever the scores.
 
-    How many blocks are removable in a round depends on which blocks were removed before, and so on the scores: this is
-    the largest number of rounds that any scores allow.
+    How many blocks are removable in a round depends on which blocks earlier rounds removed, and so on the scores. The
+    bound is the largest number of rounds that any scores allow.
 
     Args:
         limits: the limits of the architecture.
-        structure: ``filters``, ``layers`` or ``both``. Rounds of ``both`` go on while either structure remains. How
-            many filters remain depends on the removed blocks, so some of these rounds may find nothing to remove.
+        structure: ``filters``, ``layers`` or ``both``. Rounds of ``both`` are counted as long as filters or blocks may
+            be removable. How many filters remain depends on which blocks are removed, so some of the counted rounds may
+            find nothing to remove.
         ratio: the share of the removable structures that each round removes, in (0, 1).
         quota: ``global`` or ``per_layer``: how filters are ranked.
         blocks: how many blocks each round removes; None if the ratio determines it.
@@ -104,7 +110,7 @@ def _rounds_of_filters(limits: RemovalLimits, ratio: float, quota: str, min_filt
         limits: the limits of the architecture.
         ratio: the share of the removable filters that each round removes, in (0, 1).
         quota: ``global`` or ``per_layer``: how filters are ranked.
-        min_filters: how many filters remain at least in the whole network: one per remaining convolution.
+        min_filters: the smallest number of filters that the whole network keeps: one per remaining convolution.
         max_count: the number of rounds at which counting stops.
     """
     if quota == "per_layer":
@@ -113,7 +119,7 @@ def _rounds_of_filters(limits: RemovalLimits, ratio: float, quota: str, min_filt
 
 
 def _rounds_until_minimum(total: int, minimum: int, ratio: float, max_count: int) -> int:
-    """Return the number of rounds after which only the last ``minimum`` of ``total`` filters remain."""
+    """Return after how many rounds only ``minimum`` of ``total`` filters remain; at most ``max_count``."""
     rounds = 0
     while total > minimum and rounds < max_count:
         total -= min(rounded_up_share(ratio, total), total - minimum)
@@ -128,7 +134,7 @@ def _removable_blocks_per_stage(limits: RemovalLimits) -> list[int]:
 
 @cache
 def _rounds_of_blocks(limits: RemovalLimits, ratio: float, blocks: int | None, left: int) -> int:
-    """Return the largest number of rounds that can remove ``left`` blocks, however they are distributed over stages."""
+    """Return the most rounds that removing ``left`` blocks can take, however the blocks are distributed over stages."""
     if left == 0:
         return 0
     left_after = {max(left - removed, 0) for removed in _next_removals(limits, ratio, blocks, left)}
@@ -136,13 +142,13 @@ def _rounds_of_blocks(limits: RemovalLimits, ratio: float, blocks: int | None, l
 
 
 def _next_removals(limits: RemovalLimits, ratio: float, blocks: int | None, left: int) -> Iterable[int]:
-    """Return the possible numbers of blocks that the next round removes, if stages can still lose ``left`` in all."""
+    """Return the numbers of blocks that the next round may remove while ``left`` blocks of all stages are removable."""
     if blocks is not None:
         return [blocks]
     removable = [count for count in _removable_blocks_per_stage(limits) if count]
     min_stages = next(count for count in range(1, len(removable) + 1) if sum(removable[:count]) >= left)
     max_stages = min(len(removable), left)
-    # In a stage that can still lose a block, the unprotected blocks that it will keep are candidates as well.
+    # The ratio applies to all candidates; in stages with removable blocks, unprotected blocks that will stay count too.
     return {
         rounded_up_share(ratio, left + stages * (MIN_BLOCKS_PER_STAGE - limits.protected_blocks))
         for stages in range(min_stages, max_stages + 1)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from prunesweep.sweeps.language import Training
     from prunesweep.sweeps.trial import Trial
 
-# The training settings that have two columns: one of the trial's own round, one of its baseline.
+# The training settings that have two columns: one for the trial's own round and one for its baseline.
 TRAINING_SETTINGS = (
     "batch_size",
     "learning_rate",
@@ -48,11 +48,14 @@ SETTING_NAMES = (
 )
 
 Setting = dict[str, Any]
-"""The settings of a trial that are not axes, by the names of ``SETTING_NAMES``; None for a setting not in use."""
+"""The settings of a trial that are not axes, by the names of ``SETTING_NAMES``; a setting that is not used is None."""
 
 
 def setting_of(trial: "Trial") -> Setting:
-    """Return the setting of a trial."""
+    """Return the settings of a trial that are not axes, by their column names ``SETTING_NAMES``.
+
+    A setting that the trial does not use is None.
+    """
     trial_round, baseline_round = trial.round, trial.baseline.round
     prunes_filters = trial_round.structure in ("filters", "both")
     return {
@@ -77,7 +80,7 @@ def setting_of(trial: "Trial") -> Setting:
 
 
 def _training_values(training: "Training | None") -> Mapping[str, Any]:
-    """Return the values of ``TRAINING_SETTINGS`` by name; None for each where nothing is trained."""
+    """Return the values of ``TRAINING_SETTINGS`` by name; all of them are None if ``training`` is None."""
     if training is None:
         return dict.fromkeys(TRAINING_SETTINGS)
     return {name: getattr(training, name) for name in TRAINING_SETTINGS} | {"step_at": _as_text(training.step_at)}

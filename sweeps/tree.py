@@ -18,12 +18,12 @@ from prunesweep.sweeps.words import counted
 
 @dataclass(frozen=True)
 class ImpossibleCombination:
-    """Combinations of axis values that are left out because they cannot be run.
+    """A group of combinations of axis values that are left out because they cannot be run, all for one reason.
 
     Attributes:
         description: the values that cannot be combined, such as ``layers of vgg16``.
-        reason: why not.
-        trials: how many of the requested trials are left out for it.
+        reason: why these values cannot be combined.
+        trials: how many of the requested trials are left out for this reason.
     """
 
     description: str
@@ -39,7 +39,7 @@ class TrialTree:
         trials: the trials by key.
         requested: the keys of the trials that the axes name. The other trials are ancestors of these, controls, and the
             plain baselines that baselines of other recipes are compared with.
-        invalid: what the axes name and cannot be run.
+        invalid: the combinations of axis values that cannot be run.
     """
 
     trials: Mapping[str, Trial]
@@ -67,29 +67,30 @@ class TrialTree:
 def grow_tree(sweep: Sweep) -> TrialTree:
     """Return the trial tree of a sweep: the requested trials, their ancestors and, if the sweep has them, its controls.
 
-    A missing file of the data set or missing weights file is a `DataError`. If no combination is possible, or two names
-    stand for the same weights, a `SweepError` is raised.
+    A missing file of the data set, or a missing weights file, raises ``DataError``. If no combination of axis values is
+    possible, or two names stand for the same weights, ``SweepError`` is raised.
     """
     return _TreeBuilder(sweep, data_fingerprints(sweep.dataset), _weights_sha256(sweep)).build()
 
 
 def regrow_tree(settings: Mapping[str, Any], train_fingerprint: str, weights_sha256: Mapping[str, str]) -> TrialTree:
-    """Return the tree of an earlier sweep, without reading its files and without its attacks.
+    """Return the trial tree of an earlier sweep from its recorded fingerprints, without attacks.
 
-    Settings that this version does not accept raise a pydantic `ValidationError`; if no combination is possible, a
-    `SweepError` is raised.
+    The files of the sweep are not read. Settings that this version does not accept raise pydantic's
+    ``ValidationError``. If no combination of axis values is possible, ``SweepError`` is raised.
 
     Args:
         settings: the settings of the sweep, as JSON values.
-        train_fingerprint: the fingerprint of its training images.
-        weights_sha256: the fingerprints of its baselines that come from weights files, by recipe.
+        train_fingerprint: the fingerprint of the sweep's training images.
+        weights_sha256: the fingerprints of the weights that the sweep's baselines are loaded from, by recipe; empty if
+            its baselines are trained.
     """
     sweep = Sweep.model_validate({**settings, "attacks": {}})
     return _TreeBuilder(sweep, Fingerprints(train_fingerprint, ""), weights_sha256).build()
 
 
 def _weights_sha256(sweep: Sweep) -> dict[str, str]:
-    """Return the fingerprints of the networks that are not trained here, by recipe.
+    """Return the fingerprints of the weights that baselines are loaded from, by recipe; empty if baselines are trained.
 
     Raises:
         SweepError: two names stand for the same weights.
@@ -105,7 +106,7 @@ def _weights_sha256(sweep: Sweep) -> dict[str, str]:
 
 
 class _AxisValues(NamedTuple):
-    """The seed of a trial and its values on all axes."""
+    """The seed of a trial and its value on each axis."""
 
     seed: int
     architecture: str
@@ -118,7 +119,7 @@ class _AxisValues(NamedTuple):
 
 
 class _TreeBuilder:
-    """Builds the tree of one sweep and creates each of its trials once."""
+    """A builder of the tree of one sweep, which creates each trial only once."""
 
     def __init__(self, sweep: Sweep, data: Fingerprints, weights_sha256: Mapping[str, str]) -> None:
         self._sweep = sweep
@@ -131,7 +132,7 @@ class _TreeBuilder:
             threads=sweep.resources.cpu,
             attacks={name: settings.resolved() for name, settings in sweep.attacks.chosen().items()},
         )
-        # By the values of the axes; those of a baseline are its architecture, recipe and seed.
+        # By axis values; a baseline is found by its architecture, recipe and seed.
         self._trials: dict[tuple[object, ...], Trial] = {}
         self._rounds: dict[tuple[object, ...], Round] = {}
         self._invalid: dict[tuple[str, str], set[_AxisValues]] = {}
@@ -155,7 +156,7 @@ class _TreeBuilder:
         return TrialTree(trials, requested, invalid)
 
     def _add_grid(self, grid: Axes) -> Iterator[str]:
-        """Create the trials of a grid and note its impossible combinations; yield the keys of the trials."""
+        """Create the trials of a grid, yield their keys, and record the combinations that are impossible."""
         combinations = product(
             self._sweep.seeds,
             grid.architecture,
@@ -174,7 +175,7 @@ class _TreeBuilder:
                 yield self._trial(values).key
 
     def _find_impossible(self, values: _AxisValues) -> tuple[str, str] | None:
-        """Return the description of what cannot be combined in these values, and the reason; None if all can."""
+        """Return a description of the values that cannot be combined, and the reason; None if all can be combined."""
         weights_by_recipe = self._sweep.baseline.weights_by_recipe
         if weights_by_recipe and values.recipe not in weights_by_recipe:
             why = "baseline.weights is used as it is; leave it out to train baselines by this recipe and plain ones"
@@ -189,7 +190,10 @@ class _TreeBuilder:
         )
 
     def _find_exhausted(self, values: _AxisValues) -> tuple[str, str] | None:
-        """Return a description and a reason if earlier rounds remove everything removable, whatever the scores."""
+        """Return a description and a reason if nothing removable is left for the last round, whatever the scores.
+
+        Return None if the last round may still find something to remove.
+        """
         pruning, structure = self._sweep.pruning, values.structure
         rounds = max_rounds(
             ARCHITECTURES[values.architecture].removable,
@@ -210,7 +214,7 @@ class _TreeBuilder:
         return description, f"{removable[structure]} is left"
 
     def _find_missing_from_weights_file(self, values: _AxisValues) -> tuple[str, str] | None:
-        """Return a description and a reason if the adjustment needs what a weights file does not contain."""
+        """Return a description and a reason if the adjustment needs what a weights file does not contain, else None."""
         entry = ADJUSTMENTS[values.adjustment]
         if entry.needs_snapshot:
             return values.adjustment, "a weights file has no snapshot of early training; train the baseline instead"
@@ -270,7 +274,7 @@ class _TreeBuilder:
 
     def _pruned(self, values: _AxisValues) -> Trial:
         if values.structure == "layers" and self._sweep.pruning.blocks is not None:
-            values = values._replace(ratio=0.0)  # the number of blocks replaces it
+            values = values._replace(ratio=0.0)  # the number of blocks replaces the ratio
         if values not in self._trials:
             parent = self._trial(values._replace(iterations=values.iterations - 1))
             self._trials[values] = Trial(
@@ -287,10 +291,11 @@ class _TreeBuilder:
         return self._trials[values]
 
     def _control(self, values: _AxisValues) -> Trial | None:
-        """Return the control of a pruned trial; None for a control.
+        """Return the control of a pruned trial: the unpruned network that is adjusted in the same way.
 
-        It is created even if the sweep runs no controls, because the store may have it, or get it later. For the
-        adjustment ``none`` the control is the baseline itself.
+        The control is created even if the sweep runs no controls, because the store may contain its results, or receive
+        them later. For the adjustment ``none`` the control is the baseline itself. For the values of a control, which
+        has no control itself, None is returned.
         """
         if values.structure == NONE:
             return None
@@ -299,7 +304,7 @@ class _TreeBuilder:
         return self._pruned(values._replace(structure=NONE, criterion=NONE, ratio=0.0))
 
     def _round(self, values: _AxisValues) -> Round:
-        """Return the round of a trial: one shared object for all seeds, architectures and iterations."""
+        """Return the round of a trial; trials that differ only in seed, architecture or iteration share the object."""
         shared = values._replace(seed=0, architecture="", iterations=0)
         if shared not in self._rounds:
             self._rounds[shared] = self._new_round(values)
@@ -335,7 +340,10 @@ class _TreeBuilder:
         return training.model_copy(update={"epochs": entry.epochs_factor * (training.epochs or 0)})
 
     def _training(self, settings: TrainingSettings, recipe: str) -> Training:
-        """Return the training settings of a block of the sweep, with the data set's default of ``flip``."""
+        """Return the training settings of a block of the sweep, together with a recipe.
+
+        If the block does not set ``flip``, the default of the data set is used.
+        """
         fields = {name: getattr(settings, name) for name in TrainingSettings.model_fields}
         if fields["flip"] is None:
             fields["flip"] = DATASETS[self._sweep.dataset.name].flip

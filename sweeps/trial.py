@@ -1,6 +1,6 @@
-"""The trial: one network of the sweep, obtained from its parent by one round of score → remove → adjust.
+"""The trial: one network of the sweep, made from the network of its parent by one round of score → remove → adjust.
 
-A trial holds everything that ``prunesweep.workers.run_trial`` needs to know, and the keys of all that it stores.
+A trial holds everything that ``prunesweep.workers.run_trial`` needs, and the keys of all the results that it stores.
 """
 
 from collections.abc import Mapping
@@ -29,9 +29,10 @@ from prunesweep.sweeps.language import Deviations, Means, Training
 
 
 class Round(FrozenModel):
-    """The work of one trial on the network of its parent; a baseline's round only trains or loads a weights file.
+    """The work of one trial: what it removes from the network of its parent, and how the parameters are then adjusted.
 
-    Its values other than defaults enter the key of the trial.
+    A baseline has no parent, so its round only trains a network or loads one from a weights file. The values of a
+    round that differ from their defaults enter the key of the trial.
 
     Attributes:
         structure: what is removed: ``filters``, ``layers``, ``both`` or ``none``.
@@ -43,11 +44,12 @@ class Round(FrozenModel):
         scoring_images: how many training images the criterion scores on.
         training: the training of this round; None where nothing is trained or recalibrated.
         dynamics: whether the training dynamics (gradient confusion and layer rotation) are measured per epoch.
-        rewind_epoch: the epoch of the baseline's training that a winning ticket rewinds to.
-        weights_sha256: the fingerprint of the weights file of a baseline that is not trained here.
+        rewind_epoch: the epoch of the baseline's training that a winning ticket rewinds to; None for other adjustments.
+        weights_sha256: the fingerprint of the weights that a baseline is loaded from; None for every other trial.
         mean: the mean per channel by which a baseline normalises its images, in [0, 1] pixel units; None for the mean
             of the training images.
-        std: the standard deviation per channel, likewise.
+        std: the standard deviation per channel by which a baseline normalises its images, in the same units; None for
+            that of the training images.
     """
 
     structure: str = NONE
@@ -66,13 +68,13 @@ class Round(FrozenModel):
 
     @property
     def epochs(self) -> int:
-        """Return the number of epochs trained in this round."""
+        """Return the number of epochs trained in this round; for a winning ticket, those after its rewind epoch."""
         planned = (self.training.epochs or 0) if self.training else 0
         return planned - (self.rewind_epoch or 0)
 
 
 class TrialSettings(TypedDict):
-    """The data set and seed of a trial and its values on the axes, by the names of their columns."""
+    """The data set, the seed and the axis values of a trial, under the names of their columns in the results table."""
 
     dataset: str
     architecture: str
@@ -86,7 +88,14 @@ class TrialSettings(TypedDict):
 
 
 class Relations(TypedDict):
-    """The keys of the trials that a trial is compared with; None for a trial that it does not have."""
+    """The keys of the trials that one trial is compared with; a key is None if there is no such trial.
+
+    Attributes:
+        parent_key: the key of the trial whose network the round starts from.
+        baseline_key: the key of the unpruned network from which the trial descends.
+        control_key: the key of the unpruned network that is adjusted in the same way.
+        plain_key: the key of the baseline with the recipe ``plain``, if the trial's own baseline has another recipe.
+    """
 
     parent_key: str | None
     baseline_key: str
@@ -102,7 +111,7 @@ class TrialContext:
         dataset: the name of the data set.
         train_fingerprint: the fingerprint of the training images.
         test_fingerprint: the fingerprint of the test images.
-        precision: ``fp32`` or ``bf16``, of training.
+        precision: the number format of training, ``fp32`` or ``bf16``.
         threads: the number of CPU threads per trial.
         attacks: the settings of the attacks by name.
     """
@@ -121,9 +130,9 @@ class TrialContext:
 
     @cached_property
     def evaluation_contents(self) -> dict[str, dict[str, Any]]:
-        """Return the contents of an evaluation's key other than its network, by attack.
+        """Return for each attack everything that the key of an evaluation contains except its network.
 
-        They are computed once for all trials.
+        The contents are computed once and shared by all trials of the sweep.
         """
         return {
             attack: {
@@ -145,12 +154,15 @@ class Trial:
         seed: the seed of all random draws of the trial.
         round: the work of the trial on the network of its parent.
         parent: the trial whose network the round starts from; None for a baseline.
-        context: what all trials of the sweep share.
-        snapshot_epochs: of a baseline: the epochs of its training that winning tickets of the sweep rewind to.
+        context: the settings that all trials of the sweep share.
+        snapshot_epochs: the epochs of a baseline's training that winning tickets of the sweep rewind to; empty for
+            other trials.
         control: the unpruned network that is adjusted in the same way; None for baselines and controls.
         recipe: how the baseline was trained: a name of ``RECIPES``, or the name of a published network.
-        plain: the plain baseline; None if the trial's own baseline is it.
-        weights: of a baseline: the path or name of the weights whose fingerprint is ``Round.weights_sha256``.
+        plain: the baseline of the same architecture and seed with the recipe ``plain``; None if the trial's own
+            baseline has this recipe.
+        weights: the path or name of the weights that a baseline is loaded from, whose fingerprint is
+            ``Round.weights_sha256``; None for other trials.
     """
 
     architecture: str
@@ -229,7 +241,7 @@ class Trial:
         }
 
     def _phase_versions(self) -> dict[str, int]:
-        """Return the versions of the phases that the trial goes through, by phase."""
+        """Return the version of the code of each phase that the trial goes through, by the name of the phase."""
         versions = {"training": TRAINING_VERSION} if self.round.training else {}
         if self.round.training and self.round.training.recipe != PLAIN:
             versions["recipe"] = RECIPES[self.round.training.recipe].version
@@ -258,7 +270,7 @@ class Trial:
 
     @property
     def settings(self) -> TrialSettings:
-        """Return the data set, the seed and the values on the axes, by the names of their columns."""
+        """Return the data set, the seed and the axis values of the trial, by the names of their columns."""
         return {
             "dataset": self.context.dataset,
             "architecture": self.architecture,
@@ -285,8 +297,8 @@ class Trial:
     def score_keys(self) -> dict[str, str]:
         """Return the keys of the scores that this round needs, by scored structure, in the order of computation.
 
-        ``both`` first scores the blocks, sharing their scores with ``layers``, and then the filters of the remaining
-        network, which depends on how many blocks were removed.
+        A round of ``both`` first scores the blocks, and shares these scores with rounds of ``layers``. It then scores
+        the filters of the network that remains, so the key of their scores also depends on how many blocks are removed.
         """
         scored_structures = {NONE: (), "filters": ("filters",), "layers": ("layers",), "both": ("layers", "filters")}
         return {scored: self._score_key(scored) for scored in scored_structures[self.structure]}
@@ -306,7 +318,7 @@ class Trial:
 
     @cached_property
     def snapshot_key(self) -> str | None:
-        """Return the key of the snapshot of the baseline's training that a winning ticket rewinds to; else None."""
+        """Return the key of the baseline's snapshot that a winning ticket rewinds to; None for other adjustments."""
         if self.round.rewind_epoch is None:
             return None
         return snapshot_key(self.baseline, self.round.rewind_epoch)
@@ -315,7 +327,8 @@ class Trial:
     def shared_keys(self) -> tuple[str, ...]:
         """Return the keys of the scores and the snapshot of this round.
 
-        Sibling trials need them too, and only one of the siblings should compute them.
+        Other trials, such as those with the same parent, may need them too, and only one of these trials should compute
+        them.
         """
         snapshot = (self.snapshot_key,) if self.snapshot_key else ()
         return (*self.score_keys.values(), *snapshot)

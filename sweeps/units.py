@@ -13,19 +13,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationI
 from prunesweep.sweeps.numbers import Number, check_whole_number
 
 HIGHEST_LEARNING_RATE = 10.0
-SMALLEST_STD = 1e-3  # a quarter of one of 255 levels; 8-bit images cannot vary less
+SMALLEST_STD = 1e-3  # a quarter of one of the 255 levels; 8-bit images cannot vary less
 MAX_MEBIBYTES = 2**20
 
 
 def check_level(value: float, name: str) -> float:
-    """Return a quantity in units of [0, 1] pixels unchanged.
+    """Check that a quantity in units of [0, 1] pixels is at most 1, and return it unchanged.
 
     Args:
-        value: An intensity, or a difference of intensities.
-        name: The name of the quantity, for the message.
+        value: an intensity, or a difference of intensities.
+        name: the name of the quantity, for the message.
 
     Raises:
-        ValueError: It is above 1; it was probably meant in levels of 0 to 255 or 0 to 65,535.
+        ValueError: the value is above 1; it was probably meant in levels of 0 to 255 or 0 to 65,535.
     """
     if value <= 1:
         return value
@@ -35,14 +35,15 @@ def check_level(value: float, name: str) -> float:
 
 
 def check_share(value: float, name: str = "") -> float:
-    """Return a share of a whole unchanged.
+    """Check that a share of a whole is at most 1, and return it unchanged.
 
     Args:
-        value: The share, at most 1.
-        name: The name of the quantity, for the message; empty if the message already begins with its key path.
+        value: the share.
+        name: the name of the quantity, for the message; empty if the message already begins with the key path of the
+            quantity.
 
     Raises:
-        ValueError: It is above 1; it was probably meant in percent.
+        ValueError: the value is above 1; it was probably meant in percent.
     """
     if value <= 1:
         return value
@@ -51,10 +52,10 @@ def check_share(value: float, name: str = "") -> float:
 
 
 def _check_std(value: float) -> float:
-    """Return the standard deviation of a channel unchanged.
+    """Check that the standard deviation of a channel of 8-bit images is possible, and return it unchanged.
 
     Raises:
-        ValueError: It is positive but below ``SMALLEST_STD``.
+        ValueError: the value is positive but below ``SMALLEST_STD``, or it is above 1.
     """
     if 0 < value < SMALLEST_STD:
         raise ValueError(
@@ -65,10 +66,10 @@ def _check_std(value: float) -> float:
 
 
 def _check_share_of_epochs(value: float, info: ValidationInfo) -> float:
-    """Return a share of the epochs unchanged.
+    """Check that a share of the epochs is at most 1, and return it unchanged.
 
     Raises:
-        ValueError: It is above 1; it was probably meant as a number of epochs.
+        ValueError: the value is above 1; it was probably meant as a number of epochs.
     """
     epochs = info.data.get("epochs")
     if value > 1:
@@ -78,10 +79,10 @@ def _check_share_of_epochs(value: float, info: ValidationInfo) -> float:
 
 
 def _check_learning_rate_factor(value: float) -> float:
-    """Return the factor by which a learning rate is multiplied unchanged.
+    """Check that the factor that lowers a learning rate is at most 1, and return it unchanged.
 
     Raises:
-        ValueError: It is above 1; it was probably meant as a divisor.
+        ValueError: the value is above 1; it was probably meant as a divisor.
     """
     if value > 1:
         raise ValueError(f"{value:g} is above 1; the learning rate is multiplied by it: did you mean 1/{value:g}?")
@@ -89,11 +90,13 @@ def _check_learning_rate_factor(value: float) -> float:
 
 
 def _at_most(highest: float, name: str) -> Callable[[float], float]:
-    """Return a pydantic validator of an upper limit that guesses a forgotten minus in a power of ten.
+    """Return a pydantic validator that refuses values above a limit.
+
+    Its error message guesses what was meant if the exponent may lack a minus: 1e-3 for 1e3.
 
     Args:
-        highest: The limit.
-        name: The name of the quantity, for the message.
+        highest: the limit.
+        name: the name of the quantity, for the message.
     """
 
     def check(value: float) -> float:
@@ -107,10 +110,10 @@ def _at_most(highest: float, name: str) -> Callable[[float], float]:
 
 
 def _check_mebibytes(value: Any) -> Any:
-    """Return an amount of memory in MiB unchanged.
+    """Check that an amount of memory in MiB is at most ``MAX_MEBIBYTES``, and return it unchanged.
 
     Raises:
-        ValueError: It is too large; it was probably meant in bytes.
+        ValueError: the value is larger; it was probably meant in bytes.
     """
     if type(value) is int and value > MAX_MEBIBYTES:
         raise ValueError(f"{value} MiB is too much: did you mean {max(1, value // 2**20)}?")
@@ -130,22 +133,25 @@ StepSize = Annotated[Number, Field(gt=0), AfterValidator(partial(check_level, na
 """The change of a pixel in one step of an attack, in (0, 1]."""
 
 Share = Annotated[Number, AfterValidator(check_share), Field(gt=0, lt=1)]
-"""A share above 0 and below 1."""
+"""A share in (0, 1)."""
 
 ShareOrZero = Annotated[Number, AfterValidator(check_share), Field(ge=0, lt=1)]
-"""A share from 0 on and below 1."""
+"""A share in [0, 1)."""
 
 ShareOfEpochs = Annotated[Number, AfterValidator(_check_share_of_epochs), Field(gt=0, lt=1)]
-"""A point in a training as a share of its epochs; the field ``epochs`` must come before it in its block."""
+"""A point in a training as a share of its epochs, in (0, 1).
+
+The model that has such a field must declare its field ``epochs`` first, because the error message quotes it.
+"""
 
 LearningRateFactor = Annotated[Number, AfterValidator(_check_learning_rate_factor), Field(gt=0, lt=1)]
-"""The factor by which a learning rate is lowered."""
+"""The factor by which a learning rate is lowered, in (0, 1)."""
 
 LearningRate = Annotated[Number, AfterValidator(_at_most(HIGHEST_LEARNING_RATE, "learning rate")), Field(gt=0)]
-"""A learning rate."""
+"""A learning rate, above 0 and at most ``HIGHEST_LEARNING_RATE``."""
 
 WeightDecay = Annotated[Number, AfterValidator(_at_most(1, "weight decay")), Field(ge=0)]
-"""The factor of L2 regularisation in the optimizer."""
+"""The factor of L2 regularisation in the optimizer, in [0, 1]."""
 
 Pixels = Annotated[int, Strict(), BeforeValidator(partial(check_whole_number, unit="pixels"))]
 ImageCount = Annotated[int, Strict(), BeforeValidator(partial(check_whole_number, unit="images"))]

@@ -7,9 +7,9 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun: ``1 trial``, ``1,200 trials``.
 
     Args:
-        number: The number.
-        noun: The noun in the singular.
-        plural: The plural if it is not the singular with an "s", such as ``sets of scores``.
+        number: the number.
+        noun: the noun in the singular.
+        plural: the plural if it is not the singular with an "s", such as ``sets of scores``.
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
@@ -18,8 +18,8 @@ def listed(names: Iterable[str], last: str = "and") -> str:
     """Return names as a list in a sentence: ``a``, ``a and b``, ``a, b and c``.
 
     Args:
-        names: One name or more, in their order.
-        last: The word before the last name.
+        names: one or more names, in the order of the list.
+        last: the word before the last name.
     """
     *before, final = names
     return f"{', '.join(before)} {last} {final}" if before else final

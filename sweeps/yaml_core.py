@@ -16,7 +16,7 @@ _WHOLE = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _REAL = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
-# The tag of unquoted scalars, their pattern, and their possible first characters; the first match counts.
+# For each type of unquoted scalar: its tag, its pattern and its possible first characters. The first match counts.
 _RESOLVERS = (
     (f"{_TAG}null", re.compile(r"~|null|Null|NULL|"), [*"~nN", ""]),
     (f"{_TAG}bool", re.compile(r"true|True|TRUE|false|False|FALSE"), [*"tTfF"]),
@@ -31,9 +31,9 @@ class CoreLoader(yaml.SafeLoader):
 
 
 class CoreDumper(yaml.SafeDumper):
-    """A dumper of YAML that has one meaning in the core schema and in YAML 1.1.
+    """A dumper whose YAML means the same in the core schema and in YAML 1.1.
 
-    A word that one of them would read as something else is quoted.
+    A word that either of the two would read as another type is quoted.
     """
 
 
@@ -52,16 +52,18 @@ def _construct_float(loader: CoreLoader, node: yaml.ScalarNode) -> float:
 
 
 def _matching_text(loader: CoreLoader, node: yaml.ScalarNode, pattern: re.Pattern[str], kind: str) -> str:
-    """Return the text of a scalar, which with an explicit tag may not match the tag's pattern.
+    """Check that the text of a scalar matches the pattern of its tag, and return the text.
+
+    It may not match if the tag is explicit, as in ``!!int x``.
 
     Args:
-        loader: The loader.
-        node: The scalar.
-        pattern: The pattern of the tag.
-        kind: What the text should be, for the message.
+        loader: the loader.
+        node: the scalar.
+        pattern: the pattern of the tag.
+        kind: what the text should be, for the message.
 
     Raises:
-        ConstructorError: The text does not match the pattern.
+        ConstructorError: the text does not match the pattern.
     """
     text = str(loader.construct_scalar(node))
     if pattern.fullmatch(text) is None:
@@ -69,7 +71,7 @@ def _matching_text(loader: CoreLoader, node: yaml.ScalarNode, pattern: re.Patter
     return text
 
 
-CoreLoader.yaml_implicit_resolvers = {}  # without those of YAML 1.1
+CoreLoader.yaml_implicit_resolvers = {}  # without the resolvers of YAML 1.1
 for _tag, _pattern, _first_characters in _RESOLVERS:
     _anchored = re.compile(rf"(?:{_pattern.pattern})\Z")  # PyYAML matches from the beginning, but not to the end
     CoreLoader.add_implicit_resolver(_tag, _anchored, _first_characters)
@@ -79,9 +81,9 @@ CoreLoader.add_constructor(f"{_TAG}float", _construct_float)
 
 
 def dump(value: Any) -> str:
-    """Return a value as YAML, with the keys of mappings in their order.
+    """Return a value as YAML text, with the keys of mappings in their order.
 
-    A value that YAML cannot express is a `yaml.YAMLError`.
+    A value that YAML cannot express raises ``yaml.YAMLError``.
     """
     text: str = yaml.dump(value, Dumper=CoreDumper, sort_keys=False, allow_unicode=True)
     return text

@@ -1,7 +1,7 @@
 """A cache of memory-mapped arrays that all trials and workers of a machine share.
 
-Its folder is ``$PRUNESWEEP_CACHE`` (or ``~/.cache/prunesweep``). It can be deleted at any time: missing arrays are
-computed again.
+The folder of the cache is ``$PRUNESWEEP_CACHE``, or ``~/.cache/prunesweep`` by default. This folder can be deleted at
+any time, because missing arrays are computed again.
 """
 
 import os
@@ -26,14 +26,15 @@ class CacheError(UserError):
 
 
 def cached_tensor(kind: str, key: str, compute: Callable[[], Tensor]) -> Tensor:
-    """Return a tensor from the cache, on the CPU, after computing it if it is missing.
+    """Return a tensor from the cache, on the CPU, after computing and storing the tensor if it is missing.
 
-    The tensor must not be changed. A cache that cannot be read or written is a ``CacheError``.
+    The tensor must not be changed. A cache that cannot be read or written raises ``CacheError``.
 
     Args:
         kind: subfolder of the cache.
         key: file name without its suffix, derived from everything that the tensor depends on.
-        compute: returns the tensor, on any device. The processes of a machine call it at most once for a key.
+        compute: returns the tensor, on any device. It is called only if the tensor is missing; other processes that
+            need the same tensor wait for the one that computes it.
     """
     path = cache_folder() / kind / f"{key}.npy"
     cached = _read(path)
@@ -57,10 +58,10 @@ def cached_tensor(kind: str, key: str, compute: Callable[[], Tensor]) -> Tensor:
 
 @contextmanager
 def _os_errors_as_cache_errors(path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` into an error with a one-line message.
+    """Turn an ``OSError`` within the context into a ``CacheError`` with a one-line message.
 
     Raises:
-        CacheError: in place of the ``OSError``.
+        CacheError: an ``OSError`` was raised within the context.
     """
     try:
         yield
@@ -71,7 +72,7 @@ def _os_errors_as_cache_errors(path: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> Tensor | None:
-    """Return a cached array, or None if it is missing or was truncated by a crash of the machine."""
+    """Return the tensor in a file, or None if the file is missing or was truncated by a crash of the machine."""
     with _os_errors_as_cache_errors(path):
         try:
             array = np.load(path, mmap_mode="r")
@@ -83,7 +84,11 @@ def _read(path: Path) -> Tensor | None:
 
 
 def cache_folder() -> Path:
-    """Return the folder of the cache; for a user without a home folder, one in the folder of temporary files."""
+    """Return the folder of the cache.
+
+    It is ``$PRUNESWEEP_CACHE``, else ``$XDG_CACHE_HOME/prunesweep``, else ``~/.cache/prunesweep``. For a user without a
+    home folder, the last one is replaced by a folder of the user's own in the folder of temporary files.
+    """
     chosen, xdg_cache = os.environ.get("PRUNESWEEP_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if chosen:
         return Path(expand_home(chosen))
@@ -96,7 +101,10 @@ def cache_folder() -> Path:
 
 
 def check_cache() -> None:
-    """Check that the cache is writable, with a temporary file; if it is not, that is a ``CacheError``."""
+    """Check that the cache is writable, by creating a temporary file in it.
+
+    A cache that is not writable raises ``CacheError``.
+    """
     folder = cache_folder()
     with _os_errors_as_cache_errors(folder / "any"):
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,14 +11,14 @@ _MAX_BATCH = 2**20  # images; torch 2.6 requires an upper bound
 
 
 def write_program(folder: Path, format: str) -> Path:
-    """Add a program to a folder with an exported network.
+    """Export the network in a folder as a program, which is written to the same folder.
 
     Args:
-        folder: the folder.
-        format: ``torch_export`` or ``onnx``.
+        folder: a folder that ``load_network`` can read.
+        format: format of the program, ``torch_export`` or ``onnx``.
 
     Returns:
-        Path of the program, ``network.pt2`` or ``network.onnx`` in the folder.
+        Path of the program, which is named ``network.pt2`` or ``network.onnx``.
     """
     network = load_network(folder)
     side = network.spec.image_size

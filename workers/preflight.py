@@ -16,18 +16,20 @@ from prunesweep.workers.random_streams import stream
 
 
 def check_trials(trials: Iterable[Trial], data: Dataset, *, on_this_machine: bool = True) -> None:
-    """Check attacks against the images, weights against the architectures, and the cache of this machine.
+    """Check that a sweep's attacks and weights can be used with its data set, and that the cache is writable.
 
-    All messages are one line. Weights or corruption files that are missing or do not fit are a ``DataError``, and a
-    cache that is not writable is a ``CacheError``.
+    All error messages are one line. Missing weights files, and those that do not match the architecture or the number
+    of classes, raise ``DataError``. So do missing files of corrupted images, and those that do not match the test
+    images. A cache that is not writable raises ``CacheError``; it is checked only if an attack caches images in it.
 
     Args:
         trials: trials of one sweep.
         data: the data set of the sweep.
-        on_this_machine: whether the trials run on this machine; other machines have their own caches.
+        on_this_machine: whether the trials run on this machine. If they do not, the cache is not checked, because each
+            machine has its own.
 
     Raises:
-        SweepError: an attack does not fit the size of the images.
+        SweepError: the occlusion attack has a square that is larger than the images.
     """
     trials = list(trials)
     attacks = trials[0].context.attacks.values() if trials else ()
@@ -47,16 +49,16 @@ def check_trials(trials: Iterable[Trial], data: Dataset, *, on_this_machine: boo
 
 
 def _is_cached(settings: AttackSettings) -> bool:
-    """Return whether the attack's images are generated once and cached."""
+    """Return whether the images of an attack are generated once and then cached."""
     return isinstance(settings, Corruptions) and settings.source == "generated"
 
 
 def _check_weights(trial: Trial, weights: str, data: Dataset) -> None:
-    """Check that the weights of a baseline can be read and fit its architecture and the number of classes.
+    """Check that the weights of a baseline can be read and match its architecture and the number of classes.
 
     Raises:
         DataError: the weights cannot be read.
-        WeightsError: they do not fit.
+        WeightsError: the weights do not match.
     """
     key_path = "baseline.weights" if trial.recipe == PLAIN else f"baseline.defences.{trial.recipe}"
     unit = (1.0, 1.0, 1.0)

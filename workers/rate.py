@@ -1,4 +1,4 @@
-"""Measures the speed of trials on this machine, by timing an excerpt of their work."""
+"""Measurement of the speed of trials on this machine, by timing an excerpt of their work."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -26,23 +26,24 @@ from prunesweep.workers.work import Work
 TRAINING_STEPS = 8
 """Training steps of each trial in an excerpt."""
 STABLE_LEARNING_RATE = 1e-6
-"""Small enough that training never diverges, however often the excerpt is repeated."""
+"""A learning rate so small that training never diverges, however often the excerpt is repeated."""
 CHANNEL_NORMALISATION = (0.5, 0.5, 0.5)
-"""Means, and standard deviations, of the networks' inputs; they do not affect the speed."""
+"""Means and standard deviations by which the networks normalise the channels; the values do not affect the speed."""
 
 
 class WorkExcerpt:
     """A short excerpt of the work of trials: a few training steps and one batch of an attack for each trial.
 
     Attributes:
-        images: number of images in training and attacks of all trials together.
+        images: number of images that one repetition of the excerpt processes, in training and attacks of all trials.
     """
 
     def __init__(self, trials: Sequence[Trial], data: Mapping[str, Any]) -> None:
         """Create a network like the baseline of each trial, and run the excerpt once.
 
         Args:
-            trials: trials to measure; one of each architecture is enough. A trial without training is only attacked.
+            trials: trials to measure; one of each architecture is enough. For a trial without training, only the attack
+                is measured.
             data: the data set, as returned by ``Dataset.arrays()``.
         """
         configure_torch(trials[0].context.threads)
@@ -73,9 +74,9 @@ class _TrialExcerpt:
 
     Attributes:
         network: a network like the trial's baseline.
-        folded_network: the network with its batch norms folded before any training, for the attack.
+        folded_network: a copy of the network with folded batch norms, for the attack; it was made before any training.
         training: settings of the training, or None for a trial without training.
-        work: the trial with as many training and test images as one repetition uses.
+        work: the trial, with only those training and test images that one repetition uses.
     """
 
     network: Network
@@ -85,7 +86,7 @@ class _TrialExcerpt:
 
     @staticmethod
     def from_trial(trial: Trial, data: Dataset) -> "_TrialExcerpt":
-        """Create the network, and select the images."""
+        """Create the excerpt of a trial: create its network, and select the images of one repetition."""
         generator = stream("rate", trial.seed)
         network = new_network(
             trial.architecture,
@@ -99,7 +100,7 @@ class _TrialExcerpt:
         trained = TRAINING_STEPS * training.batch_size if training else 0
         attacked = next(Subject(network, data.test, "").batches()).stop
         subset = replace(data, train=_first_images(data.train, trained), test=_first_images(data.test, attacked))
-        # Dynamics are measured once per epoch, which here would be every few steps.
+        # Training dynamics are measured once per epoch, but an epoch of the excerpt has only a few steps.
         without_dynamics = replace(trial, round=trial.round.model_copy(update={"dynamics": False}))
         work = Work(without_dynamics, Store("memory://rate"), subset, lambda event: None, lambda: False)
         stable = training.model_copy(update={"learning_rate": STABLE_LEARNING_RATE}) if training else None
@@ -108,26 +109,30 @@ class _TrialExcerpt:
 
     @property
     def images(self) -> int:
-        """Return the number of images in training and attack together."""
+        """Return the number of images that one repetition processes, in training and attack together."""
         return len(self.work.data.train) + len(self.work.data.test)
 
     def run(self) -> None:
         """Train for a few steps, if the trial trains at all, and attack one batch."""
         if self.training is not None:
-            self.network.requires_grad_(True)  # the attack turned it off
+            self.network.requires_grad_(True)  # the attack turned gradients off
             train(self.network, self.training, self.work, last_epoch=1)
         fgsm(Subject(self.network, self.work.data.test, "", folded_network=self.folded_network), Fgsm())
 
 
 def _allocate_spare_memory(device: torch.device) -> Tensor | None:
-    """Allocate half of the GPU memory used so far, for work outside the excerpt such as scoring and other attacks."""
+    """Allocate GPU memory in place of work that the excerpt leaves out, such as scoring and other attacks.
+
+    The tensor is half as large as the most GPU memory that this process has reserved so far. Without a GPU, the result
+    is None.
+    """
     if device.type != "cuda":
         return None
     return torch.empty(torch.cuda.max_memory_reserved(device) // 2, dtype=torch.uint8, device=device)
 
 
 def _first_images(split: LabelledImages, count: int) -> LabelledImages:
-    """Return a split of the first images of a split."""
+    """Return a split with only the first ``count`` images of another split."""
     if split.holds_pixels:
         return Split(split.read(slice(count)), split.labels[:count])
     return _FirstStreamedImages(split, count)
@@ -153,7 +158,7 @@ class _FirstStreamedImages(LabelledImages):
         return self._split.read(torch.arange(len(self))[indices] if isinstance(indices, slice) else indices)
 
     def order(self, generator: torch.Generator) -> Tensor:
-        order = self._split.order(generator)  # the split may be shuffled only within windows
+        order = self._split.order(generator)  # a streamed split may be shuffled only within windows
         return order[order < len(self)]
 
     def training_batch(self, indices: Tensor, training: Training, generator: torch.Generator) -> Tensor:

@@ -16,7 +16,8 @@ def configure_torch(threads: int) -> None:
     """Set the number of CPU threads, and choose deterministic kernels.
 
     Args:
-        threads: number of threads. Gradients of convolutions depend on it, so it is set by the trial, not the machine.
+        threads: number of threads. Gradients of convolutions depend on this number, so it must come from the trial and
+            not from the machine.
     """
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False
@@ -38,14 +39,14 @@ def release_memory() -> None:
 
 
 def default_device() -> torch.device:
-    """Return the GPU that is visible to this process, or the CPU."""
+    """Return the GPU if one is visible to this process, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def move_to_device(network: _Network, device: torch.device) -> _Network:
-    """Move a network to a device, with the memory format channels last.
+    """Move a network to a device and change its memory format to channels last.
 
-    The format is up to three times faster on a CPU, and predictions are the same.
+    With this format, a network is up to three times faster on a CPU, and its predictions are the same.
 
     Args:
         network: the network, changed in place.

@@ -15,8 +15,8 @@ class StoredNetwork:
     """A network from the store, ready to be attacked.
 
     Attributes:
-        key: its key in the store.
-        network: the network on its device, in evaluation mode; its parameters require no gradients.
+        key: the network's key in the store.
+        network: the network in evaluation mode, on the device of the attacks; its parameters require no gradients.
     """
 
     key: str
@@ -26,12 +26,12 @@ class StoredNetwork:
 def rebuild_stored(store: Store, key: str, device: torch.device) -> Network:
     """Return a stored network in training mode.
 
-    A missing network is ``NotStored``, a damaged one a ``NetworkError``.
+    A network that is missing in the store raises ``NotStored``, and a damaged network raises ``NetworkError``.
 
     Args:
         store: the store.
         key: the network's key.
-        device: device to move it to.
+        device: device to move the network to.
     """
     arrays, description = store.load_network(key)
     return move_to_device(rebuild_network(NetworkSpec.from_json(description), to_tensors(arrays)), device)
@@ -40,24 +40,24 @@ def rebuild_stored(store: Store, key: str, device: torch.device) -> Network:
 def load_stored(store: Store, key: str, device: torch.device) -> StoredNetwork:
     """Return a stored network that is ready to be attacked.
 
-    A missing network is ``NotStored``, a damaged one a ``NetworkError``.
+    A network that is missing in the store raises ``NotStored``, and a damaged network raises ``NetworkError``.
 
     Args:
         store: the store.
         key: the network's key.
-        device: device to move it to.
+        device: device to move the network to.
     """
     return StoredNetwork(key, prepare_for_attack(rebuild_stored(store, key, device), device))
 
 
 def prepare_for_attack(network: Network, device: torch.device) -> Network:
-    """Bring a network after training into the state of one that ``load_stored`` returns.
+    """Bring a network after training into the state in which ``load_stored`` returns networks.
 
-    Its outputs are then bitwise the same.
+    The outputs are then bitwise the same as if the network had been stored and loaded.
 
     Args:
         network: the network, changed in place.
-        device: device to move it to.
+        device: device to move the network to.
     """
     network.zero_grad(set_to_none=True)
     return move_to_device(network, device).eval().requires_grad_(False)

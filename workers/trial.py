@@ -46,12 +46,12 @@ def run_trial(
     progress: Progress = lambda event: None,
     should_stop: ShouldStop = lambda: False,
 ) -> WorkCounts:
-    """Run a trial as far as it is not stored yet: create its network, then evaluate it.
+    """Run a trial: create its network and then evaluate the network, leaving out what is stored already.
 
-    The trial runs on the device of ``data``. Every result is stored immediately, so that an interrupted trial continues
-    from there; running a finished trial again does nothing.
+    The trial runs on the device of ``data``. Every result is stored immediately, so that a trial that was interrupted
+    continues after its last stored result. Running a finished trial again does nothing.
 
-    A parent that is not in the store is ``NotStored``. If ``should_stop`` returns true, the trial is ``Stopped``.
+    A parent that is not in the store raises ``NotStored``. If ``should_stop`` returns true, ``Stopped`` is raised.
 
     Args:
         trial: the trial, whose parent must be in the store.
@@ -81,7 +81,7 @@ def run_trial(
 
 
 def _run(work: Work) -> None:
-    """Create the network and run the attacks, as far as their results are not stored yet."""
+    """Create the trial's network and run the attacks on it, leaving out those whose results are stored already."""
     trial, store, device = work.trial, work.store, work.data.device
     new_network = None if store.has_result(trial.key) else _create_network(work)
     missing = [name for name in trial.evaluations if not store.has_result(trial.evaluation_key(name))]
@@ -110,7 +110,10 @@ def _create_network(work: Work) -> Network:
 
 
 def _next_round(parent: Network, work: Work) -> tuple[Network, Removal, list[Epoch]]:
-    """Score, remove and adjust.
+    """Score the structures of the parent's network, remove the lowest-scored ones, and adjust the smaller network.
+
+    Returns:
+        The adjusted network, the numbers of structures removed in this round, and the epochs of the training.
 
     Raises:
         TrialError: no structure is removable.
@@ -120,7 +123,7 @@ def _next_round(parent: Network, work: Work) -> tuple[Network, Removal, list[Epo
     except NothingToRemove as error:
         raise TrialError(f"nothing is left to remove: {error}") from None
     ensure_snapshot(work)
-    work.progress(SharedInputsStored())  # siblings that share them with this trial need not wait any longer
+    work.progress(SharedInputsStored())  # trials that need the same scores or snapshot can start now
     adjusted, history = adjust(network, work)
     return adjusted, removal, history
 
@@ -142,12 +145,12 @@ def _load_parent(work: Work) -> tuple[Network, Removal]:
 
 
 def _store_network(network: Network, history: list[Epoch], removal: Removal, seconds: float, work: Work) -> None:
-    """Store the network and then its result.
+    """Store the trial's network and then the result that describes the network.
 
     Args:
         network: the finished network.
         history: the epochs of this trial's training.
-        removal: the structures removed since the baseline.
+        removal: the numbers of structures removed since the baseline.
         seconds: time that creating the network took.
         work: the trial.
     """
@@ -180,7 +183,7 @@ def _store_network(network: Network, history: list[Epoch], removal: Removal, sec
 
 
 def _evaluate(subject: Subject, work: Work, attack: str) -> None:
-    """Run one attack, and store its per-image outcomes and then its result."""
+    """Run one attack on the subject (the network with its test images), store the outcomes and then the result."""
     start = time.monotonic()
     entry, settings = EVALUATIONS[attack], work.trial.evaluations[attack]
     evaluation: Evaluation = resolve(entry.code)(subject, settings)
@@ -207,14 +210,16 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
 
 
 def headline_outcomes(evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:
-    """Return the outcomes that enter robustness.
+    """Return the per-image outcomes of an attack that enter robustness, which are those at the headline severity.
+
+    If the headline is the mean over all severities, these are the outcomes at every severity.
 
     Args:
         evaluation: the evaluation of one network under one attack.
 
     Returns:
-        bool (images,) by kind, at the headline severity; if the headline is the mean of all severities, by
-        ``KIND@SEVERITY``.
+        Whether each image is correctly classified, bool (images,), by kind of the attack. If the headline is the mean
+        over all severities, the keys are ``KIND@SEVERITY``.
     """
     if evaluation.headline_severity is None:
         return {f"{outcome.kind}@{outcome.severity:g}": outcome.correct for outcome in evaluation.outcomes}

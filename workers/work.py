@@ -13,7 +13,10 @@ ShouldStop = Callable[[], bool]
 
 
 class TrialError(Exception):
-    """A trial that cannot be finished for a reason in the trial itself; its row contains the one-line message."""
+    """A trial that cannot be finished for a reason in the trial itself.
+
+    The message is one line, which is stored in the trial's row of the table ``trials``.
+    """
 
 
 class Stopped(Exception):
@@ -28,7 +31,7 @@ class Work:
         trial: the trial.
         store: the store that results are read from and written to.
         data: the data set, on the device on which the trial runs.
-        progress: called with each event.
+        progress: called with each event of the trial.
         should_stop: returns whether the trial should stop early.
     """
 

@@ -1,4 +1,4 @@
-"""``prunesweep compare``."""
+"""The command ``prunesweep compare``."""
 
 import json
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""``prunesweep export``."""
+"""The command ``prunesweep export``."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``prunesweep pareto``."""
+"""The command ``prunesweep pareto``."""
 
 import json
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""``prunesweep plan``."""
+"""The command ``prunesweep plan``."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``prunesweep reproduce``."""
+"""The command ``prunesweep reproduce``."""
 
 from typing import Annotated
 

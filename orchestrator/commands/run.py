@@ -1,4 +1,4 @@
-"""``prunesweep run``."""
+"""The command ``prunesweep run``."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,7 +68,7 @@ def run(
 
 
 def _print_front(sweep: str, store: "Store", output: Console) -> None:
-    """Print the Pareto front of one sweep's trials, or why there is none."""
+    """Print the Pareto front of one sweep's trials, or the reason why there is no front."""
     from prunesweep.orchestrator.display.front import render_front
     from prunesweep.orchestrator.query.errors import SelectionError
     from prunesweep.orchestrator.selection.pareto import pareto_front

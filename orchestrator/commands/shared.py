@@ -32,18 +32,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def console() -> Console:
-    """Return the console for standard output, which is ``LOG_WIDTH`` wide if that is not a terminal.
+    """Return the console for standard output.
 
-    Tables need some width, and a log is not wrapped.
+    If standard output is not a terminal, the console is ``LOG_WIDTH`` columns wide, because tables need some width and
+    a log is not wrapped.
     """
     terminal = Console()
     return terminal if terminal.is_terminal else Console(width=LOG_WIDTH)
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose `UserError` is printed as one line on standard error, with exit status 2.
+    """Wrap a command so that a ``UserError`` is printed as one line on standard error, with exit status 2.
 
-    A command that a signal ends exits with the status of that signal.
+    If a signal ends the command, the exit status is 128 plus the number of the signal.
     """
 
     @wraps(command)

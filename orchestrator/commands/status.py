@@ -1,4 +1,4 @@
-"""``prunesweep status``."""
+"""The command ``prunesweep status``."""
 
 from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.commands.shared import StoreUrl, console

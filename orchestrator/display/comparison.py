@@ -15,7 +15,7 @@ _COLUMNS = ("seeds", "baselines", "mean ± sd", "over seeds", "over images", "p"
 
 
 def render_comparison(compared: pd.DataFrame) -> Table:
-    """Return a view of what ``compare_settings`` returns, with one row per setting and accuracy."""
+    """Return a view of the gains that ``compare_settings`` returns, with one row per setting and accuracy."""
     title = f"Gains over the {compared['over'].iloc[0]}, percentage points"
     view = Table(title=title, caption=_caption(compared), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     view.add_column("trial", no_wrap=True)
@@ -43,14 +43,17 @@ def render_comparison(compared: pd.DataFrame) -> Table:
 
 
 def comparison_records(compared: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the rows of a comparison as JSON values, with null for values that could not be computed."""
+    """Return the rows of a comparison as JSON objects, with null for values that could not be computed.
+
+    The objects lack the columns of settings other than the axes, of epochs and of removal counts.
+    """
     without_details = compared.drop(columns=[*SETTING_DETAILS, EPOCHS, *REMOVAL_COUNTS])
     records: list[dict[str, object]] = json.loads(without_details.to_json(orient="records", double_precision=15))
     return records
 
 
 def _caption(compared: pd.DataFrame) -> str:
-    """Return what the columns mean, and what the comparison is based on."""
+    """Return the caption: what the columns mean, and what the comparison is based on."""
     tested = compared[compared["p"].notna()]
     parts = [
         f"On {_format_range(tested['images'], 'test image')}, the same for both networks.",
@@ -71,7 +74,7 @@ def _caption(compared: pd.DataFrame) -> str:
 
 
 def _format_range(counts: "pd.Series[int]", noun: str) -> str:
-    """Return the smallest and the largest of several counts, with their noun."""
+    """Return the range of some counts with their noun, such as "2 to 5 baselines"; "2 baselines" if all are equal."""
     if counts.empty:
         return f"no {noun}s"
     smallest, largest = counts.min(), counts.max()
@@ -81,15 +84,15 @@ def _format_range(counts: "pd.Series[int]", noun: str) -> str:
 
 
 def _format_mean(mean: float, sd: float) -> str:
-    """Return a mean with its standard deviation, each only if it is known."""
+    """Return a mean with its standard deviation as text, without the one or both that are NaN."""
     return "" if pd.isna(mean) else f"{mean:+.2f}" + ("" if pd.isna(sd) else f" ± {sd:.2f}")
 
 
 def _format_interval(low: float, high: float) -> str:
-    """Return the bounds of an interval, or nothing if it is unknown."""
+    """Return the bounds of an interval as text, which is empty if they are NaN."""
     return "" if pd.isna(low) else f"{low:+.2f} … {high:+.2f}"
 
 
 def _format_p_value(p: float) -> str:
-    """Return a p-value with four decimals, or nothing if it is unknown."""
+    """Return a p-value with four decimals, or an empty text if it is NaN."""
     return "" if pd.isna(p) else "< 0.0001" if p < 0.0001 else f"{p:.4f}"

@@ -1,4 +1,4 @@
-"""Draws single elements on a terminal: the progress of a measurement, and the curves of one network."""
+"""Rendering the analysis of single elements for a terminal: its progress, and its loss curves of one network."""
 
 import pandas as pd
 from rich.table import Table
@@ -11,7 +11,11 @@ from prunesweep.sweeps.words import counted
 
 
 def render_loss_curves(curves: pd.DataFrame) -> Table:
-    """Return the curves of one network and structure."""
+    """Return a view of the loss curves of one network, with one row per attack and one column per loss budget.
+
+    Args:
+        curves: rows of one trial and one structure (filters or layers), as ``loss_curves`` returns them.
+    """
     first = curves.iloc[0]
     title = (
         f"{counted(first['elements'], first['structure'].removesuffix('s'))} of {first['trial_key'][:KEY_DIGITS]}, "
@@ -23,7 +27,7 @@ def render_loss_curves(curves: pd.DataFrame) -> Table:
 
 
 def describe_progress(event: ElementsEvent) -> str:
-    """Return an event of a measurement in words."""
+    """Return an event of the analysis of single elements as one line of text."""
     if isinstance(event, ImagesEvaluated):
         first, last = event.modules[0], event.modules[-1]
         where = first if first == last else f"{first} to {last}"

@@ -16,13 +16,14 @@ NEAR_FRONT = 0.05  # a candidate with at least this probability of being on the 
 
 
 def render_front(front: Front, *, only_knee: bool = False) -> Table:
-    """Return a view of the Pareto-optimal networks, with the knee marked.
+    """Return a view of the Pareto-optimal networks, with a mark at the knee (the recommended compromise).
 
-    Accuracies are given as selection half / report half.
+    Each accuracy is given twice: on the selection half of the test images, on which networks are selected, and on the
+    report half, which is the rest.
 
     Args:
         front: the selected front.
-        only_knee: whether the view has the knee alone.
+        only_knee: whether the view has only the row of the knee.
     """
     view = Table(
         title=_front_title(front), caption=_front_caption(front), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
@@ -49,7 +50,7 @@ def front_records(front: Front, *, only_knee: bool = False) -> dict[str, object]
 
     Args:
         front: the selected front.
-        only_knee: whether only the knee's record is returned.
+        only_knee: whether the knee's record is the only one.
     """
     networks = front.table.iloc[[front.knee]] if only_knee else front.table
     columns = [name for name in (*SETTING_DETAILS, EPOCHS, *REMOVAL_COUNTS) if name in networks]
@@ -66,27 +67,27 @@ def front_records(front: Front, *, only_knee: bool = False) -> dict[str, object]
 
 
 def _membership_records(front: Front) -> dict[str, object]:
-    """Return the probability of every candidate to be on the front, or nothing if it was not computed."""
+    """Return every candidate's probability of being on the front; an empty dict if it was not computed."""
     if ON_FRONT not in front.compared:
         return {}
     return {"membership": front.compared[["trial_keys", ON_FRONT]].to_dict("records")}
 
 
 def _front_title(front: Front) -> str:
-    """Return the objectives and the number of Pareto-optimal candidates."""
+    """Return the title: the objectives, and how many of the candidates are Pareto-optimal."""
     names = listed(objective.name for objective in front.objectives)
     return f"Pareto-optimal in {names}: {len(front.table)} of {counted(front.candidates, 'candidate')}"
 
 
 def _front_caption(front: Front) -> str:
-    """Return what the marks and numbers mean, and how many trials were left out for which reason."""
+    """Return the caption: what the mark ◆ and the numbers mean, and how many trials were left out for each reason."""
     left_out = "".join(f" {count} left out: {reason}." for reason, count in front.left_out.items())
     halves = "accuracies: chosen on the selection half / reported on the report half."
     return f"◆ the knee; {halves}{_membership_caption(front)}{left_out}"
 
 
 def _membership_caption(front: Front) -> str:
-    """Return what the column "on front" means, or nothing if there is none."""
+    """Return what the column "on front" means; an empty text if there is no such column."""
     if ON_FRONT not in front.compared:
         return ""
     others = int((front.compared[ON_FRONT] >= NEAR_FRONT).sum() - (front.table[ON_FRONT] >= NEAR_FRONT).sum())
@@ -97,12 +98,12 @@ def _membership_caption(front: Front) -> str:
 
 
 def _membership_cells(row: pd.Series) -> list[str]:
-    """Return the cell of the column "on front", if there is one."""
+    """Return a list with the cell of the column "on front"; an empty list if there is no such column."""
     return [f"{row[ON_FRONT]:.2f}"] if ON_FRONT in row else []
 
 
 def _format_value(row: pd.Series, name: str) -> str:
-    """Return a network's value in one objective, or in both halves; empty if it is missing."""
+    """Return a network's value of an objective as text, in both halves for an accuracy; empty if it is missing."""
     halves = [row.get(f"{name}_selection"), row.get(f"{name}_report")]
     if None not in halves:
         return " / ".join("" if pd.isna(value) else f"{value:.3f}" for value in halves)

@@ -10,7 +10,7 @@ from prunesweep.sweeps.words import counted
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """Return the numbers of trials, epochs and sets of scores of a plan, and the combinations that are left out."""
+    """Return lines with a plan's numbers of trials, epochs and sets of scores, and the combinations left out."""
     tree = plan.tree
     saved = plan.epochs_without_sharing / plan.epochs_with_sharing if plan.epochs_with_sharing else 1.0
     sets, unshared_sets = plan.score_sets
@@ -37,7 +37,7 @@ def trial_lines(plan: Plan) -> Iterator[str]:
 
 
 def time_lines(plan: Plan, estimate: TimeEstimate, runs: Sequence[RunTime]) -> list[str]:
-    """Return how long a plan takes, and how accurate the estimate is.
+    """Return lines that say how long a plan takes, and how accurate this estimate is.
 
     Args:
         plan: the plan.
@@ -65,7 +65,7 @@ def time_lines(plan: Plan, estimate: TimeEstimate, runs: Sequence[RunTime]) -> l
 
 
 def _wall_time(plan: Plan, estimate: TimeEstimate) -> str:
-    """Return the estimated wall time with trials in parallel, or that it depends on the GPUs."""
+    """Return the end of a line: the estimated wall time with trials in parallel, or that it depends on the GPUs."""
     resources = plan.sweep.resources
     workers = concurrent_trials(resources)
     if workers is not None:

@@ -23,10 +23,9 @@ from prunesweep.sweeps.words import counted
 
 
 class Reporter:
-    """Receives what happens to each trial, counts the work, and prints one line per trial, as for a log.
+    """Receives what happens to each trial, counts the work, and prints one line per ended trial, as for a log.
 
-    An error in displaying does not end the sweep: after the first one nothing more is displayed, and ``fault`` holds
-    it.
+    An error in displaying does not end the sweep: it is kept as ``fault``, and nothing more is displayed.
 
     Attributes:
         total: the number of trials of the sweep.
@@ -39,7 +38,7 @@ class Reporter:
 
         Args:
             total: the number of trials of the sweep.
-            console: lines are printed to its file.
+            console: the console to whose file lines are printed.
             stored: the number of trials that are stored already.
         """
         self.total = total
@@ -124,7 +123,7 @@ class Reporter:
 
     def _record_end(self, trial: Trial, work: WorkCounts) -> None:
         """Add a trial's work to the total, and remove the trial from the display."""
-        # The end of a trial whose worker was lost does not count its work: its events do.
+        # The end of a trial whose worker was lost has no counts of its work, but the trial's events were counted.
         self._ended_work += self._work_in_progress.pop(trial.key, WorkCounts()).elementwise_max(work)
         self._display(self._show_end, trial)
 
@@ -145,7 +144,7 @@ class Reporter:
         print(line, file=self._console.file, flush=True)  # not by the console, which would wrap the line
 
     def _display(self, show: Callable[..., object], *arguments: object) -> None:
-        """Call a method that displays something, unless one has raised before."""
+        """Call a method that displays something, unless an earlier call has failed; keep its exception as ``fault``."""
         if self.fault is not None:
             return
         try:
@@ -203,20 +202,20 @@ def make_reporter(total: int, console: Console, stored: int = 0) -> Reporter:
 
     Args:
         total: the number of trials of the sweep.
-        console: where to report.
+        console: the console on which to report.
         stored: the number of trials that are stored already.
     """
     return (LiveReporter if console.is_terminal else Reporter)(total, console, stored)
 
 
 def describe_work(work: WorkCounts) -> str:
-    """Return the counts of some work, on one line."""
+    """Return on one line how many epochs were trained, sets of scores computed and evaluations made."""
     epochs, evaluations = counted(work.epochs, "epoch"), counted(work.evaluations, "evaluation")
     return f"{epochs} trained, {counted(work.scores, 'set of scores', 'sets of scores')}, {evaluations}"
 
 
 def _describe_phase(event: TrialEvent) -> str:
-    """Return the phase of a trial in progress, given its last event."""
+    """Return in words what a trial in progress is doing, given its last event."""
     if isinstance(event, EpochTrained):
         return f"epoch {event.epoch}/{event.epochs}, loss {event.loss:.3f}"
     if isinstance(event, EvaluationStored):

@@ -1,4 +1,4 @@
-"""Standard output and standard error whose errors end no command: closed readers, full disks, poor encodings."""
+"""Standard output and error that never raise, even if the reader is closed, the disk full or the encoding poor."""
 
 import errno
 import io
@@ -26,22 +26,22 @@ class ForgivingFile(io.FileIO):
 
     @property
     def error_text(self) -> str | None:
-        """Return why output is missing, or None if none is.
+        """Return why output is missing, or None if no output is missing.
 
-        Output after the end of its reader, such as ``head``, does not count: the reader has read enough.
+        Output that its reader (such as ``head``) did not wait for is not missing: the reader has read enough.
         """
         return None if self.fault is None or self.fault.errno == errno.EPIPE else self.fault.strerror
 
 
 def make_forgiving(stream: TextIO | None, number: int) -> tuple[TextIO, ForgivingFile]:
-    """Return a replacement for a standard stream, and the file that it writes to.
+    """Return a replacement for a standard stream, and the file that the replacement writes to.
 
     Printing to the replacement never raises: characters that the encoding lacks are replaced, and what cannot be
     written is dropped.
 
     Args:
         stream: Python's standard stream; None if it was closed when the process started.
-        number: its file descriptor.
+        number: the file descriptor of the stream.
     """
     file = ForgivingFile(number, "w", closefd=False)
     if stream is None:
@@ -52,7 +52,7 @@ def make_forgiving(stream: TextIO | None, number: int) -> tuple[TextIO, Forgivin
 
 
 def fill_closed_descriptors() -> None:
-    """Open the null device on each closed standard descriptor, so that no file opened later gets its number."""
+    """Open the null device on each closed standard descriptor, so that no later file gets its number."""
     for number in range(3):
         try:
             os.fstat(number)

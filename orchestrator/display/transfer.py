@@ -1,4 +1,4 @@
-"""Draws transfer between networks, on a terminal and as JSON."""
+"""Rendering the transfer of adversarial images between networks, for a terminal and as JSON."""
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -9,7 +9,11 @@ from prunesweep.sweeps.words import counted
 
 
 def render_transfer(matrix: TransferMatrix) -> Table:
-    """Return the accuracies in % as in the paper's Table 4: a row per source, a column per target, ◆ for white box."""
+    """Return a view of the accuracies in %, like the paper's Table 4.
+
+    It has one row per source (a network that images were crafted on) and one column per target (a network that
+    classifies them). ◆ marks the white-box case, in which source and target are the same network.
+    """
     first = matrix.rows.iloc[0]
     table = Table(
         title=f"Transfer: accuracy (%) of the target on images crafted from the source, {first['attack']} "
@@ -28,7 +32,7 @@ def render_transfer(matrix: TransferMatrix) -> Table:
 
 
 def transfer_records(matrix: TransferMatrix) -> list[dict[str, object]]:
-    """Return the rows as JSON values."""
+    """Return one JSON object per source and target, with the columns of the table ``transfer``."""
     return [{str(name): value for name, value in row.items()} for row in matrix.rows.to_dict("records")]
 
 

@@ -1,4 +1,4 @@
-"""Draws a verdict with its evidence on a terminal."""
+"""Rendering the verdict on a gain in robustness, with its evidence, for a terminal."""
 
 from typing import Any
 
@@ -37,7 +37,10 @@ _NAMES = {
 
 
 def render_verdict(result: VerdictResult) -> Table:
-    """Return each network's accuracy in % under each attack, the worst case, the bounds and the alarms."""
+    """Return a view of a verdict: accuracies in %, with the gains, their lower bounds and the alarms as caption.
+
+    It has one column per network, and one row per attack and ε, plus the worst case over all attacks within each ε.
+    """
     evidence = result["evidence"]
     networks: dict[str, dict[str, Any]] = evidence["networks"]
     table = Table(
@@ -64,7 +67,7 @@ def render_verdict(result: VerdictResult) -> Table:
 
 
 def _add_epsilon(table: Table, result: VerdictResult, epsilon: float) -> None:
-    """Add the attacks within one ε, and their worst case if gains are taken at this ε."""
+    """Add one row per attack within ε, and the worst case if the verdict takes gains at this ε."""
     evidence = result["evidence"]
     table.add_section()
     first = in_levels(epsilon)
@@ -84,7 +87,7 @@ def _epsilons(networks: dict[str, dict[str, Any]]) -> list[float]:
 
 
 def _cell(network: dict[str, Any], attack: str, epsilon: float) -> str:
-    """Return the accuracy in %, or counts if only some images were attacked; empty if the attack was not run."""
+    """Return the accuracy in %, or counts for an attack on some images only; empty if the attack was not run."""
     for row in network["attacks"]:
         if (row["attack"], row["epsilon"]) == (attack, epsilon):
             if attack in (SQUARE, AUTOATTACK):

@@ -9,9 +9,9 @@ def available_cpus() -> int:
 
 
 def node_capacity(cpus: float, gpus: float, cpu: int, gpu: float) -> int:
-    """Return how many trials fit on one node.
+    """Return how many trials can run at once on one node.
 
-    Trials that share a GPU never span two GPUs: each GPU takes as many as fit on it.
+    Trials that share a GPU never span two GPUs: if each takes 0.4 of a GPU, two of them run on each GPU.
 
     Args:
         cpus: the CPUs of the node.

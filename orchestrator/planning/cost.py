@@ -8,7 +8,7 @@ from prunesweep.sweeps.trial import Trial
 OVERHEAD_EPOCHS = 1.0
 
 Cost = Callable[[Trial], float]
-"""Returns the estimated duration of a trial, in any unit."""
+"""A function that returns the estimated duration of a trial, in any unit."""
 
 
 def epoch_cost(trial: Trial) -> float:

@@ -22,7 +22,7 @@ class Plan:
         tree: its trials.
         results: the keys of all results in the store, those of other sweeps included.
         scores: the keys of all scores in the store.
-        snapshots: the keys of all snapshots in the store.
+        snapshots: the keys of all snapshots (networks from early in a baseline's training) in the store.
     """
 
     sweep: Sweep
@@ -66,12 +66,12 @@ class Plan:
 
     @cached_property
     def epochs_without_sharing(self) -> int:
-        """Return the number of epochs if every trial trained its own baseline and all its rounds."""
+        """Return how many epochs the sweep would train if every trial trained its own baseline and all its rounds."""
         return sum(trial.epochs_total for trial in self.tree)
 
     @cached_property
     def epochs_with_sharing(self) -> int:
-        """Return the number of epochs of the sweep on an empty store."""
+        """Return how many epochs the sweep would train on an empty store."""
         return sum(trial.round.epochs for trial in self.tree)
 
     @property
@@ -92,14 +92,14 @@ class Plan:
 
 
 def plan_sweep(sweep: SweepSource, *, store: StoreLike = DEFAULT_STORE, overrides: Sequence[str] = ()) -> Plan:
-    """Return what a sweep would run on a store, and what of it is stored already.
+    """Return the plan of a sweep on a store: which trials would run, and which results are stored already.
 
-    A `UserError` is one line that says what to correct.
+    A mistake in the arguments or in the sweep raises ``UserError``, with one line that says what to correct.
 
     Args:
         sweep: the name of a built-in sweep, the path of a sweep file, or a mapping with the content of such a file.
         store: a folder, an fsspec URL or an open store; a missing store counts as empty.
-        overrides: ``dotted.key=value``, as ``--set`` takes them.
+        overrides: values that replace those of the sweep, each as ``dotted.key=value``, like the option ``--set``.
 
     Example:
         >>> from prunesweep import plan_sweep
@@ -111,10 +111,11 @@ def plan_sweep(sweep: SweepSource, *, store: StoreLike = DEFAULT_STORE, override
 
 
 def make_plan(sweep: Sweep, store: Store) -> Plan:
-    """Return the plan of a sweep on a store, which takes three listings of the store for any number of trials.
+    """Return the plan of a sweep on a store.
 
-    A missing file that the sweep names is a `DataError`, a store that cannot be read a `StoreError`, and an attack
-    that is to run without its package installed a `SweepError`.
+    The store is listed three times, whatever the number of trials. A missing file that the sweep names raises
+    ``DataError``, a store that cannot be read raises ``StoreError``, and an attack that is to run although the package
+    that it needs is not installed raises ``SweepError``.
     """
     plan = _compare_with_store(store, sweep, grow_tree(sweep))
     _check_dependencies(plan)
@@ -122,7 +123,7 @@ def make_plan(sweep: Sweep, store: Store) -> Plan:
 
 
 def _check_dependencies(plan: Plan) -> None:
-    """Check that the packages are installed that the evaluations to run need.
+    """Check that all packages that the evaluations to run need are installed.
 
     Raises:
         SweepError: a package is missing; the message says how to install it.

@@ -1,6 +1,6 @@
 """How long a plan takes, estimated from the stored trials that were tested on the same images.
 
-The estimate does not distinguish training data and devices.
+The estimate ignores that trials may have had other training data or have run on other devices.
 """
 
 import math
@@ -35,12 +35,12 @@ class Workload(NamedTuple):
     """The settings of a trial that determine how long it takes.
 
     Attributes:
-        architecture: its architecture.
-        recipe: its recipe.
-        adjustment: its adjustment.
-        criterion: its criterion.
-        attacks: the names of its attacks.
-        epochs: the number of epochs to train.
+        architecture: the name of the architecture.
+        recipe: the name of the recipe by which the baseline is trained.
+        adjustment: the name of the adjustment, or ``none``.
+        criterion: the name of the criterion, or ``none``.
+        attacks: the names of the attacks in the order of the catalogue, separated by commas.
+        epochs: the number of epochs that the trial trains.
     """
 
     architecture: str
@@ -77,7 +77,10 @@ class TimedWorkload(NamedTuple):
 
 @dataclass(frozen=True)
 class Timings:
-    """Median durations of stored trials, by groups of settings from narrow to wide.
+    """Median durations of stored trials, by group.
+
+    A group is all trials with the same values of some settings. The first settings alone make a wide group, further
+    settings a narrower one; each stored trial is in several groups.
 
     Attributes:
         epoch_seconds: the median seconds of an epoch.
@@ -89,7 +92,7 @@ class Timings:
 
     @staticmethod
     def of(stored: Iterable[TimedWorkload]) -> "Timings":
-        """Return the medians of stored trials."""
+        """Return the median durations of these stored trials."""
         epoch_seconds: dict[Group, list[float]] = defaultdict(list)
         other_seconds: dict[Group, list[float]] = defaultdict(list)
         for workload, training, other in stored:
@@ -100,7 +103,7 @@ class Timings:
         return Timings(_medians(epoch_seconds), _medians(other_seconds))
 
     def seconds(self, workload: Workload) -> float:
-        """Return the estimated seconds of one trial, from the narrowest group with stored trials.
+        """Return the estimated seconds of one trial, from its narrowest group that has stored trials.
 
         Raises:
             NoTimings: no group of the trial has stored trials.
@@ -115,7 +118,7 @@ class Timings:
 
 
 def _prefixes(group: Group, shortest: int) -> Iterator[Group]:
-    """Return a group followed by ever wider ones, which are its prefixes of at least ``shortest`` settings."""
+    """Return a group and then ever wider groups: its prefixes, down to one of ``shortest`` settings."""
     return (group[:length] for length in range(len(group), shortest - 1, -1))
 
 
@@ -136,7 +139,7 @@ class TimeEstimate:
     Attributes:
         trial_seconds: the seconds of every trial to run, by key; 0 for a trial without timings.
         longest_chain: the seconds of the longest chain of trials in which each waits for its parent.
-        untimed: the number of trials without timings, by what the store has no timings of.
+        untimed: the number of trials without timings, by a text that names what the store has no timings of.
         timed_trials: the number of stored trials that the estimate is based on.
         error: the ``typical_error`` of estimates for these stored trials; None if there are too few.
     """
@@ -149,18 +152,19 @@ class TimeEstimate:
 
     @cached_property
     def seconds(self) -> float:
-        """Return the seconds of one trial after another."""
+        """Return the estimated seconds if the trials run one after another."""
         return sum(self.trial_seconds.values())
 
     def cost(self, trial: Trial) -> float:
-        """Return the cost of a trial for the schedule.
+        """Return the cost by which the schedule orders a trial.
 
-        It is the trial's seconds, or its epochs if some trial has no timings: costs must be comparable.
+        The cost is the trial's estimated seconds. If any trial has no timings, it is ``epoch_cost`` for all trials,
+        because costs must be comparable.
         """
         return epoch_cost(trial) if self.untimed else self.trial_seconds.get(trial.key, 0.0)
 
     def wall_seconds(self, workers: int) -> float:
-        """Return the seconds of wall time with the given number of trials at once."""
+        """Return the estimated wall time in seconds if ``workers`` trials run at once."""
         return max(self.seconds / workers, self.longest_chain)
 
 
@@ -187,9 +191,9 @@ def estimate_plan(plan: Plan, store: Store) -> TimeEstimate:
 
 
 def concurrent_trials(resources: Resources) -> int | None:
-    """Return how many trials run at once: ``workers``, or as many as this machine has CPUs for.
+    """Return how many trials run at once, or None if that depends on the GPUs.
 
-    None if the number depends on GPUs.
+    It is ``resources.workers`` if that is set, otherwise the number of trials for which this machine has CPUs.
     """
     if resources.workers is not None:
         return resources.workers
@@ -233,7 +237,8 @@ def typical_error(timed: Sequence[TimedWorkload]) -> float | None:
     Half of the trials are estimated from the other half, and vice versa.
 
     Returns:
-        The median over the trials of |estimated seconds / actual seconds − 1|; None if there are too few trials.
+        The median over the trials of |estimated seconds / actual seconds − 1|; None if fewer than
+        ``MIN_CHECKED_TRIALS`` trials can be estimated.
     """
     halves = timed[::2], timed[1::2]
     errors = [error for known, checked in (halves, halves[::-1]) for error in _errors(Timings.of(known), checked)]

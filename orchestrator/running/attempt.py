@@ -23,7 +23,7 @@ PAUSES = (1.0, 5.0, 20.0)  # seconds before each retry of a trial that met a sto
 STORAGE_FAULTS = (StoreError, OSError)
 
 RunTrial = Callable[[Progress], object]
-"""Runs a trial, or the part of it that is not stored yet, and passes every event to its argument."""
+"""A function that runs a trial, or the part of it that is not stored yet, and calls its argument with each event."""
 
 
 def attempt_trial(
@@ -35,7 +35,10 @@ def attempt_trial(
     wait: Callable[[float], object],
     raise_bugs: bool = False,
 ) -> TrialEnd:
-    """Run a trial and return how it ended, storing a failure if it cannot be done.
+    """Run a trial and return how it ended.
+
+    After a storage fault the trial is retried; it counts as lost if the fault persists. Any other error is stored as
+    the trial's failure.
 
     Args:
         run: runs the trial.
@@ -70,9 +73,10 @@ def one_line(error: BaseException) -> str:
 
 
 def _retry_storage_faults(run: Callable[[], object], wait: Callable[[float], object]) -> None:
-    """Run a trial, retrying it after each of the ``PAUSES`` while it ends with a storage fault.
+    """Run a trial, and run it again after each of the ``PAUSES`` as long as it ends with a storage fault.
 
-    Storage faults are often temporary, and a retry continues from what the trial has stored.
+    Storage faults are often temporary, and a retry continues from what the trial has stored. A storage fault of the
+    last attempt is raised.
     """
     for pause in PAUSES:
         try:
@@ -84,7 +88,7 @@ def _retry_storage_faults(run: Callable[[], object], wait: Callable[[float], obj
 
 
 def _store_failure(trial: Trial, store: Store, error: str, details: str, work: WorkCounts) -> TrialEnd:
-    """Store a trial's failure and return its end, which is a lost trial if the failure cannot be stored."""
+    """Store a trial's failure and return how the trial ended: failed, or lost if the failure cannot be stored."""
     try:
         # A trial stores its results in the order of its keys, so the first missing one could not be produced.
         failed = next((key for key in trial.result_keys if not store.has_result(key)), trial.key)

@@ -42,7 +42,7 @@ class Dispatcher:
     """The only object that changes the schedule and notifies the reporter.
 
     Attributes:
-        failures: of the trials that failed or were lost, by key.
+        failures: the failure of each trial that failed or was lost, by the key of the trial.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Dispatcher:
         store_dependent_failure: Callable[[Trial, Trial, str], None],
         after_trial: Callable[[], None],
     ) -> None:
-        """Hand out the trials of a schedule.
+        """Create a dispatcher that hands out the trials of a schedule.
 
         Args:
             schedule: the order of the trials.
@@ -70,7 +70,11 @@ class Dispatcher:
 
     @classmethod
     def of(cls, plan: Plan, store: Store, reporter: Reporter, cost: Cost) -> "Dispatcher":
-        """Return the dispatcher of a plan, which stores failures and refreshes the store's tables from time to time."""
+        """Return a dispatcher for a plan and a store.
+
+        If a trial fails, it stores a failure for each trial that depends on it. It also refreshes the store's tables
+        from time to time.
+        """
         return cls(
             Schedule(plan.tree, done=plan.done, networks=plan.networks, shared=plan.shared, cost=cost),
             reporter,
@@ -114,17 +118,20 @@ class Dispatcher:
         self._after_trial()
 
     def _record_failed(self, trial: Trial, end: TrialFailed) -> None:
-        """Record a trial that cannot be done, and store a failure that names it for each of its dependents."""
+        """Record that a trial failed, and store for each of its dependents a failure that names the failed trial."""
         for dependent in self._record_failure(trial, end.error, end.work):
             with suppress(StoreError):  # the next run of the sweep stores the failure
                 self._store_dependent_failure(dependent, trial, end.error)
 
     def _record_lost(self, trial: Trial, end: TrialLost) -> None:
-        """Record a trial ended by a lost worker or a storage fault; nothing is stored, and the next run retries it."""
+        """Record that a trial was lost, because its worker was lost or storage failed.
+
+        Nothing is stored about the loss, and the next run of the sweep runs the trial again.
+        """
         self._record_failure(trial, f"not done: {end.error}; run the sweep again", end.work)
 
     def _record_failure(self, trial: Trial, error: str, work: WorkCounts) -> list[Trial]:
-        """Report a failure once, and return the dependents that cannot run without the trial's network."""
+        """Record and report a trial's failure, and return the trials that cannot run without its network."""
         dependents = self._schedule.mark_failed(trial.key)
         self.failures[trial.key] = Failure(error, tuple(dependent.key for dependent in dependents))
         self._reporter.failed(trial, error, work, len(dependents))

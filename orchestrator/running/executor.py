@@ -23,9 +23,10 @@ class Executor(Protocol):
         """Return whether all trials run on this machine."""
 
     def session(self, resources: Resources) -> AbstractContextManager[None]:
-        """Connect on entering the context and disconnect on leaving it; call the other methods in between.
+        """Connect to the workers on entering the context and disconnect on leaving it.
 
-        A `UserError` is raised if there is nothing to connect to, or if it has no room for one trial.
+        All other methods must be called within the context. If no cluster answers, or if the cluster has no room for
+        one trial, ``UserError`` is raised.
         """
 
     def find_packing(self, plan: Plan, data: "Dataset") -> Packing:
@@ -38,7 +39,7 @@ class Executor(Protocol):
         """Run the trials of a plan that are not done, and return the failures by the key of the failed or lost trial.
 
         Args:
-            plan: the trials, and what of them is stored.
+            plan: the trials, and which of their results are stored already.
             store: where results are stored.
             data: the images, on the CPU.
             reporter: is notified of every start, event and end of a trial.

@@ -35,18 +35,18 @@ class InProcessExecutor:
         yield
 
     def find_packing(self, plan: Plan, data: "Dataset") -> Packing:
-        """Return a packing of one trial per GPU, or of none if there is no GPU."""
+        """Return that one trial at a time uses the GPU, or that trials run on the CPU if there is no GPU."""
         from prunesweep.workers.runtime import default_device
 
         has_gpu = default_device().type == "cuda"
         return Packing(int(has_gpu), "in this process they run one after another")
 
     def capacity(self, resources: Resources) -> int:
-        """Return 1."""
+        """Return 1, because trials run one after another."""
         return 1
 
     def run(self, plan: Plan, store: Store, data: "Dataset", reporter: Reporter, *, cost: Cost) -> dict[str, Failure]:
-        """Run the trials of a plan that are not done, as ``Executor.run`` does; Ctrl-C leaves the rest unfinished."""
+        """Run the trials of a plan that are not done, as ``Executor.run`` does; Ctrl-C leaves the rest for later."""
         from prunesweep.workers.runtime import default_device
 
         dispatcher = Dispatcher.of(plan, store, reporter, cost)

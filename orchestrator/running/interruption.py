@@ -18,7 +18,7 @@ class Interruption:
     """The state of a run that signals can interrupt.
 
     Attributes:
-        signal: the termination signal that was received; None before the first one.
+        signal: the termination signal that was received; None as long as there was none.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,8 @@ class Interruption:
             frame: the interrupted stack frame, which is not used.
 
         Raises:
-            KeyboardInterrupt: SIGINT is ignored, as it is in a process that a script starts with ``&``.
+            KeyboardInterrupt: this process ignores SIGINT (as if a script started it with ``&``), so that there is no
+                handler of Ctrl-C to call.
         """
         if self.signal is not None:
             signal.signal(number, signal.SIG_DFL)
@@ -65,7 +66,7 @@ def interruptible() -> Iterator[Interruption]:
     end.
 
     Raises:
-        Interrupted: an interruption that nothing within the context has handled.
+        Interrupted: Ctrl-C or a signal interrupted the code within the context, and that code did not handle it.
     """
     interruption = Interruption()
     with restoring_handlers():
@@ -83,9 +84,9 @@ def interruptible() -> Iterator[Interruption]:
 def shielding_children() -> Iterator[None]:
     """Shield the processes started within the context from the termination signals of a job scheduler.
 
-    Slurm and similar schedulers signal every process of a job. Ray shields its processes from Ctrl-C alone, and
-    without them no trial can be finished. Shielded processes take some seconds longer to end, so they are shielded
-    only in a scheduler's job.
+    Slurm and similar schedulers signal every process of a job. Ray shields its own processes from Ctrl-C only, and no
+    trial can be finished without these processes. Shielded processes take some seconds longer to end, so they are
+    shielded only in a scheduler's job.
     """
     if not any(name in os.environ for name in JOB_VARIABLES):
         yield
@@ -99,7 +100,7 @@ def shielding_children() -> Iterator[None]:
 
 @contextmanager
 def restoring_handlers() -> Iterator[None]:
-    """Restore the current signal handlers at the end of the context.
+    """Restore at the end of the context the signal handlers that were set at its beginning.
 
     Ray installs a SIGTERM handler of its own, which prints a native stack and ends the process.
     """

@@ -27,6 +27,6 @@ class Packing:
         return 1 / self.trials if self.trials else 0.0
 
     def describe(self) -> str:
-        """Return the choice and its reason, on one line."""
+        """Return the number of trials per GPU and the reason for it, in words on one line."""
         choice = f"{counted(self.trials, 'trial')} per GPU" if self.trials else "trials run on the CPU"
         return f"gpu: auto: {choice}: {self.why}"

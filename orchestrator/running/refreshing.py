@@ -10,10 +10,10 @@ REFRESH_SECONDS = 10.0
 
 
 def rate_limited(refresh: Callable[[], object]) -> Callable[[], None]:
-    """Return a function that calls ``refresh`` only from time to time.
+    """Return a function that calls ``refresh`` only if the last call is long enough ago.
 
-    Calls are at least ``REFRESH_SECONDS`` and 20 times the duration of the last refresh apart, so that refreshing
-    takes at most about 5 % of the time.
+    At least ``REFRESH_SECONDS`` must have passed since the last call, and at least 20 times the duration of that call,
+    so that refreshing takes at most about 5 % of the time.
     """
     last_refresh, refresh_seconds = time.monotonic(), 0.0
 

@@ -41,8 +41,8 @@ class SweepRun:
     Attributes:
         plan: the plan that was run.
         store: where the results are.
-        failures: by the key of each trial that failed or was lost, its error and the dependents that cannot run.
-        work: the epochs trained, sets of scores and evaluations of this run.
+        failures: the error and the dependents of each trial that failed or was lost, by the key of the trial.
+        work: how many epochs were trained, sets of scores computed and evaluations made in this run.
         unfinished: the number of trials that an interruption left for the next run.
         interrupted_by: the signal that interrupted the run before all trials were done; None if there was none.
     """
@@ -71,17 +71,18 @@ def run_sweep(
 ) -> SweepRun:
     """Run the trials of a sweep that are not done on a store, and refresh the store's tables.
 
-    A `UserError` is one line that says what to correct; nothing was started and nothing written. `Interrupted` is
-    raised if SIGINT, SIGTERM or SIGHUP arrives before any trial runs.
+    A mistake in the arguments or in the sweep raises ``UserError``, with one line that says what to correct, before any
+    trial runs and before anything is written. SIGINT, SIGTERM or SIGHUP raises ``Interrupted`` if it arrives before any
+    trial runs.
 
     Args:
         sweep: the name of a built-in sweep, the path of a sweep file, or a mapping with the content of such a file.
         store: a folder, an fsspec URL or an open store; with ``in_process`` also ``memory://NAME``.
         address: the address of a Ray cluster; None starts one on this machine and ends it at the end.
-        in_process: run one trial after another in this process, without Ray. Breakpoints work, and an unexpected
-            error is raised.
-        overrides: ``dotted.key=value``, as ``--set`` takes them.
-        console: where progress is reported; None for standard output.
+        in_process: whether to run one trial after another in this process, without Ray. Then breakpoints work, and an
+            unexpected error is raised.
+        overrides: values that replace those of the sweep, each as ``dotted.key=value``, like the option ``--set``.
+        console: the console on which progress is reported; None for standard output.
 
     Returns:
         The plan, the store, the work of this run and its failures.
@@ -168,7 +169,7 @@ class _ExecutorRun:
     """The outcome of an executor's run of a plan.
 
     Attributes:
-        failures: of the trials that failed or were lost, by key.
+        failures: the failure of each trial that failed or was lost, by the key of the trial.
         estimate: the estimated durations of the trials, from before the run.
         workers: how many trials could run at once.
         seconds: the wall time of the run.
@@ -194,7 +195,8 @@ def _run_plan(
         store: where results are stored.
         reporter: is notified of every start, event and end of a trial.
         executor: runs the trials.
-        begin: makes the first write to the store, with what the provenance says about the packing.
+        begin: prepares the store and stores the sweep's provenance (the record of how the run was started); takes the
+            entries of the provenance about the packing (how many trials share a GPU).
     """
     # These import torch, which only a plan with trials to run needs.
     from prunesweep.workers.data.load import load_dataset
@@ -218,7 +220,10 @@ def _run_plan(
 def _choose_gpu_share(
     plan: Plan, data: "Dataset", executor: Executor, reporter: Reporter
 ) -> tuple[Plan, dict[str, object]]:
-    """Return the plan with ``gpu: auto`` replaced by a number, and what the provenance says about the choice."""
+    """Return the plan with ``gpu: auto`` replaced by a number, and the provenance's entries about the choice.
+
+    If the sweep gives a number itself, the plan is returned unchanged, and there are no entries.
+    """
     resources = plan.sweep.resources
     if resources.gpu != AUTO:
         return plan, {}
@@ -254,7 +259,7 @@ def _fingerprints(plan: Plan) -> dict[str, object]:
 
 
 def _provenance(plan: Plan, overrides: Sequence[str]) -> dict[str, object]:
-    """Return the provenance of a run, which is stored in ``sweeps/NAME/run.json``."""
+    """Return the record of a run (settings, trials, versions, machine) for ``sweeps/NAME/run.json``."""
     return {
         "overrides": list(overrides),
         "settings": plan.sweep.model_dump(mode="json"),

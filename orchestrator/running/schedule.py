@@ -1,6 +1,6 @@
 """The schedule of a sweep: parents before children, the longest remaining chain first, shared work only once.
 
-It does not depend on Ray: the dispatcher asks it for trials, and so can a test or a simulation.
+The schedule does not depend on Ray: the dispatcher takes trials from it, and a test or a simulation can do so too.
 """
 
 import heapq
@@ -15,9 +15,9 @@ from prunesweep.sweeps.trial import Trial, snapshot_key
 class Schedule:
     """The order in which the unfinished trials of a tree run.
 
-    A trial is ready when its parent's network is stored and no trial in progress is computing the scores or the
-    snapshot that it shares with its siblings. Of the siblings that share them, one runs first, and the others are
-    ready when it reports them stored.
+    A trial is ready when its parent's network is stored and no other trial in progress is computing the scores or the
+    snapshot (a network from early in the baseline's training) that it needs. If several siblings need the same scores
+    or snapshot, one sibling runs first, and the others are ready when it reports that these are stored.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Schedule:
             done: the keys of the trials whose network and evaluations are all stored.
             networks: the keys of the trials whose network is stored.
             shared: the keys of the scores and snapshots that are stored.
-            cost: the duration of a trial, which may be an estimate.
+            cost: returns the estimated duration of a trial, in any unit.
         """
         self._tree = tree
         self._networks = {*networks, *done}
@@ -53,12 +53,12 @@ class Schedule:
                 self._push(trial.key)
 
     def __len__(self) -> int:
-        """Return how many trials are neither done nor failed."""
+        """Return how many trials are not done yet, without those that failed or depend on a failed trial."""
         return len(self._unfinished)
 
     @property
     def is_over(self) -> bool:
-        """Return whether every trial is done or has failed."""
+        """Return whether no trial is left to run: each one is done, has failed or depends on a failed trial."""
         return not self._unfinished
 
     def take(self) -> Trial | None:
@@ -107,7 +107,10 @@ class Schedule:
         return [self._tree.trials[dependent] for dependent in dependents]
 
     def _must_wait(self, trial: Trial) -> bool:
-        """Return whether another trial is computing scores or a snapshot that this one needs, and if so queue it."""
+        """Return whether a trial must wait for scores or a snapshot that another trial is computing.
+
+        If so, the trial is added to those that wait for them.
+        """
         for shared in self._missing_shared(trial):
             if shared in self._claims:
                 self._waiting[shared].append(trial.key)
@@ -121,7 +124,7 @@ class Schedule:
         return [shared for shared in trial.shared_keys if shared not in self._shared]
 
     def _release(self, key: str) -> None:
-        """Give up a trial's claims on scores and snapshots, and make the trials that waited for them ready."""
+        """End a trial's claim to compute its scores and snapshot, and make the trials that waited for them ready."""
         for shared in self._tree.trials[key].shared_keys:
             if self._claims.get(shared) == key:
                 del self._claims[shared]
@@ -129,18 +132,18 @@ class Schedule:
                     self._push(waiting)
 
     def _push(self, key: str) -> None:
-        """Make a trial ready."""
+        """Add a trial to the heap of ready trials, where the longest remaining chain comes first."""
         heapq.heappush(self._ready, (-self._chain_cost[key], self._order[key], key))
 
     def _parent_is_stored(self, trial: Trial) -> bool:
-        """Return whether a trial's own network, or its parent's if it has one, is stored."""
+        """Return whether a trial needs no parent's network, or that network is stored."""
         return trial.parent is None or trial.key in self._networks or trial.parent.key in self._networks
 
     def _descendants_without_network(self, key: str) -> list[str]:
         """Return the keys of a trial's unfinished descendants that cannot run without its network.
 
         The search stops at a stored network, whose descendants need none of its ancestors, and at a failed trial,
-        whose descendants have been recorded with it.
+        whose descendants were recorded together with that trial.
         """
         descendants: list[str] = []
         stack = [key]
@@ -152,7 +155,10 @@ class Schedule:
         return descendants
 
     def _longest_chains(self, cost: Cost) -> dict[str, float]:
-        """Return, by trial, its own cost plus that of the most expensive chain of unfinished trials below it."""
+        """Return, by trial key, the cost of the most expensive chain that begins with the trial.
+
+        A chain goes from parent to child, and trials that are done cost nothing.
+        """
         longest: dict[str, float] = {}
         for key in reversed(list(self._tree.trials)):
             below = max((longest[child] for child in self._tree.children[key]), default=0.0)

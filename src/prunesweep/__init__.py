@@ -1,6 +1,7 @@
 """Sweeps over ways to prune a convolutional network, and the selection among the results.
 
-Each command of the command line is a function here. Its ``store`` is an open store, or the folder or URL of one.
+Each command of the command line has a function here. The argument ``store`` is an open store, or a store's folder or
+URL.
 
 =====================  ==================================================================================
 ``plan_sweep``         plan a sweep: which trials would run, and which results are stored already

@@ -1,1 +1,1 @@
-"""Rules and facts about users' image files that keys and plans need: which files count, how many, and their content."""
+"""Rules and facts about users' image files that keys and plans need: which files are images, and what they contain."""

@@ -1,7 +1,7 @@
 """Which files below a folder of class folders are images: one rule for every reader of class folders.
 
-Every folder directly in it that is not hidden is a class, and every image below that folder, at any depth, belongs to
-the class. Files and folders whose names begin with a dot are hidden (``.ipynb_checkpoints``, ``._0000.png``), as are
+Every folder directly in it, unless hidden, is a class, and every image in a class folder, at any depth, belongs to the
+class. Files and folders whose names begin with a dot are hidden (``.ipynb_checkpoints``, ``._0000.png``), as are
 the folders ``SYSTEM_FOLDERS``. Symbolic links are followed.
 """
 
@@ -24,14 +24,14 @@ _ImageEntry = tuple[tuple[str, ...], "os.DirEntry[str]"]
 def image_files(folder: str, key_path: str) -> list[tuple[str, Path]]:
     """Return (class name, path) of every image below ``folder``/CLASS, sorted by class and path.
 
-    An unreadable folder or a broken link is a `DataError` too.
+    An unreadable folder or a broken link raises ``DataError`` too.
 
     Args:
-        folder: The folder that holds the class folders.
-        key_path: The setting that names the folder, such as ``dataset.train``; error messages begin with it.
+        folder: the folder that holds the class folders.
+        key_path: the setting that names the folder, such as ``dataset.train``; error messages begin with it.
 
     Raises:
-        DataError: The folder is missing, or no class folder contains an image.
+        DataError: the folder is missing, or no class folder contains an image.
     """
     if not Path(folder).is_dir():
         raise DataError(f"{key_path}: {folder}: no such folder")
@@ -47,14 +47,14 @@ def class_images(folder: str, key_path: str) -> Iterator[tuple[str, list[tuple[s
     """Yield every class with its images, all sorted by name; class folders without an image are left out.
 
     Args:
-        folder: The folder that holds the class folders.
-        key_path: The setting that names the folder, such as ``dataset.train``; error messages begin with it.
+        folder: the folder that holds the class folders.
+        key_path: the setting that names the folder, such as ``dataset.train``; error messages begin with it.
 
     Yields:
         The class name, and for each image its path below the class folder (with ``/``) and its size in bytes.
 
     Raises:
-        DataError: A folder is missing or cannot be read, a link is broken, or no class folder contains an image.
+        DataError: a folder is missing or cannot be read, a link is broken, or no class folder contains an image.
     """
     no_image = f"{key_path}: {folder}: {NO_IMAGE} (to use Parquet shards, give a glob)"
     is_empty = True
@@ -86,22 +86,22 @@ def _in_order(images: list[_ImageEntry]) -> list[_ImageEntry]:
 def _classes(folder: str, key_path: str, no_image: str) -> Iterator[tuple[str, list[_ImageEntry]]]:
     """Yield the name and the images of each class folder that has any, sorted by class name.
 
-    A broken link, or splits in place of class folders, is a `DataError` too.
+    A broken link, or splits such as ``train`` and ``test`` in place of class folders, raises ``DataError`` too.
 
     Args:
-        folder: The folder that holds the class folders.
-        key_path: The setting that names the folder.
-        no_image: How the error message for splits in place of class folders begins.
+        folder: the folder that holds the class folders.
+        key_path: the setting that names the folder.
+        no_image: the beginning of the error message for splits in place of class folders.
 
     Raises:
-        DataError: A folder cannot be read.
+        DataError: a folder cannot be read.
     """
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if not is_hidden(entry.name) and _is_folder(entry, key_path))
         listings = ((name, list(_images_below(os.path.join(folder, name), key_path, (folder,)))) for name in names)
         classes: Iterable[tuple[str, list[_ImageEntry]]] = ((name, images) for name, images in listings if images)
-        if any(name.lower() in SPLIT_WORDS for name in names):  # rare; the check needs all of them in memory
+        if any(name.lower() in SPLIT_WORDS for name in names):  # rare; the check needs all classes in memory
             classes = list(classes)
             _check_no_splits(classes, no_image)
         yield from classes
@@ -113,7 +113,7 @@ def _check_no_splits(classes: Sequence[tuple[str, list[_ImageEntry]]], no_image:
     """Check that the supposed classes are not the splits of a data set, with class folders inside.
 
     Raises:
-        DataError: They are; the message begins with ``no_image``.
+        DataError: the classes are splits; the message begins with ``no_image``.
     """
     has_direct_images = any(len(parts) == 1 for _, images in classes for parts, _ in images)
     names = [name for name, _ in classes]
@@ -126,9 +126,9 @@ def _images_below(folder: str, key_path: str, ancestors: tuple[str, ...]) -> Ite
     """Yield the images in a folder and in all folders below it.
 
     Args:
-        folder: The folder to search.
-        key_path: The setting that names the data set's folder.
-        ancestors: The folders that the search has passed through to reach ``folder``.
+        folder: the folder to search.
+        key_path: the setting that names the data set's folder.
+        ancestors: the folders that the search has passed through to reach ``folder``.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -146,7 +146,7 @@ def _is_folder(entry: "os.DirEntry[str]", key_path: str) -> bool:
     """Return whether an entry is a folder or a link to one.
 
     Raises:
-        DataError: It is a broken link that by its name is to a folder or an image.
+        DataError: the entry is a broken link whose name has no suffix, like a folder, or the suffix of an image.
     """
     if entry.is_dir():
         return True
@@ -156,7 +156,7 @@ def _is_folder(entry: "os.DirEntry[str]", key_path: str) -> bool:
 
 
 def _leads_back(entry: "os.DirEntry[str]", ancestors: tuple[str, ...]) -> bool:
-    """Return whether a folder is a link to one of its ancestors, which would be searched without end."""
+    """Return whether a folder is a link to one of its ancestors, so that a search through it would never end."""
     return entry.is_symlink() and any(os.path.samefile(entry.path, folder) for folder in ancestors)
 
 

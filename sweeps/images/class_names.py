@@ -1,4 +1,4 @@
-"""How labels of files that name their classes differently are mapped to one numbering of the classes."""
+"""One numbering of the classes for files whose lists of class names differ."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ UNKNOWN_CLASS = -1
 def merge_class_names(names_by_file: Mapping[str, ClassNames]) -> ClassNames:
     """Return the class names of several files in one order.
 
-    The names of the first file that has any come first, then the further names of the other files, in their order.
-    If files name their classes differently and one of them repeats a name, that is a `DataError`.
+    The names of the first file that has class names come first, followed by the names that only later files have. If
+    the lists of the files differ and one of them repeats a name, ``DataError`` is raised.
 
     Args:
-        names_by_file: The class names of each file.
+        names_by_file: the class names of each file.
     """
     named_files = {file: names for file, names in names_by_file.items() if names}
     all_equal = len(set(named_files.values())) <= 1
@@ -29,14 +29,14 @@ def merge_class_names(names_by_file: Mapping[str, ClassNames]) -> ClassNames:
 
 
 def renumber_labels(file: str, names: ClassNames, classes: ClassNames) -> list[int] | None:
-    """Return the class number of each label of a file.
+    """Return the class number in the whole data set for each label of a file.
 
-    If the file numbers its classes differently and a name stands for two classes, that is a `DataError`.
+    If the file numbers its classes differently and a name stands for two classes, ``DataError`` is raised.
 
     Args:
-        file: The file's name, for messages.
-        names: The file's own class names.
-        classes: The class names of the whole data set.
+        file: the file's name, for messages.
+        names: the file's own class names.
+        classes: the class names of the whole data set.
 
     Returns:
         The number among ``classes`` of each label 0, 1, …, or ``UNKNOWN_CLASS`` if its name is not among them. None if
@@ -53,7 +53,10 @@ def renumber_labels(file: str, names: ClassNames, classes: ClassNames) -> list[i
 
 
 def needs_renumbering(names: ClassNames, classes: ClassNames) -> bool:
-    """Return whether labels with these class names have other numbers among ``classes``."""
+    """Return whether a file with these class names numbers its classes differently from ``classes``.
+
+    Only the numbers that both lists have are compared.
+    """
     both = min(len(names), len(classes))
     return names[:both] != classes[:both]
 
@@ -62,11 +65,11 @@ def _check_distinct(where: str, names: Sequence[str]) -> None:
     """Check that no class name is repeated.
 
     Args:
-        where: Whose class names they are, for the message.
-        names: The class names.
+        where: the file or the images that the class names belong to, for the message.
+        names: the class names.
 
     Raises:
-        DataError: A name is repeated.
+        DataError: a name is repeated.
     """
     repeated = next((name for name, count in Counter(names).items() if count > 1), None)
     if repeated is not None:

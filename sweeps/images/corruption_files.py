@@ -24,11 +24,11 @@ def cifar10_c_file(root: str, name: str) -> Path:
     """Return the path of one array of CIFAR-10-C.
 
     Args:
-        root: The folder of the arrays.
-        name: A corruption kind, or ``labels``.
+        root: the folder of the arrays.
+        name: a corruption kind, or ``labels``.
 
     Raises:
-        DataError: The file is missing.
+        DataError: the file is missing.
     """
     path = Path(root, f"{name}.npy")
     if not path.is_file():
@@ -42,7 +42,7 @@ def imagenet_c_classes(root: str, kind: str, severity: int) -> list[str]:
     """Return the names of ImageNet-C's class folders of one kind and severity, sorted.
 
     Raises:
-        DataError: The folder of the kind and severity is missing or contains no class folder.
+        DataError: the folder of the kind and severity is missing or contains no class folder.
     """
     folder = imagenet_c_folder(root, kind, severity)
     if not folder.is_dir():
@@ -63,7 +63,7 @@ def list_image_names(folder: Path) -> list[str]:
     """Return the file names of the images in a class folder, sorted.
 
     Raises:
-        DataError: The folder cannot be read or contains no image.
+        DataError: the folder cannot be read or contains no image.
     """
     try:
         names = sorted(
@@ -81,11 +81,12 @@ def list_image_names(folder: Path) -> list[str]:
 def cifar10_c_fingerprint(root: str, kinds: Sequence[str]) -> str:
     """Return a fingerprint of CIFAR-10-C's files: their lengths, and 1 MiB from the beginning and end of each.
 
-    The labels are shorter than that and enter whole. A missing or unreadable file is a `DataError`.
+    The file of labels is shorter than 1 MiB, so all of its bytes are hashed. A missing or unreadable file raises
+    ``DataError``.
 
     Args:
-        root: The folder of the arrays.
-        kinds: The corruption kinds to include.
+        root: the folder of the arrays.
+        kinds: the corruption kinds to include.
     """
     return key_of("CIFAR-10-C", [_sampled_content(cifar10_c_file(root, name)) for name in ("labels", *kinds)])
 
@@ -93,24 +94,24 @@ def cifar10_c_fingerprint(root: str, kinds: Sequence[str]) -> str:
 def imagenet_c_fingerprint(root: str, kinds: Sequence[str], severities: Iterable[int]) -> str:
     """Return a fingerprint of ImageNet-C's folders.
 
-    For each kind and severity it takes the names of the classes, the names and sizes of the files of the first and the
-    last class, and the content of the first of these files and of the last. A missing or empty folder, or an unreadable
-    file, is a `DataError`.
+    For each kind and severity, the fingerprint depends on the names of the classes, on the names and sizes of the files
+    of the first and the last class, and on the content of the first and the last of these files. A missing or empty
+    folder, or an unreadable file, raises ``DataError``.
 
     Args:
-        root: The folder of the kinds' folders.
-        kinds: The corruption kinds to include.
-        severities: The severities to include, 1 to 5.
+        root: the folder of the kinds' folders.
+        kinds: the corruption kinds to include.
+        severities: the severities to include, 1 to 5.
     """
     severities = tuple(severities)
     return key_of("ImageNet-C", [[k, s, _folder_content(root, k, s)] for k in kinds for s in severities])
 
 
 def _folder_content(root: str, kind: str, severity: int) -> Any:
-    """Return what the fingerprint holds of one kind and severity, as JSON values.
+    """Return the part of the fingerprint for one kind and severity, as JSON values.
 
     Raises:
-        DataError: A file cannot be read.
+        DataError: a file cannot be read.
     """
     folder, classes = imagenet_c_folder(root, kind, severity), imagenet_c_classes(root, kind, severity)
     first, last = (
@@ -126,10 +127,10 @@ def _folder_content(root: str, kind: str, severity: int) -> Any:
 def _sampled_content(path: Path) -> Any:
     """Return the length of a file in bytes and the SHA-256 of its first and last MiB.
 
-    Of a file of up to two MiB, all bytes are hashed.
+    If a file has at most two MiB, all of its bytes are hashed.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: the file cannot be read.
     """
     try:
         with open(path, "rb") as file:

@@ -7,11 +7,11 @@ from prunesweep.sweeps.images.class_folders import class_images, image_files, is
 from prunesweep.sweeps.images.parquet_files import count_rows, parquet_files
 
 SplitSizes = tuple[int | None, int | None]
-"""The numbers of training and of test images; None if unknown."""
+"""The number of training images and the number of test images; each is None if it is unknown."""
 
 
 def digits_sizes(settings: DatasetSettings) -> SplitSizes:
-    """Return the split sizes of scikit-learn's digits, of which a fifth are test images."""
+    """Return the split sizes of scikit-learn's digits; a fifth of the 1,797 images are test images."""
     return 1437, 360
 
 
@@ -33,15 +33,15 @@ def image_folder_sizes(settings: ImageFolder) -> SplitSizes:
 def imagenet_sizes(settings: Imagenet) -> SplitSizes:
     """Return the size of each split that has a limit, by counting files or from the footers of shards.
 
-    Files are counted only until it is certain that there are more than the limit, so such a size is a lower bound. The
-    size of a split without a limit is None.
+    Files are counted only until there are more than the limit, so a size above the limit is a lower bound. The size of
+    a split without a limit is None.
     """
     train = _count_up_to_limit(settings.train, "dataset.train", settings.train_limit)
     return train, _count_up_to_limit(settings.test, "dataset.test", settings.test_limit)
 
 
 def _count_up_to_limit(paths: Sequence[str], key_path: str, limit: int | None) -> int | None:
-    """Count the images of a split, in class folders only until there are more than ``limit``."""
+    """Count the images of a split; None without a limit. In class folders, counting stops once it exceeds ``limit``."""
     if limit is None:
         return None
     if not is_folder(paths):
@@ -55,5 +55,5 @@ def _count_up_to_limit(paths: Sequence[str], key_path: str, limit: int | None) -
 
 
 def _count_parquet_images(paths: Sequence[str], key_path: str) -> int | None:
-    """Count the rows of the Parquet files of a split."""
+    """Count the rows of the Parquet files of a split; None if a file's footer cannot be read."""
     return count_rows(parquet_files(paths, key_path))

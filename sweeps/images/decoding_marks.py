@@ -1,4 +1,4 @@
-"""Marks in fingerprints of images that versions up to 0.1 decoded differently, so that their results are not reused.
+"""Marks in fingerprints for images that versions up to 0.1 decoded differently, so that old results are not reused.
 
 Up to version 0.1, 16-bit images were clipped at 255, orientations were ignored, the colours of transparent pixels were
 used, and floating-point images became 0 and 1. Images whose decoding is unchanged get no mark and keep their keys.
@@ -17,7 +17,7 @@ from prunesweep.sweeps.images.samples import sample_evenly
 
 DECODING_CHANGED_MARK = {"images": "upright, opaque, scaled from 16 bits"}
 DECODED_SAMPLE = 1000  # images that are checked in a split too large to be read for every plan
-SAMPLED_SHARDS, SAMPLED_ROW_GROUPS = 16, 4  # Parquet files in such a sample, and row groups of each
+SAMPLED_SHARDS, SAMPLED_ROW_GROUPS = 16, 4  # Parquet files in such a sample, and row groups of each of these files
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ALPHA_COLOUR_TYPES = (4, 6)  # PNG's colour types with an alpha channel
 _JPEG, _START_OF_SCAN = b"\xff\xd8\xff", 0xDA
@@ -30,13 +30,13 @@ def mark_if_changed(contents: Iterable[bytes]) -> list[Any]:
     """Return the mark as a one-element list if the decoding of any image changed since version 0.1, else ``[]``.
 
     Args:
-        contents: The encoded images.
+        contents: the encoded images.
     """
     return [DECODING_CHANGED_MARK] if any(map(decoding_changed, contents)) else []
 
 
 def decoding_changed(content: bytes) -> bool:
-    """Return whether versions up to 0.1 decoded an image file to other pixels, or decoded one that is now refused."""
+    """Return whether versions up to 0.1 decoded an image file to other pixels, or accepted one that is now refused."""
     if is_ordinary_image(content):
         return False
     from PIL import Image
@@ -45,7 +45,7 @@ def decoding_changed(content: bytes) -> bool:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
             if MODES.get(image.mode, ModeConversion.SCALED) is ModeConversion.SCALED:
                 return True
-            if image.format not in ("JPEG", "MPO"):  # in these two all that matters comes before the pixels
+            if image.format not in ("JPEG", "MPO"):  # in these two formats all that matters comes before the pixels
                 image.load()
             return orientation_of(image) != 1 or refusal_reason(image) is not None
     except Exception:  # whatever Pillow's readers raise; earlier versions refused such a file too
@@ -53,10 +53,10 @@ def decoding_changed(content: bytes) -> bool:
 
 
 def is_ordinary_image(content: bytes) -> bool:
-    """Return whether a file is, by its header, a JPEG, PNG or WebP that every version decoded alike.
+    """Return whether a file is, by its header, a JPEG, PNG or WebP that all versions decode to the same pixels.
 
-    Only the header and a few byte strings are examined, for an orientation, transparency and 16-bit grey levels. False
-    means that the image must be opened to know.
+    Only the header and a few byte strings are examined, for an orientation, transparency and 16-bit grey levels. If the
+    result is False, the image must be opened to find out.
     """
     if content.startswith(_JPEG):
         header = content[: _jpeg_header_length(content)]
@@ -80,7 +80,7 @@ def _has_alpha(lossless_webp: bytes) -> bool:
 
 
 def _jpeg_header_length(content: bytes) -> int:
-    """Return the number of bytes of a JPEG before its pixels, or of all its bytes if its segments are malformed."""
+    """Return the number of bytes of a JPEG before its pixels, or its whole length if its segments are malformed."""
     position = 2
     while content[position : position + 1] == b"\xff" and position + 4 <= len(content):
         marker = content[position + 1]
@@ -107,8 +107,8 @@ def _read_rows(file: str, most: int | None) -> Iterator[bytes]:
     """Yield the encoded images of a Parquet file.
 
     Args:
-        file: The file's path.
-        most: About how many rows to read at most, from several row groups; None for all.
+        file: the file's path.
+        most: about how many rows to read, spread over several row groups; None for all rows.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""The modes of images that can be decoded to 8-bit RGB, and how: one table for all readers and for the fingerprints.
+"""The image modes of Pillow, and how each is converted to 8-bit RGB, for all readers and for the fingerprints.
 
 Nothing here imports Pillow: the functions take images that Pillow has opened and loaded.
 """
@@ -54,7 +54,7 @@ def refusal_reason(image: "Image.Image") -> str | None:
     """Return why an image is refused, or None if it is decoded.
 
     Args:
-        image: An image that is opened and loaded.
+        image: an image that Pillow has opened and loaded.
 
     Returns:
         The end of an error message that begins with the image's name.
@@ -93,26 +93,29 @@ def has_transparent_pixels(image: "Image.Image") -> bool:
 
 
 def white_level(image: "Image.Image") -> int:
-    """Return the highest level of an image of integers: 65,535, or less for TIFFs of fewer than 16 bits."""
+    """Return the highest possible level of an image of integers: 65,535, or less for a TIFF of 9 to 15 bits."""
     bits = _tiff_tag(image, BITS_PER_SAMPLE)
     return 2 ** bits[0] - 1 if isinstance(bits, tuple) and bits and 8 < bits[0] < 16 else WHITE_16_BITS
 
 
 def zero_is_white(image: "Image.Image") -> bool:
-    """Return whether 0 means white in an image of integers; Pillow inverts such TIFFs only if they have 8 bits."""
+    """Return whether 0 means white in an image of integers.
+
+    This is so in some TIFFs; Pillow inverts them itself only if they have 8 bits.
+    """
     return bool(_tiff_tag(image, PHOTOMETRIC) == MIN_IS_WHITE)
 
 
 def _tiff_tag(image: "Image.Image", tag: int) -> Any:
-    """Return the value of a TIFF tag, or None if the image is no TIFF or lacks the tag."""
+    """Return the value of a TIFF tag, or None if the image is not a TIFF or lacks the tag."""
     return getattr(image, "tag_v2", {}).get(tag)
 
 
 def orientation_of(image: "Image.Image") -> int:
     """Return the Exif orientation of a loaded image, 1 to 8.
 
-    It is 1 if the orientation is missing, damaged or out of range. It is also 1 for every TIFF, because all versions of
-    Pillow rotate TIFFs on loading, and some leave the tag in the image.
+    The result is 1 if the orientation is missing, damaged or out of range. It is also 1 for every TIFF, because
+    all versions of Pillow rotate TIFFs on loading, and some versions leave the tag in the image.
     """
     if hasattr(image, "tag_v2") or not any(name in image.info for name in _EXIF_INFO_KEYS):
         return 1

@@ -1,4 +1,4 @@
-"""Image-Parquet files: which ones a sweep names, and what is known of them without reading an image."""
+"""Image-Parquet files: which files a sweep names, and what is known of these files without reading an image."""
 
 import glob
 import json
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LABEL_COLUMNS = ("label", "labels", "fine_label")
-IMAGE_COLUMNS = ("image", "img", "picture", "photo")  # the names that pick the column of images from several of bytes
+IMAGE_COLUMNS = ("image", "img", "picture", "photo")  # names that identify the images among several columns of bytes
 # Words with which the names of a split's files and folders begin, from Hugging Face's own list.
 SPLITS = {
     "train": ("train", "training"),
@@ -32,13 +32,13 @@ _OTHER_CONTENT = {
 def parquet_files(patterns: Sequence[str], key_path: str) -> list[str]:
     """Return the files that paths, globs and folders stand for, each once, in the order of their first mention.
 
-    A path that exists is used as it is, whatever brackets it contains. Of a folder with several splits, as Hugging
-    Face's data sets have them, the files of the split that ``key_path`` ends with are taken. A pattern without a file
-    is a `DataError`.
+    A path that exists is used as it is, even if it contains brackets as a glob does. If a folder has files of several
+    splits, as Hugging Face's data sets have, only those of the split that ``key_path`` ends with are used. A pattern
+    that matches no file raises ``DataError``.
 
     Args:
-        patterns: Paths, globs or folders; the files of a glob or folder are sorted.
-        key_path: The setting that names them: ``dataset.train`` or ``dataset.test``.
+        patterns: paths, globs or folders; the files of a glob or folder are sorted.
+        key_path: the setting that lists the patterns: ``dataset.train`` or ``dataset.test``.
     """
     files: dict[object, str] = {}
     for pattern in patterns:
@@ -60,13 +60,13 @@ def _expand_pattern(pattern: str, key_path: str) -> list[str]:
     """Return the files that a path, glob or folder stands for.
 
     Raises:
-        DataError: There is none.
+        DataError: there is no such file.
     """
     if os.path.isdir(pattern):
         return _split_files(pattern, key_path)
     if os.path.exists(pattern):
         return [pattern]
-    # Existing folders are used as they are, too: `[2020] set/*.parquet`.
+    # A folder that exists is used as it is in a glob, too: `[2020] set/*.parquet`.
     for candidate in (_escape_existing_folder(pattern), pattern):
         matches = sorted(path for path in glob.glob(candidate, recursive=True) if not os.path.isdir(path))
         if matches:
@@ -75,7 +75,7 @@ def _expand_pattern(pattern: str, key_path: str) -> list[str]:
 
 
 def _escape_existing_folder(pattern: str) -> str:
-    """Return a glob in which the longest beginning that is an existing folder is escaped."""
+    """Return a glob after escaping its longest beginning that is an existing folder."""
     folder = next((str(parent) for parent in PurePath(pattern).parents if os.path.isdir(parent)), "")
     if folder in ("", "."):
         return pattern
@@ -83,10 +83,11 @@ def _escape_existing_folder(pattern: str) -> str:
 
 
 def _split_files(folder: str, key_path: str) -> list[str]:
-    """Return the Parquet files of one split below a folder, or all if no name there belongs to a split.
+    """Return the Parquet files of one split below a folder, or all Parquet files if no name there is that of a split.
 
     Raises:
-        DataError: The folder has no Parquet file, none of the split, or files of the split in several folders.
+        DataError: the folder has no Parquet file, it has none of the split, or the files of the split are in several
+            folders.
     """
     split = key_path.rpartition(".")[2]
     root = Path(folder)
@@ -117,7 +118,10 @@ def _parquet_below(root: Path) -> Iterator[Path]:
 
 
 def _split_named_by(path: Path) -> str | None:
-    """Return the split that a file's name begins with, else the one of the nearest folder that names a split."""
+    """Return the split that a file's name begins with, or else the split that the nearest folder's name begins with.
+
+    Return None if no name begins with a split.
+    """
     for name in (path.name, *reversed(path.parent.parts)):
         word = re.match(r"[A-Za-z]*", name)
         for split, words in SPLITS.items():
@@ -149,14 +153,14 @@ def label_column(schema: "pa.Schema") -> str | None:
 def image_column(file: str, schema: "pa.Schema") -> str | None:
     """Return the path of the column of encoded images, or None if there is none.
 
-    It is the first ``{bytes, path}`` column (then the path is ``NAME.bytes``), else the column of bytes.
+    The column is the first one of ``{bytes, path}`` structs, whose path is ``NAME.bytes``, or else the column of bytes.
 
     Args:
-        file: The file's name, for messages.
-        schema: The file's schema.
+        file: the file's name, for messages.
+        schema: the file's schema.
 
     Raises:
-        DataError: There are several columns of bytes, and not exactly one has a name from ``IMAGE_COLUMNS``.
+        DataError: there are several columns of bytes, and not exactly one has a name from ``IMAGE_COLUMNS``.
     """
     import pyarrow as pa
 
@@ -179,7 +183,7 @@ def _has_bytes_field(type_: "pa.StructType") -> bool:
 
 
 def _is_bytes(type_: "pa.DataType") -> bool:
-    """Return whether an Arrow type is any of its types of bytes."""
+    """Return whether an Arrow type is one of Arrow's types of byte strings."""
     import pyarrow as pa
 
     return bool(
@@ -191,7 +195,7 @@ def _is_bytes(type_: "pa.DataType") -> bool:
 
 
 def count_rows(files: Sequence[str]) -> int | None:
-    """Return the total number of rows by the files' footers, or None if a footer cannot be read."""
+    """Return the total number of rows of Parquet files, from their footers, or None if a footer cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -202,7 +206,7 @@ def count_rows(files: Sequence[str]) -> int | None:
 
 
 def read_class_names(file: str) -> tuple[str, ...]:
-    """Return the class names of a file's labels from its Hugging Face metadata (``ClassLabel``).
+    """Return the class names that a file's Hugging Face metadata (``ClassLabel``) gives for its labels.
 
     Returns:
         The names of the labels 0, 1, …; empty if the file has no such metadata or cannot be read.

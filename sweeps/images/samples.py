@@ -1,4 +1,4 @@
-"""Deterministic samples: the same items in every run."""
+"""Deterministic samples, which consist of the same items in every run."""
 
 import heapq
 import zlib
@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 def sample_evenly(items: Sequence[Item], most: int) -> list[Item]:
-    """Return at most ``most`` of the items at even distances, in their order."""
+    """Return at most ``most`` of the items, spread evenly over the sequence and in its order."""
     count = min(len(items), most)
     return [items[index * len(items) // count] for index in range(count)]
 

@@ -12,20 +12,23 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 Segment = tuple[str, Callable[[Tensor], Tensor]]
-"""One step of a body's forward pass: the path of the module that it runs, and the function that runs it."""
+"""One step of a body's forward pass: the path of the module that the step runs, and the function of the step.
+
+A step that runs no module has a name of its own in place of the path.
+"""
 
 
 @dataclass(frozen=True)
 class FilterGroup:
-    """The filters of one convolution, all but one of which are removable.
+    """A convolution whose filters are removable, except that one of them always remains.
 
     All attributes are module paths inside the body.
 
     Attributes:
         convolution: the convolution.
-        norms: the batch norms on the convolution's channels: zeroing weight and bias of channel i in all of them
-            silences filter i exactly. The first one directly follows the convolution.
-        activation: the ReLU after the first norm; it may work in place.
+        norms: the batch norms that act on the convolution's channels. Zeroing the weight and bias of channel i in all
+            these norms silences filter i exactly. The first norm directly follows the convolution.
+        activation: the ReLU after the first norm; the ReLU may work in place.
     """
 
     convolution: str
@@ -39,8 +42,9 @@ class Block:
 
     Attributes:
         name: module path of the block inside the body.
-        stage: name of its stage.
-        last_norm: module path of its last batch norm: zeroing weight and bias silences the block exactly.
+        stage: name of the block's stage.
+        last_norm: module path of the block's last batch norm. Zeroing the norm's weight and bias silences the block
+            exactly: only its shortcut remains.
         stage_size: number of blocks that the stage has now, including those that are not removable.
     """
 
@@ -60,7 +64,7 @@ class Architecture(ABC):
     def build(self, classes: int) -> nn.Module:
         """Return the baseline's body.
 
-        It maps normalised images (N, 3, H, W) with any H = W >= 16 to logits (N, classes).
+        The body maps normalised images (N, 3, H, W) with any H = W >= 16 to logits (N, classes).
 
         Args:
             classes: number of classes.
@@ -68,35 +72,38 @@ class Architecture(ABC):
 
     @abstractmethod
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
-        """Return the convolutions with removable filters of a body, which may be pruned, in execution order.
+        """Return a body's convolutions with removable filters, in execution order.
 
         Args:
-            body: a body of this architecture.
+            body: a body of this architecture, pruned or not.
         """
 
     @abstractmethod
     def stages(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the paths of the baseline's residual blocks by stage, in execution order; empty if it has none."""
+        """Return the paths of the baseline's residual blocks by stage, in execution order.
+
+        The mapping is empty for an architecture without residual blocks.
+        """
 
     @abstractmethod
     def removable_blocks(self, body: nn.Module) -> list[Block]:
-        """Return the removable blocks of a body, which may be pruned.
+        """Return the removable residual blocks of a body.
 
-        They preserve the shape of their input and belong to a stage with more than two blocks.
+        These blocks preserve the shape of their input and belong to a stage that has more than two blocks now.
 
         Args:
-            body: a body of this architecture.
+            body: a body of this architecture, pruned or not.
         """
 
     @abstractmethod
     def segments(self, body: nn.Module) -> list[Segment]:
-        """Split a body's forward pass in evaluation mode into a chain of functions.
+        """Split a body's forward pass in evaluation mode into a chain of functions, the segments.
 
         A segment named P runs the modules P and P.* and no other module with parameters. After a change to one module,
-        it is therefore enough to rerun the network from the input of the module's segment.
+        it is therefore enough to rerun the network from the input of the segment that runs this module.
 
         Args:
-            body: a body of this architecture.
+            body: a body of this architecture, pruned or not.
         """
 
     def remaining_blocks(self, body: nn.Module) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Tensors of baselines that are not trained by the sweep: from a weights file, or published by torchvision."""
+"""Loading the tensors of baselines that the sweep does not train, from a weights file or from torchvision."""
 
 from http.client import HTTPException
 from pathlib import Path
@@ -12,14 +12,14 @@ from prunesweep.workers.architectures.weights_file import WeightsError, read_wei
 
 
 def read_weights(weights: str, architecture: str) -> dict[str, Tensor]:
-    """Return the tensors of a baseline, on the CPU by name.
+    """Return the tensors of a baseline by name, on the CPU.
 
     torchvision's files are downloaded once, into torch's own folder for downloads (``$TORCH_HOME/hub/checkpoints``, by
     default in ``~/.cache/torch``).
 
-    It is a ``DataError`` if the file is missing, cannot be downloaded, differs from the published one or contains no
-    weights, and if the name is unknown or belongs to another architecture. Whether the tensors of a file fit the
-    architecture is checked by ``load_weights``.
+    A file that is missing, cannot be downloaded, differs from the published one or contains no weights raises
+    ``DataError``, and so does a name that is unknown or belongs to another architecture. Whether the tensors match the
+    shapes of the architecture is not checked here but by ``load_weights``.
 
     Args:
         weights: path of a weights file, or a name such as ``torchvision:IMAGENET1K_V2``.
@@ -31,12 +31,12 @@ def read_weights(weights: str, architecture: str) -> dict[str, Tensor]:
 
 
 def _ensure_local_copy(pretrained: Pretrained) -> Path:
-    """Return the path of the file on this machine, after downloading it if needed.
+    """Return the path of torchvision's weights file on this machine, after downloading the file if needed.
 
     The file's hash is checked every time, because the trials' keys depend on the published content.
 
     Raises:
-        WeightsError: the file is damaged or a different one.
+        WeightsError: the file's hash is not the published one.
     """
     path = Path(torch.hub.get_dir(), "checkpoints", pretrained.file_name)
     if not path.exists():
@@ -49,7 +49,7 @@ def _ensure_local_copy(pretrained: Pretrained) -> Path:
 
 
 def _download(pretrained: Pretrained, path: Path) -> None:
-    """Download the file in one atomic step, so that concurrent trials see the whole file or none.
+    """Download a pretrained network's file to a path, where concurrent trials see either the whole file or none.
 
     Raises:
         WeightsError: the file cannot be downloaded.

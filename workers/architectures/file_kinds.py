@@ -1,4 +1,4 @@
-"""Recognises, from its first bytes, a file that was given as a weights file but is something else."""
+"""Recognition, mostly by the first bytes, of files that were given as weights files but are something else."""
 
 import zipfile
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _MAX_SAFETENSORS_HEADER = 100_000_000  # bytes, by the specification of the form
 
 
 def is_safetensors(path: Path) -> bool:
-    """Return whether a file begins like a safetensors file: eight bytes of length, then JSON."""
+    """Return whether a file begins like a safetensors file: with eight bytes for a length, then a JSON object."""
     head = _read_head(path)
     return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _MAX_SAFETENSORS_HEADER
 

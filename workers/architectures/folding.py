@@ -1,4 +1,7 @@
-"""Folding batch norms into the preceding convolutions: the same function in evaluation mode, with fewer operations."""
+"""Folding batch norms into the preceding convolutions.
+
+In evaluation mode, the folded network computes the same function with fewer operations.
+"""
 
 import copy
 from collections.abc import Iterator
@@ -14,10 +17,11 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 
 def fold_batch_norms(network: _Module) -> _Module:
-    """Return a copy in evaluation mode with folded batch norms, whose parameters require no gradients.
+    """Return a copy of a network in evaluation mode, with each batch norm folded into the convolution before it.
 
-    Its logits differ from those of ``network`` only by rounding. Use it for predictions alone: rounding can change the
-    sign of gradients near zero. An ``nn.Identity`` replaces each folded norm; its output is the norm's output.
+    The parameters of the copy require no gradients. The logits of the copy differ from those of ``network`` only by
+    rounding. Use the copy for predictions alone, because rounding can change the sign of gradients near zero. An
+    ``nn.Identity`` replaces each folded norm, so that the module at the norm's path still outputs what the norm did.
     """
     copied = copy.deepcopy(network).eval().requires_grad_(False)
     for convolution, norm in list(_foldable_pairs(copied)):
@@ -28,7 +32,7 @@ def fold_batch_norms(network: _Module) -> _Module:
 
 
 def _foldable_pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield the paths of each convolution whose output is used only by a batch norm, and of that norm."""
+    """Yield pairs of paths: a convolution whose output is used only by a batch norm, and this batch norm."""
     graph = symbolic_trace(network).graph
     paths = {node: str(node.target) for node in graph.nodes if node.op == "call_module"}
     for node, norm in paths.items():

@@ -1,7 +1,7 @@
 """MobileNetV2 (Sandler et al., 2018) for small images, based on torchvision's.
 
-Parameters are named as in torchvision. The stem and the second stage do not halve the resolution as in the original:
-as usual on CIFAR, images of 32 pixels are reduced to 4.
+Parameters are named as in torchvision. The original halves the resolution in the stem and in the second stage; this
+version does not. As usual on CIFAR, images of 32×32 pixels are thus reduced to 4×4.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class MobileNetV2Cifar(Architecture):
     """
 
     def build(self, classes: int) -> nn.Module:
-        """Return the baseline's body, without dropout like the usual CIFAR version.
+        """Return the baseline's body, which has no dropout, as is usual on CIFAR.
 
         Args:
             classes: number of classes.
@@ -54,7 +54,9 @@ class MobileNetV2Cifar(Architecture):
         return stages
 
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
-        """Return the expansion convolutions, whose channels the block's depthwise convolution passes on.
+        """Return the expansion convolution of each block outside the first stage.
+
+        The depthwise convolution after it has the same channels, so a filter also has a channel in the second norm.
 
         Args:
             body: a body of this architecture.
@@ -67,9 +69,9 @@ class MobileNetV2Cifar(Architecture):
         ]
 
     def removable_blocks(self, body: nn.Module) -> list[Block]:
-        """Return all blocks except the first and the last of each stage.
+        """Return the blocks of each stage with more than two blocks, except the stage's first and last block.
 
-        The first one changes the shape; the last one is left out as in the paper's code.
+        The first block changes the shape of the features. The last block is left out as in the paper's code.
 
         Args:
             body: a body of this architecture.

@@ -8,17 +8,17 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 
 def module_at(body: nn.Module, path: str, kind: type[_Module]) -> _Module:
-    """Return the submodule of a body at a path, with its type checked.
+    """Return the submodule at a path inside a body, after checking the submodule's class.
 
-    A missing module is an ``AttributeError``.
+    A path without a module raises ``AttributeError``.
 
     Args:
-        body: the module that contains it.
-        path: its module path inside ``body``.
-        kind: its expected class.
+        body: the module that contains the submodule.
+        path: module path of the submodule inside ``body``.
+        kind: expected class of the submodule.
 
     Raises:
-        TypeError: the module is of another class.
+        TypeError: the submodule is of another class.
     """
     module = body.get_submodule(path)
     if not isinstance(module, kind):

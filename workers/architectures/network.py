@@ -1,4 +1,7 @@
-"""Networks, which are an architecture's body with built-in normalisation: creating, rebuilding and loading them."""
+"""Creating, rebuilding and loading networks.
+
+A network is the body of an architecture together with the normalisation of its input images.
+"""
 
 import copy
 import json
@@ -53,7 +56,7 @@ class Network(nn.Module):
 
         Args:
             spec: description of the network.
-            body: a body that matches it.
+            body: a body that matches the spec.
         """
         super().__init__()
         self.spec = spec
@@ -63,11 +66,11 @@ class Network(nn.Module):
 
     @property
     def architecture(self) -> Architecture:
-        """Return the architecture of the body, which may be pruned."""
+        """Return the architecture that the body, pruned or not, belongs to."""
         return find_architecture(self.spec.architecture)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Normalise images (N, 3, H, W) in [0, 1] for the body."""
+        """Normalise the channels of images (N, 3, H, W) in [0, 1], as the body expects them."""
         return (images - self.mean) / self.std
 
     def forward(self, images: Tensor) -> Tensor:
@@ -78,7 +81,7 @@ class Network(nn.Module):
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Enter evaluation mode without gradients, and restore the mode of every module on exit.
+    """Put a network in evaluation mode and turn gradients off, and restore the mode of every module on exit.
 
     Args:
         network: the network.
@@ -102,7 +105,7 @@ def new_network(
     *,
     generator: torch.Generator,
 ) -> Network:
-    """Return a baseline with random parameters on the CPU, in training mode.
+    """Return an unpruned network with random parameters, on the CPU and in training mode.
 
     Global random states are neither used nor changed.
 
@@ -111,7 +114,7 @@ def new_network(
         classes: number of classes.
         image_size: height and width of the images in pixels.
         mean: means that normalise the channels of images in [0, 1].
-        std: standard deviations that normalise them.
+        std: standard deviations that normalise the channels.
         generator: CPU generator from which all parameters are drawn.
     """
     spec = NetworkSpec(architecture, classes, image_size, mean, std)
@@ -121,10 +124,10 @@ def new_network(
 
 
 def reinitialise(network: Network, generator: torch.Generator) -> Network:
-    """Return a network of the same shape and on the same device with new parameters and batch norm statistics.
+    """Return a copy of a network on the same device, with new random parameters and reset batch norm statistics.
 
     Args:
-        network: the network whose shape is taken.
+        network: the network to copy, which may be pruned.
         generator: CPU generator from which all parameters are drawn.
     """
     device = network.mean.device
@@ -135,11 +138,11 @@ def reinitialise(network: Network, generator: torch.Generator) -> Network:
 
 
 def rebuild_network(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> Network:
-    """Rebuild a network on the CPU, in training mode.
+    """Rebuild a network from its description and its tensors, on the CPU and in training mode.
 
     Args:
         spec: description of the network.
-        tensors: its state dict.
+        tensors: state dict of the network.
 
     Raises:
         NetworkError: spec and state dict do not match.
@@ -158,16 +161,16 @@ def rebuild_network(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> Network
 
 
 def load_network(path: str | PathLike[str]) -> Network:
-    """Return the network of a folder that a store or ``export_network`` wrote.
+    """Load the network from a folder that a store or ``export_network`` wrote.
 
     Args:
         path: path of the folder, which may begin with ``~`` and contains ``weights.safetensors`` and ``network.json``.
 
     Returns:
-        A torch module in evaluation mode: images (N, 3, H, W) in [0, 1] to logits (N, classes).
+        The network in evaluation mode: a torch module from images (N, 3, H, W) in [0, 1] to logits (N, classes).
 
     Raises:
-        NetworkError: a file is missing or unreadable, or the two do not match; the message is one line.
+        NetworkError: a file is missing or unreadable, or the two files do not match; the message is one line.
 
     Example:
         >>> import torch
@@ -188,13 +191,16 @@ def load_network(path: str | PathLike[str]) -> Network:
 
 
 def _empty_baseline(spec: NetworkSpec) -> nn.Module:
-    """Return the baseline's body on the meta device, without random draws; its shapes can still be changed."""
+    """Return the unpruned body of a spec's architecture on the meta device, where layers can still be resized.
+
+    No random numbers are drawn.
+    """
     with torch.device("meta"):
         return find_architecture(spec.architecture).build(spec.classes)
 
 
 def _initialise(body: nn.Module, generator: torch.Generator) -> None:
-    """Draw He normal weights (He et al., 2015; fan-in) and reset batch norms, for any architecture.
+    """Draw He normal weights (He et al., 2015; fan-in) for a body of any architecture, and reset its batch norms.
 
     The gain is √2 for convolutions, which are followed by ReLUs, and 1 for the classifier. Biases are zero.
     """

@@ -12,13 +12,13 @@ BODY_PREFIX = "body."
 
 
 def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> None:
-    """Resize every layer of a body on the meta device to the shapes of a state dict.
+    """Resize every layer of a body to the shapes of that layer's tensors in a state dict.
 
-    Whether the layers fit one another is checked by ``check_that_layers_fit``. A tensor that is missing or contradicts
-    the spec is a ``NetworkError``.
+    Whether each layer accepts the output of the layers before it is not checked here but by ``check_that_layers_fit``.
+    A tensor that is missing or contradicts the spec raises ``NetworkError``.
 
     Args:
-        body: the baseline's body, changed in place.
+        body: the baseline's body on the meta device, changed in place.
         spec: description of the network.
         tensors: the network's state dict.
     """
@@ -50,13 +50,15 @@ def shape_body(body: nn.Module, spec: NetworkSpec, tensors: Mapping[str, Tensor]
 
 
 def check_that_layers_fit(body: nn.Module) -> None:
-    """Run a body on the smallest allowed image, whatever its parameters.
+    """Check that each layer of a body accepts the output of the layers before it, by running the body on one image.
+
+    The image has the smallest allowed size, 16×16 pixels. The values of the parameters do not matter.
 
     Args:
-        body: the body, whose mode is the same afterwards.
+        body: the body. Its training or evaluation mode is restored afterwards.
 
     Raises:
-        NetworkError: its layers do not fit one another.
+        NetworkError: the shape of a layer does not match its input.
     """
     was_training = body.training
     try:

@@ -1,7 +1,8 @@
 """ResNet-50 (He et al., 2016, "Deep Residual Learning for Image Recognition", table 1), based on torchvision's.
 
-Parameters are named as in torchvision, so that its weights and other published weights for it can be loaded. As in
-torchvision, the 3×3 convolution of a block halves the resolution, not the first 1×1 convolution ("ResNet V1.5").
+Parameters are named as in torchvision, so that torchvision's weights and other weights published under these names can
+be loaded. As in torchvision ("ResNet V1.5"), it is the 3×3 convolution of a block that halves the resolution, not the
+first 1×1 convolution.
 """
 
 from collections.abc import Mapping
@@ -45,8 +46,8 @@ class BottleneckBlock(Bottleneck):
 class ResNet50(Architecture):
     """ResNet-50: four stages of bottleneck blocks.
 
-    Which blocks are the first of their stage and the last of the network depends on the baseline: after ``layer4.2``
-    is removed, the filters of ``layer4.1`` are still removable.
+    The filters of the first block of each stage and of the last block of the network are not removable. This means the
+    first and last blocks of the baseline: if ``layer4.2`` is removed, the filters of ``layer4.1`` stay removable.
     """
 
     def build(self, classes: int) -> nn.Module:
@@ -63,9 +64,9 @@ class ResNet50(Architecture):
         return {stage: tuple(f"{stage}.{i}" for i in range(size)) for stage, size in STAGE_SIZES.items()}
 
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
-        """Return the first two convolutions of each block.
+        """Return the first two convolutions of each block whose filters are removable.
 
-        The third one's channels are tied to those of other blocks by the shortcuts. The first block of each stage and
+        Shortcuts tie the channels of the third convolution to those of other blocks. The first block of each stage and
         the last block of the network are left out, as in the paper's code.
 
         Args:
@@ -82,7 +83,9 @@ class ResNet50(Architecture):
         ]
 
     def removable_blocks(self, body: nn.Module) -> list[Block]:
-        """Return all blocks except the first of each stage, which changes the shape.
+        """Return the blocks of each stage with more than two blocks, except the stage's first block.
+
+        The first block changes the shape of the features.
 
         Args:
             body: a body of this architecture.

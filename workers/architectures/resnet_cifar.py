@@ -1,7 +1,7 @@
 """The CIFAR ResNets of He et al. (2016), "Deep Residual Learning for Image Recognition", section 4.2.
 
-Shortcuts have no parameters (option A). Parameters are named as in Idelbayev's pytorch_resnet_cifar10, so that its
-weights files can be loaded.
+Shortcuts have no parameters (option A). Parameters are named as in Idelbayev's pytorch_resnet_cifar10, so that the
+weights files of that repository can be loaded.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ STAGE_WIDTHS = {"layer1": 16, "layer2": 32, "layer3": 64}
 class SubsamplingShortcut(nn.Module):
     """A shortcut without parameters (option A), which takes every second pixel and adds channels of zeros.
 
-    Half of the new channels come before the input's, half after.
+    Half of the added channels come before the channels of the input, the other half after them.
     """
 
     def __init__(self, new_channels: int) -> None:
@@ -34,12 +34,12 @@ class SubsamplingShortcut(nn.Module):
         self.padding = new_channels // 2
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return (N, C + new channels, H / 2, W / 2) for features (N, C, H, W)."""
+        """Return features (N, C + new_channels, H / 2, W / 2) for features (N, C, H, W)."""
         return functional.pad(features[:, :, ::2, ::2], (0, 0, 0, 0, self.padding, self.padding))
 
 
 class BasicBlock(nn.Module):
-    """A residual block of two 3×3 convolutions; one that changes the width also halves the resolution."""
+    """A residual block of two 3×3 convolutions, which halves the resolution if it changes the number of channels."""
 
     def __init__(self, channels_in: int, channels: int) -> None:
         """Create the layers.
@@ -106,7 +106,7 @@ class ResNetCifar(Architecture):
     """A CIFAR ResNet with 6n + 2 layers: three stages of n blocks.
 
     Attributes:
-        blocks: n.
+        blocks: number of blocks per stage, n.
     """
 
     blocks: int
@@ -126,7 +126,7 @@ class ResNetCifar(Architecture):
     def filter_groups(self, body: nn.Module) -> list[FilterGroup]:
         """Return the first convolution of each block.
 
-        The second one's channels are tied to those of other blocks by the shortcuts.
+        Shortcuts tie the channels of the second convolution to those of other blocks.
 
         Args:
             body: a body of this architecture.
@@ -138,9 +138,9 @@ class ResNetCifar(Architecture):
         ]
 
     def removable_blocks(self, body: nn.Module) -> list[Block]:
-        """Return all blocks except the first of each stage, as in the paper's code.
+        """Return the blocks of each stage with more than two blocks, except the stage's first block.
 
-        Of these first blocks, layer1.0 preserves the shape but is left out, too.
+        As in the paper's code, ``layer1.0`` is left out, too, although it preserves the shape of its input.
 
         Args:
             body: a body of this architecture.

@@ -17,7 +17,7 @@ def flops(network: Network) -> int:
     A multiply-add counts as two operations, so the result is twice what is often reported as the "FLOPs" of a network.
 
     Args:
-        network: the network; the image has the size of its ``spec.image_size``.
+        network: the network. Its ``spec.image_size`` is the height and width of the image.
     """
     size = network.spec.image_size
     counter = FlopCounterMode(display=False)

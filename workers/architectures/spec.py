@@ -1,4 +1,4 @@
-"""The description of a network in ``network.json``, which, with its tensors, is enough to rebuild it."""
+"""The description of a network in ``network.json``. It suffices, together with the tensors, to rebuild the network."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,15 +22,16 @@ class NetworkError(UserError, ValueError):
 class NetworkSpec:
     """The architecture and normalisation of a network, and the structures that pruning removed.
 
-    An invalid description is a ``NetworkError``. Indices and names of structures are those of the baseline.
+    An invalid description raises ``NetworkError``. Indices of filters and names of blocks are those that the structures
+    have in the unpruned network, the baseline.
 
     Attributes:
         architecture: name of the architecture.
         classes: number of classes.
         image_size: height and width in pixels, at least 16.
         mean: means that normalise the channels of images in [0, 1].
-        std: standard deviations that normalise them.
-        kept_filters: ascending indices of the remaining filters, for each convolution that lost some.
+        std: standard deviations that normalise the channels.
+        kept_filters: ascending indices of the remaining filters, by the path of each convolution that lost filters.
         removed_blocks: names of the removed residual blocks.
     """
 
@@ -71,12 +72,12 @@ class NetworkSpec:
 
     @property
     def single_filter_layers(self) -> list[str]:
-        """Return the convolutions of which pruning left a single filter."""
+        """Return the paths of the convolutions, outside removed blocks, that pruning left with a single filter."""
         removed = tuple(f"{block}." for block in self.removed_blocks)
         return [name for name, kept in self.kept_filters.items() if len(kept) == 1 and not name.startswith(removed)]
 
     def to_json(self) -> dict[str, Any]:
-        """Return a dictionary that ``json`` can write; it lists the remaining blocks instead of the removed ones."""
+        """Return the content of ``network.json``, which lists the remaining blocks instead of the removed ones."""
         fields = asdict(self) | {
             "mean": list(self.mean),
             "std": list(self.std),
@@ -86,9 +87,9 @@ class NetworkSpec:
 
     @classmethod
     def from_json(cls, description: Mapping[str, Any]) -> "NetworkSpec":
-        """Return the spec that ``to_json`` described.
+        """Create a spec from what ``to_json`` returned.
 
-        Unknown or missing keys and invalid values are a ``NetworkError``.
+        Unknown or missing keys and invalid values raise ``NetworkError``.
 
         Args:
             description: content of a ``network.json``.
@@ -114,7 +115,7 @@ class NetworkSpec:
 
 
 def find_architecture(name: str) -> Architecture:
-    """Return the architecture of a name; an unknown name is a ``NetworkError``."""
+    """Return the architecture with a name such as ``resnet56``; an unknown name raises ``NetworkError``."""
     _require(isinstance(name, str) and name in ARCHITECTURES, f"architecture {name!r} is not known")
     architecture: Architecture = resolve(ARCHITECTURES[name].code)
     return architecture

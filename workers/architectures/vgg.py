@@ -32,7 +32,7 @@ class VggBody(nn.Module):
                 layers += [nn.Conv2d(width, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
                 width = channels
             layers.append(nn.MaxPool2d(2))
-        # An image of 16 pixels is reduced to one pixel before this pooling; rounding up preserves it.
+        # An image of 16 pixels is reduced to one pixel before this pooling; rounding up preserves that pixel.
         layers[-1] = nn.MaxPool2d(2, ceil_mode=True)
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(1)
@@ -47,7 +47,10 @@ class VggBody(nn.Module):
 
 @dataclass(frozen=True)
 class Vgg16(Architecture):
-    """VGG16: thirteen convolutions and a classifier; without residual blocks, only its filters are removable."""
+    """VGG16, which consists of thirteen convolutions and a classifier.
+
+    Only filters are removable, because there are no residual blocks.
+    """
 
     def build(self, classes: int) -> nn.Module:
         """Return the baseline's body.

@@ -38,11 +38,11 @@ NAME_PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 NETWORK_PREFIX = "body."
 BATCH_COUNTER = "num_batches_tracked"  # of batch norms
 AVERAGE_COUNTER = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
-_LISTED_NAMES = 3  # at most, in a message
+_LISTED_NAMES = 3  # names that a message lists at most
 
 _PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
-# What training scripts save besides tensors and what is safe to unpickle, because it only contains values. torch.load
-# accepts these in addition to tensors and built-in containers.
+# Classes and functions in the files of training scripts that are safe to unpickle, because they only create values.
+# torch.load accepts them in addition to tensors and built-in containers.
 _NUMBER_CONSTRUCTOR, _ARRAY_CONSTRUCTOR = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
 _SAFE_GLOBALS: list[Any] = [
     argparse.Namespace,
@@ -61,7 +61,7 @@ class WeightsError(DataError, ValueError):
 
 
 class FileTensors(dict[str, Tensor]):
-    """The tensors of a weights file by name, without the prefix of all names.
+    """The tensors of a weights file by name, without the prefix that all names in the file share.
 
     Attributes:
         prefix: the removed prefix, so that messages can use the names in the file.
@@ -79,17 +79,17 @@ class FileTensors(dict[str, Tensor]):
 
 
 def read_weights_file(path: str | Path) -> FileTensors:
-    """Return the tensors of a safetensors file or of a file written by ``torch.save``, on the CPU by name.
+    """Return the tensors of a safetensors file or of a file written by ``torch.save``, by name on the CPU.
 
-    The state dict may be nested under one of ``STATE_DICT_KEYS``, and its names may have any of ``NAME_PREFIXES``. Only
-    tensors, built-in containers and classes that merely contain values, such as the options of a training script, are
-    unpickled.
+    The state dict may be nested under one of ``STATE_DICT_KEYS``. Prefixes in ``NAME_PREFIXES`` that all its
+    names share are removed. Only tensors, built-in containers and classes that merely contain values, such as the
+    options of a training script, are unpickled.
 
     Args:
         path: path of the file, which may begin with ``~``.
 
     Raises:
-        WeightsError: the file is missing or is not a weights file; the message is one line and says what it is instead.
+        WeightsError: the file is missing or is not a weights file; the message is one line and says what the file is.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -111,7 +111,7 @@ def read_weights_file(path: str | Path) -> FileTensors:
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file, on the CPU by name.
+    """Return the tensors of a safetensors file by name, on the CPU.
 
     Args:
         path: path of the file.
@@ -128,16 +128,16 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copy the tensors of a body or of a whole network into a network.
 
-    If one of them does not fit, none is copied. Missing batch counters of batch norms (in files from before PyTorch
-    0.4.1) start at zero.
+    If any tensor does not match the network, none is copied. Files from before PyTorch 0.4.1 lack the batch counters of
+    batch norms, so missing counters start at zero.
 
     Args:
         network: the network, changed in place.
         tensors: tensors by name, of a body or of a whole network.
 
     Raises:
-        WeightsError: tensors are missing, unexpected, of another shape or not finite; the message is one line with the
-            names in the file.
+        WeightsError: tensors are missing, unexpected, of another shape or not finite; the message is one line and names
+            the tensors as the file does.
     """
     state = network.state_dict()
     expected = {name.removeprefix(NETWORK_PREFIX): target for name, target in state.items()}
@@ -152,7 +152,7 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _describe_mismatch(given: Mapping[str, Tensor], expected: Mapping[str, Tensor], prefix: str) -> str | None:
-    """Return why the tensors of a file do not fit a network, with the names in the file, or None if they fit."""
+    """Return which tensors of a file do not match a network, named as in the file, or None if all tensors match."""
     missing = [prefix + name for name in expected if name not in given]
     unexpected = [prefix + name for name in given if name not in expected]
     if missing or unexpected:
@@ -170,7 +170,10 @@ def _describe_mismatch(given: Mapping[str, Tensor], expected: Mapping[str, Tenso
 
 
 def _class_count_hint(shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    """Return a hint at another number of classes if only the number of rows differs, as in the classifier."""
+    """Return a hint that the file may be for another number of classes, if two shapes differ only in their first size.
+
+    The weight and the bias of a classifier differ in this way. For other differences, the hint is empty.
+    """
     if len(shape) == len(expected) <= 2 and shape[1:] == expected[1:]:
         return f": the file may be for {counted(shape[0], 'class', 'classes')}, but the data has {expected[0]}"
     return ""
@@ -184,7 +187,7 @@ def _join_names(names: list[str]) -> str:
 def copy_tensors(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
     """Copy tensors into those of a state dict, in place.
 
-    If one of them does not fit, none is copied.
+    If any tensor does not match the state dict, none is copied.
 
     Args:
         tensors: tensors by name.
@@ -248,14 +251,14 @@ def _find_tensors(content: Any, depth: int = 2) -> dict[str, Tensor] | None:
 
 
 def _describe_content(content: Any) -> str:
-    """Return in words what a file without a state dict contains."""
+    """Return in words what the content of a file without a state dict is."""
     if not isinstance(content, Mapping):
         return f"one object of type {type(content).__name__}"
     return _join_names([str(name) for name in content]) if content else "nothing"
 
 
 def _strip_prefixes(tensors: Mapping[str, Tensor]) -> FileTensors:
-    """Remove the prefixes that all names share, and the counter of ``AveragedModel``."""
+    """Remove the prefixes that all tensor names share from the names, and drop the counter of ``AveragedModel``."""
     tensors = {name: tensor for name, tensor in tensors.items() if name.rpartition(".")[2] != AVERAGE_COUNTER}
     removed = ""
     while (prefix := _shared_prefix(tensors)) is not None:

@@ -1,1 +1,1 @@
-"""Data sets, a file each, and what they share: the tensors a trial uses, decoding, batches and augmentation."""
+"""The readers of the data sets, one file for each, and their shared parts: decoding, checks, splits, augmentation."""

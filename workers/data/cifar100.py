@@ -10,7 +10,7 @@ from prunesweep.workers.data.dataset import Dataset
 def load(settings: Cifar100) -> Dataset:
     """Load CIFAR-100: 50,000 training and 10,000 test images of 32 × 32 pixels in 100 classes.
 
-    If the files below ``settings.root`` are missing or differ from the published ones and ``settings.download`` is not
-    set, a `DataError` is raised.
+    If files below ``settings.root`` are missing or differ from the published ones, they are downloaded if
+    ``settings.download`` is set. Otherwise, or if the download fails, ``DataError`` is raised.
     """
     return load_cifar(settings, CIFAR100)

@@ -17,28 +17,28 @@ from prunesweep.sweeps.images.samples import sample_evenly
 from prunesweep.workers.data.limits import sample_images
 from prunesweep.workers.data.streaming import EncodedImage, FileEnds
 
-FILES_CHECKED = 50_000  # files of a split whose beginning and end are read before a sweep starts
+FILES_CHECKED = 50_000  # at most so many files of a split have their beginning and end read before a sweep starts
 OPENING_THREADS, FILES_PER_TASK = 16, 64  # many threads, because a network file system answers with a delay
 START_BYTES, END_BYTES = 4096, 64  # bytes that are read from the beginning and the end of a checked file
 
 
 class ClassFolders:
-    """The image files in ``folder``/CLASS, sorted by class and file name, as a source of a streamed split.
+    """A source of a streamed split: the image files in ``folder``/CLASS, sorted by class and file name.
 
     Attributes:
         classes: the class names, indexed by label.
         labels: int64 (N,), the labels of the images that the limit keeps.
         all_labels: int64 (M,), the labels of all images in the folder.
-        subset: which of all images the limit keeps; None if it keeps all.
-        folders: the paths of all folders that directly contain images.
+        subset: which images of the folder the limit keeps; None if it keeps all.
+        folders: the paths of the class folders, and of the folders below them that directly contain images.
     """
 
     def __init__(self, folder: str, what: str, limit: int | None, classes: Sequence[str] | None = None) -> None:
-        """List the image files of a folder, and sample as many as the limit keeps.
+        """List the image files of a folder, and choose those that the limit keeps.
 
         Args:
             folder: the folder that contains one folder per class.
-            what: the setting that names the folder, for messages.
+            what: the setting that names the folder, such as ``dataset.train``; messages begin with it.
             limit: how many images to keep; None for all.
             classes: the allowed class names, indexed by label; by default the names of the folders that contain images.
 
@@ -66,11 +66,11 @@ class ClassFolders:
         }
 
     def paths(self) -> Iterator[str]:
-        """Yield the path of every image."""
+        """Yield the path of every image that the limit keeps."""
         return (str(self._path(index)) for index in range(len(self.labels)))
 
     def encoded(self, indices: Sequence[int]) -> list[EncodedImage]:
-        """Return the path and the file content of the images with these indices."""
+        """Return the path and the file content of each image, in the order of ``indices``."""
         paths = [self._path(index) for index in indices]
         return [(str(path), path.read_bytes()) for path in paths]
 
@@ -127,6 +127,6 @@ def _read_ends(path: Path) -> tuple[bytes, bytes]:
 
 
 def _image_folders(folder: Path, images: pa.StringArray) -> set[str]:
-    """Return the folder of a class, and the folders below it that directly contain some of its images."""
+    """Return the paths of a class folder and of all folders below it that directly contain images of the class."""
     nested = images.filter(pc.match_substring(images, "/")).to_pylist()
     return {str(folder), *(str((folder / image).parent) for image in nested)}

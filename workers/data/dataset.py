@@ -1,4 +1,4 @@
-"""The data set of a trial, and the checks that all readers share."""
+"""The data set of a trial, and the checks that the readers of all data sets share."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,8 @@ class Dataset:
         train: the training images.
         test: the test images.
         classes: the class names, indexed by label.
-        settings: the settings of a streamed data set, with which other processes open it; None for images in memory.
+        settings: the settings of a streamed data set (its images are read from files when needed), from which other
+            processes open the data set again; None if the images are in memory.
         notes: remarks about the data for the user, one line each; they are not passed on to other processes.
     """
 
@@ -58,14 +59,18 @@ class Dataset:
         return replace(self, train=self.train.to(device), test=self.test.to(device))
 
     def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
-        """Return the mean and the standard deviation of each channel of the training images, for pixels in [0, 1]."""
+        """Return the mean and the standard deviation of each channel of the training images, for pixels in [0, 1].
+
+        For a streamed data set these are the values that it was opened with: ImageNet's, which are not measured again.
+        """
         return self.train.channel_statistics()
 
     def arrays(self) -> dict[str, Any]:
         """Return the data set in the form in which it is sent to other processes.
 
         Returns:
-            NumPy arrays that share the memory of the data set; for a streamed data set, only its settings.
+            For images in memory, a mapping with NumPy arrays that share the memory of the data set. For a streamed data
+            set, a mapping with its settings only.
         """
         if self.settings is not None:
             return {"settings": self.settings}
@@ -76,9 +81,9 @@ class Dataset:
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, Any]) -> "Dataset":
-        """Return the data set from what ``arrays`` returned, without copying its pixels.
+        """Recreate a data set from what its method ``arrays`` returned, without copying pixels.
 
-        A streamed data set whose files are missing on this machine, or are at another path, is a `DataError`.
+        ``DataError`` is raised if files of a streamed data set are not on this machine at the path in its settings.
         """
         if "settings" in arrays:
             settings: DatasetSettings = arrays["settings"]
@@ -103,19 +108,21 @@ def make_dataset(
     notes: Sequence[str] = (),
     paths: tuple[Iterable[str], Iterable[str]] = ((), ()),
 ) -> Dataset:
-    """Check the images and labels that a reader has read, apply the limits, and return the data set.
+    """Check the images and labels that a reader has read, apply the limits of the settings, and return the data set.
 
     Args:
         settings: the settings of the data set.
         train: the pixels uint8 (N, H, W, 3) and the labels int64 (N,) of all training images.
-        test: the same of all test images.
+        test: the pixels uint8 (M, H, W, 3) and the labels int64 (M,) of all test images.
         classes: the class names, indexed by label.
-        notes: the reader's remarks for the user, one line each; the checks add theirs.
-        paths: for the training and for the test split, the user's files with images and the folders that contain them.
+        notes: the reader's remarks for the user, one line each. The checks add their own remarks.
+        paths: the paths of the user's files with images, and of the folders that contain the images, first for the
+            training split and then for the test split. No path may be in both splits.
 
     Raises:
-        DataError: images are not square, too small, all of one colour, of different sizes in the two splits, or in
-            both splits; or labels are out of range, or of classes without training images.
+        DataError: the images are not square, are too small, are all of one colour, differ in size between the splits,
+            or are in both splits; or a label is out of range; or there are fewer than two images in a split or fewer
+            than two classes; or test images are of a class without training images.
     """
     check_labels(settings.name, train[1], test[1], len(classes))
     for what, (images, _) in {"training": train, "test": test}.items():
@@ -170,12 +177,12 @@ def check_labels(name: str, train: NDArray[Any], test: NDArray[Any], classes: in
 def check_classes(
     settings: DatasetSettings, train: NDArray[np.int64], test: NDArray[np.int64], classes: Sequence[str]
 ) -> list[str]:
-    """Check which classes have images, in the whole splits and in what the limits keep of them.
+    """Check which classes have images, both in the whole splits and among the images that the limits keep.
 
     Args:
         settings: the settings of the data set, with its limits.
         train: int64 (N,), the labels of all training images.
-        test: int64 (N,), the labels of all test images.
+        test: int64 (M,), the labels of all test images.
         classes: the class names, indexed by label.
 
     Returns:

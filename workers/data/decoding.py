@@ -41,7 +41,8 @@ class DecodedImage:
 
     Attributes:
         image: the pixels.
-        highest: the highest level of the file's integers if they were scaled to 8 bits; None for all other images.
+        highest: the highest pixel value in the file if the values were scaled to 8 bits, as those of 16-bit images are;
+            None for all other images.
     """
 
     image: Image.Image
@@ -58,8 +59,8 @@ def decode_images(encoded: Iterable[tuple[str, bytes]]) -> NDArray[np.uint8]:
         uint8 (N, H, W, 3).
 
     Raises:
-        DataError: an image cannot be decoded, has a mode that is refused, or differs from the first one in size; or
-            all are 16-bit images whose values fit into 8 bits. The message names the image.
+        DataError: an image cannot be decoded, is refused by ``sweeps/images/modes.py``, or differs in size from the
+            first image; or all images have 16 bits and no value above 255. The message names the image.
     """
     images: list[NDArray[np.uint8]] = []
     names: list[str] = []
@@ -81,14 +82,15 @@ def decode_images(encoded: Iterable[tuple[str, bytes]]) -> NDArray[np.uint8]:
 
 
 def check_levels(names: list[str], highest_levels: list[int | None]) -> None:
-    """Check that 16-bit images do not contain 8-bit values, because scaling would make them black.
+    """Check that 16-bit images have some value above 255; otherwise, scaling to 8 bits would make them all black.
 
     Args:
         names: the names of the images of a split.
-        highest_levels: for each image, its highest level before scaling; None for images that were not scaled.
+        highest_levels: the highest pixel value of each image before it was scaled to 8 bits; None for images that were
+            not scaled.
 
     Raises:
-        DataError: all images were scaled, and no value is above 255.
+        DataError: all images were scaled, and none has a value above 255.
     """
     levels = [level for level in highest_levels if level is not None]
     if levels and len(levels) == len(highest_levels) and max(levels) <= 255:
@@ -99,18 +101,20 @@ def check_levels(names: list[str], highest_levels: list[int | None]) -> None:
 
 
 def decode_image(name: str, content: bytes) -> Image.Image:
-    """Return the picture in a file as 8-bit RGB, upright.
+    """Decode the content of an image file to 8-bit RGB, turned upright.
 
-    A file that cannot be decoded or has a mode that is refused is a `DataError`, whose message begins with ``name``.
+    ``DataError`` is raised if the content cannot be decoded or is refused by ``sweeps/images/modes.py``. The message
+    begins with ``name``.
     """
     return decode(name, content).image
 
 
 def decode(name: str, content: bytes) -> DecodedImage:
-    """Return the picture in a file as 8-bit RGB, together with its highest level before scaling.
+    """Decode the content of an image file to upright 8-bit RGB, together with its highest pixel value before scaling.
 
     Raises:
-        DataError: the file cannot be decoded, or has a mode that is refused; the message begins with ``name``.
+        DataError: the content cannot be decoded, or is refused by ``sweeps/images/modes.py``. The message begins with
+            ``name``.
     """
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -140,11 +144,12 @@ def _to_rgb(image: Image.Image) -> DecodedImage:
 
 
 def to_8_bits(levels: NDArray[np.int64], image: Image.Image) -> NDArray[np.uint8]:
-    """Scale the levels of an integer image to 0 … 255, rounded to the nearest.
+    """Scale the pixel values of an integer image to 0 … 255, rounded to the nearest integer.
 
     Args:
-        levels: the pixel values.
-        image: the image with these values, whose metadata tell which value is white (65,535 for 16 bits).
+        levels: int64 (H, W), the pixel values.
+        image: the image that has these values. Its metadata say whether white is 0 or the highest value, which is
+            65,535 for 16 bits and lower for TIFFs with fewer bits.
     """
     white = white_level(image)
     nearest = (levels * 255 + white // 2) // white

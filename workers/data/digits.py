@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits (Alpaydin and Kaynak 1998), which are installed with it and need no download."""
+"""Handwritten digits (Alpaydin and Kaynak 1998), which are part of scikit-learn, so that no download is needed."""
 
 import numpy as np
 import torch

@@ -13,7 +13,7 @@ from prunesweep.workers.data.decoding import decode_images
 
 
 def load(settings: ImageFolder) -> Dataset:
-    """Load the images below ``settings.train`` and ``settings.test``, with the folder names of ``train`` as classes.
+    """Load the images of both splits from class folders; the folders in ``settings.train`` name the classes.
 
     Raises:
         DataError: a folder is missing or contains no images, a class of the test images has no training images, or an
@@ -29,12 +29,21 @@ def load(settings: ImageFolder) -> Dataset:
 
 
 def _folders_and_images(files: list[tuple[str, Path]]) -> list[str]:
-    """Return the paths of the folders that contain the images, and of the images."""
+    """Return the paths of the folders that directly contain images, followed by the paths of the images.
+
+    Args:
+        files: (class name, path) of each image.
+    """
     return [*sorted({str(path.parent) for _, path in files}), *(str(path) for _, path in files)]
 
 
 def _read(files: list[tuple[str, Path]], classes: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Read the pixels (N, H, W, 3) and labels (N,) of files that are given with the names of their classes."""
+    """Read image files, and return their pixels, uint8 (N, H, W, 3), and their labels, int64 (N,).
+
+    Args:
+        files: (class name, path) of each image.
+        classes: the class names, indexed by label.
+    """
     label_of = {name: label for label, name in enumerate(classes)}
     images = decode_images((str(path), path.read_bytes()) for _, path in files)
     return images, np.asarray([label_of[name] for name, _ in files], dtype=np.int64)

@@ -28,8 +28,8 @@ from prunesweep.workers.data.labels import FileLabels, match_labels, parse_label
 def load(settings: ImageParquet) -> Dataset:
     """Load the images of all files of each split, in the order of the files.
 
-    A `DataError` is raised where a file is missing, is not a Parquet file, is in both splits or has no column of images
-    or labels, where class names cannot be matched, and where an image cannot be decoded.
+    ``DataError`` is raised if a file is missing, is not a Parquet file, is in both splits, or has no column of images
+    or of labels; if the classes of different files cannot be matched; and if an image cannot be decoded.
     """
     train, train_labels = _read_split_labels(settings.train, "dataset.train")
     test, test_labels = _read_split_labels(settings.test, "dataset.test")
@@ -48,10 +48,11 @@ def _read_split_labels(patterns: Sequence[str], what: str) -> tuple[list[str], l
 
 
 def name_classes(settings: ImageParquet | Imagenet, names: ClassNames, labels: NDArray[np.int64]) -> list[str]:
-    """Return the names of the classes, or their numbers if names are unknown or do not fit the number of classes.
+    """Return the class names if there is exactly one for each class, else the class numbers as text.
 
-    If neither ``settings`` nor ``names`` tell the number of classes, it is one more than the largest label; a label too
-    large for that is a `DataError`.
+    The number of classes is the one in ``settings`` if it is set, else the number of ``names``, and without names one
+    more than the largest label. In this last case, ``DataError`` is raised if the largest label is not below the number
+    of training images.
 
     Args:
         settings: the settings of the data set, which may set the number of classes.
@@ -63,10 +64,10 @@ def name_classes(settings: ImageParquet | Imagenet, names: ClassNames, labels: N
 
 
 def _count_classes(name: str, labels: NDArray[np.int64]) -> int:
-    """Return one more than the largest label.
+    """Return the number of classes that the labels imply: one more than the largest label.
 
     Raises:
-        DataError: that is more than the number of images.
+        DataError: there are fewer images than that.
     """
     largest = int(labels.max(initial=0))
     if largest >= max(len(labels), 1):
@@ -82,10 +83,10 @@ def _decode_files(files: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def find_columns(file: str) -> tuple[str, str]:
-    """Return the path of a file's column of encoded images, and the name of its column of labels.
+    """Return the path of a file's column of encoded images, such as ``image.bytes``, and the name of its label column.
 
     Raises:
-        DataError: it is not a Parquet file, or one of the columns is missing.
+        DataError: the file is not a Parquet file, or one of the columns is missing.
     """
     try:
         schema = pq.read_schema(file)
@@ -105,14 +106,14 @@ def find_columns(file: str) -> tuple[str, str]:
 def read_labels(file: str) -> FileLabels:
     """Read the labels of a Parquet file.
 
-    A file that is damaged or has no valid labels is a `DataError`.
+    ``DataError`` is raised if the file is damaged, or if a label in it is missing or invalid.
     """
     _, label = find_columns(file)
     return parse_labels(file, label, _read_column(file, label))
 
 
 def _read_column(file: str, path: str) -> pa.ChunkedArray:
-    """Read one column of a file, with all its rows.
+    """Read all rows of one column of a Parquet file.
 
     Raises:
         DataError: the file is damaged.
@@ -129,7 +130,7 @@ def image_contents(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _encoded_images(file: str) -> Iterator[tuple[str, bytes]]:
-    """Yield a name for messages and the encoded content of every image in a file.
+    """Yield, for every image in a file, a name for messages and the encoded content.
 
     Raises:
         DataError: a row has no image, or the file is damaged.

@@ -22,13 +22,15 @@ from prunesweep.workers.data.views import ImageTransforms
 
 
 def load(settings: Imagenet) -> Dataset:
-    """Open both splits, sorted by class and file name, or in the order of the shards and their rows.
+    """Open the training and the test images, either in class folders or in Parquet shards.
 
-    Only labels and file names are read here; pixels are read when a trial needs them.
+    Images in class folders are sorted by class and file name. Images in shards keep the order of the shards and their
+    rows. Only labels and file names are read here; pixels are read when a trial needs them.
 
     Raises:
         DataError: a file or folder is missing, damaged or without images; one split is in class folders and the other
-            in shards; or labels do not fit the classes.
+            in shards; a label is out of range, or test images are of a class without training images; or a file is in
+            both splits.
     """
     settings = _with_absolute_paths(settings)
     if is_folder(settings.train) != is_folder(settings.test):
@@ -54,7 +56,8 @@ def _open_folders(settings: Imagenet) -> SplitSources:
     """Open both splits from class folders, and check them.
 
     Raises:
-        DataError: the data are not as ``settings`` describe them, or images are in both splits.
+        DataError: a folder is missing or has no images, there are not ``settings.classes`` class folders of training
+            images, test images are of a class without training images, or an image file is in both splits.
     """
     train = ClassFolders(settings.train[0], "dataset.train", settings.train_limit)
     test = ClassFolders(settings.test[0], "dataset.test", settings.test_limit, train.classes)
@@ -88,7 +91,14 @@ def _open_shards(settings: Imagenet) -> SplitSources:
 def _check_labels_and_classes(
     settings: Imagenet, train: NDArray[np.int64], test: NDArray[np.int64], classes: Sequence[str]
 ) -> tuple[str, ...]:
-    """Check the labels (N,) of both splits, and return the remarks for the user."""
+    """Check the labels of both splits, and return remarks for the user about classes without images.
+
+    Args:
+        settings: the settings of the data set.
+        train: int64 (N,), the labels of all training images.
+        test: int64 (M,), the labels of all test images.
+        classes: the class names, indexed by label.
+    """
     check_labels(settings.name, train, test, len(classes))
     return tuple(check_classes(settings, train, test, classes))
 

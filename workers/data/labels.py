@@ -1,4 +1,4 @@
-"""Labels of image-Parquet files: their types, and the matching of files by class names."""
+"""Labels of image-Parquet files: the types of label columns, and the matching of labels between files by class name."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class FileLabels:
 
     Attributes:
         file: the path of the file.
-        numbers: int64 (N,).
+        numbers: int64 (N,), the label of each row.
         names: the class names of the numbers 0, 1, …; empty if the file does not name its classes.
-        text: whether the labels are stored as text; then ``names`` is sorted.
+        text: whether the labels are stored as text. If they are, ``names`` is sorted.
     """
 
     file: str
@@ -39,7 +39,7 @@ class SplitLabels:
 
     Attributes:
         train: int64 (N,), the labels of the training images in the order of the files and their rows.
-        test: int64 (M,), the same of the test images.
+        test: int64 (M,), the labels of the test images in the order of the files and their rows.
         names: the class names; empty if no training file names its classes.
         notes: remarks for the user about how the labels were matched, one line each.
     """
@@ -51,7 +51,7 @@ class SplitLabels:
 
 
 def parse_labels(file: str, name: str, column: pa.ChunkedArray) -> FileLabels:
-    """Convert a column of labels, which may be whole numbers, booleans or text.
+    """Convert a column of labels (whole numbers, booleans or text) to int64 numbers with class names.
 
     Args:
         file: the path of the file, for messages and for the class names in its metadata.
@@ -84,9 +84,13 @@ def parse_labels(file: str, name: str, column: pa.ChunkedArray) -> FileLabels:
 
 
 def match_labels(train: Sequence[FileLabels], test: Sequence[FileLabels]) -> SplitLabels:
-    """Renumber the labels of all files alike: by class name where names are known, else by number.
+    """Renumber the labels of all files, so that the same number means the same class in every file.
 
-    A `DataError` is raised where some files have text labels and others have numbers without names, and where a class
+    If a file names its classes, by text labels or in its metadata, and training files name theirs, its labels are
+    matched by name. All other labels keep their numbers. If no training file names its classes, text labels of test
+    files must be class numbers written as text.
+
+    ``DataError`` is raised if text labels would otherwise have to be matched with numbers without names, and if a class
     of the test images is not among the training images.
 
     Args:
@@ -110,17 +114,26 @@ def match_labels(train: Sequence[FileLabels], test: Sequence[FileLabels]) -> Spl
 
 
 def _training_names(train: Sequence[FileLabels]) -> ClassNames:
-    """Return the class names: those in files' metadata in their order, then those found only as text, sorted."""
+    """Return the class names of the training files.
+
+    The names in the metadata of files come first, in the order of the metadata. The names that occur only as text
+    labels follow, sorted.
+    """
     from_metadata = merge_class_names({labels.file: labels.names for labels in train if not labels.text})
     text = sorted({name for labels in train if labels.text for name in labels.names})
     return tuple(dict.fromkeys([*from_metadata, *text])) if text else from_metadata
 
 
 def _check_matchable(what: str, some: Sequence[FileLabels], others: Sequence[FileLabels]) -> None:
-    """Check that no labels in ``some`` are text while labels in ``others`` are numbers without names.
+    """Check that no text labels have to be matched with numbers without class names, which is impossible.
+
+    Args:
+        what: the setting that names the files of ``others``, such as ``dataset.test``; the message begins with it.
+        some: the labels of the files in which text is looked for.
+        others: the labels of the files in which numbers without names are looked for.
 
     Raises:
-        DataError: this is so; the message begins with ``what``, the setting that names ``others``.
+        DataError: a file in ``some`` has text labels, and a file in ``others`` has numbers without names.
     """
     text = next((labels.file for labels in some if labels.text), None)
     unnamed = next((labels.file for labels in others if not labels.names and len(labels.numbers)), None)
@@ -150,8 +163,8 @@ def _renumber(labels: FileLabels, classes: ClassNames, what: str) -> Labels:
     """Return the labels of a file as indices into ``classes``.
 
     Raises:
-        DataError: a class of the file is not in ``classes``; the message begins with ``what``, the setting that names
-            the file.
+        DataError: a label has no class name in the file, or its class is not in ``classes``. The message begins with
+            ``what``, the setting that names the file.
     """
     table = renumber_labels(labels.file, labels.names, classes)
     if table is None:
@@ -172,7 +185,10 @@ def _renumber(labels: FileLabels, classes: ClassNames, what: str) -> Labels:
 
 
 def missing_label_hint(label: int) -> str:
-    """Return the end of a message about an invalid label: for -1, that it marks images without a label."""
+    """Return the end of a message about an invalid label.
+
+    For -1 it says that -1 marks images without a label. For all other labels it is empty.
+    """
     if label != -1:
         return ""
     return "; -1 marks images without a label, as in Hugging Face's hidden test splits: use a split with labels"

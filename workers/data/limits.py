@@ -11,11 +11,11 @@ from prunesweep.workers.random_streams import stream
 
 @dataclass(frozen=True)
 class ImageSubset:
-    """Some images of a split, in the order of the split.
+    """The images of a split that a limit keeps, in the order of the split.
 
     Attributes:
         indices: int64 (n,), ascending, the indices of the images in the whole split.
-        ranks: int64 (n,), for each image the number of images of its class before it in the whole split.
+        ranks: int64 (n,), for each image, how many images of its class come before it in the whole split.
         split_size: the number of images in the whole split.
     """
 
@@ -25,23 +25,23 @@ class ImageSubset:
 
 
 def sample_images(labels: NDArray[np.int64], limit: int | None) -> ImageSubset | None:
-    """Sample the images of a split that a limit keeps, evenly over the classes.
+    """Choose the images of a split that a limit keeps, evenly over the classes.
 
-    The counts of two classes differ by at most one, unless a class has fewer images than its share. Within a class the
-    images are drawn at random from a fixed stream: the same labels and limit give the same images, and a larger limit
-    adds images to those of a smaller one.
+    The numbers of images kept differ by at most one between classes, unless a class has fewer images than its share.
+    Within a class the images are drawn from a fixed random stream. Therefore the same labels and limit always give the
+    same images, and a larger limit keeps all images that a smaller limit keeps.
 
     Args:
         labels: int64 (N,), the labels of all images of the split.
         limit: how many images to keep; None for all.
 
     Returns:
-        The images that are kept; None if all are.
+        The images that the limit keeps; None if it keeps all images.
     """
     if limit is None or limit >= len(labels):
         return None
     order = torch.randperm(len(labels), generator=stream("limit")).numpy()
-    random_rank = np.empty_like(order)  # of each image: its rank within its class in the random order
+    random_rank = np.empty_like(order)  # each image's rank within its class in the random order
     random_rank[order] = _rank_within_class(labels[order])
     position = np.empty_like(order)
     position[order] = np.arange(len(order))

@@ -8,10 +8,11 @@ from prunesweep.workers.data.streaming import StreamedSplit
 
 
 def load_dataset(settings: DatasetSettings) -> Dataset:
-    """Return the data set on the CPU, with its pixels in memory or streamed, as its reader does.
+    """Load the data set that the settings describe; a streamed data set, such as ImageNet, is only opened.
 
-    Of a streamed data set a sample of images is decoded as a check. Data that are missing or malformed are a
-    `DataError`, whose one line says which file or image is wrong and what was expected.
+    Batches are delivered to the CPU. If the data set is streamed, a sample of its images is decoded as a check.
+    ``DataError`` is raised if data are missing or malformed. Its one line says which file or image is wrong and what
+    was expected.
     """
     dataset: Dataset = resolve(DATASETS[settings.name].code)(settings)
     for what, split in (("dataset.train", dataset.train), ("dataset.test", dataset.test)):

@@ -18,14 +18,14 @@ OVERLAP_HINT = "use other images, or set dataset.allow_overlap: true"
 
 
 def check_paths_apart(settings: DatasetSettings, train: Iterable[str], test: Iterable[str]) -> None:
-    """Check that no file and no folder is in both splits, under whatever path.
+    """Check that no file or folder is in both splits, not even under different paths.
 
-    A file or folder in both is a `DataError`, unless ``settings.allow_overlap`` is set.
+    ``DataError`` is raised if one is, unless ``settings.allow_overlap`` is set.
 
     Args:
         settings: the settings of the data set.
-        train: the paths of the training split: files with images, and folders that contain images.
-        test: the same of the test split.
+        train: the paths of the files with training images, and of the folders that contain training images.
+        test: the paths of the files with test images, and of the folders that contain test images.
     """
     if settings.allow_overlap:
         return
@@ -39,8 +39,9 @@ def check_paths_apart(settings: DatasetSettings, train: Iterable[str], test: Ite
 def check_links_apart(settings: DatasetSettings, train: Iterable[str], test: Iterable[str]) -> None:
     """Check that no image file is in both splits through a symbolic or hard link.
 
-    The paths themselves are in different folders, so the files are compared only if some are links. An image in both
-    splits is a `DataError`, unless ``settings.allow_overlap`` is set.
+    The images of the two splits must be in different folders. A file can then be in both splits only through a link,
+    so the files are compared only if some of them are links. ``DataError`` is raised if a file is in both splits,
+    unless ``settings.allow_overlap`` is set.
 
     Args:
         settings: the settings of the data set.
@@ -62,7 +63,8 @@ def _is_linked(path: str) -> bool:
 def check_copies_apart(settings: DatasetSettings, train: Sequence[str], test: Sequence[str]) -> None:
     """Check that no test file is a byte-for-byte copy of a training file.
 
-    Only files of the same size are read. A copy is a `DataError`, unless ``settings.allow_overlap`` is set.
+    Only files of the same size are read. ``DataError`` is raised if a test file is a copy, unless
+    ``settings.allow_overlap`` is set.
 
     Args:
         settings: the settings of the data set.
@@ -87,16 +89,17 @@ def check_pixels_apart(settings: DatasetSettings, train: NDArray[np.uint8], test
     """Count the test images whose pixels equal those of a training image.
 
     Args:
-        settings: the settings of the data set. With ``allow_overlap``, and for data sets with a published split, equal
-            images are only reported, however many there are.
+        settings: the settings of the data set. If ``allow_overlap`` is set, or if the split was published with the data
+            set, any number of equal images is only reported.
         train: uint8 (N, H, W, 3), the training images.
         test: uint8 (M, H, W, 3), the test images.
 
     Returns:
-        A line for the user that says how many test images there are among the training images; empty if there are none.
+        One line for the user, which says how many test images are among the training images; an empty list if none is.
 
     Raises:
-        DataError: these are more than ``MAX_OVERLAP`` of the test images.
+        DataError: the share of such test images is above ``MAX_OVERLAP``, unless equal images are only reported (see
+            ``settings``).
     """
     training_digests = {_digest(image) for image in train}
     shared = [index for index, image in enumerate(test) if _digest(image) in training_digests]

@@ -19,7 +19,7 @@ from prunesweep.workers.data.limits import sample_images
 from prunesweep.workers.data.streaming import EncodedImage, FileEnds
 
 MIB = 2**20
-BYTES_CHECKED = 256 * MIB  # of row groups of a split that are read before a sweep starts
+BYTES_CHECKED = 256 * MIB  # about so much of a split's row groups is read before a sweep starts
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,12 @@ class RowGroup:
         file: the path of the file.
         column: the path of the column with the encoded images.
         number: the index of the row group in its file.
-        first_row_overall: the index of its first row among the rows of all files of the split.
-        first_row: the index of its first row in its file.
-        first_index: the index of its first image in the data set, which has only the images that a limit keeps.
-        images: how many of its rows are in the data set.
-        bytes: the size of its rows without Parquet's compression, as the file's footer states it.
+        first_row_overall: the index of the row group's first row among the rows of all files of the split.
+        first_row: the index of the row group's first row in its file.
+        first_index: the index of the row group's first image in the data set, which has only the images that a limit
+            keeps.
+        images: how many rows of the row group are in the data set.
+        bytes: the size of the rows without Parquet's compression, as the file's footer states it.
     """
 
     file: str
@@ -47,14 +48,14 @@ class RowGroup:
     bytes: int
 
     def read(self) -> pa.ChunkedArray:
-        """Read the encoded images of all rows.
+        """Read the encoded images of all rows of the row group.
 
         Raises:
             DataError: the file is damaged.
             OSError: the storage failed, which may be temporary.
         """
         try:
-            with pq.ParquetFile(self.file, buffer_size=MIB) as file:  # not whole columns at once
+            with pq.ParquetFile(self.file, buffer_size=MIB) as file:  # without a buffer, whole columns are read
                 column = file.read_row_group(self.number, columns=[self.column], use_threads=False).column(0)
                 return image_contents(column)
         except OSError as error:
@@ -66,25 +67,25 @@ class RowGroup:
 
 
 class Shards:
-    """The images of Parquet files in the order of the files and rows, as a source of a streamed split.
+    """A source of a streamed split: the images of Parquet files, in the order of the files and their rows.
 
     Attributes:
         labels: int64 (N,), the labels of the images that the limit keeps.
-        subset: which of all images the limit keeps; None if it keeps all.
+        subset: which images of the files the limit keeps; None if it keeps all.
     """
 
     def __init__(
         self, files: Sequence[str], limit: int | None, window: int, labels: NDArray[np.int64] | None = None
     ) -> None:
-        """Read the files' footers, and sample as many images as the limit keeps.
+        """Read the files' footers and choose the images that the limit keeps.
 
-        A file that is damaged, is not a Parquet file or has no column of images or labels is a `DataError`.
+        ``DataError`` is raised if a file is damaged, is not a Parquet file, or has no column of images or of labels.
 
         Args:
             files: the paths of the files.
             limit: how many images to keep; None for all.
-            window: the size in MiB of the row groups that are kept in memory and among which rows are shuffled; at
-                least two row groups are, whatever their size.
+            window: the size of a window in MiB. The row groups of a window are kept in memory, and their rows are
+                shuffled together. A window has at least two row groups, whatever their size.
             labels: int64 (M,), the labels of all rows; read from the files by default.
         """
         if labels is None:
@@ -98,14 +99,14 @@ class Shards:
         self._cache = _RowGroupCache(self._window)
 
     def encoded(self, indices: Sequence[int]) -> list[EncodedImage]:
-        """Return a name with the file and row, and the encoded content, of the images with these indices.
+        """Return a name and the encoded content of each image, in the order of ``indices``.
 
-        Unreadable files and rows without an image are a `DataError`.
+        The name gives the file and the row. ``DataError`` is raised if a file is damaged or a row has no image.
         """
         requested = np.asarray(indices, dtype=np.int64)
         group_of = np.searchsorted(self._first_indices, requested, side="right") - 1
         result: list[EncodedImage] = [("", b"")] * len(indices)
-        # In the order of the first request: a batch of training may end one window and begin the next.
+        # In the order of the first request, because a batch of training may end one window and begin the next.
         for number in dict.fromkeys(group_of.tolist()):
             group = self._groups[number]
             contents = self._cache.get(group)
@@ -115,7 +116,11 @@ class Shards:
         return result
 
     def file_ends(self) -> Iterator[FileEnds]:
-        """Yield the images of about ``BYTES_CHECKED`` bytes of row groups, spread evenly over the split."""
+        """Yield the index and, twice, the whole content of the images in a sample of row groups.
+
+        The sample has about ``BYTES_CHECKED`` bytes, or is the whole split if that is smaller. Its row groups are
+        spread evenly over the split.
+        """
         total = sum(group.bytes for group in self._groups)
         count = max(1, len(self._groups) * BYTES_CHECKED // max(total, BYTES_CHECKED))
         for group in sample_evenly(self._groups, count):
@@ -124,9 +129,9 @@ class Shards:
                 yield index, content, content
 
     def order(self, generator: torch.Generator) -> Tensor:
-        """Return all indices with row groups in random order and rows shuffled within each window of row groups.
+        """Return every index once, int64 (N,): row groups in random order, and rows shuffled within each window.
 
-        If all row groups fit into one window, this is a random permutation, the same one as for images in memory.
+        If one window holds all row groups, the result is a random permutation, the same as for images in memory.
         """
         if len(list(_windows(self._groups, self._window))) <= 1:
             return torch.randperm(len(self.labels), generator=generator)
@@ -139,9 +144,9 @@ class Shards:
 
 
 class _RowGroupCache:
-    """The encoded images of the row groups that were used last, for several threads.
+    """A thread-safe cache of the encoded images of the row groups that were used last.
 
-    Holds at most ``capacity`` bytes, but always the last two row groups.
+    It holds at most ``capacity`` bytes of images, but always those of the last two row groups.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -181,9 +186,9 @@ def _read_row_groups(files: Sequence[str], rows: NDArray[np.int64]) -> Iterator[
 
 
 def _windows(groups: Sequence[RowGroup], size: int) -> Iterator[list[RowGroup]]:
-    """Yield consecutive row groups of at most ``size`` bytes together, but at least two row groups at a time.
+    """Yield windows: consecutive row groups of at most ``size`` bytes in total, but at least two row groups each.
 
-    The last window may have only one.
+    Only the last window may have a single row group.
     """
     window: list[RowGroup] = []
     for group in groups:
@@ -196,7 +201,12 @@ def _windows(groups: Sequence[RowGroup], size: int) -> Iterator[list[RowGroup]]:
 
 
 def _encoded_image(group: RowGroup, contents: pa.ChunkedArray, row: int) -> EncodedImage:
-    """Return the image in a row of a row group, counted from its first row, with its name for messages.
+    """Return an image of a row group, as its name for messages and its encoded content.
+
+    Args:
+        group: the row group.
+        contents: the encoded images of all rows of the row group.
+        row: the image's row, counted from the first row of the row group.
 
     Raises:
         DataError: the row has no image.

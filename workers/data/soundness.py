@@ -1,7 +1,8 @@
-"""Checks of a streamed split before a sweep starts, which find images that cannot be decoded.
+"""Checks that find images of a streamed split that cannot be decoded, before a sweep starts.
 
-The beginning and the end of many image files are inspected: a download or copy that broke off has no end marker. Files
-that look incomplete, and files whose mode may be refused, are decoded up to a high limit; of all others, a few are.
+The beginning and the end of many image files are inspected, because a file whose download or copy broke off has no end
+marker. At most ``SUSPECTS_DECODED`` of the files that look incomplete, or whose mode may be refused, are decoded. In
+addition, ``ALWAYS_DECODED`` of the inspected files are decoded, whatever they look like.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,13 +24,14 @@ _END_MARKERS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND"}  # 
 
 
 def check_source(source: ImageSource, what: str) -> None:
-    """Check that a sample of images can be decoded, that they differ, and that 16-bit images use their range.
+    """Check that a sample of a split's images can be decoded, and that these images are plausible.
 
-    If not, a `DataError` says in one line which image is wrong, or what is wrong with all of them.
+    ``DataError`` is raised if an image cannot be decoded, if all pixels of all images have the same colour, or if all
+    images have 16 bits but no value above 255. Its one line says which image is wrong, or what is wrong with all.
 
     Args:
         source: the images of a split.
-        what: the setting that names the images, for messages.
+        what: the setting that names the images, such as ``dataset.train``, for messages.
     """
     inspected, suspects = [], []
     for index, start, end in source.file_ends():
@@ -54,11 +56,13 @@ def check_source(source: ImageSource, what: str) -> None:
 
 
 def looks_whole(start: bytes, end: bytes) -> bool:
-    """Return whether a file looks like a complete JPEG, or like a complete PNG whose mode needs no closer look.
+    """Return whether a file looks like a complete JPEG, or like a complete PNG that is certainly not refused.
+
+    A PNG does not pass if it has an alpha channel, 16-bit grey levels, a transparent colour or Exif metadata.
 
     Args:
         start: the first bytes of the file.
-        end: its last bytes.
+        end: the last bytes of the file.
     """
     for start_marker, end_marker in _END_MARKERS.items():
         if start.startswith(start_marker):
@@ -67,7 +71,7 @@ def looks_whole(start: bytes, end: bytes) -> bool:
 
 
 def _decode_images(source: ImageSource, indices: Sequence[int]) -> Iterator[tuple[str, DecodedImage]]:
-    """Yield the names and images of these indices, decoded in as many threads as torch may use."""
+    """Decode the images with these indices in as many threads as torch may use, and yield each with its name."""
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for first in range(0, len(indices), IMAGES_PER_READ):
             encoded = source.encoded(indices[first : first + IMAGES_PER_READ])

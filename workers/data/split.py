@@ -1,4 +1,4 @@
-"""The interface of a split of labelled images, and splits whose images are in memory."""
+"""The interface of a split (training or test images with their labels), and splits whose images are in memory."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ ChannelValues = tuple[float, float, float]
 
 
 class LabelledImages(ABC):
-    """A split: square images of one size with their labels, in memory or streamed.
+    """A split (the training or the test images): square images of one size with labels, in memory or streamed.
 
     Attributes:
         labels: int64 (N,) in [0, classes), on the device to which batches are delivered.
-        subset: which images of the whole split these are, if a limit leaves out some; else None.
-        holds_pixels: whether all pixels are in memory, so that data computed for each image may be kept there, too.
+        subset: which images of the whole split these are; None if no limit leaves out any.
+        holds_pixels: whether all pixels are in memory. Only then may data computed for each image be kept in memory.
     """
 
     labels: Tensor
@@ -48,10 +48,10 @@ class LabelledImages(ABC):
 
     @abstractmethod
     def read(self, indices: Tensor | slice) -> Tensor:
-        """Return images as they are evaluated, without augmentation: uint8 (n, 3, H, W).
+        """Return the images with these indices as networks are evaluated on them: uint8 (n, 3, H, W), not augmented.
 
         Args:
-            indices: int64 (n,), or a slice of all indices.
+            indices: int64 (n,), or a slice, such as ``slice(None)`` for all images.
         """
 
     @abstractmethod
@@ -60,11 +60,11 @@ class LabelledImages(ABC):
 
     @abstractmethod
     def training_batch(self, indices: Tensor, training: Training, generator: torch.Generator) -> Tensor:
-        """Return images cropped and mirrored at random, as floats (n, 3, H, W) in [0, 1].
+        """Return the images with these indices, cropped and mirrored at random, as floats (n, 3, H, W) in [0, 1].
 
         Args:
             indices: int64 (n,).
-            training: the settings of the crops and of mirroring.
+            training: the training settings, among them those of cropping and mirroring.
             generator: a generator on the CPU, from which all random numbers are drawn.
         """
 
@@ -80,7 +80,7 @@ class Split(LabelledImages):
     Attributes:
         images: uint8 (N, 3, H, W) with H == W.
         labels: int64 (N,) in [0, classes).
-        subset: which images of the whole split these are, if a limit leaves out some; else None.
+        subset: which images of the whole split these are; None if no limit leaves out any.
     """
 
     images: Tensor
@@ -98,7 +98,7 @@ class Split(LabelledImages):
         return Split(self.images.to(device), self.labels.to(device), self.subset)
 
     def read(self, indices: Tensor | slice) -> Tensor:
-        """Return images as they are, uint8 (n, 3, H, W)."""
+        """Return the unchanged images with these indices, uint8 (n, 3, H, W)."""
         return self.images[indices]
 
     def order(self, generator: torch.Generator) -> Tensor:
@@ -106,18 +106,20 @@ class Split(LabelledImages):
         return torch.randperm(len(self), generator=generator).to(self.device)
 
     def training_batch(self, indices: Tensor, training: Training, generator: torch.Generator) -> Tensor:
-        """Return random crops of the zero-padded images, mirrored if asked for, as floats (n, 3, H, W) in [0, 1].
+        """Return random crops of the zero-padded images with these indices, as floats (n, 3, H, W) in [0, 1].
 
-        The padding on each side is ``training.crop_padding``, by default an eighth of the images' side.
+        If ``training.flip`` is true, each crop is mirrored with probability ½. ``training.crop_padding`` is the padding
+        on each side in pixels, by default an eighth of the images' height.
         """
         padding = self.side // 8 if training.crop_padding is None else training.crop_padding
         images = augment(self.images[indices], padding=padding, flip=bool(training.flip), generator=generator)
         return images.float().div_(255)
 
     def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
-        """Return the mean and the standard deviation of each channel over all pixels in [0, 1], to four decimals.
+        """Return the mean and the standard deviation of each channel, for pixels in [0, 1], rounded to four decimals.
 
-        They are computed from the histogram of the 256 levels, so that they are the same on every device.
+        Both are computed from the histogram of the 256 pixel values, so that they are the same on every device. The
+        standard deviation is at least 0.0001.
         """
         levels = np.arange(256) / 255
         means, deviations = [], []

@@ -20,12 +20,12 @@ _Item = TypeVar("_Item")
 EncodedImage = tuple[str, bytes]
 """The name of an image for messages, and the content of its file."""
 FileEnds = tuple[int, bytes, bytes]
-"""The index of an image, and the first and the last bytes of its file; each may be the whole content."""
+"""The index of an image, and the first and the last bytes of its file; some sources give the whole content twice."""
 _Transform = Callable[[Image.Image], Image.Image]
 
 
 def prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
-    """Yield the items in their order, computing each in a thread while the caller uses the one before it."""
+    """Yield the items in their order; a thread computes the next item while the caller uses the current one."""
     with ThreadPoolExecutor(1) as executor:
         upcoming = executor.submit(next, items, None)
         while (item := upcoming.result()) is not None:
@@ -34,31 +34,33 @@ def prefetch(items: Iterator[_Item]) -> Iterator[_Item]:
 
 
 class ImageSource(Protocol):
-    """Access to encoded images in files, of which only the labels and, at most, the names are in memory.
+    """The encoded images of a split, which are read from their files when they are needed.
+
+    Only the labels and, in some sources, the file names of all images are in memory.
 
     Attributes:
         labels: int64 (N,).
-        subset: which of all images in the files these are, if a limit leaves out some; else None.
+        subset: which of all images in the files these are; None if no limit leaves out any.
     """
 
     labels: NDArray[np.int64]
     subset: ImageSubset | None
 
     def encoded(self, indices: Sequence[int]) -> list[EncodedImage]:
-        """Return the name and the file content of the images with these indices."""
+        """Return a name for messages and the encoded content of each image, in the order of ``indices``."""
 
     def file_ends(self) -> Iterator[FileEnds]:
         """Yield the first and the last bytes of image files.
 
-        They are as many as can be read in seconds, spread evenly over the split; all of them if there are no more.
+        Of a large split, these are only as many files as can be read in seconds, spread evenly over the split.
         """
 
     def order(self, generator: torch.Generator) -> Tensor:
-        """Return every index once, int64 (N,) on the CPU, in an order as random as can be read efficiently."""
+        """Return every index once, int64 (N,) on the CPU, in an order as random as efficient reading permits."""
 
 
 class StreamedSplit(LabelledImages):
-    """A split whose images are read from a source, decoded and transformed in as many threads as torch may use."""
+    """A split whose images are read from a source when needed, and decoded in as many threads as torch may use."""
 
     holds_pixels = False
 
@@ -93,16 +95,16 @@ class StreamedSplit(LabelledImages):
         return StreamedSplit(self.source, self._transforms, self._statistics, self.labels.to(device))
 
     def read(self, indices: Tensor | slice) -> Tensor:
-        """Read images with the transform for evaluation, uint8 (n, 3, H, W)."""
+        """Read the images with these indices and apply the transform for evaluation: uint8 (n, 3, H, W)."""
         numbers = torch.arange(len(self))[indices if isinstance(indices, slice) else indices.cpu()].tolist()
         return self._decode(numbers, [self._transforms.for_evaluation] * len(numbers))
 
     def order(self, generator: torch.Generator) -> Tensor:
-        """Return every index once, int64 (N,), in the random order of the source."""
+        """Return every index once, int64 (N,), in a random order that the source determines."""
         return self.source.order(generator).to(self.device)
 
     def training_batch(self, indices: Tensor, training: Training, generator: torch.Generator) -> Tensor:
-        """Read images with the random transform for training, as floats (n, 3, H, W) in [0, 1].
+        """Read the images with these indices and apply the random training transform: floats (n, 3, H, W) in [0, 1].
 
         Each image has its own generator, so that the number of threads does not change the result.
         """
@@ -116,11 +118,11 @@ class StreamedSplit(LabelledImages):
         return self._decode(indices.tolist(), [seeded_transform(seed) for seed in seeds]).float().div_(255)
 
     def channel_statistics(self) -> tuple[ChannelValues, ChannelValues]:
-        """Return the statistics that the split was opened with."""
+        """Return the mean and the standard deviation of each channel that the split was opened with."""
         return self._statistics
 
     def _decode(self, indices: Sequence[int], transforms: Sequence[_Transform]) -> Tensor:
-        """Return the images with these indices, each through its transform, uint8 (n, 3, H, W)."""
+        """Read and decode the images with these indices, and apply one transform to each: uint8 (n, 3, H, W)."""
         pixels = np.empty((len(indices), self.side, self.side, 3), dtype=np.uint8)
 
         def fill(position: int, encoded: EncodedImage, transform: _Transform) -> None:

@@ -13,8 +13,9 @@ def check_variation(where: str, images: Iterable[NDArray[np.uint8]]) -> None:
     """Check that not all pixels of all images have the same colour.
 
     Args:
-        where: what the images are, for the message.
-        images: (H, W, 3) each, with at least one pixel; they are read only up to the first pixel that differs.
+        where: the beginning of the message, which says what the images are.
+        images: uint8 (H, W, 3) each, with at least one pixel. No more images are read after the first one that has
+            a pixel of another colour.
 
     Raises:
         DataError: all pixels of all images have the same colour.

@@ -1,6 +1,7 @@
-"""The two transforms that ImageNet networks are usually trained and evaluated with, for photographs of any size.
+"""The transforms with which ImageNet networks are usually trained and evaluated, for photographs of any size.
 
-Both take and return Pillow images, like torchvision's, and resize with Pillow's antialiased bilinear filter.
+Both transforms, for training and for evaluation, take and return Pillow images, as torchvision's transforms do. They
+resize with Pillow's antialiased bilinear filter.
 """
 
 import math
@@ -9,14 +10,14 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-CROP_AREAS = (0.08, 1.0)  # smallest and largest area of a training crop, as a share of the image's; Szegedy et al. 2015
+CROP_AREAS = (0.08, 1.0)  # smallest and largest area of a training crop, as a share of the image; Szegedy et al. 2015
 CROP_ASPECT_RATIOS = (3 / 4, 4 / 3)  # smallest and largest width of a training crop, as a multiple of its height
 CROP_TRIES = 10
 
 
 @dataclass(frozen=True)
 class ImageTransforms:
-    """The transforms for training and for evaluation, for networks of one image size.
+    """The transforms for training and for evaluation that give square images of one size.
 
     Attributes:
         size: the side in pixels of the transformed, square images.
@@ -54,9 +55,10 @@ class ImageTransforms:
 
 
 def _random_crop(width: int, height: int, generator: torch.Generator) -> tuple[int, int, int, int]:
-    """Draw the left, top, width and height of a crop.
+    """Draw the left edge, the top edge, the width and the height of a random crop, in pixels.
 
-    If none of ``CROP_TRIES`` crops fits into the image, return the largest central one of an allowed aspect ratio.
+    If none of ``CROP_TRIES`` drawn crops fits into the image, the result is the largest central crop with an allowed
+    aspect ratio.
     """
     narrowest, widest = CROP_ASPECT_RATIOS
     for _ in range(CROP_TRIES):

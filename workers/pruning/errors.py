@@ -2,4 +2,4 @@
 
 
 class NothingToRemove(ValueError):
-    """A pruning step that would remove no structure."""
+    """A pruning step that has no structure to remove."""

@@ -1,4 +1,4 @@
-"""Diagnoses networks that cannot be scored, where libraries only raise exceptions or return non-finite scores."""
+"""Diagnosis of why a network cannot be scored, where libraries only raise exceptions or return non-finite scores."""
 
 import torch
 

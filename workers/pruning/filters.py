@@ -12,14 +12,16 @@ from prunesweep.workers.pruning.graph import cut_filters
 
 
 def remove_filters(network: Network, filters: Mapping[str, Sequence[int]]) -> Network:
-    """Return a smaller network without some filters and the weights that depend on them.
+    """Return a smaller network without some filters and without the weights that depend on them.
 
-    Its outputs equal those of the same network with the filters silenced. A convolution without removable filters, an
-    index out of range, and the removal of all filters of a convolution are a ``ValueError``.
+    The outputs of the smaller network equal those of ``network`` with the same filters silenced, that is with their
+    batch-norm channels set to zero. A convolution without removable filters, an index out of range, and the removal of
+    all filters of a convolution raise ``ValueError``.
 
     Args:
         network: the network, which is not changed.
-        filters: indices of the filters to remove, by convolution, in the network as it is now.
+        filters: indices of the filters to remove, by convolution. The indices refer to the network as it is now, not to
+            its baseline.
 
     Raises:
         NothingToRemove: there are no filters to remove.
@@ -45,7 +47,15 @@ def _filter_counts(network: Network) -> dict[str, int]:
 def _kept_filters(
     spec: NetworkSpec, widths: Mapping[str, int], removed: Mapping[str, Sequence[int]]
 ) -> dict[str, list[int]]:
-    """Return the remaining filters of each convolution that has lost some so far, as indices in the baseline."""
+    """Return the filters that remain after a removal, as indices into the baseline's filters, by convolution.
+
+    Convolutions that have all filters of the baseline are left out.
+
+    Args:
+        spec: description of the network before the removal.
+        widths: number of filters before the removal, by convolution.
+        removed: indices of the removed filters among those before the removal, by convolution.
+    """
     before = {name: spec.kept_filters.get(name, range(width)) for name, width in widths.items()}
     after = {
         name: [index for position, index in enumerate(indices) if position not in removed.get(name, ())]
@@ -55,10 +65,10 @@ def _kept_filters(
 
 
 def _check_removable(convolution: str, indices: Sequence[int], widths: Mapping[str, int]) -> None:
-    """Check that a convolution can lose the filters of these ascending indices.
+    """Check that the filters with some ascending indices can be removed from a convolution.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: the convolution has no removable filters, an index is out of range, or no filter would remain.
     """
     if convolution not in widths:
         raise ValueError(f"{convolution} is not a convolution with removable filters")

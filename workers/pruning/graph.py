@@ -1,7 +1,7 @@
 """Cutting filters out of a body, together with the weights of other layers that depend on them.
 
-Only this file uses torch-pruning, and of it only the dependency graph (Fang et al., 2023, "DepGraph: Towards Any
-Structural Pruning"). Quotas and rankings are our own.
+Only this file uses the library torch-pruning, and it uses only the library's dependency graph (Fang et al., 2023,
+"DepGraph: Towards Any Structural Pruning"). Quotas and rankings are our own.
 """
 
 import copy
@@ -15,7 +15,7 @@ from torch_pruning.pruner.function import prune_conv_out_channels
 
 
 def cut_filters(body: nn.Module, filters: Mapping[str, Sequence[int]], image_size: int) -> nn.Module:
-    """Return a smaller copy of a body without some filters.
+    """Return a smaller copy of a body without some filters and without the weights that depend on them.
 
     The copy has the same training modes and ``requires_grad`` flags, but no gradients.
 
@@ -36,16 +36,17 @@ def cut_filters(body: nn.Module, filters: Mapping[str, Sequence[int]], image_siz
         module.training = training
     for name, parameter in smaller.named_parameters():
         parameter.requires_grad_(requires_grad[name])
-    # The graph has reference cycles and holds the autograd graph, 200 MB for a ResNet50, which training would add to.
+    # The graph has reference cycles and holds the autograd graph (200 MB for a ResNet50). Without this collection, that
+    # memory would still be in use during training.
     del graph, group
     gc.collect()
     return smaller
 
 
 def _trace(body: nn.Module, image_size: int) -> DependencyGraph:
-    """Return the dependency graph of a body, leaving ``requires_grad`` on for all parameters.
+    """Return the dependency graph of a body, and turn ``requires_grad`` on for all its parameters.
 
-    It is derived from the autograd graph, which needs that.
+    The dependency graph is derived from the autograd graph, which contains only parameters that require gradients.
     """
     body.requires_grad_(True)
     device = next(body.parameters()).device

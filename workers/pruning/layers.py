@@ -15,8 +15,8 @@ from prunesweep.workers.pruning.errors import NothingToRemove
 def remove_blocks(network: Network, names: Iterable[str]) -> Network:
     """Return a network without some residual blocks, which are replaced by their shortcuts.
 
-    Its outputs equal those of the same network with the blocks silenced. A block that is not removable, and a stage
-    that would have fewer than two blocks left, are a ``ValueError``.
+    The outputs of the new network equal those of ``network`` with the same blocks silenced. A block that is not
+    removable, and a stage that would have fewer than two blocks left, raise ``ValueError``.
 
     Args:
         network: the network, which is not changed.
@@ -46,10 +46,10 @@ def remove_blocks(network: Network, names: Iterable[str]) -> Network:
 
 
 def _check_removable(network: Network, names: set[str]) -> None:
-    """Check that a network can lose the blocks of these names.
+    """Check that the blocks with some names can be removed from a network.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: a block is not removable, or a stage would have fewer than two blocks left.
     """
     candidates = {block.name: block for block in network.architecture.removable_blocks(network.body)}
     for name in sorted(names):

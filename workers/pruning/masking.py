@@ -1,6 +1,6 @@
 """Silencing filters and blocks by zeroing their batch-norm channels.
 
-The outputs of the network equal those without these structures, but its shape stays the same.
+The outputs of the network then equal those of the network without these structures, but its shape stays the same.
 """
 
 from collections import defaultdict
@@ -20,9 +20,9 @@ SilencedChannels = Mapping[str, Sequence[int] | slice]
 
 @contextmanager
 def silenced(body: nn.Module, channels: SilencedChannels) -> Iterator[None]:
-    """Zero channels of batch norms within the context, whatever their input.
+    """Make channels of batch norms output zero within the context, whatever the input of the norms is.
 
-    The weights and biases are zeroed in place and restored bit for bit on exit.
+    The norms' weights and biases are zeroed in place and restored bit for bit on exit.
 
     Args:
         body: the body with the batch norms.
@@ -45,10 +45,10 @@ def silenced(body: nn.Module, channels: SilencedChannels) -> Iterator[None]:
 
 @contextmanager
 def silenced_per_batch(body: nn.Module, channels_by_batch: Sequence[SilencedChannels]) -> Iterator[None]:
-    """Zero other channels in each of several batches that pass through the body together, within the context.
+    """Zero different channels for each of several batches that pass through a body together, within the context.
 
-    The channels are zeroed by hooks in the output of their batch norms, which may be folded (``folding``). The input
-    of the body must be the concatenation of ``len(channels_by_batch)`` batches of the same size.
+    Hooks on the batch norms zero the channels in the output of the norms, which may be folded (``fold_batch_norms``).
+    The input of the body must be the concatenation of ``len(channels_by_batch)`` batches of the same size.
 
     Args:
         body: the body with the batch norms.
@@ -74,7 +74,7 @@ def _silencing_hook(channels: Sequence[tuple[int, Sequence[int] | slice]], batch
 
     Args:
         channels: pairs of a batch's index and the channels to zero in it.
-        batches: number of batches that pass together.
+        batches: number of batches that pass through the module together, concatenated.
     """
 
     def silence(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -86,11 +86,12 @@ def _silencing_hook(channels: Sequence[tuple[int, Sequence[int] | slice]], batch
 
 
 def silenced_filters(network: Network, filters: Mapping[str, Sequence[int]]) -> AbstractContextManager[None]:
-    """Silence filters within the context.
+    """Silence filters within the context, by zeroing their batch-norm channels.
 
     Args:
         network: the network.
-        filters: indices of the filters, by convolution, in the network as it is now.
+        filters: indices of the filters, by convolution. The indices refer to the network as it is now, not to its
+            baseline.
     """
     groups = {group.convolution: group for group in network.architecture.filter_groups(network.body)}
     channels = {norm: list(indices) for name, indices in filters.items() for norm in groups[name].norms}
@@ -98,7 +99,7 @@ def silenced_filters(network: Network, filters: Mapping[str, Sequence[int]]) -> 
 
 
 def silenced_blocks(network: Network, names: Iterable[str]) -> AbstractContextManager[None]:
-    """Silence residual blocks within the context, so that the output of each is that of its shortcut.
+    """Silence residual blocks within the context, so that each block outputs only what its shortcut outputs.
 
     Args:
         network: the network.

@@ -4,19 +4,20 @@ import torch
 from torch import Tensor
 
 MIN_MATRIX_SIDE = 8  # for smaller matrices, the tolerance is close to the rounding errors of singular values
-SQUARED_MARGIN = 4.0  # singular values within a factor of two (its root) of the tolerance are computed
-CHUNK_VALUES = 2**18  # float64 copies of so many values fit into a CPU cache
+SQUARED_MARGIN = 4.0  # a rank is uncertain if a singular value is within a factor of 2 (√4) of the tolerance
+CHUNK_VALUES = 2**18  # float64 copies of this many values fit into a CPU cache
 
 
 def matrix_ranks(matrices: Tensor) -> Tensor:
-    """Return the ranks of matrices, equal to those of ``matrix_rank`` in PyTorch and in NumPy.
+    """Return the ranks of matrices, equal to the results of ``matrix_rank`` in PyTorch and in NumPy.
 
-    The rank is the number of singular values above the tolerance, max(h, w) · ε times the largest one. Their squares
-    are the eigenvalues of the Gram matrix G. By Sylvester's law of inertia, the number of eigenvalues above a bound b
-    is the number of positive pivots of G − b · I. They are counted in float64 for one bound below the tolerance and one
-    above; where the two counts differ, and always on a GPU, singular values are computed.
+    The rank is the number of singular values above a tolerance, which is max(h, w) · ε times the largest singular
+    value. The squares of the singular values are the eigenvalues of the Gram matrix G. By Sylvester's law of inertia,
+    the number of eigenvalues above a bound b is the number of positive pivots of G − b · I. These pivots are counted in
+    float64 for two bounds, one below the squared tolerance and one above it. If the two counts agree, they are the
+    rank. If they differ, the singular values are computed, as they always are on a GPU and for sides of fewer than 8.
 
-    A matrix that is not finite is a ``torch.linalg.LinAlgError``.
+    A matrix with NaNs raises ``torch.linalg.LinAlgError``.
 
     Args:
         matrices: float32 (..., h, w).
@@ -37,7 +38,7 @@ def _ranks(matrices: Tensor) -> Tensor:
     gram = _gram(matrices.double())
     tolerance = (max(matrices.shape[-2:]) * torch.finfo(matrices.dtype).eps) ** 2
     squares, trace = gram.square().sum((1, 2)), gram.diagonal(dim1=1, dim2=2).sum(1)
-    # Σλ² / Σλ and √Σλ² are a lower and an upper bound of the largest eigenvalue; if all are zero, so are the bounds.
+    # Σλ² / Σλ and √Σλ² are a lower and an upper bound of the largest eigenvalue λ; all are zero for a matrix of zeros.
     smallest = torch.finfo(trace.dtype).tiny
     upper_ranks = _count_eigenvalues_above(gram, tolerance / SQUARED_MARGIN * squares / trace.clamp_min(smallest))
     ranks = _count_eigenvalues_above(gram, tolerance * SQUARED_MARGIN * squares.sqrt())
@@ -53,7 +54,7 @@ def _gram(matrices: Tensor) -> Tensor:
 
 
 def _count_eigenvalues_above(gram: Tensor, bounds: Tensor) -> Tensor:
-    """Count the eigenvalues of symmetric matrices above a bound for each matrix.
+    """Count the eigenvalues of each symmetric matrix that are above the bound for this matrix.
 
     Args:
         gram: the matrices, float64 (n, k, k).

@@ -14,7 +14,7 @@ def observe(
 ) -> None:
     """Pass the scoring images through a network in evaluation mode, without gradients, and report module outputs.
 
-    The network is the same afterwards, without hooks.
+    Afterwards, the hooks are removed and the mode of every module is restored.
 
     Args:
         network: the network.
@@ -35,18 +35,18 @@ def observe(
 def mean_over_sample(
     network: Network, paths: Iterable[str], sample: ScoringImages, measure: Callable[[Tensor], Tensor]
 ) -> dict[str, Tensor]:
-    """Return the mean over the scoring images of a measure of each module's output channels.
+    """Measure each output channel of some modules for each scoring image, and return the means over the images.
 
-    Only sums are held in memory, however many images there are.
+    Memory does not grow with the number of images, because only sums are held.
 
     Args:
         network: the network.
         paths: module paths inside the body.
         sample: the scoring images.
-        measure: function from a module's output (n, c, h, w) to (n, c).
+        measure: returns one value per image and channel, (n, c), for a module's output (n, c, h, w).
 
     Returns:
-        float64 (c,) on the CPU, by module path.
+        The mean of each channel, float64 (c,) on the CPU, by module path.
     """
     sums: dict[str, Tensor] = {}
 

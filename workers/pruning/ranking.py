@@ -13,15 +13,16 @@ Structure = TypeVar("Structure")
 
 
 def lowest_filters(scores: Mapping[str, Tensor], ratio: float, quota: Quota) -> dict[str, list[int]]:
-    """Select the filters to remove.
+    """Select the filters to remove: those with the lowest scores.
 
-    The quota "global" selects the lowest-scored ⌈ratio · |S|⌉ of all filters S, "per_layer" the lowest-scored
-    ⌈ratio · n⌉ of the n filters of each convolution. At least one filter of each convolution remains, whatever its
-    score; "global" then selects the next lowest-scored filter of another convolution. Filters with equal scores are
-    selected in the order of the convolutions, then of the indices.
+    The quota "global" selects the ⌈ratio · |S|⌉ lowest-scored filters from the set S of all filters. The quota
+    "per_layer" selects the ⌈ratio · n⌉ lowest-scored filters of each convolution with n filters. At least one filter of
+    each convolution remains, whatever its score. Where "global" would select this filter, it selects the next
+    lowest-scored filter of another convolution instead. Filters with equal scores are selected in the order of the
+    convolutions, then of the indices.
 
     Args:
-        scores: (n_filters,) by convolution.
+        scores: scores of the filters (n_filters,), by convolution.
         ratio: share of filters to remove, in [0, 1].
         quota: "global" or "per_layer".
 
@@ -42,16 +43,16 @@ def lowest_filters(scores: Mapping[str, Tensor], ratio: float, quota: Quota) -> 
 def lowest_blocks(
     scores: Mapping[str, Tensor], candidates: Sequence[Block], ratio: float, count: int | None = None
 ) -> list[str]:
-    """Select the blocks to remove.
+    """Select the residual blocks to remove: those with the lowest scores.
 
     The lowest-scored blocks are selected one after another, skipping those whose stage would have fewer than two blocks
     left. Blocks with equal scores are selected in the order of the candidates.
 
     Args:
-        scores: () by block name.
+        scores: scores of the blocks (), by block name.
         candidates: all removable blocks S.
         ratio: share of the candidates, in [0, 1]: ⌈ratio · |S|⌉ blocks are selected.
-        count: number of blocks to select instead of the ratio.
+        count: number of blocks to select; None if the ratio determines this number.
 
     Returns:
         Names of the blocks, lowest score first.
@@ -71,7 +72,7 @@ def lowest_blocks(
 
 
 def _lowest_globally(scores: Mapping[str, Tensor], ratio: float) -> dict[str, list[int]]:
-    """Select the lowest-scored share of all filters; the result is that of ``lowest_filters``."""
+    """Select the filters to remove as ``lowest_filters`` does for the quota "global"."""
     _check_finite(scores)
     scored = [
         (score, convolution, index)
@@ -89,12 +90,15 @@ def _lowest_globally(scores: Mapping[str, Tensor], ratio: float) -> dict[str, li
 def _take_lowest(
     ascending: Iterable[tuple[str, Structure]], max_removed: Mapping[str, int], count: int
 ) -> list[tuple[str, Structure]]:
-    """Return the first structures whose owner can still lose one.
+    """Return the structures with the lowest scores, skipping those whose owner can lose no more structures.
 
     Args:
         ascending: pairs of an owner (convolution or stage) and a structure, lowest score first.
         max_removed: how many structures each owner can lose.
-        count: number of pairs to return, if there are enough.
+        count: number of structures to return; fewer are returned if there are not enough.
+
+    Returns:
+        Pairs of an owner and a structure, lowest score first.
     """
     remaining = dict(max_removed)
     taken: list[tuple[str, Structure]] = []
@@ -111,7 +115,7 @@ def _check_finite(scores: Mapping[str, Tensor]) -> None:
     """Check that all scores are finite.
 
     Raises:
-        ValueError: a score is not.
+        ValueError: a score is not finite.
     """
     for name, values in scores.items():
         if not values.isfinite().all():

@@ -1,4 +1,4 @@
-"""Reducing an unpruned network to the structures of another one that was pruned from the same baseline."""
+"""Reducing an unpruned network to the structures of another network, which was pruned from the same baseline."""
 
 from torch import nn
 
@@ -9,10 +9,12 @@ from prunesweep.workers.pruning.layers import remove_blocks
 
 
 def reduce_to(network: Network, spec: NetworkSpec) -> Network:
-    """Return an unpruned network without the blocks and filters that are removed in a spec, with its own parameters.
+    """Return an unpruned network without the blocks and filters that a pruned network lacks.
+
+    The remaining parameters are those of the unpruned network.
 
     Args:
-        network: the unpruned network.
+        network: the unpruned network, which is not changed.
         spec: description of the pruned network.
     """
     if spec.removed_blocks:

@@ -1,4 +1,4 @@
-"""One round of pruning: score → remove; scores in the store are reused."""
+"""One round of pruning: score the structures, unless their scores are stored, and remove the lowest-scored ones."""
 
 from dataclasses import dataclass
 
@@ -25,13 +25,13 @@ from prunesweep.workers.work import TrialError, Work
 
 @dataclass(frozen=True)
 class Removal:
-    """The number of structures that were requested to be removed, and the number that were removed.
+    """Counts of the structures that one or more rounds were to remove, and of those that were removed.
 
     Attributes:
-        filters_asked: filters to remove by the ratio.
-        filters_removed: filters that were removed.
-        blocks_asked: residual blocks to remove by the ratio or the number of blocks.
-        blocks_removed: residual blocks that were removed.
+        filters_asked: number of filters that the ratio asked to remove.
+        filters_removed: number of filters that were removed.
+        blocks_asked: number of residual blocks that the settings asked to remove, as a ratio or as a number of blocks.
+        blocks_removed: number of residual blocks that were removed.
     """
 
     filters_asked: int = 0
@@ -40,7 +40,7 @@ class Removal:
     blocks_removed: int = 0
 
     def __add__(self, other: "Removal") -> "Removal":
-        """Return the sums of two removals."""
+        """Return the removal of both together, in which each number is the sum of the two."""
         return Removal(
             self.filters_asked + other.filters_asked,
             self.filters_removed + other.filters_removed,
@@ -50,14 +50,15 @@ class Removal:
 
 
 def prune(network: Network, work: Work) -> tuple[Network, Removal]:
-    """Remove the lowest-scored structures of a network; for a control, return the network as it is.
+    """Remove the lowest-scored structures of a network, as the trial's round specifies.
 
-    The structure ``both`` removes layers and then filters of the remaining network in the same round. If one of the two
-    has nothing removable, only the other one is pruned.
+    For a control, which is not pruned, the network is returned as it is. The structure ``both`` first removes layers
+    and then, in the same round, filters of the remaining network. If no layer is removable, only filters are removed,
+    and conversely.
 
     Args:
         network: the network, which is not changed.
-        work: the trial.
+        work: the running trial.
 
     Returns:
         The smaller network and the numbers of removed structures.
@@ -110,7 +111,10 @@ _PRUNING_STEPS = {"filters": _prune_filters, "layers": _prune_layers}
 
 
 def _load_or_compute_scores(network: Network, work: Work, structure: str) -> dict[str, Tensor]:
-    """Return the scores of a network's ``filters`` or ``layers`` in execution order, after storing missing ones."""
+    """Return the scores of a network's ``filters`` or ``layers`` from the store, in execution order.
+
+    Scores that are missing in the store are first computed and stored.
+    """
     key = work.trial.score_keys[structure]
     if not work.store.has_scores(key):
         work.progress(ScoringStarted(structure))
@@ -124,12 +128,12 @@ def _compute_scores(network: Network, work: Work, structure: str) -> dict[str, T
     """Score the ``filters`` or ``layers`` of a network by the trial's criterion.
 
     Raises:
-        TrialError: the network or the scoring images are the reason that there are no finite scores.
+        TrialError: scores are not finite, or the criterion failed because of the network or the scoring images.
         torch.OutOfMemoryError: the memory of the GPU is full.
         ValueError: the criterion failed for another reason, which is a bug.
-        ArithmeticError: likewise.
-        RuntimeError: likewise.
-        LinAlgError: likewise.
+        ArithmeticError: the criterion failed for another reason, which is a bug.
+        RuntimeError: the criterion failed for another reason, which is a bug.
+        LinAlgError: the criterion failed for another reason, which is a bug.
     """
     criterion: Criterion = resolve(CRITERIA[work.trial.criterion].code)
     architecture, body = network.architecture, network.body
@@ -154,7 +158,7 @@ def _compute_scores(network: Network, work: Work, structure: str) -> dict[str, T
 
 
 def _structure_names(network: Network, structure: str) -> list[str]:
-    """Return the names of what has scores, in execution order: convolutions or blocks."""
+    """Return the names of the convolutions (``filters``) or blocks (``layers``) with scores, in execution order."""
     architecture, body = network.architecture, network.body
     if structure == "filters":
         return [group.convolution for group in architecture.filter_groups(body)]
@@ -162,7 +166,10 @@ def _structure_names(network: Network, structure: str) -> list[str]:
 
 
 def _draw_scoring_images(work: Work) -> ScoringImages:
-    """Draw training images at random for scoring, the same ones for all criteria and iterations of a seed."""
+    """Draw the training images for scoring at random.
+
+    Trials with the same seed score on the same images, whatever their criterion and iteration.
+    """
     trial, split = work.trial, work.data.train
     order = torch.randperm(len(split), generator=stream("scoring", trial.seed))
     indices = order[: trial.round.scoring_images].to(split.labels.device)

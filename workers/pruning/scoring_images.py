@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 SCORING_BATCH = 250
-"""Images per batch; it is fixed, because floating-point sums, and so the scores, depend on it."""
+"""Images per batch; the number is fixed, because floating-point sums, and so the scores, depend on it."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class ScoringImages:
         images: uint8 (N, 3, H, W) on the network's device.
         labels: integers (N,) in [0, classes).
         classes: number of classes of the data set.
-        seed: seed of random scores.
+        seed: seed of the scores that the criterion ``random`` draws.
     """
 
     images: Tensor

@@ -18,7 +18,7 @@ class StructureMask:
     """The mask that silences one structure, a filter or a residual block.
 
     Attributes:
-        first_module: path of the module from which on the network has to be rerun.
+        first_module: path of the module at which a rerun of the network with the mask has to start.
         channels: the batch-norm channels to zero.
     """
 
@@ -31,7 +31,7 @@ def filter_masks(network: Network, group: FilterGroup) -> list[StructureMask]:
 
     Args:
         network: the network.
-        group: the convolution, with as many filters as it has now.
+        group: the convolution. Every filter that it has now gets a mask.
     """
     filters = module_at(network.body, group.convolution, nn.Conv2d).out_channels
     return [StructureMask(group.convolution, {norm: [i] for norm in group.norms}) for i in range(filters)]
@@ -47,9 +47,10 @@ def compute_masked_logits(
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Compute the logits of a network with each mask applied alone.
 
-    The network passes through its segments once, and only the input of the current segment is held in memory. For each
-    mask, the network is rerun from the segment of the mask's first module, with as many masks at once as fill a batch.
-    Use this in evaluation mode and without gradients.
+    The images pass through the segments of the network, the steps of its forward pass, once without a mask. Only the
+    input of the current segment is held in memory. For each mask, the network is rerun from the segment that contains
+    the mask's first module. As many masks are applied at once as fill a batch, each mask to its own copy of the input.
+    The network must be in evaluation mode, and gradients must be off.
 
     Args:
         network: the network, whose batch norms may be folded.
@@ -57,7 +58,8 @@ def compute_masked_logits(
         images: float (n, 3, H, W) in [0, 1].
 
     Yields:
-        Indices in ``masks`` and their logits (indices, n, classes); each mask occurs once.
+        The indices of some masks, and the logits (indices, n, classes) with each of these masks. Every mask occurs in
+            one pair.
     """
     segments = network.architecture.segments(network.body)
     features = network.normalise(images)
@@ -72,14 +74,15 @@ def compute_masked_logits(
 
 
 def group_by_segment(segments: Sequence[Segment], masks: Sequence[StructureMask]) -> Mapping[int, list[int]]:
-    """Group masks by the segment of their first module.
+    """Group masks by the segment that contains their first module.
 
     Args:
-        segments: segments of the network.
+        segments: the segments of the network, which are the steps of its forward pass.
         masks: the masks.
 
     Returns:
-        Indices of the masks by index of the segment, for all segments up to the last one with a mask.
+        Indices of the masks by index of the segment, for all segments up to the last segment with a mask. A segment
+        before that one may have no masks.
     """
     groups = defaultdict(list)
     for index, mask in enumerate(masks):
@@ -88,10 +91,10 @@ def group_by_segment(segments: Sequence[Segment], masks: Sequence[StructureMask]
 
 
 def run_segments(segments: Sequence[Segment], features: Tensor) -> Tensor:
-    """Pass features through segments one after another.
+    """Pass features through segments one after another, and return the output of the last segment.
 
     Args:
-        segments: the segments.
+        segments: the segments, which are steps of a network's forward pass.
         features: input of the first segment.
     """
     for _, segment in segments:

@@ -1,1 +1,1 @@
-"""Training: the loop, its schedules and checkpoints, and the adjustment schemes after pruning."""
+"""Training: the loop, learning rates, recipes and checkpoints, the baseline, and the adjustments after pruning."""

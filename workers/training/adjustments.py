@@ -19,7 +19,10 @@ NetworkAndHistory = tuple[Network, list[Epoch]]
 
 
 def adjust(network: Network, work: Work) -> NetworkAndHistory:
-    """Adjust a pruned network as the trial says: by its scheme, then by recalibrating batch norm if it asks for that.
+    """Adjust a pruned network by the scheme of the trial's adjustment.
+
+    If the adjustment includes recalibration (``bn_recalibrate``), the running statistics of batch norm are then
+    estimated again from the training images.
 
     Returns:
         The adjusted network, and the history of the epochs that the scheme trained.
@@ -34,7 +37,7 @@ def adjust(network: Network, work: Work) -> NetworkAndHistory:
 def _recalibration_images(work: Work) -> Iterator[Tensor]:
     """Yield all training images in batches of the round's batch size.
 
-    They are shuffled by their own random stream, because files are sorted by class.
+    The images are shuffled by a separate random stream, because files may be sorted by class.
     """
     training = work.trial.round.training
     assert training is not None
@@ -64,7 +67,7 @@ def scratch(network: Network, work: Work) -> NetworkAndHistory:
 
 
 def winning_ticket(network: Network, work: Work) -> NetworkAndHistory:
-    """Rewind the pruned network to the baseline's parameters of an early epoch, and train it from there.
+    """Rewind the pruned network to the parameters that the baseline had after an early epoch, and train it from there.
 
     Training continues to the end of the baseline's schedule (Frankle et al. 2020).
     """
@@ -73,7 +76,10 @@ def winning_ticket(network: Network, work: Work) -> NetworkAndHistory:
 
 
 def _train_round(network: Network, work: Work) -> NetworkAndHistory:
-    """Train a network with the training settings of the trial's round, from its rewind epoch if it has one."""
+    """Train a network with the training settings of the trial's round.
+
+    If the round has a rewind epoch, training starts at that epoch of the schedule, else at the beginning.
+    """
     training = work.trial.round.training
     assert training is not None
     first_epoch = work.trial.round.rewind_epoch or 0

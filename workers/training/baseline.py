@@ -18,7 +18,7 @@ from prunesweep.workers.work import Work
 def make_baseline(work: Work) -> tuple[Network, list[Epoch]]:
     """Train the trial's baseline, or read it from its weights file, and return it with its training history.
 
-    Weights that cannot be read or downloaded, or that belong to another architecture, are a `DataError`.
+    ``DataError`` is raised if the weights cannot be read or downloaded, or belong to another architecture.
     """
     network = _initial_network(work)
     weights = work.trial.weights
@@ -32,17 +32,21 @@ def make_baseline(work: Work) -> tuple[Network, list[Epoch]]:
 
 
 def load_snapshot(work: Work) -> Network:
-    """Return the baseline as it was at the trial's rewind epoch, training it up to there if it is not stored."""
+    """Return the baseline's network as it was after the trial's rewind epoch.
+
+    If the store lacks this snapshot, the baseline is first trained again up to that epoch.
+    """
     ensure_snapshot(work)
     tensors = to_tensors(work.store.load_snapshot(work.trial.snapshot_key or ""))
     return rebuild_network(_network_spec(work), tensors)
 
 
 def ensure_snapshot(work: Work) -> None:
-    """Train and store the snapshot at the trial's rewind epoch, if it has one and the snapshot is not stored.
+    """Store the baseline's network as it was after the trial's rewind epoch, unless the store has this snapshot.
 
-    A baseline stores the snapshots that its own sweep needs. If a later sweep needs another epoch, the baseline is
-    trained again up to that epoch, with the same numbers.
+    A trial without a rewind epoch needs no snapshot, so that nothing is done. When a baseline is trained, only the
+    snapshots that its own sweep needs are stored. If a later sweep needs another epoch, the baseline is trained again
+    up to that epoch, which reproduces the parameters of the first training.
     """
     epoch = work.trial.round.rewind_epoch
     if epoch is not None:
@@ -50,7 +54,7 @@ def ensure_snapshot(work: Work) -> None:
 
 
 def _train_missing_snapshots(work: Work) -> None:
-    """Train the baseline again to store those snapshots in ``snapshot_epochs`` that are missing, if any are."""
+    """Train the baseline again to store its network after those ``snapshot_epochs`` whose snapshots are missing."""
     trial = work.trial
     missing = [epoch for epoch in trial.snapshot_epochs if not work.store.has_snapshot(snapshot_key(trial, epoch))]
     if missing:
@@ -87,7 +91,10 @@ def _initial_network(work: Work) -> Network:
 
 
 def _network_spec(work: Work) -> NetworkSpec:
-    """Return the description of the unpruned network; mean and std are measured if the sweep does not set both."""
+    """Return the description of the unpruned network.
+
+    If the sweep does not set both the mean and the standard deviation of the channels, the data set's values are used.
+    """
     root = work.trial.baseline.round
     mean, std = work.data.channel_statistics() if root.mean is None or root.std is None else (root.mean, root.std)
     return NetworkSpec(work.trial.architecture, len(work.data.classes), work.data.side, mean, std)

@@ -1,4 +1,4 @@
-"""Checkpoints of training, from which a killed trial resumes and ends with the same numbers."""
+"""Checkpoints of training, so that a killed trial can resume and end with the same parameters as without the break."""
 
 import time
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Checkpoint:
     """The checkpoint of one network in training.
 
     Attributes:
-        store: where the checkpoint is stored.
+        store: the store that holds the checkpoint.
         key: the key of the network.
         interval: the least number of seconds between two writes.
     """
@@ -52,9 +52,9 @@ class Checkpoint:
 
         Args:
             network: the network in training.
-            optimizer: its optimizer, whose momentum buffers are stored.
-            history: the epochs trained so far.
-            now: store in any case.
+            optimizer: the network's optimizer, whose momentum buffers are stored.
+            history: the entries of the epochs trained so far.
+            now: whether to store the state even if the last write was less than ``interval`` ago.
         """
         if not now and time.monotonic() - self._last_write < self.interval:
             return
@@ -72,5 +72,5 @@ def _momentum(optimizer: torch.optim.SGD, parameter: torch.Tensor) -> torch.Tens
 
 
 def _with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the tensors whose names start with ``prefix``, by their names without it."""
+    """Return the tensors whose names start with ``prefix``, keyed by their names without the prefix."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -11,19 +11,23 @@ from prunesweep.results_store.documents import Dynamics
 from prunesweep.workers.training.batch_norm import forward_keeping_buffers
 
 Batch = tuple[Tensor, Tensor]
-# Batches whose gradients are compared: 28 pairs, at 2 % of the time of an epoch on the whole of CIFAR-10.
+# How many batches have their gradients compared: 28 pairs take 2 % of the time of an epoch on the whole of CIFAR-10.
 COMPARED_BATCHES = 8
 
 
 class DynamicsRecorder:
-    """The measurement of the dynamics of one training, relative to the weights that it started from."""
+    """A recorder of gradient confusion and layer rotation in one training.
+
+    Layer rotation is relative to the weights from which this training starts.
+    """
 
     def __init__(self, network: nn.Module, batches: Callable[[], Iterable[Batch]], label_smoothing: float) -> None:
-        """Remember the weights from which training starts.
+        """Remember the weights of the last convolution, from which training starts.
 
         Args:
             network: the network before this training.
-            batches: returns the same training batches on each call; the first ``COMPARED_BATCHES`` are used.
+            batches: a function that returns the same training batches on each call. The first ``COMPARED_BATCHES`` of
+                them are used.
             label_smoothing: the label smoothing of the training loss.
         """
         self._network = network
@@ -32,7 +36,7 @@ class DynamicsRecorder:
         self._initial_weight = last_convolution(network).weight.detach().clone()
 
     def measure(self) -> Dynamics:
-        """Return the gradient confusion and the layer rotation of the network as it is now."""
+        """Return the gradient confusion of the network as it is now, and the layer rotation of its last convolution."""
         batches = islice(self._batches(), COMPARED_BATCHES)
         return {
             "gradient_confusion": gradient_confusion(self._network, batches, self._label_smoothing),
@@ -41,12 +45,13 @@ class DynamicsRecorder:
 
 
 def gradient_confusion(network: nn.Module, batches: Iterable[Batch], label_smoothing: float = 0.0) -> float | None:
-    """Return the smallest cosine between the loss gradients of two batches.
+    """Return the smallest cosine between the loss gradients of any two of the batches.
 
-    Sankararaman et al. (2020) call gradients confused if their inner products are negative. This is the plain minimum
-    of the cosines: the lower it is, the more two batches pull the parameters in opposite directions. The loss is the
-    cross-entropy in fp32, its gradient is over all parameters, and batch norm uses the statistics of the batch. A zero
-    gradient has cosine 0 with all others. The network is left in training mode; its buffers and ``grad`` stay the same.
+    Sankararaman et al. (2020) call gradients confused if their inner products are negative. The lower the smallest
+    cosine is, the more two batches pull the parameters in opposite directions. The loss is the cross-entropy in fp32,
+    the gradients are with respect to all parameters, and batch norm uses the statistics of the batch. A zero gradient
+    has cosine 0 with all others. The network is left in training mode; its buffers and the ``grad`` of its parameters
+    stay the same.
 
     Args:
         network: the network in training.
@@ -76,7 +81,7 @@ def _gradient(network: nn.Module, images: Tensor, labels: Tensor, label_smoothin
 
 
 def _inner_products(gradients: list[Tensor]) -> Tensor:
-    """Return the inner products of all pairs of a parameter's gradients, float64 (batches, batches)."""
+    """Return the inner products between one parameter's gradients of all batches, float64 (batches, batches)."""
     rows = torch.stack([gradient.flatten() for gradient in gradients]).double()
     return (rows @ rows.T).cpu()
 
@@ -89,8 +94,8 @@ def last_convolution(network: nn.Module) -> nn.Conv2d:
 def cosine_distance(first: Tensor, second: Tensor) -> float:
     """Return 1 − cos of the angle between two tensors of the same shape, flattened: a number from 0 to 2.
 
-    Between the weights of a layer and their values at the start of training, this is layer rotation (Carbonnelle and
-    De Vleeschouwer 2019).
+    For the weights of a layer and the values of these weights at the start of training, this is layer rotation
+    (Carbonnelle and De Vleeschouwer 2019).
     """
     first, second = first.flatten().double(), second.flatten().double()
     norms = (first.norm() * second.norm()).clamp_min(torch.finfo(torch.float64).tiny)

@@ -8,13 +8,14 @@ from prunesweep.sweeps.language import Training
 def learning_rate(training: Training, progress: float) -> float:
     """Return the learning rate at a point of the schedule.
 
-    During warm-up it rises linearly from 0. After that, with ``cosine`` it falls to 0 along half a cosine (Loshchilov
-    and Hutter 2017), with ``step`` it is multiplied by ``step_factor`` at each share of the epochs in ``step_at``, and
-    with ``constant`` it does not change.
+    During warm-up the learning rate rises linearly from 0. After warm-up, the schedule ``cosine`` lowers the learning
+    rate to 0 along half a cosine (Loshchilov and Hutter 2017). The schedule ``step`` multiplies it by ``step_factor``
+    each time that the share of the epochs trained reaches a value in ``step_at``. The schedule ``constant`` leaves it
+    unchanged.
 
     Args:
         training: the settings of the schedule.
-        progress: the epochs trained so far, a real number in [0, epochs].
+        progress: the number of epochs trained so far, a real number in [0, epochs].
     """
     epochs = training.epochs or 1
     if progress < training.warmup_epochs:

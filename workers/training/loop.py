@@ -1,4 +1,4 @@
-"""The training loop: SGD on the training images, with its own random streams for each epoch."""
+"""The training loop: SGD on the training images, with separate random streams for each epoch."""
 
 import math
 import time
@@ -36,21 +36,22 @@ def train(
     after_epoch: AfterEpoch = lambda epoch, network: None,
     checkpoint: Checkpoint | None = None,
 ) -> list[Epoch]:
-    """Train a network in place on the trial's training images, and return its history.
+    """Train a network in place on the trial's training images, and return the history, with one entry per epoch.
 
-    If a loss, or the logits of the trained network, are not finite, a `TrialError` is raised.
+    ``TrialError`` is raised if the mean loss of an epoch, or a logit of the trained network, is not finite.
 
     Args:
         network: the network to train.
-        training: the settings, whose ``epochs`` are the schedule's length and whose ``recipe`` prepares each batch.
-        work: the trial, from whose seed and iteration, with the epoch, the random streams derive.
-        first_epoch: how many epochs of the schedule the network has been trained for already.
-        last_epoch: the epoch after which to end; by default the last one of the schedule.
-        after_epoch: called with the number of epochs done (``first_epoch`` before training) and the network.
-        checkpoint: the checkpoint from which to resume and to which to write.
+        training: the training settings. ``epochs`` is the length of the schedule; ``recipe`` prepares each batch.
+        work: the running trial. Its seed and its iteration, together with the epoch, determine the random streams.
+        first_epoch: the number of epochs of the schedule for which the network has been trained already.
+        last_epoch: the number of the epoch after which to end; by default the last epoch of the schedule.
+        after_epoch: a function of the number of epochs done and the network. It is called after each epoch, and also
+            before the first one unless training resumes from a checkpoint.
+        checkpoint: the checkpoint from which to resume and to which to write; None for no checkpoint.
 
     Raises:
-        Stopped: the trial was asked to stop; the checkpoint has the epochs done so far.
+        Stopped: the trial was asked to stop. The checkpoint contains the epochs done so far.
     """
     move_to_device(network, work.data.device)
     # Created after pruning has replaced the parameters: an older optimizer would update parameters that are no longer
@@ -83,9 +84,9 @@ def train(
 
 
 def _check_finite(network: Network, training: Training, work: Work) -> None:
-    """Check that the trained network's logits are finite.
+    """Check that the trained network's logits are finite, on the first ``CHECKED_IMAGES`` training images.
 
-    The loss of each batch is computed before the optimizer's step, so the losses do not show what the last step did.
+    The loss of each batch is computed before the optimizer's step, so no loss shows the effect of the last step.
 
     Raises:
         TrialError: a logit is not finite.
@@ -115,7 +116,7 @@ def _train_epoch(network: Network, optimizer: torch.optim.SGD, training: Trainin
     correct = torch.zeros((), dtype=torch.int64, device=device)
     images_done, images_per_epoch = 0, len(work.data.train)
     prepare = resolve(RECIPES[training.recipe].code)
-    # Two streams, so that with every recipe siblings are trained on the same images in the same order.
+    # Two streams, so that networks that differ only in their recipe are trained on the same images in the same order.
     batch_stream = stream("training", work.trial.seed, work.trial.iterations, epoch)
     recipe_stream = stream("recipe", work.trial.seed, work.trial.iterations, epoch)
     for images, labels in augmented_batches(work, training, batch_stream):
@@ -153,10 +154,10 @@ def _learning_rate_key_path(work: Work) -> str:
 
 
 def _make_dynamics_recorder(network: Network, training: Training, work: Work) -> DynamicsRecorder | None:
-    """Return what measures the dynamics of this training, or None if the sweep does not ask for them.
+    """Return a recorder of gradient confusion and layer rotation in this training; None if they are not requested.
 
-    Its batches depend on the seed but not on the iteration, so that a network and the networks pruned from it are
-    measured on the same batches.
+    The recorder's batches depend on the seed but not on the iteration. Therefore a network and the networks pruned from
+    it are measured on the same batches.
     """
     if not work.trial.round.dynamics:
         return None
@@ -188,7 +189,7 @@ def augmented_batches(work: Work, training: Training, generator: torch.Generator
 
     Args:
         work: the trial in progress.
-        training: the settings of batches and augmentation.
+        training: the training settings, among them those of batches and augmentation.
         generator: a generator on the CPU, from which the order and the augmentation are drawn.
 
     Returns:

@@ -21,7 +21,7 @@ ENDS: tuple[type, ...] = get_args(TrialEnd)
 
 
 class TrialActor(tune.Trainable):
-    """Runs a trial in a thread; each ``step`` waits for its next event and reports it to Tune."""
+    """A Ray actor that runs each trial in a thread; ``step`` waits for the trial's next event and reports it to Tune."""
 
     def setup(
         self,
@@ -34,10 +34,10 @@ class TrialActor(tune.Trainable):
         """Prepare the process for its trials; Tune calls this once per process.
 
         Args:
-            config: ``{"key": KEY}`` of the first trial.
+            config: ``{"key": KEY}``, with the key of the first trial.
             trials: all trials of the plan, by key.
             store: where results are stored.
-            data: ``Dataset.arrays()``, shared by the workers of a node.
+            data: the data set as ``Dataset.arrays()`` returns it, in memory that the workers of a node share.
             code: the import path of the function that runs a trial, with the signature of ``workers.run_trial``.
         """
         from prunesweep.workers.data.dataset import Dataset
@@ -71,7 +71,8 @@ class TrialActor(tune.Trainable):
     def _prepare(self, config: dict[str, Any]) -> None:
         """Prepare a trial without starting it.
 
-        Tune may give the trial to a worker that is free sooner, and end this one before its first step.
+        The first ``step`` starts it: before that, Tune may still give the trial to a worker that is free sooner, and
+        end this worker.
         """
         _freeze_memory()
         self._trial = self._trials[config["key"]]
@@ -105,9 +106,10 @@ class TrialActor(tune.Trainable):
 
 
 def _freeze_memory() -> None:
-    """Exempt everything that is alive between two trials, which is code and data that stay, from garbage collection.
+    """Exempt all objects that are alive between two trials from garbage collection.
 
-    A trial collects garbage twice, and scanning torch and Ray took half a second of each trial.
+    They are code and data that stay. A trial collects garbage twice, and scanning the objects of torch and Ray took
+    half a second of each trial.
     """
     gc.collect()  # garbage that is frozen would never be freed
     gc.freeze()

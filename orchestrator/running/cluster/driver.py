@@ -14,7 +14,7 @@ from prunesweep.orchestrator.running.dispatcher import Dispatcher, Failure
 from prunesweep.results_store import Store
 
 RUN_TRIAL = "prunesweep.workers.trial:run_trial"
-RETRIES = 3  # of a trial whose worker was lost, and of Tune if it gives up
+RETRIES = 3  # how often a trial is retried whose worker was lost, and Tune if it gives up
 
 
 def run_plan(
@@ -29,9 +29,9 @@ def run_plan(
     """Run the trials of a plan inside a ``ray_session``, and return the failures by the key of the failed trial.
 
     Args:
-        plan: the trials, and what of them is stored.
+        plan: the trials, and which of their results are stored already.
         store: where results are stored.
-        data: ``Dataset.arrays()``, which Ray's object store copies to each node once.
+        data: the data set as ``Dataset.arrays()`` returns it; Ray's object store copies it to each node once.
         reporter: is notified of every start, event and end of a trial.
         cost: the estimated duration of a trial; the longest chains of trials start first.
         code: the import path of the function that runs a trial, with the signature of ``workers.run_trial``.

@@ -16,13 +16,14 @@ FREE_GPU_SECONDS = 30.0  # longest wait for a free GPU on a cluster with other u
 
 
 def find_packing(plan: Plan, data: Mapping[str, Any]) -> Packing:
-    """Find the best packing inside a ``ray_session``, in at most about a minute.
+    """Measure how many trials should share one GPU, and return that number with its reason.
 
-    Nothing is measured if no GPU would be shared anyway, because there are too few CPUs, trials or ``workers``.
+    It must be called inside a ``ray_session``, and takes at most about a minute. Nothing is measured if no GPU would
+    be shared anyway, because there are too few CPUs, trials or ``workers``.
 
     Args:
         plan: the sweep's plan, with at least one trial to run.
-        data: ``Dataset.arrays()``.
+        data: the data set as ``Dataset.arrays()`` returns it.
     """
     import ray
 
@@ -46,12 +47,12 @@ def max_trials_per_gpu(nodes: Iterable[Mapping[str, float]], cpu: int, concurren
     """Return how many trials may share a GPU such that no GPU is idle for lack of trials or CPUs.
 
     Args:
-        nodes: the resources of each node, as Ray names them.
+        nodes: the resources of each node by Ray's names for them, such as ``{"CPU": 16.0, "GPU": 2.0}``.
         cpu: the CPUs of one trial.
         concurrent_trials: how many trials are to run at the same time.
 
     Returns:
-        At least 1; 0 if no node has both a GPU and the CPUs for a trial.
+        The number, which is at least 1, or 0 if no node has both a GPU and the CPUs for a trial.
     """
     gpu_nodes = [node for node in nodes if node.get("GPU", 0.0) >= 1 and node.get("CPU", 0.0) >= cpu]
     if not gpu_nodes:
@@ -62,7 +63,7 @@ def max_trials_per_gpu(nodes: Iterable[Mapping[str, float]], cpu: int, concurren
 
 
 def best_packing(rates: Mapping[int, float]) -> int:
-    """Return the smallest number of trials per GPU whose rate is at least ``NEARLY_BEST`` of the best.
+    """Return the smallest number of trials per GPU whose rate is at least ``NEARLY_BEST`` times the best rate.
 
     Args:
         rates: images per second of all trials together, by the number of trials on the GPU.
@@ -72,9 +73,9 @@ def best_packing(rates: Mapping[int, float]) -> int:
 
 
 def representative_trials(plan: Plan) -> list[Trial]:
-    """Return, for each architecture to run, the trial that trains longest.
+    """Return, for each architecture to run, the trial that trains for the most epochs.
 
-    A trial whose network is stored counts as one without training, because it is only attacked.
+    A trial whose network is stored already counts as a trial without training, because it is only attacked.
     """
     chosen: dict[str, Trial] = {}
     for trial in plan.to_run:
@@ -88,17 +89,17 @@ def representative_trials(plan: Plan) -> list[Trial]:
 def measure_packings(
     trials: Sequence[Trial], data: Mapping[str, Any], cpu: int, packings: Sequence[int]
 ) -> tuple[dict[int, float], str]:
-    """Measure how fast increasing numbers of processes do the work of the trials on one GPU.
+    """Measure, for several numbers of processes on one GPU, how fast they do the work of the trials.
 
     Args:
-        trials: the work to measure.
-        data: ``Dataset.arrays()``.
+        trials: the trials whose work is measured; each process does an excerpt of the work of all of them.
+        data: the data set as ``Dataset.arrays()`` returns it.
         cpu: the CPUs of each process.
         packings: the numbers of processes, ascending.
 
     Returns:
-        Images per second of all processes together, by their number; and the reason if the measurement stopped
-        before the last packing, else "".
+        Images per second of all processes together, by the number of processes. If the measurement stopped before the
+        largest number, the second value is the reason, else "".
     """
     import ray
     from ray.exceptions import RayError
@@ -135,14 +136,14 @@ def _first_line(error: Exception) -> str:
 
 
 class _WorkerProcess:
-    """A Ray actor that does the work of trials, as a worker does."""
+    """A Ray actor that does an excerpt of the work of trials, so that its speed can be measured."""
 
     def prepare(self, trials: Sequence[Trial], data: Mapping[str, Any]) -> None:
-        """Load the data, and do the work of the trials once.
+        """Load the data, and do the excerpt of the work once.
 
         Args:
-            trials: the work to measure.
-            data: ``Dataset.arrays()``.
+            trials: the trials whose work is measured.
+            data: the data set as ``Dataset.arrays()`` returns it.
         """
         from prunesweep.workers.rate import WorkExcerpt
 

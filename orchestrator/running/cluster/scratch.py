@@ -23,9 +23,9 @@ class ScratchError(UserError):
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Create a folder that is deleted at the end, with a path short enough for Ray's sockets.
+    """Create a temporary folder with a path short enough for Ray's sockets, and delete it at the end of the context.
 
-    It lies in ``$RAY_TMPDIR`` or ``$TMPDIR``, or elsewhere if these are not set or cannot be used.
+    The folder lies in ``$RAY_TMPDIR`` or ``$TMPDIR``, or elsewhere if these are not set or cannot be used.
 
     Raises:
         ScratchError: no folder can be used; the message gives the reason for each one.
@@ -47,7 +47,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _candidate_folders() -> list[str]:
-    """Return the folders named in the environment, then the usual ones, without duplicates."""
+    """Return the folders that the environment names for temporary files, then others such as ``/tmp``, each once."""
     named = [os.environ[name] for name in ("RAY_TMPDIR", "TMPDIR", "TEMP", "TMP") if os.environ.get(name)]
     return list(dict.fromkeys([*map(os.path.abspath, named), *_FALLBACK_FOLDERS]))
 

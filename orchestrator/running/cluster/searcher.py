@@ -1,4 +1,4 @@
-"""The searcher: Ray Tune asks it for trials and reports their events to it, and it passes both on to the dispatcher."""
+"""The searcher, between Ray Tune and the dispatcher: Tune gets the trials from it and reports their events to it."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class TreeSearcher(Searcher):
     def __init__(
         self, dispatcher: Dispatcher, *, capacity: Callable[[], int], reason_of_loss: Callable[[str], str]
     ) -> None:
-        """Suggest the trials of a dispatcher.
+        """Create a searcher for the trials of a dispatcher.
 
         Args:
             dispatcher: hands out the trials and records their events.
@@ -33,7 +33,15 @@ class TreeSearcher(Searcher):
         self._in_progress: dict[str, Trial] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return the next trial as a Tune configuration, None while none can start, FINISHED after the last."""
+        """Return the next trial as a Tune configuration.
+
+        Args:
+            trial_id: Tune's id of the trial.
+
+        Returns:
+            ``{"key": KEY}`` with the key of the trial; None while no trial can start, and ``FINISHED`` when all have
+            ended.
+        """
         if self._dispatcher.is_over:
             return str(Searcher.FINISHED)
         if len(self._in_progress) >= self._capacity():
@@ -54,7 +62,7 @@ class TreeSearcher(Searcher):
         Args:
             trial_id: Tune's id of the trial.
             result: the trial's last report, with its end as ``event``.
-            error: whether its worker was lost, and lost again at every retry.
+            error: whether the trial's worker was lost, at the first attempt and at every retry.
         """
         trial = self._in_progress.pop(trial_id, None)
         if trial is None:  # Tune calls this twice if something else fails at the end of a trial
@@ -78,7 +86,7 @@ class TreeSearcher(Searcher):
 
 
 def _cached(capacity: Callable[[], int]) -> Callable[[], int]:
-    """Return a function that calls ``capacity`` at most every ``CAPACITY_SECONDS`` and else returns its last value."""
+    """Return a function that asks ``capacity`` at most every ``CAPACITY_SECONDS`` and returns the last answer."""
     query_time, value = float("-inf"), 0
 
     def cached_capacity() -> int:

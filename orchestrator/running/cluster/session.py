@@ -31,7 +31,7 @@ class ClusterError(UserError):
 def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
     """Connect to Ray on entering the context and disconnect at the end.
 
-    A missing folder for Ray's temporary files is a `ScratchError`.
+    If no folder can hold Ray's temporary files, ``ScratchError`` is raised.
 
     Args:
         address: the address of a cluster; None starts one on this machine.
@@ -91,7 +91,7 @@ def _connection_options(address: str | None, folder: Path) -> dict[str, Any]:
 def _ensure_home(folder: Path) -> Iterator[None]:
     """Set ``$HOME`` to a folder within the context if the user has no home folder, as in some containers.
 
-    Tune fails without one, although it writes nothing there.
+    Tune fails without a home folder, although it writes nothing there.
     """
     try:
         Path.home()
@@ -106,7 +106,7 @@ def _ensure_home(folder: Path) -> Iterator[None]:
 
 
 def _connect(options: Mapping[str, Any]) -> None:
-    """Call ``ray.init``, with SIGTERM handled as at any other time.
+    """Call ``ray.init``, and keep the handling of SIGTERM as it was before.
 
     Raises:
         ClusterError: Ray does not start; the message has the first line of Ray's own message.
@@ -190,7 +190,12 @@ def _check_size(resources: Resources) -> None:
 
 
 def _too_small(resources: Resources, available: str) -> str:
-    """Return the message for a cluster that is too small."""
+    """Return the message that the cluster or machine is too small for one trial.
+
+    Args:
+        resources: what one trial needs.
+        available: a clause that says what the cluster or machine has.
+    """
     cpus, gpus = _amount(resources.cpu, "CPU"), _amount(resources.gpus, "GPU")
     return f"resources: a trial asks for {cpus} and {gpus} on one node; {available}"
 

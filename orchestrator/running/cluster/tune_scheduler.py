@@ -14,10 +14,10 @@ _TRACEBACK_LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 
 class PassiveScheduler(FIFOScheduler):
-    """Lets Tune give a free worker to a trial for which no worker is being started.
+    """A scheduler that lets Tune give a free worker to a trial for which no worker is being started.
 
     Tune's own scheduler prefers the oldest waiting trial, which is often one whose worker is still starting. That
-    trial gets the free worker, its own worker is ended before it was of use, and the next trial asks for another one.
+    trial gets the free worker, the worker started for it is ended unused, and the next trial asks for another worker.
     If trials are shorter than the start of a worker, all of them run on one worker. Tune's scheduler also looks
     through all trials at each event.
     """

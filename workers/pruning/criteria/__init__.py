@@ -1,4 +1,4 @@
-"""The criteria, one module each, with the functions ``score_filters`` and ``score_blocks``.
+"""The criteria; each module is one criterion, with the functions ``score_filters`` and ``score_blocks``.
 
 Structures with the lowest scores are removed first.
 """

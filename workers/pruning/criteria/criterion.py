@@ -11,7 +11,7 @@ from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
 class Criterion(Protocol):
-    """A criterion, which scores removable structures: those with the lowest scores are removed first."""
+    """A criterion, which scores filters and blocks: the structures with the lowest scores are removed first."""
 
     def score_filters(
         self, network: Network, groups: Sequence[FilterGroup], sample: ScoringImages
@@ -24,7 +24,7 @@ class Criterion(Protocol):
             sample: the scoring images.
 
         Returns:
-            (n_filters,) by convolution.
+            Scores (n_filters,) by module path of the convolution.
         """
 
     def score_blocks(self, network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
@@ -36,5 +36,5 @@ class Criterion(Protocol):
             sample: the scoring images.
 
         Returns:
-            () by block name.
+            Scores () by block name.
         """

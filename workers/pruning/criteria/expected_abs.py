@@ -20,17 +20,17 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
         sample: the scoring images.
 
     Returns:
-        float64 (n_filters,) by convolution.
+        Scores, float64 (n_filters,), by convolution.
     """
     means = mean_over_sample(network, [group.activation for group in groups], sample, _mean_magnitude)
     return {group.convolution: means[group.activation] for group in groups}
 
 
 def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
-    """Score each block by its mean |output|, including the shortcut.
+    """Score each block by the mean |output| of the block, after its shortcut is added.
 
-    ResNet blocks end in a ReLU, so their score is the paper's mean output; the outputs of MobileNetV2's blocks are
-    signed.
+    ResNet blocks end in a ReLU, so that this is the mean output, as in the paper. The blocks of MobileNetV2 do not end
+    in a ReLU, so that their outputs are signed.
 
     Args:
         network: the network before the round.
@@ -38,7 +38,7 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImage
         sample: the scoring images.
 
     Returns:
-        float64 () by block name.
+        Scores, float64 (), by block name.
     """
     means = mean_over_sample(network, [block.name for block in blocks], sample, _mean_magnitude)
     return {block.name: means[block.name].mean() for block in blocks}

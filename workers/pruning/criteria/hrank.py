@@ -23,7 +23,7 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
         sample: the scoring images.
 
     Returns:
-        float64 (n_filters,) by convolution.
+        Scores, float64 (n_filters,), by convolution.
     """
     ranks = mean_over_sample(network, [group.activation for group in groups], sample, matrix_ranks)
     return {group.convolution: ranks[group.activation] for group in groups}
@@ -38,12 +38,12 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImage
         sample: the scoring images.
 
     Returns:
-        float64 () in [0, 1], by block name.
+        Scores, float64 () in [0, 1], by block name.
     """
     ranks = mean_over_sample(network, [block.name for block in blocks], sample, _relative_rank)
     return {block.name: ranks[block.name].mean() for block in blocks}
 
 
 def _relative_rank(output: Tensor) -> Tensor:
-    """Return the rank of each feature map divided by its longer side, (n, c), of an output (n, c, h, w)."""
+    """Return the ranks of the feature maps of an output (n, c, h, w), divided by max(h, w): float32 (n, c)."""
     return matrix_ranks(output) / max(output.shape[-2:])

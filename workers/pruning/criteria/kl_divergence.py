@@ -18,7 +18,7 @@ from prunesweep.workers.pruning.silenced_logits import StructureMask, block_mask
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
-    """Score each filter by the KL divergence when it is silenced.
+    """Score each filter by the KL divergence between the predictions with the filter silenced and the original ones.
 
     Args:
         network: the network before the round.
@@ -26,7 +26,7 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
         sample: the scoring images.
 
     Returns:
-        float64 (n_filters,), at least 0, by convolution.
+        Scores, float64 (n_filters,), at least 0, by convolution.
     """
     masks_by_group = [filter_masks(network, group) for group in groups]
     widths = [len(masks) for masks in masks_by_group]
@@ -35,7 +35,7 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
 
 
 def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
-    """Score each block by the KL divergence when it is silenced.
+    """Score each block by the KL divergence between the predictions with the block silenced and the original ones.
 
     Args:
         network: the network before the round.
@@ -43,14 +43,14 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImage
         sample: the scoring images.
 
     Returns:
-        float64 (), at least 0, by block name.
+        Scores, float64 (), at least 0, by block name.
     """
     scores = _mean_divergences(network, [block_mask(block) for block in blocks], sample)
     return {block.name: score for block, score in zip(blocks, scores, strict=True)}
 
 
 def _mean_divergences(network: Network, masks: Sequence[StructureMask], sample: ScoringImages) -> Tensor:
-    """Return the mean divergence of each mask, float64 (n_masks,) on the CPU."""
+    """Return the mean KL divergence over the scoring images for each mask, float64 (n_masks,) on the CPU."""
     sums = torch.zeros(len(masks), dtype=torch.float64, device=sample.images.device)
     network = fold_batch_norms(network)
     with torch.no_grad():
@@ -65,8 +65,8 @@ def _kl_divergence(masked: Tensor, original: Tensor) -> Tensor:
     """Return KL(masked ‖ original) for each image, in nats.
 
     Args:
-        masked: logits (…, n, classes).
-        original: logits (n, classes).
+        masked: logits of masked networks (…, n, classes).
+        original: logits of the original network (n, classes).
 
     Returns:
         float64 (…, n).

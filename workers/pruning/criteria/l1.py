@@ -20,7 +20,7 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
         sample: not used.
 
     Returns:
-        float64 (n_filters,) by convolution.
+        Scores, float64 (n_filters,), by convolution.
     """
     return {group.convolution: _norms(module_at(network.body, group.convolution, nn.Conv2d)) for group in groups}
 
@@ -36,7 +36,7 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImage
         sample: not used.
 
     Returns:
-        float64 () by block name.
+        Scores, float64 (), by block name.
     """
     return {block.name: _mean_norm(network.body.get_submodule(block.name)) for block in blocks}
 

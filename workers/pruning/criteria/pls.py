@@ -28,7 +28,7 @@ PLS_MAX_ITERATIONS = 10_000
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
-    """Score each filter by its VIP.
+    """Score each filter by its Variable Importance in Projection (VIP).
 
     As in the paper's code, one regression contains the filters of all convolutions of the network, including those
     without removable filters. The response of a filter is the largest value of its output before batch norm.
@@ -39,7 +39,7 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
         sample: the scoring images.
 
     Returns:
-        float64 (n_filters,), at least 0, by convolution.
+        Scores, float64 (n_filters,), at least 0, by convolution.
     """
     convolutions = [name for name, module in network.body.named_modules() if isinstance(module, nn.Conv2d)]
     importance = _importance(network, convolutions, sample)
@@ -47,9 +47,10 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
 
 
 def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImages) -> dict[str, Tensor]:
-    """Score each block by the mean VIP of its output channels, in one regression on the channels of all blocks.
+    """Score each block by the mean Variable Importance in Projection (VIP) of its output channels.
 
-    This definition is our own: the paper's code has none for layers.
+    One regression contains the output channels of all blocks. This definition is our own: the paper's code has none
+    for layers.
 
     Args:
         network: the network before the round.
@@ -57,7 +58,7 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImage
         sample: the scoring images.
 
     Returns:
-        float64 () by block name.
+        Scores, float64 (), at least 0, by block name.
     """
     importance = _importance(network, [block.name for block in blocks], sample)
     return {block.name: importance[block.name].mean() for block in blocks}
@@ -67,15 +68,15 @@ def vip(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[n
     """Return the Variable Importance in Projection (VIP) of each feature.
 
     VIP_i = √(p · Σ_j s_j (w_ij / ‖w_j‖)² / Σ_j s_j) with s_j = (t_jᵀt_j)(q_jᵀq_j), for scores t, weights w and label
-    loadings q of the two components j. Features and labels are standardised, as in the paper's code; without that, the
-    scale of a convolution's weights, which batch norm cancels, would have an influence.
+    loadings q of the two components j. Features and labels are standardised, as in the paper's code. Otherwise, the
+    importance would depend on the scale of a convolution's weights, although batch norm cancels this scale.
 
     Args:
         features: (n, p).
         labels: one-hot labels (n, classes).
 
     Returns:
-        (p,).
+        The VIP of each feature, float64 (p,).
     """
     regression = PLSRegression(COMPONENTS, scale=True, max_iter=PLS_MAX_ITERATIONS, tol=PLS_TOLERANCE)
     regression.fit(features, labels)
@@ -86,7 +87,11 @@ def vip(features: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[n
 
 
 def _importance(network: Network, paths: Sequence[str], sample: ScoringImages) -> dict[str, Tensor]:
-    """Return the VIP of the output channels of modules in one regression, float64 (channels,) by module path."""
+    """Return the VIP of each output channel of some modules, float64 (channels,) by module path.
+
+    One regression contains the channels of all these modules. The feature of a channel is the largest value of its
+    output for an image.
+    """
     pooled: dict[str, list[Tensor]] = defaultdict(list)
     observe(network, paths, sample, lambda path, output: pooled[path].append(output.amax(dim=(2, 3)).cpu()))
     features = {path: torch.cat(batches) for path, batches in pooled.items()}

@@ -1,4 +1,4 @@
-"""Random scores, the baseline for all other criteria."""
+"""Random scores, with which the scores of all other criteria can be compared."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ def score_filters(network: Network, groups: Sequence[FilterGroup], sample: Scori
         sample: the scoring images, of which only the seed is used.
 
     Returns:
-        float64 (n_filters,) by convolution.
+        Scores, float64 (n_filters,), by convolution.
     """
     return {
         group.convolution: _draw(
@@ -40,7 +40,7 @@ def score_blocks(network: Network, blocks: Sequence[Block], sample: ScoringImage
         sample: the scoring images, of which only the seed is used.
 
     Returns:
-        float64 () by block name.
+        Scores, float64 (), by block name.
     """
     return {block.name: _draw(sample.seed, block.name, 1)[0] for block in blocks}
 

@@ -12,11 +12,12 @@ from prunesweep.workers.training.batch_norm import forward_keeping_buffers
 def adversarial(
     network: Network, images: Tensor, labels: Tensor, training: Training, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return the images moved along the sign of the loss's gradient within the ε-ball, and their unchanged labels.
+    """Return the images after an attack of gradient-sign steps within the ε-ball, and their unchanged labels.
 
-    The attack is set by ``training.adversarial`` and starts at a uniformly random point of the ball. It runs against
-    the network in training mode, for all its steps on all images, whether they fool the network or not; no image stays
-    clean. Batch norm's running statistics are updated only by the training step on the attacked images.
+    ``training.adversarial`` sets the radius ε, the number of steps and their size. The attack starts at a uniformly
+    random point of the L∞ ball around the image, and the network is in training mode. Every image is attacked, with all
+    steps, even if the network is fooled after fewer steps. Batch norm's running statistics stay the same during the
+    attack; only the training step on the attacked images updates them.
     """
     epsilon, step_size = training.adversarial.epsilon, training.adversarial.effective_step_size
     lowest, highest = (images - epsilon).clamp_min_(0), (images + epsilon).clamp_max_(1)

@@ -12,9 +12,11 @@ from prunesweep.workers.training.recipes.seeded_transforms import seed_global_rn
 def cutmix(
     network: Network, images: Tensor, labels: Tensor, training: Training, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return the images with a patch of their neighbour in the batch, and their target probabilities (N, classes).
+    """Return the images, each with a patch of the previous image in the batch, and target probabilities (N, classes).
 
-    The patch is the same for the whole batch; its share of the area is drawn from Beta(1, 1).
+    The patch has the same size and position in all images of the batch. Its share of the image's area is drawn from
+    Beta(1, 1), before the part of the patch beyond the border is cut off. The target probabilities follow the area
+    that remains.
     """
     with seed_global_rng(generator):
         mixed, targets = CutMix(alpha=1.0, num_classes=network.spec.classes)(images, labels)

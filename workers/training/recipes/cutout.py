@@ -1,4 +1,4 @@
-"""The recipe ``cutout`` (DeVries and Taylor 2017): half of the images lose a square of half their side."""
+"""The recipe ``cutout`` (DeVries and Taylor 2017): in half of the images, a square of half the side is erased."""
 
 import torch
 from torch import Tensor
@@ -17,9 +17,9 @@ PROBABILITY, AREA, SQUARE = 0.5, (0.25, 0.25), (1.0, 1.0)
 def cutout(
     network: Network, images: Tensor, labels: Tensor, training: Training, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return the images, half of them with a square of the mean colour, and their unchanged labels.
+    """Fill a square of each image with the mean colour, with probability ½, and return images and unchanged labels.
 
-    The mean colour is 0 after the network's normalisation.
+    The mean colour is the one that is 0 after the network's normalisation.
     """
     erase = RandomErasing(p=PROBABILITY, scale=AREA, ratio=SQUARE, value=list(network.spec.mean))
     with seed_global_rng(generator):

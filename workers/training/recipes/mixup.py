@@ -12,7 +12,7 @@ from prunesweep.workers.training.recipes.seeded_transforms import seed_global_rn
 def mixup(
     network: Network, images: Tensor, labels: Tensor, training: Training, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return images mixed with their neighbour in the batch, and their target probabilities (N, classes).
+    """Return the images, each mixed with the previous image in the batch, and target probabilities (N, classes).
 
     All images of the batch are mixed with the same weight, which is drawn from Beta(1, 1).
     """
