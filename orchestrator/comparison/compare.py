@@ -75,30 +75,31 @@ def compare_settings(
 ) -> pd.DataFrame:
     """Return the gains of every setting in generalization, robustness and each attack, with intervals and p-values.
 
-    There are two intervals, because there are two questions. ``seeds_low`` to ``seeds_high`` (t interval over the
-    seeds' gains) is about other seeds. Trials that share a baseline do not show how baselines vary, so ``baselines``
-    gives the number of baselines. ``images_low`` to ``images_high`` (bootstrap over images, which resamples all seeds
-    together) is about these networks on other images.
+    A setting is everything in a trial's key but the seed. There are two intervals, because there are two questions.
+    ``seeds_low`` to ``seeds_high`` (t interval over the seeds' gains) is about other seeds. Trials that share a
+    baseline do not show how baselines vary, so ``baselines`` gives their number. ``images_low`` to ``images_high``
+    (bootstrap over images, which resamples all seeds together) is about these networks on other images.
 
-    A missing store and an unknown sweep are a ``UserError`` of one line.
+    A missing store and an unknown sweep raise ``UserError``, with a message of one line.
 
     Args:
-        store: A folder, an fsspec URL or an open store.
-        sweep: The name of a sweep that ran on the store. Only its trials take part, with the results of its own
+        store: a folder, an fsspec URL or an open store.
+        sweep: the name of a sweep that ran on the store. Only its trials take part, with the results of its own
             attacks and test images.
-        where: Conditions on settings and the seed, such as ``"architecture == resnet20"``; all must be met.
+        where: conditions on settings and the seed, such as ``"architecture == resnet20"``; all must be met.
         over: ``baseline``, as the paper compares, or ``control``, which shows the effect of pruning without that of
             longer training.
-        images: ``all`` test images, as in the paper; or ``selection`` or ``report``, if a network was selected among
-            the settings.
-        resamples: The number of bootstrap resamples.
-        seed: The seed of the bootstrap.
+        images: the test images to compare on: ``all``, as in the paper, or one half of them. If networks were selected
+            on the half ``selection``, they are compared without bias on the half ``report``.
+        resamples: the number of bootstrap resamples.
+        seed: the seed of the bootstrap.
 
     Returns:
-        One row per setting and figure that has a gain; settings sorted, figures in the order of ``trials``. Columns:
+        One row per setting and figure (generalization, robustness or the accuracy under one attack), if there is a
+        gain. Settings are sorted, and figures are in the order of the table ``trials``. Columns:
 
-        - the axes; ``figure``; ``over``;
-        - ``seeds``, ``baselines`` and ``images``: their numbers;
+        - the axes; ``figure``; ``over``, as given;
+        - ``seeds``, ``baselines`` and ``images``: the numbers of these;
         - ``mean`` and ``sd`` of the seeds' gains, ``seeds_low``, ``seeds_high``, ``images_low`` and ``images_high``,
           in percentage points;
         - ``test`` and its two-sided ``p``: ``mcnemar`` (exact) for one pair of networks that classified each image
@@ -159,12 +160,20 @@ def _look_up(name: str, kind: str, allowed: Mapping[str, str]) -> str:
 
 
 def _average_settings(eligible: pd.DataFrame, column: str) -> list[dict[Any, Any]]:
-    """Return the trials' settings with the mean of a column; null if the seeds were not measured in the same way."""
+    """Return one record per setting of the trials, with the mean of a column over the seeds.
+
+    The mean is null if the seeds were not measured in the same way.
+    """
     return as_candidates(eligible, [column], average_seeds=True).to_dict("records") if len(eligible) else []
 
 
 def _select_images(images: str, pair: ScorePair) -> ScorePair:
-    """Return a pair's scores on all images, or on the selection or report half, as ``images`` says."""
+    """Return the image scores of two networks on the chosen test images only.
+
+    Args:
+        images: ``all``, or ``selection`` or ``report`` for one half of the test images.
+        pair: the image scores of both networks on all test images.
+    """
     if images == "all":
         return pair
     half = selection_half(len(pair[0]))
@@ -197,7 +206,7 @@ def _image_statistics(pairs: Sequence[ScorePair], resamples: int, seed: int) -> 
 
 
 def _as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return the rows sorted by setting and figure, with Holm's adjusted p-values over all of them."""
+    """Return the rows sorted by setting and figure, with p-values adjusted over all rows by Holm's method."""
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p"].to_numpy())
     first_key = table["trial_keys"].str[0]
@@ -208,7 +217,7 @@ def _as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _nothing_to_compare(trials: int, where: Sequence[str], over: str) -> str:
-    """Return the message for the case that none of the trials meets the conditions and has a gain."""
+    """Return the message that no trial both meets the conditions and has a gain."""
     conditions = f"meets {listed(where)} and " if where else ""
     return (
         f"nothing to compare: of {counted(trials, 'trial')}, none {conditions}was tested in the same way as its {over}"

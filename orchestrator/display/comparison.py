@@ -84,7 +84,7 @@ def _format_range(counts: "pd.Series[int]", noun: str) -> str:
 
 
 def _format_mean(mean: float, sd: float) -> str:
-    """Return a mean with its standard deviation as text, without the one or both that are NaN."""
+    """Return "mean ± standard deviation": only the mean if the deviation is NaN, and nothing if the mean is NaN."""
     return "" if pd.isna(mean) else f"{mean:+.2f}" + ("" if pd.isna(sd) else f" ± {sd:.2f}")
 
 

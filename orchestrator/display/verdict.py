@@ -39,7 +39,8 @@ _NAMES = {
 def render_verdict(result: VerdictResult) -> Table:
     """Return a view of a verdict: accuracies in %, with the gains, their lower bounds and the alarms as caption.
 
-    It has one column per network, and one row per attack and ε, plus the worst case over all attacks within each ε.
+    It has one column per network, and one row per attack and ε. A further row gives the worst case over the attacks at
+    each ε at which the gains are taken.
     """
     evidence = result["evidence"]
     networks: dict[str, dict[str, Any]] = evidence["networks"]

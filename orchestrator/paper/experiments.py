@@ -1,4 +1,4 @@
-"""The results of a store that the paper's tables and figures need: its tables, read once, and gains of settings."""
+"""The stored results that the paper's tables and figures need: rows of the store's tables, and gains."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ TrialRow: TypeAlias = "pd.Series[Any]"
 
 @dataclass(frozen=True)
 class Gain:
-    """A mean gain over the seeds of one setting, in percentage points, with two 95 % intervals.
+    """The gain of the trials of one setting, which differ only in the seed, over their baselines or controls.
 
-    The bootstrap interval over test images, with the seeds' pairs together, is about these networks on other images.
-    The t interval over seeds is about other seeds of the same baselines.
+    All gains are in percentage points, and both intervals are 95 % intervals. The interval over test images is about
+    these networks on other images; it is a bootstrap that draws each image for all seeds together. The t interval over
+    seeds is about other seeds of the same baselines.
 
     Attributes:
-        mean: the mean gain.
+        mean: the mean gain over the seeds.
         low: the lower bound over test images.
         high: the upper bound over test images.
         sd: the standard deviation over seeds; NaN for one seed.
         seeds_low: the lower bound over seeds; NaN for one seed.
         seeds_high: the upper bound over seeds; NaN for one seed.
-        seeds: the number of trials.
-        baselines: the number of their baselines.
+        seeds: the number of trials, one per seed.
+        baselines: the number of different baselines of these trials.
         images: the number of test images.
     """
 
@@ -58,7 +59,7 @@ class Gain:
 
     @property
     def is_clear(self) -> bool:
-        """Return whether no interval contains 0; with one seed there is only the interval over images."""
+        """Return whether all intervals lie on the same side of 0; one seed has only the interval over images."""
         bounds = (
             [(self.low, self.high)] if self.seeds == 1 else [(self.low, self.high), (self.seeds_low, self.seeds_high)]
         )
@@ -71,11 +72,12 @@ class Experiments:
     def __init__(self, store: Store, *, sweep: str | None = None, where: Sequence[str] = ()):
         """Read the trials.
 
-        An invalid store, sweep name or condition is a `UserError`, and so are conditions that no trial satisfies.
+        An invalid store, sweep name or condition raises ``UserError``. So do conditions that no trial satisfies, or
+        that trials of several data sets satisfy.
 
         Args:
-            store: the store.
-            sweep: the name of a sweep; None means the trials of all sweeps.
+            store: the store that holds the trials.
+            sweep: the name of a sweep to which the trials are limited; None means the trials of all sweeps.
             where: conditions on settings and the seed, such as ``"dataset == cifar10"``; all must hold.
         """
         self.store = store
@@ -101,7 +103,7 @@ class Experiments:
         return self._rows_of_trials(self.store.table("elements"), "trial_key")
 
     def transferred(self, source: TrialRow, target: TrialRow) -> pd.DataFrame:
-        """Return the rows of the table ``transfer`` for FGSM from one of these trials to another, by severity."""
+        """Return the rows of the table ``transfer`` for FGSM from ``source`` to ``target``, sorted by severity."""
         rows = self._transfer
         matches = (rows["source_key"] == source["trial_key"]) & (rows["target_key"] == target["trial_key"])
         transfers: pd.DataFrame = rows[matches & (rows["attack"] == "fgsm")].sort_values("severity")
@@ -113,7 +115,7 @@ class Experiments:
         return self._rows_of_trials(self.store.table("transfer"), "source_key")
 
     def _sweep_table(self, table: str) -> pd.DataFrame:
-        """Return the rows of a table for these trials; if a sweep is named, with the results of that sweep alone."""
+        """Return the rows of a table for these trials; if a sweep was named, only with results of that sweep."""
         store, sweep = self.store, self._sweep
         return self._rows_of_trials(
             store.table(table) if sweep is None else store.table_of_sweep(table, sweep), "trial_key"
@@ -124,18 +126,18 @@ class Experiments:
         return rows[rows[key].isin(self.trials["trial_key"])].reset_index(drop=True)
 
     def matching(self, **settings: object) -> pd.DataFrame:
-        """Return all trials with these settings."""
+        """Return all trials that have the given values in the given columns of the table ``trials``."""
         trials = self.trials
         for name, value in settings.items():
             trials = trials[trials[name] == value]
         return trials
 
     def comparable(self, **settings: object) -> pd.DataFrame:
-        """Return comparable trials with these settings, one per seed; see ``select_comparable``."""
+        """Return trials with these settings that can be averaged, one per seed; see ``select_comparable``."""
         return select_comparable(self.matching(**settings))
 
     def first(self, **settings: object) -> TrialRow | None:
-        """Return the first of the comparable trials with these settings, by seed; None if there is none."""
+        """Return the trial with the lowest seed among those that ``comparable`` returns; None if there is none."""
         trials = self.comparable(**settings)
         return trials.iloc[0] if len(trials) else None
 
@@ -145,10 +147,12 @@ class Experiments:
         return trials.iloc[0] if len(trials) else None
 
     def gain(self, trials: pd.DataFrame, accuracies: Sequence[str], over: str = "baseline") -> Gain | None:
-        """Return the gain of one setting's seeds in the mean of some accuracies; None if no trial has all these gains.
+        """Return the gain of some trials in the mean of some accuracies.
+
+        Trials that lack the gain in one of the accuracies are left out; if none is left, the result is None.
 
         Args:
-            trials: comparable trials.
+            trials: trials of one setting, as ``comparable`` returns them.
             accuracies: columns of ``trials``, such as ``robustness_fgsm``.
             over: ``baseline``, as in the paper, or ``control``, which shows the effect of pruning alone.
         """
@@ -188,10 +192,11 @@ class Experiments:
 
 
 def select_comparable(trials: pd.DataFrame) -> pd.DataFrame:
-    """Select the trials that can be averaged, sorted by seed, one per seed.
+    """Select trials that can be averaged, one per seed, sorted by seed.
 
-    These have the ratio nearest to the paper's. Among groups of them with the same setting that were tested and
-    attacked in the same way, the group with the most seeds is selected, then the one with the longest training.
+    First, only the trials whose ratio is nearest to the paper's are kept. They are grouped by setting (all that is in a
+    trial's key but the seed) and by the way in which they were tested and attacked. The group with the most seeds is
+    selected; if several have equally many, the one of these with the longest training.
     """
     if not len(trials):
         return trials
@@ -210,7 +215,7 @@ def _check_one_data_set(trials: pd.DataFrame, query: str) -> None:
 
     Args:
         trials: the trials.
-        query: the store and the conditions, for messages.
+        query: the store and the conditions that gave these trials, for messages.
 
     Raises:
         SelectionError: there are no trials, or trials of several data sets.

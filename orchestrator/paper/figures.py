@@ -28,7 +28,10 @@ MARKERS = "osD^v<>PX*hd"
 
 
 def figure1(experiments: Experiments) -> Reproduction:
-    """Reproduce Figure 1: accuracy under FGSM of the unpruned and the pruned network, and of the pruned by transfer."""
+    """Reproduce Figure 1: accuracy under FGSM by severity, for an unpruned network and a pruned one.
+
+    A third curve is the accuracy of the pruned network on images that FGSM crafted on the unpruned network.
+    """
     unpruned, pruned = _unpruned_and_pruned(experiments)
     curves, missing = [], []
     for label, trial in ((UNPRUNED_CURVE, unpruned), (PRUNED_CURVE, pruned)):
@@ -62,7 +65,10 @@ def figure1(experiments: Experiments) -> Reproduction:
 
 
 def figure2(experiments: Experiments) -> Reproduction:
-    """Reproduce Figure 2: gradient confusion, layer rotation and training loss per epoch, pruned and unpruned."""
+    """Reproduce Figure 2: gradient confusion, layer rotation and training loss in each epoch of the adjustment.
+
+    One curve is of a pruned network, the other of its control, which is not pruned but trained for as long.
+    """
     pruned = experiments.first(**PRUNED)
     control = None if pruned is None else experiments.trial(pruned["control_key"])
     measures = {
@@ -103,7 +109,7 @@ def figure2(experiments: Experiments) -> Reproduction:
 
 
 def figure3(experiments: Experiments) -> Reproduction:
-    """Reproduce Figure 3: accuracy by severity for each attack, unpruned and pruned."""
+    """Reproduce Figure 3: accuracy by severity for each attack, of an unpruned network and of a pruned one."""
     networks = list(zip((UNPRUNED_CURVE, PRUNED_CURVE), _unpruned_and_pruned(experiments), strict=True))
     missing = [needs_sweep(label, experiments) for label, trial in networks if trial is None]
     attacks = {"fgsm": "FGSM severity ε", "occlusion": "side of the square (pixels)", "corruptions": "severity (1–5)"}
@@ -137,7 +143,7 @@ def figure3(experiments: Experiments) -> Reproduction:
 
 
 def figure4(experiments: Experiments) -> Reproduction:
-    """Reproduce Figure 4: robustness against generalization, over settings and iterations, with Pearson's r."""
+    """Reproduce Figure 4: robustness plotted against generalization, with Pearson's r, over settings and iterations."""
     data = _figure4_points(experiments)
     shown, missing = [], []
     for over in ("settings", "iterations"):
@@ -170,7 +176,11 @@ def figure4(experiments: Experiments) -> Reproduction:
 
 
 def _figure4_points(experiments: Experiments) -> pd.DataFrame:
-    """Return one point per structure × criterion after one iteration, and one per iteration of filters by PLS."""
+    """Return the points of Figure 4, each a mean over seeds.
+
+    There is one point per combination of structure and criterion after one iteration. For filters scored by PLS there
+    is also one point per number of iterations.
+    """
     fine_tuned = experiments.matching(architecture=RESNET, recipe="plain", adjustment="fine_tune")
     pruned = _with_most_common_definition(
         fine_tuned[fine_tuned["structure"].isin(["filters", "layers"]) & fine_tuned["robustness"].notna()]
@@ -195,7 +205,10 @@ def _figure4_points(experiments: Experiments) -> pd.DataFrame:
 
 
 def _with_most_common_definition(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the trials with the most common definition of robustness and test images, so that they are comparable."""
+    """Return the trials that share the most common combination of data set, test images and robustness definition.
+
+    Their accuracies and robustness are comparable.
+    """
     if not len(trials):
         return trials
     definition = trials.groupby([*COMPARABLE_WITHIN]).ngroup()
@@ -204,7 +217,11 @@ def _with_most_common_definition(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def figure5(experiments: Experiments) -> Reproduction:
-    """Reproduce Figure 5: the share of elements whose removal alone raises robustness within a budget of clean loss."""
+    """Reproduce Figure 5: the share of elements (filters or blocks) whose removal alone raises robustness.
+
+    An element counts only if its removal costs at most a given number of percentage points of clean accuracy, which is
+    the x-axis.
+    """
     from prunesweep.orchestrator.analyses.elements import DEFAULT_ELEMENT_ATTACKS
     from prunesweep.orchestrator.analyses.loss_curves import HOW_TO_READ, loss_curves, loss_frame
 
@@ -249,9 +266,9 @@ def figure5(experiments: Experiments) -> Reproduction:
 
 
 def _most_measured_elements(elements: pd.DataFrame, baseline: TrialRow) -> pd.DataFrame:
-    """Return a network's elements, for each structure on the test images on which most of them were measured.
+    """Return the rows of a network's elements, for each structure only those measured on one set of test images.
 
-    If several sets of images have equally many elements, the largest set is taken.
+    It is the set with the most rows, and among sets with equally many rows the one with the most images.
 
     Args:
         elements: the table ``elements``.
@@ -265,13 +282,13 @@ def _most_measured_elements(elements: pd.DataFrame, baseline: TrialRow) -> pd.Da
 
 
 def _unpruned_and_pruned(experiments: Experiments) -> tuple[TrialRow | None, TrialRow | None]:
-    """Return the baseline of ResNet56 and the network with fewer filters that descends from it."""
+    """Return a baseline of ResNet56 and the pruned network that descends from it, each None if it is missing."""
     pruned = experiments.first(**PRUNED)
     return baseline_of(experiments, pruned, RESNET), pruned
 
 
 def _accuracy_by_severity(experiments: Experiments, trial: TrialRow, attack: str) -> pd.DataFrame:
-    """Return a trial's accuracy by severity of an attack, as the mean over the kinds of the attack."""
+    """Return a trial's accuracy at each severity of an attack; with several kinds of corruption, their mean."""
     rows = experiments.attacks
     rows = rows[(rows["trial_key"] == trial["trial_key"]) & (rows["attack"] == attack)]
     means: pd.DataFrame = rows.groupby("severity", as_index=False)["accuracy"].mean()
@@ -279,13 +296,20 @@ def _accuracy_by_severity(experiments: Experiments, trial: TrialRow, attack: str
 
 
 def _missing_transfer(epsilon: float, experiments: Experiments, source: TrialRow, target: TrialRow) -> Gap:
-    """Return the gap of a missing transfer from the unpruned to the pruned network at ε."""
+    """Return a gap (missing results and the command that computes them): a transfer between two networks at ε."""
     what = f"{describe_network(target)} on images of the unpruned network at {epsilon_text(epsilon)}"
     return needs_transfer(what, experiments, [source["trial_key"]], [target["trial_key"]], epsilon)
 
 
 def _missing_elements(structure: str, what: str, experiments: Experiments, baseline: TrialRow) -> Gap:
-    """Return the gap of missing elements of a baseline, which the analysis of single elements can fill."""
+    """Return a gap (missing results and the command that computes them): elements of a baseline, not yet measured.
+
+    Args:
+        structure: ``filters`` or ``layers``.
+        what: the missing results, in words.
+        experiments: the trials and their store.
+        baseline: the trial of the baseline.
+    """
     from prunesweep.orchestrator.analyses.elements import single_elements
     from prunesweep.orchestrator.display.elements import describe_progress
 
@@ -300,7 +324,7 @@ def _missing_elements(structure: str, what: str, experiments: Experiments, basel
 
 
 def _wide_table(data: pd.DataFrame, *index: str) -> pd.DataFrame:
-    """Return accuracies with one column per curve and the columns ``index``, in reverse order, in front."""
+    """Return accuracies with one column per curve, preceded by the columns ``index`` in reverse order."""
     if not len(data):
         return data
     wide = data.pivot_table(index=list(reversed(index)), columns="curve", values="accuracy")
@@ -315,7 +339,7 @@ def _draw_curves(axes: Axes, data: pd.DataFrame, x: str, y: str) -> None:
 
 
 def _add_legend(axes: Axes, **options: Any) -> None:
-    """Add a legend if anything was drawn."""
+    """Add a legend if any curve or point was drawn."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(**options)
 
@@ -328,6 +352,6 @@ def _draw_points(axes: Axes, points: pd.DataFrame, over: str) -> None:
 
 
 def _mark_epsilons(axes: Axes, epsilons: pd.Series) -> None:
-    """Put a tick at each ε of the attacks, labelled in levels of a pixel."""
+    """Put a tick at each ε of the attacks, labelled in levels of a pixel such as ``8/255``."""
     ticks = sorted(set(epsilons))
     axes.set_xticks(ticks, [epsilon_text(epsilon) for epsilon in ticks], rotation=45)

@@ -38,15 +38,15 @@ def reproduce(
 ) -> list[Reproduction]:
     """Return the paper's table or figure, or all of them, from the results of a store.
 
-    An invalid store or condition is a `UserError` too.
+    An invalid store, sweep name or condition raises ``UserError`` too.
 
     Args:
         store: a folder, an fsspec URL or an open store.
         name: ``table1`` … ``table5``, ``figure1`` … ``figure5``, or ``all``.
-        sweep: the name of a sweep; None means the trials of all sweeps.
+        sweep: the name of a sweep to which the trials are limited; None means the trials of all sweeps.
         where: conditions on trials, such as ``"dataset == cifar10"``; all must hold.
         fill: whether to compute missing results that need no training: transfers and single elements.
-        progress: called with lines on the progress of these computations.
+        progress: called with each line on the progress of these computations.
 
     Raises:
         UserError: the name is unknown.
@@ -76,7 +76,9 @@ def _reproduce_from(name: str, experiments: Experiments) -> list[Reproduction]:
 
 
 def write_reproduction(reproduction: Reproduction, folder: str | PathLike[str]) -> list[Path]:
-    """Write the data as ``NAME.csv`` and a figure as ``NAME.png``; write nothing if there are no data.
+    """Write the data of a table or figure as ``NAME.csv``, and a figure also as ``NAME.png``.
+
+    If there are no data, nothing is written.
 
     Args:
         reproduction: the table or figure.

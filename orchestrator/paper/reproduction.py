@@ -19,9 +19,9 @@ class Gap:
     Attributes:
         what: the missing results.
         command: the command that computes them.
-        fill: computes them if stored networks are enough; takes a function that receives lines on the progress. None
-            if a sweep must be run.
-        hint: an alternative to the command.
+        fill: computes these results from stored networks, and calls its argument with each line on the progress; None
+            if a sweep must be run instead.
+        hint: an alternative to the command, in words; empty if there is none.
     """
 
     what: str

@@ -112,18 +112,19 @@ def _gain_table(
     sweeps: Mapping[str, str] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Reproduction:
-    """Return a table of gains, with one row for each setting and reference of the gain.
+    """Return a table of gains over baselines and over controls.
 
-    The columns are one for each accuracy, and their average.
+    Each setting has a row with its gain over the baseline, and if it is pruned a second row with its gain over the
+    control. There is one column per accuracy, and one for their average.
 
     Args:
         name: the name of the table.
         title: the title of the table.
         experiments: the trials.
-        rows: label, settings and the paper's gains of each row.
-        accuracies: the accuracy column of ``trials``, by column of the table.
-        sweeps: the sweep that computes a row, by its label; ``paper/cifar10`` for other rows.
-        notes: further notes.
+        rows: for each setting of the paper's table, its label, the settings of its trials and the paper's gains.
+        accuracies: column of the paper's table -> column of the store's table ``trials`` with that accuracy.
+        sweeps: label of a row -> the built-in sweep that computes the row; ``paper/cifar10`` for all other rows.
+        notes: notes to print below the one that explains the cells.
     """
     columns = {
         **{column: (accuracy,) for column, accuracy in accuracies.items()},
@@ -160,7 +161,7 @@ def _gain_table(
 
 
 def _gain_record(label: str, over: str, column: str, published: float | None, gain: Gain | None) -> dict[str, Any]:
-    """Return the row of the data for one cell of a table of gains."""
+    """Return the numbers of one cell of a table of gains, which are one row of ``Reproduction.data``."""
     ours = vars(gain) if gain else dict.fromkeys(Gain.__dataclass_fields__, math.nan)
     sign = agreement(published, gain)
     return {"row": label, "over": over, "column": column, "paper": published, **ours, "sign": sign}
@@ -169,7 +170,7 @@ def _gain_record(label: str, over: str, column: str, published: float | None, ga
 def agreement(published: float | None, gain: Gain | None) -> str:
     """Return whether our gain has the sign of the paper's: ``agrees``, ``differs`` or ``not shown``.
 
-    A gain of which an interval contains 0 shows neither, and so do missing gains.
+    It is ``not shown`` if our gain is not clear (an interval contains 0), or if our gain or the paper's is missing.
     """
     if gain is None or published is None or not gain.is_clear:
         return "not shown"
@@ -208,7 +209,7 @@ def how_to_read(data: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _up_to_seeds(seeds: int) -> str:
-    """Return the largest number of seeds in words."""
+    """Return in words that a row has at most this many seeds."""
     return "1 seed" if seeds == 1 else f"up to {counted(seeds, 'seed')}"
 
 
@@ -248,7 +249,7 @@ def table4(experiments: Experiments) -> Reproduction:
 
 
 def needs_sweep(what: str, experiments: Experiments, sweep: str = ON_CIFAR) -> Gap:
-    """Return a gap that only a sweep can fill.
+    """Return a gap (missing results and the command that computes them) that only a sweep can fill.
 
     Args:
         what: the missing results.
@@ -261,13 +262,13 @@ def needs_sweep(what: str, experiments: Experiments, sweep: str = ON_CIFAR) -> G
 def needs_transfer(
     what: str, experiments: Experiments, sources: Sequence[str], targets: Sequence[str], epsilon: float = 8 / 255
 ) -> Gap:
-    """Return a gap that ``prunesweep transfer`` can fill, by FGSM.
+    """Return a gap (missing results and the command that computes them) that a transfer of FGSM images can fill.
 
     Args:
         what: the missing results.
         experiments: the trials and their store.
-        sources: keys of the trials to craft images on.
-        targets: keys of the trials to classify them.
+        sources: keys of the trials on whose networks images are crafted.
+        targets: keys of the trials whose networks classify these images.
         epsilon: ε in (0, 1].
     """
     from prunesweep.orchestrator.analyses.transfer import transfer
@@ -290,17 +291,19 @@ def in_store(experiments: Experiments) -> str:
 
 
 def _find_network(experiments: Experiments, architecture: str, structure: str) -> TrialRow | None:
-    """Return the network with fewer filters or, for the structure ``none``, its baseline; None if it is missing."""
+    """Return the network pruned of filters or, for the structure ``none``, its baseline; None if it is missing."""
     pruned = experiments.first(architecture=architecture, **ONE_SHOT, structure="filters")
     return pruned if structure != NONE else baseline_of(experiments, pruned, architecture)
 
 
 def baseline_of(experiments: Experiments, pruned: TrialRow | None, architecture: str) -> TrialRow | None:
-    """Return the baseline of a pruned network; without one, any plain baseline of the architecture.
+    """Return the baseline of a pruned network or, without a pruned network, a plain baseline of the architecture.
+
+    It is None if the baseline is missing.
 
     Args:
         experiments: the trials.
-        pruned: the trial of the pruned network, if there is one.
+        pruned: the trial of the pruned network; None if there is none.
         architecture: the architecture.
     """
     if pruned is None:

@@ -21,7 +21,7 @@ ENDS: tuple[type, ...] = get_args(TrialEnd)
 
 
 class TrialActor(tune.Trainable):
-    """A Ray actor that runs each trial in a thread; ``step`` waits for the trial's next event and reports it to Tune."""
+    """A Ray actor that runs each trial in a thread; ``step`` waits for the trial's next event and hands it to Tune."""
 
     def setup(
         self,
