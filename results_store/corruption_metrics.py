@@ -1,6 +1,7 @@
 """Metrics of robustness to common corruptions (Hendrycks & Dietterich 2019, §4.1).
 
-Accuracies are shares in [0, 1]. ImageNet-C's metrics are in percent of AlexNet's error, as published: AlexNet has 100.
+Accuracies are shares in [0, 1]. The metrics of ImageNet-C are in percent of AlexNet's error, as their authors
+publish them, so AlexNet itself has 100.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ ALEXNET_CLEAN_ERROR = 0.4345
 
 
 def is_complete(accuracies: Accuracies) -> bool:
-    """Return whether all 15 kinds at all 5 severities are present, as ImageNet-C's metrics require."""
+    """Return whether there is an accuracy for all 15 kinds at all 5 severities, as ImageNet-C's metrics require."""
     return all((kind, severity) in accuracies for kind in CORRUPTION_KINDS for severity in IMAGENET_C_SEVERITIES)
 
 
@@ -50,7 +51,7 @@ def mean_corruption_error(accuracies: Accuracies) -> float:
     Dietterich 2019, §4.1).
 
     Args:
-        accuracies: of all kinds and severities (see ``is_complete``).
+        accuracies: the accuracies for all kinds and severities (see ``is_complete``).
     """
     return _mean_percentage({kind: _mean_error(accuracies, kind) / error for kind, error in ALEXNET_ERRORS.items()})
 
@@ -58,12 +59,13 @@ def mean_corruption_error(accuracies: Accuracies) -> float:
 def relative_mean_corruption_error(accuracies: Accuracies, clean_accuracy: float) -> float:
     """Return the relative mean corruption error (relative mCE), in percent of AlexNet's.
 
-    It is the mean over the kinds of Σₛ (Eₛ − E_clean) / Σₛ (Eₛ − E_clean)(AlexNet) (Hendrycks & Dietterich 2019,
-    §4.1), and negative for a network with a lower error on corrupted than on clean images.
+    It is the mean over the kinds of Σₛ (Eₛ − E_clean) / Σₛ (Eₛ − E_clean)(AlexNet), where Eₛ is the error at severity s
+    and the denominator is the same sum for AlexNet (Hendrycks & Dietterich 2019, §4.1). It is negative for a network
+    with a lower error on corrupted than on clean images.
 
     Args:
-        accuracies: of all kinds and severities (see ``is_complete``).
-        clean_accuracy: on clean images, in [0, 1].
+        accuracies: the accuracies for all kinds and severities (see ``is_complete``).
+        clean_accuracy: the accuracy on clean images, in [0, 1].
     """
     clean_error = 1 - clean_accuracy
     return _mean_percentage(

@@ -13,9 +13,9 @@ from prunesweep.sweeps.trial import Trial, TrialSettings
 
 
 class Dynamics(TypedDict, total=False):
-    """Diagnostics of training after an epoch, present if the sweep requests them.
+    """Diagnostics of training that are measured after an epoch if the sweep requests them.
 
-    ``prunesweep.workers.training.dynamics`` defines and computes both.
+    Both are defined and computed in ``prunesweep.workers.training.dynamics``.
     """
 
     gradient_confusion: float | None
@@ -62,7 +62,8 @@ class NetworkResult(TypedDict):
 class Count(TypedDict):
     """The number of correctly classified images under one kind of an attack at one severity.
 
-    ``correct`` counts all test images, the selection half and the report half.
+    ``correct`` holds three numbers: the correctly classified images among all test images, in the selection half (the
+    test images that networks are chosen on) and in the report half (those that chosen networks are reported on).
     """
 
     kind: str
@@ -73,7 +74,8 @@ class Count(TypedDict):
 class EvaluationResult(TypedDict):
     """The accuracy of a stored network under one attack.
 
-    ``total`` is the number of test images: all, in the selection half, in the report half.
+    ``total`` holds three numbers: of all test images, of those in the selection half (that networks are chosen on) and
+    of those in the report half (that chosen networks are reported on).
     """
 
     kind: Literal["evaluation"]
@@ -116,7 +118,8 @@ class FailureResult(TypedDict):
 class TransferResult(TypedDict):
     """The accuracy of the network ``target_key`` on adversarial images crafted on the network ``source_key``.
 
-    ``correct`` and ``total`` count all test images, the selection half and the report half.
+    ``correct`` and ``total`` each hold three numbers: for all test images, for the selection half (that networks are
+    chosen on) and for the report half (that chosen networks are reported on).
     """
 
     kind: Literal["transfer"]
@@ -135,10 +138,10 @@ class TransferResult(TypedDict):
 
 
 class ElementCounts(TypedDict):
-    """The number of correctly classified images under one attack with each element removed alone.
+    """The numbers of images that are correctly classified under one attack when each element alone is removed.
 
-    ``correct`` has one entry per element, in the order of ``ElementsResult.elements``. For an attack of several kinds,
-    all counts are sums over the kinds.
+    ``correct`` has one number per element (a filter or a residual block), in the order of ``ElementsResult.elements``.
+    For an attack of several kinds, ``correct``, ``reference`` and ``total`` are sums over the kinds.
     """
 
     attack: str
@@ -150,7 +153,11 @@ class ElementCounts(TypedDict):
 
 
 class ElementsResult(TypedDict):
-    """The effect of removing each element of one module: the filters of a convolution, or one residual block ([0])."""
+    """The effect of removing each element of one module alone.
+
+    ``elements`` holds the indices of the filters of a convolution, or ``[0]`` for a residual block, which is itself the
+    only element.
+    """
 
     kind: Literal["elements"]
     key: str
@@ -159,7 +166,7 @@ class ElementsResult(TypedDict):
     module: str
     elements: list[int]
     attacks: list[ElementCounts]
-    images: int  # the analysis used this many test images, from the first on
+    images: int  # number of test images that the analysis used
     test_fingerprint: str
     seconds: float
     finished_at: float
@@ -168,7 +175,8 @@ class ElementsResult(TypedDict):
 class VerdictResult(TypedDict):
     """The verdict on whether a trial's gain in robustness is real.
 
-    Gains are in percentage points; ``lower`` and ``lower_over_control`` are their 95 % lower bounds.
+    ``gain`` is over the baseline and ``gain_over_control`` over the control, both in percentage points. ``lower`` and
+    ``lower_over_control`` are the 95 % lower bounds of these gains.
     """
 
     kind: Literal["verdict"]
@@ -200,9 +208,9 @@ def failure_of(trial: Trial, failed: str, error: str, details: str = "", ancesto
     Args:
         trial: the failed trial.
         failed: the key of the result that could not be produced.
-        error: one line.
-        details: the traceback of a bug in prunesweep, else empty.
-        ancestor: the key of the ancestor that failed, if the trial itself did not.
+        error: the reason, in one line.
+        details: the traceback if a bug in prunesweep caused the failure, else empty.
+        ancestor: the key of the ancestor that failed; None if the trial itself failed.
     """
     return {
         "kind": "failure",
@@ -224,14 +232,14 @@ def inherited_failure(trial: Trial, ancestor: Trial, error: str) -> FailureResul
     Args:
         trial: the trial that cannot run.
         ancestor: the ancestor that failed.
-        error: the ancestor's error, one line.
+        error: the error of the ancestor, in one line.
     """
     why = f"its ancestor {ancestor.key} ({ancestor.describe()}) failed: {error}"
     return failure_of(trial, trial.key, why, ancestor=ancestor.key)
 
 
 def failed_ancestor_of(failure: FailureResult) -> str | None:
-    """Return the key of the ancestor whose failure caused this one, None if the trial itself failed."""
+    """Return the key of the ancestor whose failure caused this failure, or None if the trial itself failed."""
     match = _ANCESTOR.match(failure["error"])  # older versions stored the ancestor in the error text alone
     return failure.get("ancestor") or (match["key"] if match else None)
 
@@ -247,7 +255,7 @@ def trial_key_of(document: JsonObject) -> str:
 
 
 def invalid_reason(content: object) -> str | None:
-    """Return why parsed JSON is not a document of the store, None if it is one.
+    """Return the reason why parsed JSON is not a document of the store, or None if it is a document.
 
     The reason continues a message that begins with the path of the file.
     """

@@ -1,4 +1,4 @@
-"""Per-image accuracies of trials, whose means are the accuracies in the table ``trials``."""
+"""Accuracies of trials on each test image; their means over the images are the accuracies in the table ``trials``."""
 
 from collections import defaultdict
 from typing import Any
@@ -14,21 +14,26 @@ from prunesweep.results_store.schema import GAINS
 from prunesweep.sweeps.catalogue import CLEAN
 
 PerImageScores = NDArray[Any]
-"""(images,): bool where each image was classified once, else float in [0, 1], the mean over kinds and attacks."""
+"""Array (images,): bool if each image was classified once, else float in [0, 1], the mean over kinds and attacks."""
 
 
 class ImageScores:
-    """The per-image accuracies of some trials; the stored outcomes of each evaluation are read at most once."""
+    """The accuracies of some trials on each test image.
+
+    The stored outcomes of an evaluation (whether each image stayed correctly classified) are read when they are first
+    needed, and at most once.
+    """
 
     def __init__(self, store: Store, trials: pd.DataFrame, sweep: str | None = None) -> None:
         """Find the evaluations of the trials.
 
-        A sweep that has not run on the store is a `NotStored`.
+        ``NotStored`` is raised if ``sweep`` has not run on the store.
 
         Args:
-            store: holds the evaluations and their outcomes.
+            store: the store with the evaluations and their outcomes.
             trials: rows of the table ``trials``, or of ``store.table_of_sweep("trials", sweep)`` if ``sweep`` is given.
-            sweep: use only the evaluations that belong to this sweep; without it, the latest of each trial.
+            sweep: the name of a sweep, to use only the evaluations that this sweep requested. If it is None, the latest
+                evaluation by each attack is used.
         """
         self._store = store
         self._scores_by_evaluation: dict[str, PerImageScores] = {}
@@ -42,19 +47,19 @@ class ImageScores:
     def trial_scores(self, trial_key: str, accuracy: str) -> PerImageScores:
         """Return the per-image scores whose mean is an accuracy of the trial.
 
-        Outcomes that are damaged or missing are a `StoreError`.
+        Damaged or missing outcomes raise ``StoreError``.
 
         Args:
             trial_key: one of the trials.
             accuracy: one of ``schema.ACCURACIES``: ``generalization``, ``robustness`` or ``robustness_ATTACK``. The
-                trial's row must have it.
+                trial's row must have a value in this column.
         """
         return self._mean_scores(self._averaged_evaluations(trial_key, accuracy))
 
     def paired_scores(self, trial_key: str, other_key: str, accuracy: str) -> tuple[PerImageScores, PerImageScores]:
-        """Return the scores of a trial and of another network on the same images, paired as for a gain.
+        """Return the per-image scores of a trial and of another network under the same attacks on the same images.
 
-        Outcomes that are damaged or missing are a `StoreError`.
+        Damaged or missing outcomes raise ``StoreError``.
 
         Args:
             trial_key: one of the trials.
@@ -66,14 +71,17 @@ class ImageScores:
         return self._mean_scores(evaluations), self._mean_scores(others)
 
     def paired_scores_of_gain(self, trial_key: str, accuracy: str, gain: str) -> tuple[PerImageScores, PerImageScores]:
-        """Return the scores of a trial and of its reference, whose means differ by the column ``ACCURACY_GAIN``.
+        """Return the per-image scores of a trial and of the network over which its gain is taken.
 
-        Outcomes that are damaged or missing are a `StoreError`.
+        The difference of the two means, times 100, is the value of the column ``ACCURACY_GAIN``, such as
+        ``robustness_gain_over_control``.
+
+        Damaged or missing outcomes raise ``StoreError``.
 
         Args:
-            trial_key: one of the trials; its row must have the gain.
+            trial_key: one of the trials; its row must have a value in that column.
             accuracy: as in ``trial_scores``.
-            gain: one of ``schema.GAINS``: over the baseline, or over the control.
+            gain: one of ``schema.GAINS``: ``gain`` (over the baseline) or ``gain_over_control``.
         """
         other = self._references[trial_key][gain]
         assert other is not None, "the trial has no network to compare with"
@@ -85,7 +93,7 @@ class ImageScores:
         return other
 
     def _averaged_evaluations(self, trial_key: str, accuracy: str) -> list[EvaluationResult]:
-        """Return the evaluations over which ``prunesweep.results_store.rows`` takes the mean for an accuracy."""
+        """Return the evaluations whose mean is an accuracy of the trial, as in ``prunesweep.results_store.rows``."""
         evaluations = latest_by_attack(self._evaluations[trial_key])
         if accuracy == "generalization":
             return [evaluations[CLEAN]]
@@ -98,7 +106,7 @@ class ImageScores:
         return scores[0] if len(scores) == 1 else np.mean(scores, axis=0)
 
     def _load_scores(self, evaluation_key: str) -> PerImageScores:
-        """Return the per-image scores of one evaluation, as the mean over the kinds of its attack."""
+        """Return the per-image scores of one evaluation: for each image, the mean over the kinds of its attack."""
         if evaluation_key not in self._scores_by_evaluation:
             outcomes = np.stack([*self._store.load_outcomes(evaluation_key).values()])
             scores = outcomes[0] if len(outcomes) == 1 else outcomes.mean(axis=0)

@@ -1,7 +1,7 @@
 """The index: all results in one object, so that a command need not request each result separately.
 
-The index is a copy. Results that are missing from it are read from ``results/`` and added, and it can be deleted at any
-time.
+The index is a copy and can be deleted at any time. Results that are missing from the index are read from ``results/``
+and added to it.
 """
 
 import io
@@ -25,7 +25,7 @@ _SCHEMA = pa.schema([("name", pa.string()), ("trial_key", pa.string()), ("docume
 
 
 class _IndexEntry(NamedTuple):
-    """A result: the key of the trial that it belongs to, and its JSON text, which is parsed on request."""
+    """One result: the key of the trial that the result belongs to, and the JSON text, which is parsed on request."""
 
     trial_key: str
     text: str
@@ -39,14 +39,14 @@ class Index:
 
     Attributes:
         stored: the file names in the stored index, sorted.
-        changed: the keys of the trials that have results which are missing from the stored index, or in it but deleted
-            from ``results/``.
+        changed: the keys of the trials with a result that is missing from the stored index, or that is in the index but
+            was deleted from ``results/``.
     """
 
     def __init__(self, objects: Objects, listed: Sequence[str]) -> None:
-        """Read the stored index, and from ``results/`` the results that are missing from it.
+        """Read the stored index, then read from ``results/`` those results that are missing from the index.
 
-        A result that is damaged or cannot be read is a `StoreError`.
+        ``StoreError`` is raised if a result is damaged or cannot be read.
 
         Args:
             objects: the objects of the store.
@@ -71,7 +71,10 @@ class Index:
 
     @property
     def without_setting(self) -> frozenset[str]:
-        """Return the keys of the trials whose documents do not contain their setting, as older versions stored them."""
+        """Return the keys of the trials whose documents lack the trial's setting (all of its key but the seed).
+
+        An older version of prunesweep wrote such documents.
+        """
         described = ((entry.trial_key, entry.text) for entry in self._entries.values() if '"settings"' in entry.text)
         has_setting: dict[str, bool] = {}
         for key, text in described:
@@ -79,13 +82,16 @@ class Index:
         return frozenset(key for key, found in has_setting.items() if not found)
 
     def documents(self, trial_keys: Collection[str]) -> list[JsonObject]:
-        """Return all documents of these trials, by trial key; keys without documents are ignored."""
+        """Return all documents of these trials, sorted by trial key.
+
+        Trials without documents are ignored.
+        """
         return [json.loads(text) for key in sorted(set(trial_keys)) for text in self._texts.get(key, ())]
 
     def write(self) -> None:
         """Store the index.
 
-        A store that cannot be written is a `StoreError`.
+        ``StoreError`` is raised if the store cannot be written.
         """
         rows = [(name, *entry) for name, entry in self._entries.items()]
         columns = [[row[index] for row in rows] for index in range(len(_SCHEMA))]
@@ -95,7 +101,7 @@ class Index:
 
 
 def _read_result(objects: Objects, name: str) -> _IndexEntry:
-    """Return a result, or ``_FOREIGN`` for a file whose content and name are not those of a result.
+    """Return the result in a file of ``results/``, or ``_FOREIGN`` if neither its content nor its name is a result's.
 
     Raises:
         StoreError: a file with the name of a result is damaged.
@@ -114,7 +120,7 @@ def _read_result(objects: Objects, name: str) -> _IndexEntry:
 
 
 def _read_index(objects: Objects) -> dict[str, _IndexEntry]:
-    """Return the stored index by file name; empty if there is none that this version can read."""
+    """Return the entries of the stored index by file name; empty if the index is missing or cannot be read."""
     try:
         table = pq.ParquetFile(io.BytesIO(objects.get(INDEX))).read()
         names, *entries = (table.column(name).to_pylist() for name in _SCHEMA.names)

@@ -15,7 +15,7 @@ from prunesweep.results_store.errors import NotStored, StoreError
 
 
 class Objects:
-    """The byte objects below one URL, each named by its path relative to the URL, with ``/``.
+    """The byte objects below one URL, each named by its path relative to the URL, with ``/`` between the parts.
 
     Attributes:
         url: the absolute path of a local folder, or the URL.
@@ -54,7 +54,7 @@ class Objects:
 
         Args:
             name: the object's path below the URL.
-            content: all of its bytes.
+            content: all bytes of the object.
 
         Raises:
             StoreError: the object cannot be written.
@@ -90,9 +90,10 @@ class Objects:
         return bool(self._fs.exists(self._path(name)))
 
     def names(self, folder: str) -> list[str]:
-        """Return the sorted names of all entries of a folder, without hidden ones, by one listing.
+        """Return the sorted names of all entries of a folder except hidden entries.
 
-        A missing folder counts as empty; one that cannot be listed is a `StoreError`.
+        The folder is listed once. A missing folder counts as empty. ``StoreError`` is raised if the folder cannot be
+        listed.
         """
         names = (_last_part(str(path)) for path in self._list(folder, detail=False))
         return sorted(name for name in names if not _is_hidden(name))
@@ -101,8 +102,8 @@ class Objects:
         """Return fsspec's listing of a folder; a missing folder counts as empty.
 
         Args:
-            folder: its path below the URL; empty for the URL itself.
-            detail: return fsspec's description of each entry instead of its path.
+            folder: the folder's path below the URL; empty for the URL itself.
+            detail: whether to return fsspec's description of each entry instead of the entry's path.
 
         Raises:
             StoreError: the folder cannot be listed.
@@ -117,9 +118,10 @@ class Objects:
         return entries
 
     def folders(self, folder: str) -> list[str]:
-        """Return the sorted names of the subfolders of a folder, without hidden ones, by one listing.
+        """Return the sorted names of the subfolders of a folder except hidden subfolders.
 
-        A missing folder counts as empty; one that cannot be listed is a `StoreError`.
+        The folder is listed once. A missing folder counts as empty. ``StoreError`` is raised if the folder cannot be
+        listed.
         """
         names = (_last_part(entry["name"]) for entry in self._list(folder, detail=True) if _is_folder(entry))
         return sorted(name for name in names if not _is_hidden(name))
@@ -147,7 +149,7 @@ class Objects:
 
 
 def _strip_slashes(url: str) -> str:
-    """Return a URL without trailing slashes; the slashes of its scheme stay."""
+    """Return a URL without trailing slashes, but with the slashes after its scheme."""
     scheme, separator, path = url.rpartition("://")
     return f"{scheme}{separator}{path.rstrip('/')}"
 
@@ -166,7 +168,7 @@ def _is_folder(entry: dict[str, Any]) -> bool:
 
 
 def _check_url(url: str) -> None:
-    """Refuse a URL that is empty, or that file systems may resolve to another path than the user means.
+    """Refuse a URL that is empty, or that a file system may resolve to another path than the user means.
 
     Raises:
         StoreError: the URL is refused.
@@ -186,19 +188,22 @@ def _check_url(url: str) -> None:
 
 
 def _normalize_path(path: str) -> str:
-    """Return a local path without empty parts and dots; one with ``..`` is resolved by the file system, links too."""
+    """Return a local path without the parts that are empty, ``.`` or ``..``.
+
+    If the path has a part ``..``, the file system resolves the path, and links in it are followed too.
+    """
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
 @contextmanager
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file to write whose content then replaces ``path``, completely or not at all, even after a power cut.
+    """Yield a file to write, and then replace ``path`` by it, completely or not at all, even if the power fails.
 
     The content goes to a hidden temporary file, which is synced (fsync) and renamed, or deleted if writing fails. An
-    error of the file system is an `OSError`.
+    error of the file system raises ``OSError``.
 
     Args:
-        path: of the file to replace; missing folders are created.
+        path: the path of the file to replace; missing folders are created.
 
     Yields:
         The temporary file, open for binary writing.

@@ -1,6 +1,7 @@
-"""The sweeps that requested each trial, and the settings of trials that older versions stored without them.
+"""The sweeps that requested each trial, and the settings of trials whose documents lack their setting.
 
-Both are derived from the record of the last run of each sweep, ``sweeps/NAME/run.json``.
+The setting is everything in a trial's key but the seed; older versions of prunesweep did not store it. Sweeps and
+settings are derived from the record of the last run of each sweep, ``sweeps/NAME/run.json``.
 """
 
 import hashlib
@@ -32,9 +33,9 @@ class Origins:
     """
 
     def __init__(self, objects: Objects) -> None:
-        """Read the records of all sweeps; damaged ones are ignored.
+        """Read the records of all sweeps, and ignore damaged records.
 
-        A store that cannot be read is a `StoreError`.
+        ``StoreError`` is raised if the store cannot be read.
 
         Args:
             objects: the objects of the store.
@@ -45,13 +46,13 @@ class Origins:
 
     @cached_property
     def _runs(self) -> dict[str, JsonObject]:
-        """Return the valid records by the name of their sweep."""
+        """Return the undamaged records by the name of the sweep."""
         parsed = ((name, _parse(text)) for name, text in self._texts.items())
         return {name: run for name, run in parsed if run is not None}
 
     @cached_property
     def _sweeps(self) -> dict[str, str]:
-        """Return the names of the sweeps that requested a trial, joined by commas, by the trial's key."""
+        """Return, by trial key, the names of the sweeps that requested the trial, joined by commas."""
         names_by_trial: dict[str, list[str]] = {}
         for name, run in self._runs.items():
             for key in run["result_keys"]:
@@ -59,14 +60,19 @@ class Origins:
         return {key: ", ".join(names) for key, names in names_by_trial.items()}
 
     def sweeps_of(self, keys: Sequence[str]) -> list[str | None]:
-        """Return the names of the sweeps that requested each trial, joined by commas; None if no record names it."""
+        """Return, for each key, the names of the sweeps that requested the trial, joined by commas.
+
+        It is None for a trial that no record names.
+        """
         return [self._sweeps.get(key) for key in keys]
 
     def settings_of(self, rows: Sequence[Row]) -> dict[str, Setting]:
-        """Return the settings of trials of older versions that can be derived from a record, by trial key.
+        """Return, by trial key, the settings of trials that older versions stored without their setting.
+
+        A trial is left out if its setting cannot be derived from any record.
 
         Args:
-            rows: the trials' rows of the table ``trials``.
+            rows: the rows of these trials in the table ``trials``.
         """
         row_by_key = {row["trial_key"]: row for row in rows}
         settings: dict[str, Setting] = {}
@@ -78,12 +84,14 @@ class Origins:
         return settings
 
     def _settings(self, name: str, run: JsonObject, rows: Mapping[str, Row]) -> dict[str, Setting]:
-        """Return the settings of trials that one run requested, by trial key.
+        """Return, by trial key, the settings of trials that one run requested.
+
+        The trial tree is rebuilt from the record of the run. A trial is left out if it is not in the rebuilt tree.
 
         Args:
             name: the name of the sweep.
             run: the record of its last run.
-            rows: the trials' rows of the table ``trials``, by trial key.
+            rows: the rows of these trials in the table ``trials``, by trial key.
         """
         for fingerprints in self._possible_fingerprints(run):
             tree = _regrow(run, fingerprints["train"], fingerprints["weights"])
@@ -95,7 +103,8 @@ class Origins:
         """Yield the fingerprints that a run's data and weights may have had.
 
         Yields:
-            The fingerprints in the run's own record, else those in the records of other runs on the same data.
+            The fingerprints in the run's own record. If it has none, the fingerprints in the records of other runs on
+                the same training data.
         """
         if "fingerprints" in run:
             yield run["fingerprints"]
@@ -106,14 +115,15 @@ class Origins:
 
 
 def _settings_without_fingerprints(name: str, run: JsonObject, rows: Mapping[str, Row]) -> dict[str, Setting]:
-    """Return the settings of trials whose data has no recorded fingerprint, identified by their values on the axes.
+    """Return, by trial key, the settings of trials of a run whose fingerprints are in no record.
 
-    Whether another sweep used the same data is unknown, so only trials of one sweep share a setting.
+    Each trial is found in the rebuilt trial tree by its data set, its seed and its values on the axes. Whether another
+    sweep used the same data is unknown, so only trials of one sweep share a setting.
 
     Args:
         name: the name of the sweep.
         run: the record of its last run.
-        rows: the trials' rows of the table ``trials``, by trial key.
+        rows: the rows of these trials in the table ``trials``, by trial key.
     """
     files = {"plain": run["settings"]["baseline"].get("weights"), **run["settings"]["baseline"].get("defences", {})}
     weights = {recipe: key_of("weights", file) for recipe, file in files.items() if file is not None}
@@ -132,7 +142,7 @@ def _settings_without_fingerprints(name: str, run: JsonObject, rows: Mapping[str
 
 
 def _regrow(run: JsonObject, train_fingerprint: str, weights_sha256: Mapping[str, str]) -> TrialTree | None:
-    """Return the trial tree of a run, None if this version does not accept its settings."""
+    """Return the trial tree that a run's settings describe, or None if this version does not accept the settings."""
     try:
         return regrow_tree(run["settings"], train_fingerprint, weights_sha256)
     except (UserError, ValidationError, LookupError):
@@ -145,7 +155,7 @@ def _training_data(run: JsonObject) -> JsonObject:
 
 
 def _read_runs(objects: Objects) -> Iterator[tuple[str, bytes]]:
-    """Yield the name of each sweep with the text of its record."""
+    """Yield the name of each sweep with the text of the record of its last run."""
     for name in objects.folders("sweeps"):
         try:
             yield name, objects.get(f"sweeps/{name}/run.json")
@@ -154,7 +164,7 @@ def _read_runs(objects: Objects) -> Iterator[tuple[str, bytes]]:
 
 
 def _parse(text: bytes) -> JsonObject | None:
-    """Return a record, None if it is damaged."""
+    """Parse the text of a record, and return None if it is damaged."""
     try:
         run = json.loads(text)
     except ValueError:

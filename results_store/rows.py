@@ -34,19 +34,19 @@ class DocumentsByKind:
     """The documents of a store by kind.
 
     Attributes:
-        networks: by trial.
-        evaluations: by trial, oldest first.
-        failures: by trial, the latest one whose result is still missing.
-        transfers: oldest first.
-        elements: oldest first.
-        verdicts: by trial, the one with the most evidence.
+        networks: the network of each trial, by trial key.
+        evaluations: the evaluations of each trial, oldest first, by trial key.
+        failures: the latest failure of each trial whose result is still missing, by trial key.
+        transfers: all transfers, oldest first.
+        elements: all single-element analyses, oldest first.
+        verdicts: the verdict with the most evidence on each trial, by trial key.
     """
 
     def __init__(self, documents: Iterable[Mapping[str, Any]]) -> None:
-        """Sort the documents.
+        """Sort the documents by kind.
 
         Args:
-            documents: in any order.
+            documents: the documents, in any order.
         """
         self.networks: dict[str, NetworkResult] = {}
         self.evaluations: dict[str, list[EvaluationResult]] = defaultdict(list)
@@ -79,9 +79,10 @@ class DocumentsByKind:
 
 
 def _evidence_rank(verdict: VerdictResult) -> tuple[int, int, int]:
-    """Return the rank of a verdict among those of its trial: version of the rules, images, images under AutoAttack.
+    """Return a verdict's version of the rules, number of images and number of images for AutoAttack.
 
-    A newer verdict with less evidence does not replace an older one with more.
+    Of the verdicts on one trial the greatest such tuple counts, so that a newer verdict with less evidence does not
+    replace an older verdict with more.
     """
     return verdict["version"], verdict["images"], verdict["evidence"].get("effort", {}).get("autoattack", 0)
 
@@ -94,7 +95,7 @@ def trial_rows(documents: DocumentsByKind) -> list[Row]:
 def attack_rows(documents: DocumentsByKind) -> list[Row]:
     """Return one row per trial, attack, kind and severity, on the test images of the trial's latest evaluation.
 
-    Where evaluations overlap, the latest counts.
+    If several evaluations cover the same attack, kind and severity, the latest of them counts.
     """
     rows: list[Row] = []
     for key in sorted(documents.evaluations):
@@ -141,7 +142,7 @@ def _trial_row(documents: DocumentsByKind, key: str) -> Row:
 
 
 def _setting(network: NetworkResult | None, failure: FailureResult | None) -> Setting:
-    """Return the setting in a trial's documents, empty for documents of older versions."""
+    """Return the setting (all of the key but the seed) in a trial's documents, empty if an older version wrote them."""
     settings = (
         document["setting"] for document in (network, failure) if document is not None and "setting" in document
     )
@@ -154,10 +155,10 @@ def reference_keys(row: Row) -> tuple[str | None, str | None]:
     The gains of a defended baseline are over the plain baseline.
 
     Args:
-        row: of the table ``trials``.
+        row: a row of the table ``trials``.
 
     Returns:
-        ``(baseline, control)``, each None if there is no such gain.
+        ``(baseline, control)``, each None if the trial has no gain over this network.
     """
     if row["parent_key"] is None:
         return row["plain_key"], None
@@ -182,10 +183,10 @@ _NETWORK_COLUMNS = frozenset(
 
 
 def _on_latest_images(evaluations: Sequence[EvaluationResult]) -> list[EvaluationResult]:
-    """Return the evaluations on the same test images as the last one, so that no row mixes two sets of test images.
+    """Return the evaluations on the test images of the latest one, so that no row mixes two sets of test images.
 
     Args:
-        evaluations: of one trial, oldest first.
+        evaluations: the evaluations of one trial, oldest first.
     """
     if not evaluations:
         return []
@@ -194,16 +195,18 @@ def _on_latest_images(evaluations: Sequence[EvaluationResult]) -> list[Evaluatio
 
 
 def latest_by_attack(evaluations: Sequence[EvaluationResult]) -> dict[str, EvaluationResult]:
-    """Return the evaluations that a trial's row shows: per attack, the latest on the latest test images.
+    """Return the evaluations that a trial's row shows: the latest evaluation by each attack, by attack.
+
+    Only evaluations on the test images of the trial's latest evaluation count.
 
     Args:
-        evaluations: of one trial, oldest first.
+        evaluations: the evaluations of one trial, oldest first.
     """
     return {evaluation["attack"]: evaluation for evaluation in _on_latest_images(evaluations)}
 
 
 def robustness_attacks(attacks: Collection[str]) -> list[str]:
-    """Return the attacks that enter robustness, each with the same weight.
+    """Return the attacks over which robustness is the mean, each with the same weight.
 
     Args:
         attacks: the attacks of the evaluations that a trial's row shows, which may include ``clean``.
@@ -212,11 +215,11 @@ def robustness_attacks(attacks: Collection[str]) -> list[str]:
 
 
 def _add_accuracies(row: Row, evaluations: Mapping[str, EvaluationResult]) -> None:
-    """Add what the evaluations measured to a row of ``trials``.
+    """Add the accuracies and the other measurements of evaluations to a row of the table ``trials``.
 
     Args:
-        row: changed in place.
-        evaluations: those that the row shows, by attack.
+        row: the row, which is changed in place.
+        evaluations: the evaluations that the row shows, by attack.
     """
     attacks = robustness_attacks(evaluations)
     headlines = {name: _headline_accuracies(evaluation) for name, evaluation in evaluations.items()}
@@ -242,9 +245,9 @@ def _definition(evaluation: EvaluationResult) -> str:
 
 
 def _headline_accuracies(evaluation: EvaluationResult) -> list[float]:
-    """Return an evaluation's accuracy at its headline severity, as the mean over the kinds.
+    """Return an evaluation's accuracy at its headline severity (that enters robustness), the mean over the kinds.
 
-    If robustness counts all severities (``headline_severity`` is None), it is the mean over the severities too.
+    If all severities enter robustness (``headline_severity`` is None), the mean is over the severities too.
 
     Returns:
         ``[all images, selection half, report half]``, each in [0, 1].
@@ -261,14 +264,14 @@ def _add_gains(
     evaluations: Mapping[str, EvaluationResult],
     others: Sequence[EvaluationResult],
 ) -> None:
-    """Add the gains over another network, in percentage points, to a row of ``trials``.
+    """Add the gains over another network, in percentage points, to a row of the table ``trials``.
 
     A gain stays null unless the other network was attacked in the same way on the same images.
 
     Args:
-        row: changed in place.
+        row: the row, which is changed in place.
         gain: one of ``GAINS``.
-        evaluations: those that the row shows, by attack.
+        evaluations: the evaluations that the row shows, by attack.
         others: the evaluations of the other network, oldest first.
     """
     differences: dict[str, list[float]] = {}
@@ -289,12 +292,13 @@ def _add_gains(
 
 
 def comparable_evaluation(evaluation: EvaluationResult, others: Iterable[EvaluationResult]) -> EvaluationResult | None:
-    """Return the evaluation of another network by the same attack on the same images, None if there is none.
+    """Return the evaluation of another network by the same attack on the same images, or None if there is none.
 
-    It need not be the network's latest: another sweep may have attacked it in another way since.
+    It need not be the other network's latest evaluation, because a sweep may since have attacked that network in
+    another way.
 
     Args:
-        evaluation: the one to compare.
+        evaluation: the evaluation to compare.
         others: the evaluations of the other network, oldest first.
     """
     conditions = _conditions(evaluation)
@@ -302,13 +306,13 @@ def comparable_evaluation(evaluation: EvaluationResult, others: Iterable[Evaluat
 
 
 def _conditions(evaluation: EvaluationResult) -> tuple[object, ...]:
-    """Return what two evaluations must have in common for their headline accuracies to be comparable."""
+    """Return the values that two evaluations must share for their accuracies at the headline to be comparable."""
     fields = ("attack", "version", "headline", "headline_severity", "test_fingerprint")
     return tuple(evaluation.get(field) for field in fields)
 
 
 def _attack_rows(evaluation: EvaluationResult) -> Iterator[Row]:
-    """Yield the rows of ``attacks`` of one evaluation."""
+    """Yield the rows of the table ``attacks`` for one evaluation."""
     total, total_selection, total_report = evaluation["total"]
     for count in evaluation["counts"]:
         correct, correct_selection, correct_report = count["correct"]
@@ -341,9 +345,9 @@ def _accuracy(transfer: TransferResult) -> Row:
 
 
 def element_rows(documents: DocumentsByKind) -> list[Row]:
-    """Return one row per network, element, attack and number of images.
+    """Return one row per network, element (a filter or a residual block), attack and number of images.
 
-    Analyses of the same elements with more attacks repeat the counts of those with fewer.
+    Two analyses of the same elements with different sets of attacks repeat some counts. Each count has only one row.
     """
     columns = ("trial_key", "structure", "module", "attack", "headline", "images", "test_fingerprint", "element")
     rows = (row for document in documents.elements for row in _element_rows(document))
@@ -352,7 +356,7 @@ def element_rows(documents: DocumentsByKind) -> list[Row]:
 
 
 def _element_rows(document: ElementsResult) -> Iterator[Row]:
-    """Yield the rows of ``elements`` of one document."""
+    """Yield the rows of the table ``elements`` for one document."""
     shared = _columns(document, ELEMENT_COLUMNS)
     for attack in document["attacks"]:
         for element, correct in zip(document["elements"], attack["correct"], strict=True):
@@ -368,7 +372,7 @@ def _element_rows(document: ElementsResult) -> Iterator[Row]:
 
 
 def verdict_rows(documents: DocumentsByKind) -> list[Row]:
-    """Return one row per trial, of the verdict with the most evidence."""
+    """Return one row per verified trial, for the verdict on it with the most evidence."""
     return [
         _columns(verdict, VERDICT_COLUMNS) | {"alarms": "; ".join(verdict["alarms"]) or None}
         for _, verdict in sorted(documents.verdicts.items())
@@ -376,7 +380,7 @@ def verdict_rows(documents: DocumentsByKind) -> list[Row]:
 
 
 def _columns(document: Mapping[str, Any], columns: Sequence[Column]) -> Row:
-    """Return the fields of a document that are columns of a table."""
+    """Return those fields of a document that are also columns of a table."""
     return {column.name: document[column.name] for column in columns if column.name in document}
 
 
@@ -385,7 +389,7 @@ def rows_of(table: str, documents: DocumentsByKind) -> list[Row]:
 
     Args:
         table: one of ``schema.TABLES``.
-        documents: all that the table describes.
+        documents: all documents that the table describes.
     """
     return _ROW_BUILDERS[table](documents)
 

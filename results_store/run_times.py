@@ -11,28 +11,28 @@ SHORTEST_TIMED_RUN = 60.0
 
 
 class RunTime(TypedDict):
-    """The duration of a run of a sweep that ended with every trial done."""
+    """The estimated and the actual duration of one run that completed all trials of its sweep."""
 
-    trials: int  # trials run
-    workers: int  # trials that the cluster could run at once when the run began
+    trials: int  # number of trials that this run had to run
+    workers: int  # number of trials that the cluster could run at once when the run began
     estimated: float  # seconds of wall time
     took: float  # seconds of wall time
     finished_at: float  # Unix time
 
 
 def save_run_time(objects: Objects, sweep: str, run: RunTime) -> None:
-    """Append a run to those of its sweep.
+    """Append the duration of a run to the stored durations of its sweep's runs.
 
-    A store that cannot be written is a `StoreError`.
+    ``StoreError`` is raised if the store cannot be written.
     """
     runs = [*_load_runs(objects, sweep), run]
     objects.put(_path(sweep), json.dumps(runs, indent=1, allow_nan=False).encode())
 
 
 def load_run_times(objects: Objects) -> list[RunTime]:
-    """Return the runs of all sweeps of a store that took at least ``SHORTEST_TIMED_RUN``.
+    """Return the durations of those runs on a store that took at least ``SHORTEST_TIMED_RUN`` seconds.
 
-    A store that cannot be read is a `StoreError`.
+    The runs of all sweeps are included. ``StoreError`` is raised if the store cannot be read.
     """
     runs = (run for sweep in objects.folders("sweeps") for run in _load_runs(objects, sweep))
     return [run for run in runs if run["took"] >= SHORTEST_TIMED_RUN]
@@ -41,7 +41,7 @@ def load_run_times(objects: Objects) -> list[RunTime]:
 def _load_runs(objects: Objects, sweep: str) -> list[RunTime]:
     try:
         content = json.loads(objects.get(_path(sweep)))
-    except (NotStored, ValueError):  # estimates work without it, so a damaged file is no error
+    except (NotStored, ValueError):  # estimates work without this file, so it may be damaged
         return []
     return [run for run in content if _is_run_time(run)] if isinstance(content, list) else []
 

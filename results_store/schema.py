@@ -1,7 +1,8 @@
 """The schema of the tables: the type, the unit and the meaning of every column.
 
-``SCHEMA_VERSION`` rises when a column is removed or changes its meaning; a new column does not raise it. Stores of a
-newer version are refused. Older ones stay readable, because the tables are rebuilt from the results.
+``SCHEMA_VERSION`` rises when a column is removed or changes its meaning; a new column does not raise it. Stores
+with a newer schema version are refused. Stores with an older one stay readable, because the tables are rebuilt from the
+results.
 """
 
 from collections.abc import Iterator
@@ -12,9 +13,9 @@ import pyarrow as pa
 from prunesweep.sweeps.catalogue import ATTACKS
 
 SCHEMA_VERSION = 1
-HALF_SUFFIXES = ("", "_selection", "_report")  # of columns: all test images, the selection half, the report half
+HALF_SUFFIXES = ("", "_selection", "_report")  # on all test images, the selection half, the report half
 GAINS = ("gain", "gain_over_control")
-# The accuracies of a trial; each has a column per half and a gain over the baseline and over the control.
+# The accuracies of a trial. Each has a column per suffix, and so have its gains over the baseline and the control.
 ACCURACIES = ("generalization", "robustness", *(f"robustness_{attack}" for attack in ATTACKS))
 
 
@@ -23,10 +24,10 @@ class Column:
     """A column of a table.
 
     Attributes:
-        name: unique in its table.
-        type: its Arrow type.
-        unit: empty for a column without unit.
-        meaning: one line, stored in the Parquet schema and printed in docs/tables.md.
+        name: the name of the column, unique in its table.
+        type: the Arrow type of the column.
+        unit: the unit of the values; empty if they have none.
+        meaning: the meaning in one line, which is stored in the Parquet schema and printed in docs/tables.md.
     """
 
     name: str
@@ -66,15 +67,15 @@ _AXIS_COLUMNS = (
     _real("ratio", "share", "share of the structures removed in each round"),
     _count("seed", "", "seed of the trial"),
 )
-SWEEPS_COLUMN = "sweeps"  # the one column of ``trials`` that is not in any result
+SWEEPS_COLUMN = "sweeps"  # the only column of the table ``trials`` that is in no result
 
 
 def _training_columns(whose: str, prefix: str = "") -> tuple[Column, ...]:
-    """Return the columns of the settings of one training.
+    """Return the columns with the training settings of a trial's own round, or of its baseline.
 
     Args:
-        whose: the possessive that names the training in the meanings.
-        prefix: of the columns' names.
+        whose: the words for the training in the meanings of the columns: ``this round's`` or ``the baseline's``.
+        prefix: the beginning of the columns' names, such as ``baseline_``.
     """
     return (
         _count(f"{prefix}batch_size", "images", f"batch size of {whose} training; null where nothing was trained"),
@@ -301,7 +302,7 @@ def arrow_schema(table: str) -> pa.Schema:
 
 
 def as_markdown() -> str:
-    """Return the documentation of the tables, the content of ``docs/tables.md``."""
+    """Return the documentation of the tables in Markdown, which is the content of ``docs/tables.md``."""
     parts = [_PREFACE.format(version=SCHEMA_VERSION)]
     for table, columns in TABLES.items():
         parts.append(f"\n## {table}\n\n")

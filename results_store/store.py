@@ -1,8 +1,8 @@
 """The store: results, networks, scores and tables in a folder or a bucket.
 
-Every object is written atomically under a key that is a hash of its origin, so writing it twice is harmless and workers
-need no lock. A network's weights are written first, then its ``network.json``, then its result: if a result exists, so
-does everything that it refers to.
+Every object is written atomically. A key is a hash of everything that determines the content of the object, so writing
+an object twice is harmless and workers need no lock. A network's weights are written first, then its ``network.json``,
+then its result: if a result exists, so does everything that the result refers to.
 """
 
 import json
@@ -43,7 +43,7 @@ NETWORK_FILE = "network.json"
 _STORE_FILE = "store.json"
 _HINT = "choose another one with --store, or create one with `prunesweep run`"
 _ARRAYS_SUFFIX = ".safetensors"
-_HEADER_ENTRY = "about"  # in the metadata of a safetensors file: JSON
+_HEADER_ENTRY = "about"  # the entry with JSON in the metadata of a safetensors file
 
 
 class Store:
@@ -54,15 +54,15 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        """Open a store without writing anything; a store that does not exist yet is empty.
+        """Open a store without writing anything.
 
-        A store with a newer schema is a `StoreError`.
+        A store that does not exist yet counts as empty.
 
         Args:
             url: a local folder or any fsspec URL.
 
         Raises:
-            StoreError: the URL is invalid or that of a file.
+            StoreError: the URL is invalid, or it is that of a file, or the store has a newer schema.
         """
         self.objects = Objects(url)
         if self.objects.is_local and Path(self.url).is_file():
@@ -89,7 +89,7 @@ class Store:
         raise StoreError(f"{self.url}: {self._describe_content()}; {_HINT}")
 
     def _describe_content(self) -> str:
-        """Return what the URL contains instead of a store, as it continues an error message."""
+        """Return what the URL contains instead of a store, in words that continue an error message."""
         if self.objects.is_local and not Path(self.url).exists():
             return "no such folder"
         if not self.objects.names(""):
@@ -97,10 +97,10 @@ class Store:
         return f"not a store: it has other content, but no {_STORE_FILE}"
 
     def check_writable(self) -> None:
-        """Check the permissions of a local store without writing anything.
+        """Check the permissions of a local store without writing anything; a store elsewhere is not checked.
 
         Raises:
-            StoreError: the store clearly cannot be written.
+            StoreError: the store's folder, or the nearest folder above it that exists, is not writable.
         """
         if not self.objects.is_local:
             return
@@ -109,9 +109,9 @@ class Store:
             raise StoreError(f"{self.url}: cannot be written: {nearest} is not a folder that you may write to")
 
     def prepare(self) -> None:
-        """Write ``store.json`` with the schema version, which shows that the store can be written.
+        """Write ``store.json`` with the schema version, and so check that the store can be written.
 
-        A store that cannot be written, or has a newer schema, is a `StoreError`.
+        ``StoreError`` is raised if the store cannot be written or has a newer schema.
         """
         self._check_schema()
         self._put_json(_STORE_FILE, {"schema": SCHEMA_VERSION})
@@ -141,14 +141,14 @@ class Store:
         return self.objects.has(f"{RESULTS}/{key}.json")
 
     def result_keys(self) -> frozenset[str]:
-        """Return the keys of all results, without failures, by one listing."""
+        """Return the keys of all results except failures; the folder of results is listed once."""
         names = (name.removesuffix(".json") for name in self._result_files())
         return frozenset(name for name in names if "." not in name)
 
     def result(self, key: str) -> JsonObject:
-        """Return a result.
+        """Return the result with this key.
 
-        A result that does not exist is a `NotStored`.
+        ``NotStored`` is raised if there is no such result.
         """
         return self._get_json(f"{RESULTS}/{key}.json")
 
@@ -176,7 +176,7 @@ class Store:
         self._put_json(f"networks/{key}/{NETWORK_FILE}", description)
 
     def load_network(self, key: str) -> tuple[dict[str, NDArray[Any]], JsonObject]:
-        """Return a network's parameters and buffers by name, and its ``network.json``.
+        """Return a network's parameters and buffers by name, and the content of its ``network.json``.
 
         ``NotStored`` is raised if there is no such network.
         """
@@ -184,10 +184,12 @@ class Store:
         return self._load_arrays(f"networks/{key}/{WEIGHTS_FILE}")[0], description
 
     def network_description(self, key: str) -> JsonObject:
-        """Return a network's ``network.json``; ``NotStored`` is raised if there is none.
+        """Return the content of a network's ``network.json``.
+
+        ``NotStored`` is raised if there is no such network.
 
         Raises:
-            StoreError: it does not describe a network.
+            StoreError: the file does not describe a network.
         """
         description = self._get_json(f"networks/{key}/{NETWORK_FILE}")
         if "architecture" not in description:
@@ -195,13 +197,13 @@ class Store:
         return description
 
     def network_keys(self) -> list[str]:
-        """Return the sorted keys of all networks, by one listing."""
+        """Return the sorted keys of all networks; the folder of networks is listed once."""
         return self.objects.folders("networks")
 
     def network_files(self, key: str) -> dict[str, bytes]:
         """Return the bytes of a stored network's files by file name.
 
-        A network that does not exist is a `NotStored`.
+        ``NotStored`` is raised if there is no such network.
         """
         return {name: self.objects.get(f"networks/{key}/{name}") for name in (WEIGHTS_FILE, NETWORK_FILE)}
 
@@ -212,17 +214,17 @@ class Store:
         return self.objects.has(f"scores/{key}.safetensors")
 
     def score_keys(self) -> frozenset[str]:
-        """Return the keys of all scores, by one listing."""
+        """Return the keys of all scores; the folder of scores is listed once."""
         return self._safetensors_keys("scores")
 
     def save_scores(self, key: str, scores: Arrays) -> None:
-        """Store the scores of a network's structures."""
+        """Store the scores (importances) of a network's filters or residual blocks, as arrays by name."""
         self.objects.put(f"scores/{key}.safetensors", _pack(scores))
 
     def load_scores(self, key: str) -> dict[str, NDArray[Any]]:
-        """Return what ``save_scores`` stored.
+        """Return the scores that ``save_scores`` stored, as arrays by name.
 
-        Scores that do not exist are a `NotStored`.
+        ``NotStored`` is raised if there are no such scores.
         """
         return self._load_arrays(f"scores/{key}.safetensors")[0]
 
@@ -231,17 +233,17 @@ class Store:
         return self.objects.has(f"snapshots/{key}.safetensors")
 
     def snapshot_keys(self) -> frozenset[str]:
-        """Return the keys of all snapshots, by one listing."""
+        """Return the keys of all snapshots; the folder of snapshots is listed once."""
         return self._safetensors_keys("snapshots")
 
     def save_snapshot(self, key: str, weights: Arrays) -> None:
-        """Store a baseline's parameters and buffers as they are after one of its epochs."""
+        """Store a baseline's parameters and buffers, by name, as they are after some epoch of its training."""
         self.objects.put(f"snapshots/{key}.safetensors", _pack(weights))
 
     def load_snapshot(self, key: str) -> dict[str, NDArray[Any]]:
-        """Return what ``save_snapshot`` stored.
+        """Return the parameters and buffers that ``save_snapshot`` stored, by name.
 
-        A snapshot that does not exist is a `NotStored`.
+        ``NotStored`` is raised if there is no such snapshot.
         """
         return self._load_arrays(f"snapshots/{key}.safetensors")[0]
 
@@ -249,38 +251,41 @@ class Store:
         """Store the state of an unfinished training, replacing the network's previous checkpoint.
 
         Args:
-            key: of the network in training.
+            key: the key of the network in training.
             state: all arrays of the state.
-            about: the rest of the state, as JSON; stored in the same object.
+            about: the rest of the state, as JSON, which is stored in the same object.
         """
         self.objects.put(f"checkpoints/{key}.safetensors", _pack(state, about))
 
     def load_checkpoint(self, key: str) -> tuple[dict[str, NDArray[Any]], JsonObject] | None:
-        """Return the ``state`` and ``about`` of a network's checkpoint, None if there is none."""
+        """Return the ``state`` and ``about`` of a network's checkpoint, or None if the network has no checkpoint."""
         try:
             return self._load_arrays(f"checkpoints/{key}.safetensors")
         except NotStored:
             return None
 
     def delete_checkpoint(self, key: str) -> None:
-        """Delete a network's checkpoint if there is one, as is due once its result is stored."""
+        """Delete a network's checkpoint if there is one; nothing needs it once the network's result is stored."""
         self.objects.delete(f"checkpoints/{key}.safetensors")
 
     def save_outcomes(self, key: str, outcomes: Mapping[str, NDArray[np.bool_]]) -> None:
-        """Store the per-image outcomes of an evaluation at its headline severity, one bit per image and kind.
+        """Store the outcomes of an evaluation at its headline severity: whether each image stayed correctly classified.
+
+        Each image takes one bit per kind of the attack.
 
         Args:
-            key: of the evaluation.
-            outcomes: bool (images,) by kind of the attack; True where the network stayed correct.
+            key: the key of the evaluation.
+            outcomes: bool (images,) by kind of the attack, or by ``KIND@SEVERITY`` if all severities enter robustness.
+                True means that the network stayed correct.
         """
         images = {kind: len(flags) for kind, flags in outcomes.items()}
         packed = {kind: np.packbits(flags) for kind, flags in outcomes.items()}
         self.objects.put(f"outcomes/{key}.safetensors", _pack(packed, {"images": images}))
 
     def load_outcomes(self, key: str) -> dict[str, NDArray[np.bool_]]:
-        """Return what ``save_outcomes`` stored.
+        """Return the outcomes that ``save_outcomes`` stored, bool (images,) each.
 
-        Outcomes that do not exist are a `NotStored`.
+        ``NotStored`` is raised if there are no such outcomes.
         """
         packed, about = self._load_arrays(f"outcomes/{key}.safetensors")
         return {kind: np.unpackbits(packed[kind], count=n).astype(bool) for kind, n in about["images"].items()}
@@ -288,20 +293,20 @@ class Store:
     # sweeps
 
     def save_sweep(self, name: str, yaml_text: str, run: JsonObject) -> None:
-        """Store the record of a sweep's run, replacing that of its previous run.
+        """Store the record of a sweep's run, replacing the record of the sweep's previous run.
 
         Args:
-            name: of the sweep.
-            yaml_text: the sweep file.
+            name: the name of the sweep.
+            yaml_text: the text of the sweep file.
             run: the run's settings, its trials with the keys of their results, and where it ran.
         """
         self.objects.put(f"sweeps/{name}/sweep.yaml", yaml_text.encode())
         self._put_json(f"sweeps/{name}/run.json", run)
 
     def load_sweep_run(self, name: str) -> JsonObject:
-        """Return the ``run`` that ``save_sweep`` stored.
+        """Return the record of a sweep's last run, the ``run`` that ``save_sweep`` stored.
 
-        A sweep that has not run on the store is a `NotStored`.
+        ``NotStored`` is raised if the sweep has not run on the store.
 
         Raises:
             StoreError: the record is damaged.
@@ -318,7 +323,9 @@ class Store:
     # tables
 
     def refresh_tables(self) -> bool:
-        """Bring the stored tables up to date; a store that does not exist yet is not created.
+        """Bring the stored tables up to date with the results.
+
+        A store that does not exist yet is not created.
 
         Returns:
             Whether any table was out of date.
@@ -343,9 +350,9 @@ class Store:
         return frame
 
     def table_of_sweep(self, name: str, sweep: str) -> pd.DataFrame:
-        """Return a table as if the store contained the results of one sweep alone.
+        """Return a table as if the store contained only the results that the last run of one sweep requested.
 
-        A sweep that has not run on the store is a `NotStored`.
+        ``NotStored`` is raised if the sweep has not run on the store.
 
         Args:
             name: one of ``schema.TABLES``.
@@ -355,21 +362,21 @@ class Store:
         return frame
 
     def _documents_of_sweep(self, sweep: str) -> list[JsonObject]:
-        """Return the results of a sweep's last run, and the failures to produce them."""
+        """Return the results that a sweep's last run requested, and the failures to produce such results."""
         run = self.load_sweep_run(sweep)
         own = {key for keys in run["result_keys"].values() for key in keys}
         documents = self._index().documents(run["result_keys"])
         return [document for document in documents if document.get("failed", document["key"]) in own]
 
     def evaluations(self, trial_keys: Collection[str], sweep: str | None = None) -> list[EvaluationResult]:
-        """Return the evaluations of some trials, oldest first, by one listing.
+        """Return the evaluations of some trials, oldest first.
 
-        ``load_outcomes`` with an evaluation's ``key`` returns its per-image outcomes. A sweep that has not run on the
-        store is a `NotStored`.
+        The folder of results is listed once. ``load_outcomes`` with an evaluation's ``key`` returns the outcome of each
+        image. ``NotStored`` is raised if ``sweep`` has not run on the store.
 
         Args:
             trial_keys: the trials; keys without evaluations are ignored.
-            sweep: return only the evaluations that this sweep requested, as in ``table_of_sweep``.
+            sweep: the name of a sweep, to return only the evaluations that its last run requested; None to return all.
         """
         documents = self._index().documents(trial_keys) if sweep is None else self._documents_of_sweep(sweep)
         evaluations = DocumentsByKind(documents).evaluations
@@ -377,11 +384,11 @@ class Store:
         return sorted(selected, key=lambda evaluation: (evaluation["finished_at"], evaluation["key"]))
 
     def table_of(self, name: str, documents: Mapping[str, JsonObject]) -> pd.DataFrame:
-        """Return a table of some documents.
+        """Return a table that describes only these documents.
 
         Args:
             name: one of ``schema.TABLES``.
-            documents: by key.
+            documents: the documents, by key.
         """
         frame: pd.DataFrame = tables.build(name, documents.values(), self.objects).to_pandas()
         return frame
@@ -390,7 +397,7 @@ class Store:
         return Index(self.objects, self._result_files())
 
     def _result_files(self) -> list[str]:
-        """Return the file names of all results and failures, by one listing."""
+        """Return the file names of all results and failures; the folder of results is listed once."""
         return [name for name in self.objects.names(RESULTS) if name.endswith(".json")]
 
     # reading and writing
@@ -425,17 +432,17 @@ StoreLike = str | os.PathLike[str] | Store
 
 
 def open_store(store: StoreLike) -> Store:
-    """Return the store in a folder or at an fsspec URL; an open store is returned as it is.
+    """Open the store in a folder or at an fsspec URL, or return the given store if it is open already.
 
-    A URL that is invalid, or a store with a newer schema, is a `StoreError`.
+    ``StoreError`` is raised if the URL is invalid or the store has a newer schema.
     """
     return store if isinstance(store, Store) else Store(os.fspath(store))
 
 
 def existing_store(store: StoreLike) -> Store:
-    """Return the store in a folder or at an fsspec URL, which must exist.
+    """Open a store in a folder or at an fsspec URL that must exist already.
 
-    A store that does not exist is a `StoreError`; its message says what the folder or URL contains instead.
+    If it does not, ``StoreError`` is raised, whose message says what the folder or URL contains instead.
     """
     opened = open_store(store)
     opened.check_exists()
@@ -443,7 +450,7 @@ def existing_store(store: StoreLike) -> Store:
 
 
 def _pack(arrays: Arrays, about: JsonObject | None = None) -> bytes:
-    """Return arrays as the bytes of a safetensors file, with JSON in its header."""
+    """Return the bytes of a safetensors file with these arrays, and with ``about`` as JSON in the header."""
     header = {_HEADER_ENTRY: json.dumps(about)} if about is not None else None
     contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
     packed: bytes = save_safetensors(contiguous, metadata=header)
@@ -451,7 +458,7 @@ def _pack(arrays: Arrays, about: JsonObject | None = None) -> bytes:
 
 
 def _read_header(content: bytes) -> JsonObject:
-    """Return the JSON that ``_pack`` put into the header; empty if there is none.
+    """Return the ``about`` that ``_pack`` put into the header of a safetensors file, or an empty object.
 
     A safetensors file begins with the length of its header in eight bytes, followed by the header as JSON.
     """

@@ -1,7 +1,7 @@
 """The tables as Parquet objects, brought up to date with the results.
 
-Each table is one object that is replaced as a whole. Its metadata record the results from which it was built. Rows of
-trials without new results are copied from the stored table.
+Each table is one object that is replaced as a whole. The metadata of the object record the results from which the table
+was built. Rows of trials without new results are copied from the stored table.
 """
 
 import io
@@ -24,7 +24,7 @@ from prunesweep.sweeps.setting import SETTING_NAMES
 
 _BATCH = 500  # trials whose documents are parsed at once, which limits the memory needed
 _RESULTS_KEY, _RUNS_KEY = b"results", b"runs"  # in a table's metadata
-# The columns of ``trials``, and the fields of its documents, with the trials that a trial is compared with.
+# The columns of the table ``trials``, and fields of trials' documents, with the keys of what a trial is compared with.
 _REFERENCE_COLUMNS = ("baseline_key", "control_key", "plain_key")
 
 
@@ -63,13 +63,13 @@ def refresh(objects: Objects, listed: Sequence[str]) -> bool:
 def read(objects: Objects, table: str) -> pa.Table:
     """Return a stored table without refreshing it.
 
-    A table that does not exist is a `NotStored`.
+    ``NotStored`` is raised if the table does not exist.
     """
     return pq.ParquetFile(io.BytesIO(objects.get(_path(table)))).read()
 
 
 def build(table: str, documents: Iterable[Mapping[str, Any]], objects: Objects) -> pa.Table:
-    """Return a table of some documents of a store.
+    """Build a table in memory from some documents of a store.
 
     Args:
         table: one of ``TABLES``.
@@ -83,14 +83,15 @@ def build(table: str, documents: Iterable[Mapping[str, Any]], objects: Objects) 
 
 
 def _with_origins(trials: pa.Table, origins: Origins, without_setting: Collection[str]) -> pa.Table:
-    """Return the table ``trials`` with the columns that documents do not contain.
+    """Return the table ``trials`` after adding the values that come from the records of the sweeps.
 
-    These are the sweeps that requested each trial, and the settings of trials of older versions.
+    These values are the names of the sweeps that requested each trial, and the setting (everything in a trial's key but
+    the seed) of each trial that an older version stored without it.
 
     Args:
         trials: the table ``trials``.
         origins: the records of the sweeps.
-        without_setting: the keys of the trials whose documents do not contain their setting.
+        without_setting: the keys of the trials whose documents lack the trial's setting.
     """
     keys = pa.array(sorted(without_setting), pa.string())
     incomplete = trials.filter(pc.is_in(trials["trial_key"], value_set=keys)).to_pylist()
@@ -111,18 +112,18 @@ def _open(objects: Objects, table: str) -> pq.ParquetFile | None:
 
 
 def _is_current(file: pq.ParquetFile | None, schema: pa.Schema) -> bool:
-    """Return whether a stored table has these columns and these metadata, which record what it was built from."""
+    """Return whether a table is stored with this schema, whose metadata record what the table was built from."""
     return file is not None and bool(file.schema_arrow.equals(schema, check_metadata=True))
 
 
 def _is_built_from(file: pq.ParquetFile, table: str, contents: str) -> bool:
     """Return whether a stored table has this version's columns and was built from these results.
 
-    The sweeps that it was built from do not matter.
+    The records of sweeps from which the table was built are not compared.
 
     Args:
         file: the stored table.
-        table: its name.
+        table: the name of the table.
         contents: the hash of the names of the results.
     """
     stored = file.schema_arrow
@@ -131,7 +132,7 @@ def _is_built_from(file: pq.ParquetFile, table: str, contents: str) -> bool:
 
 
 def _read_all(files: Mapping[str, pq.ParquetFile | None], contents: str) -> dict[str, pa.Table] | None:
-    """Return the stored tables by name, None if one of them is damaged or was not built from these results."""
+    """Return all stored tables by name, or None if one is damaged or was not built from the results ``contents``."""
     tables = {}
     for table, file in files.items():
         if file is None or not _is_built_from(file, table, contents):
@@ -144,14 +145,21 @@ def _read_all(files: Mapping[str, pq.ParquetFile | None], contents: str) -> dict
 
 
 def _affected_trials(trials: pa.Table, changed: Collection[str]) -> frozenset[str]:
-    """Return the trials whose rows may differ: those with changed results and those compared with them."""
+    """Return the keys of the trials whose rows may no longer be right.
+
+    These are the trials with changed results, and the trials that are compared with a trial with changed results.
+
+    Args:
+        trials: the stored table ``trials``.
+        changed: the keys of the trials with changed results.
+    """
     keys = pa.array(sorted(changed), pa.string())
     dependents = [trials.filter(pc.is_in(trials[column], value_set=keys))["trial_key"] for column in _REFERENCE_COLUMNS]
     return frozenset(changed).union(*(column.to_pylist() for column in dependents))
 
 
 def _build_all(index: Index, trials: Collection[str]) -> dict[str, pa.Table]:
-    """Return the rows of these trials in every table, built from one batch of trials at a time."""
+    """Build the rows of these trials in every table, with the documents of one batch of trials at a time in memory."""
     parts_by_table = {table: [arrow_schema(table).empty_table()] for table in TABLES}
     for batch in _batches(sorted(trials)):
         own = index.documents(batch)
@@ -168,7 +176,7 @@ def _batches(keys: Sequence[str]) -> Iterator[frozenset[str]]:
 
 
 def _reference_trials(documents: Iterable[JsonObject]) -> set[str]:
-    """Return the trials with which the trials of these documents are compared."""
+    """Return the keys of the trials that the trials of these documents are compared with."""
     return {
         document[field] for document in documents for field in _REFERENCE_COLUMNS if document.get(field) is not None
     }
@@ -178,9 +186,9 @@ def _replace_rows(table: pa.Table, replacements: pa.Table, trials: Collection[st
     """Return a table with the rows of some trials replaced, sorted by trial.
 
     Args:
-        table: its first column is the trial key.
-        replacements: the new rows of ``trials``.
-        trials: the keys of the trials whose rows are dropped from ``table``.
+        table: the table, whose first column is the trial key.
+        replacements: the new rows.
+        trials: the keys of the trials whose rows are removed from ``table``.
     """
     key_column = table.column_names[0]
     others = table.filter(pc.invert(pc.is_in(table[key_column], value_set=pa.array(sorted(trials), pa.string()))))
@@ -189,12 +197,12 @@ def _replace_rows(table: pa.Table, replacements: pa.Table, trials: Collection[st
 
 
 def _schema(table: str, contents: str, origins: Origins | None = None) -> pa.Schema:
-    """Return the schema of a table, with hashes of what it is built from as metadata.
+    """Return the schema of a table, whose metadata are hashes of what the table is built from.
 
     Args:
         table: one of ``TABLES``.
         contents: the hash of the names of the results.
-        origins: the records of the sweeps, which only the table ``trials`` depends on; None leaves them out.
+        origins: the records of the sweeps, on which only the table ``trials`` depends; None leaves their hash out.
     """
     schema = arrow_schema(table)
     runs = {_RUNS_KEY: origins.digest} if origins is not None and table == "trials" else {}

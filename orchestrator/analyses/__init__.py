@@ -1,1 +1,1 @@
-"""The analyses of stored networks: find what is missing, make it, store it, read it."""
+"""The analyses of stored networks: single elements, transfer and verification. Stored results are reused."""

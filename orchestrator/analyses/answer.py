@@ -1,4 +1,4 @@
-"""How every analysis is answered: find what is missing, compute it, store it and read the results."""
+"""Running any analysis: find the results that are missing, compute and store them, then read all results."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from prunesweep.results_store.documents import ElementsResult, JsonObject, Trans
 
 
 class Analysis(Protocol):
-    """A question about stored networks, as in ``prunesweep.sweeps.analyses``."""
+    """A measurement of stored networks, such as ``prunesweep.sweeps.analyses.Transfer``."""
 
     @property
     def key(self) -> str:
-        """Return the key of its result."""
+        """Return the key under which the result of the analysis is stored."""
 
 
 AnalysisType = TypeVar("AnalysisType", bound=Analysis)
 Compute = Callable[[list[AnalysisType]], Iterable[TransferResult | ElementsResult | VerdictResult]]
-"""Yields the result of each analysis of a list; imports torch itself, so that nothing else has to."""
+"""A function that yields the result of each given analysis, and that imports torch only when it is called."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Answers:
 
     Attributes:
         results: the stored document of each analysis, by its key, in the order of the analyses.
-        computed: number of results that were missing and are computed now.
+        computed: number of results that were missing and had to be computed.
     """
 
     results: dict[str, JsonObject]
@@ -35,7 +35,7 @@ class Answers:
 
 
 def missing_from(store: Store, analyses: Sequence[AnalysisType]) -> list[AnalysisType]:
-    """Return the analyses whose results are not stored, in their order; one listing."""
+    """Return the analyses whose results are not stored, in the order of ``analyses``."""
     stored = store.result_keys()
     return [analysis for analysis in analyses if analysis.key not in stored]
 
@@ -43,8 +43,9 @@ def missing_from(store: Store, analyses: Sequence[AnalysisType]) -> list[Analysi
 def answer(store: Store, analyses: Sequence[AnalysisType], compute: Compute[AnalysisType]) -> Answers:
     """Return the stored result of each analysis, after computing those that are missing.
 
-    Each result is stored as soon as it is computed, so an interrupted call goes on where it stopped. The store's tables
-    are refreshed in any case. A store that cannot be written raises ``StoreError`` before anything is computed.
+    Each result is stored as soon as it is computed, so a call after an interruption continues where the last one
+    stopped. The store's tables are refreshed at the end, even after an error. A store that cannot be written raises
+    ``StoreError`` before anything is computed.
     """
     store.check_writable()
     missing = missing_from(store, analyses)

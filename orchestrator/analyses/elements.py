@@ -21,7 +21,7 @@ DEFAULT_ELEMENT_ATTACKS = ("fgsm", "occlusion")
 
 
 class ElementsError(UserError):
-    """Elements that cannot be measured as stored_trial."""
+    """Single elements that cannot be measured as requested."""
 
 
 def single_elements(
@@ -34,19 +34,20 @@ def single_elements(
     modules: str = "",
     progress: Callable[[ElementsEvent], None] = lambda event: None,
 ) -> pd.DataFrame:
-    """Measure a stored network with each removable element removed alone, without adjustment.
+    """Measure a stored network with each element (filter or residual block) removed alone, without adjustment.
 
-    What is stored is not measured again, so an interrupted call goes on where it stopped. A mistake in the arguments is
-    one line, a ``UserError``, and nothing is stored.
+    Stored results are not measured again, so a call after an interruption continues where the last one stopped. A
+    mistake in the arguments raises a ``UserError`` with a message of one line before anything is stored.
 
     Args:
         store: a folder, an fsspec URL or an open store.
         trial: the trial's key, or a beginning of it that no other key shares.
         structure: ``filters`` or ``layers``.
-        images: number of test images of the trial's data set, spread evenly over the classes (for ``digits``,
-            ``cifar10`` and ``cifar100`` the first ones, which are a random sample); all if there are fewer.
-        attacks: names of ``ELEMENT_ATTACKS``.
-        modules: only modules whose path begins with this.
+        images: number of test images of the trial's data set; all are used if there are fewer. For ``digits``,
+            ``cifar10`` and ``cifar100``, whose images are in random order, these are the first images. For other data
+            sets they are spread evenly over the classes.
+        attacks: some names of ``ELEMENT_ATTACKS``; clean images are always measured too.
+        modules: the beginning of the paths of the modules to measure; empty for all modules.
         progress: called after every batch of images and after every module.
 
     Returns:
@@ -102,7 +103,7 @@ def _check_attacks(attacks: Sequence[str]) -> None:
     """Check that there are attacks and that single elements can be measured under each.
 
     Raises:
-        ElementsError: there are none, or one is unknown.
+        ElementsError: no attack is named, or one is unknown.
     """
     unknown = next((name for name in attacks if name not in ELEMENT_ATTACKS), None)
     if unknown is not None:
@@ -112,10 +113,10 @@ def _check_attacks(attacks: Sequence[str]) -> None:
 
 
 def _removable_modules(store: Store, key: str, structure: str, prefix: str) -> dict[str, int]:
-    """Return the number of elements of each module whose path begins with the prefix.
+    """Return the number of removable elements of each module whose path begins with the prefix, by path.
 
     Raises:
-        ElementsError: the network has no such elements, or none in modules of this prefix.
+        ElementsError: the network has no removable elements of this structure, or none in modules with this prefix.
     """
     description = store.network_description(key)
     architecture = description["architecture"]
@@ -139,7 +140,7 @@ def _removable_modules(store: Store, key: str, structure: str, prefix: str) -> d
 
 
 def _test_images(store: Store, trial: StoredTrial, fingerprint: str) -> int:
-    """Return the number of test images, from the trial's evaluation if it has one, else by reading the data set."""
+    """Return the number of a trial's test images, from its evaluation on clean images or else from the data set."""
     attacks = store.table("attacks")
     clean = attacks[(attacks["trial_key"] == trial.key) & (attacks["attack"] == CLEAN)]
     totals: Collection[int] = clean.loc[clean["test_fingerprint"] == fingerprint, "total"].tolist()

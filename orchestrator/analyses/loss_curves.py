@@ -1,4 +1,7 @@
-"""The share of single elements whose removal raises robustness within a loss of accuracy (Jordao and Pedrini, 2021)."""
+"""The share of single elements whose removal raises robustness at a limited loss of accuracy.
+
+The measure is Figure 5 of Jordao and Pedrini (2021), called the paper here. An element is a filter or a residual block.
+"""
 
 from collections.abc import Mapping
 
@@ -26,20 +29,21 @@ _CURVE_COLUMNS = [*_CURVE, "budget", "share", "share_at_least", "elements"]
 
 
 def loss_curves(elements: pd.DataFrame) -> pd.DataFrame:
-    """Return the share of elements in L_i for each attack (Figure 5 of the paper).
+    """Return, for each attack, the share of the elements that are in each set L_i of the paper's Figure 5.
 
     An element is in L_i if the network without it has a robustness above the network's own, and a clean accuracy above
-    the network's own minus i percentage points; both strictly, as Algorithm 2 states. The paper's prose speaks of "zero
-    loss", which an element that costs no accuracy meets although it is not in L_0: ``share_at_least`` counts the
-    elements with at least that clean accuracy.
+    the network's own minus i percentage points. Both inequalities are strict, as in Algorithm 2. An element that costs
+    no accuracy is therefore not in L_0, although it meets the "zero loss" of the paper's prose. ``share_at_least``
+    counts such elements too: for it, the clean accuracy must be at least the network's own minus i percentage points.
 
     Args:
         elements: rows of the table ``elements``. Elements that were measured on different images are never mixed.
 
     Returns:
-        A row for each trial, structure, number of images, attack and budget, sorted by these: ``trial_key``,
-        ``structure``, ``images``, ``test_fingerprint``, ``attack``, ``headline``, ``budget`` (i, p.p.), ``share`` and
-        ``share_at_least`` (100 · |L_i| / |E|, in %), ``elements`` (|E|, the measured ones).
+        A row for each trial, structure, number of images, attack and budget, sorted by these. The columns are
+        ``trial_key``, ``structure``, ``images``, ``test_fingerprint``, ``attack``, ``headline``, ``budget`` (i, in
+        p.p.), ``share`` and ``share_at_least`` (100 · |L_i| / |E|, in %), and ``elements`` (|E|, the number of measured
+        elements).
     """
     clean = elements.loc[elements["attack"] == CLEAN, [*_ELEMENT, "gain"]]
     attacked = elements[elements["attack"] != CLEAN].merge(clean, on=_ELEMENT, suffixes=("", "_clean"))
@@ -62,11 +66,13 @@ def _percent(met: pd.Series) -> float:
 
 
 def loss_frame(curves: pd.DataFrame, published: Mapping[tuple[str, str, int], float] | None = None) -> pd.DataFrame:
-    """Return the curves as text in the form of Figure 5: a row per attack and reading, a column per budget.
+    """Return the curves as text in the form of the paper's Figure 5, with a column for each budget.
+
+    Each attack has two rows, in which the clean accuracy must be "above" or "at least" the bound.
 
     Args:
         curves: what ``loss_curves`` returns.
-        published: the paper's shares in % by (structure, attack, budget), to be printed before ours.
+        published: the paper's shares in %, by (structure, attack, budget), which are printed before ours.
     """
     rows = [
         {

@@ -1,4 +1,4 @@
-"""Transfer between stored networks: who is fooled by images that were crafted on whom (the paper's Table 4)."""
+"""Transfer between stored networks: how well each classifies images crafted on another (the paper's Table 4)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ from prunesweep.sweeps.words import counted
 
 
 class TransferError(UserError):
-    """Networks or an attack between which images cannot be transferred."""
+    """Networks between which images cannot be transferred, or an attack that cannot craft such images."""
 
 
 @dataclass(frozen=True)
 class TransferMatrix:
-    """The accuracies of some targets on images that were crafted on some sources.
+    """The accuracies of target networks on adversarial images that were crafted on source networks.
 
     Attributes:
-        rows: these accuracies as rows of the table ``transfer``.
+        rows: the accuracies as rows of the table ``transfer``.
         sources: keys of the sources, in the order in which they were given.
-        targets: keys of the targets, likewise.
-        labels: each network in words, by key.
-        computed: number of accuracies that this call computed; the others were stored.
+        targets: keys of the targets, in the order in which they were given.
+        labels: a description of each network, by key.
+        computed: number of accuracies that were computed now; the others were stored before.
     """
 
     rows: pd.DataFrame
@@ -45,7 +45,7 @@ class TransferMatrix:
 
     @property
     def accuracies(self) -> pd.DataFrame:
-        """Return the accuracies in [0, 1]; the index holds the sources' keys, the columns the targets'."""
+        """Return the accuracies in [0, 1], with a row per source and a column per target, both labelled by key."""
         wide = self.rows.pivot(index="source_key", columns="target_key", values="accuracy")
         return wide.loc[list(self.sources), list(self.targets)]
 
@@ -59,19 +59,19 @@ def transfer(
     epsilon: float = 8 / 255,
     progress: Callable[[str], None] = lambda line: None,
 ) -> TransferMatrix:
-    """Return the accuracy of each target on images crafted on each source; what is stored is not computed again.
+    """Return the accuracy of each target on images crafted on each source; stored accuracies are not computed again.
 
-    Networks that are not there, or that differ in their data sets, test images or classes, and an impossible attack are
-    one line, a ``UserError``, and nothing is stored.
+    A ``UserError`` with a message of one line is raised, and nothing is stored, if a network is missing, if networks
+    differ in their data sets, test images or classes, or if the attack is impossible.
 
     Args:
         store: a folder, an fsspec URL or an open store.
         sources: beginnings of keys, and conditions such as ``architecture == resnet56``; trials that meet all
             conditions are taken.
-        targets: likewise.
+        targets: as for ``sources``.
         attack: ``fgsm``, or ``pgd`` (10 steps, one random start, last iterates).
         epsilon: radius of the attack, in (0, 1].
-        progress: called with a line for each source.
+        progress: called with a line of text for each source.
 
     Example:
         >>> from prunesweep import transfer
@@ -119,10 +119,10 @@ def _target(analysis: Transfer) -> str:
 
 
 def read_epsilon(text: str) -> float:
-    """Return an ε that is written as ``8/255`` or ``0.03``.
+    """Read an ε that is written as in ``8/255`` or ``0.03``.
 
     Raises:
-        TransferError: it is no number, or not in (0, 1].
+        TransferError: the text is not a number in (0, 1].
     """
     try:
         epsilon = float(parse_number(text))
@@ -132,10 +132,10 @@ def read_epsilon(text: str) -> float:
 
 
 def _check_epsilon(epsilon: float) -> float:
-    """Return the ε unchanged.
+    """Check an ε, and return it unchanged.
 
     Raises:
-        TransferError: it is not in (0, 1].
+        TransferError: the ε is not in (0, 1].
     """
     try:
         checked = float(check_level(epsilon, "epsilon"))
@@ -175,7 +175,7 @@ def _common_test_images(store: Store, trials: Sequence[StoredTrial], labels: dic
 def _difference(
     store: Store, first: StoredTrial, other: StoredTrial, description: JsonObject, fingerprint: str
 ) -> str | None:
-    """Return which property of two networks' test images differs, to end a message; None if none does."""
+    """Return how the test images of two networks differ, in words that end a message, or None if they are the same."""
     theirs = store.network_description(other.key)
     if other.dataset.name != first.dataset.name:
         return f"data sets: {first.dataset.name} and {other.dataset.name}"

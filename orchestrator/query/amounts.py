@@ -1,4 +1,4 @@
-"""Numbers in conditions: parsed in the notations of people and of printed tables, checked against the column's unit."""
+"""Numbers in conditions: parsed as people write them or tables print them, and checked against a column's unit."""
 
 import re
 
@@ -7,7 +7,7 @@ from prunesweep.sweeps.numbers import parse_number
 from prunesweep.sweeps.units import check_share
 
 SUFFIX_EXPONENTS = {"": 0, "k": 3, "m": 6, "g": 9, "b": 9, "t": 12}
-"""Suffix of a number, in lower case -> the power of ten it multiplies by; tables print ``20.28 M``."""
+"""The power of ten for each suffix of a number, in lower case; tables print numbers such as ``20.28 M``."""
 
 _UNITS = {column.name: column.unit for column in TRIAL_COLUMNS}
 _NUMBER_WITH_SUFFIX = re.compile(r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|[-+]?\.\d+)\s*([kmgbt]?)", re.IGNORECASE)
@@ -17,12 +17,12 @@ def read_amount(text: str, column: str) -> float:
     """Return the number that a user wrote to compare with a column.
 
     Args:
-        text: Such as ``0.9``, ``15e6``, ``1/8``, ``15M`` or ``1,234.50 M``.
-        column: The column of the table ``trials``, whose unit the number must be in. A column that the schema does not
+        text: such as ``0.9``, ``15e6``, ``1/8``, ``15M`` or ``1,234.50 M``.
+        column: the column of the table ``trials``, in whose unit the number must be. A column that the schema does not
             name has no unit.
 
     Raises:
-        ValueError: The text is not a number, or its value is impossible in the column's unit: a share outside [0, 1],
+        ValueError: the text is not a number, or its value is impossible in the column's unit: a share outside [0, 1],
             or a gain outside [-100, 100] percentage points.
     """
     unit = _UNITS.get(column, "")
@@ -46,7 +46,10 @@ def _parse(text: str, unit: str) -> float:
 
 
 def _percent_hint(text: str, unit: str) -> str:
-    """Return a hint at what to write instead of a percentage; empty for other texts and units."""
+    """Return a hint at the number to write instead of a percentage.
+
+    It is empty if the text is not a percentage, or if the unit is none of share, percentage points and percent.
+    """
     number = text.removesuffix("%").strip()
     if number == text or _NUMBER_WITH_SUFFIX.fullmatch(number) is None:
         return ""

@@ -1,4 +1,8 @@
-"""The way from trials to candidates: leaving trials out, checking that the rest are comparable, averaging seeds."""
+"""Candidates, the settings or trials that a selection compares, made from the rows of the table ``trials``.
+
+Trials are filtered, checked for being comparable, and averaged over the seeds of a setting (everything in a trial's key
+but the seed).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -26,13 +30,13 @@ def eligible_trials(
     """Return the trials that meet all filters, did not fail and have a value in every needed column.
 
     Args:
-        trials: Rows of the table ``trials``.
-        filters: The conditions of ``where``.
-        needed: The columns in which a trial must have a value.
+        trials: rows of the table ``trials``.
+        filters: the conditions of ``where``.
+        needed: the columns in which a trial must have a value.
 
     Returns:
-        The eligible rows; and reason -> number of trials left out for it. A trial that is left out for several
-        reasons counts under the first.
+        The eligible rows, and the number of trials left out by reason. A trial that is left out for several reasons
+        counts under the first reason.
     """
     checks = {f"where not met: {condition.text}": condition.matches(trials) for condition in filters}
     checks["failed"] = trials["error"].isna()
@@ -48,17 +52,16 @@ def eligible_trials(
 
 
 def check_comparable(trials: pd.DataFrame, names: Sequence[str]) -> None:
-    """Check that some figures were measured in the same way in all trials.
+    """Check that some figures (measured columns) were measured in the same way in all trials.
 
-    Accuracies on other test images, and robustness by another definition, are other quantities, which cannot be
-    ranked together.
+    Accuracies on different test images cannot be ranked together, nor can robustness by different definitions.
 
     Args:
-        trials: The eligible trials.
-        names: The figures, without the suffix of a half, such as ``robustness_gain``.
+        trials: the eligible trials.
+        names: the figures, without the suffix of a half, such as ``robustness_gain``.
 
     Raises:
-        SelectionError: Trials differ in a column of ``COMPARABLE_WITHIN`` on which one of the figures depends.
+        SelectionError: the trials differ in a column of ``COMPARABLE_WITHIN`` on which one of the figures depends.
     """
     for column, concerns in COMPARABLE_WITHIN.items():
         counts = trials[column].value_counts(dropna=False)
@@ -72,10 +75,10 @@ def check_comparable(trials: pd.DataFrame, names: Sequence[str]) -> None:
 
 
 def setting_group_keys(trials: pd.DataFrame) -> "pd.Series[str]":
-    """Return a key per trial by which trials are grouped into settings.
+    """Return, for each trial, a key that is the same for all trials that differ only in the seed.
 
-    It is the trial's ``setting_key``, or where the setting is unknown (some trials of older versions) the trial's own
-    key, so that such a trial is grouped with no other.
+    It is the trial's ``setting_key``. If that is unknown, as for some trials of older versions, it is the trial's own
+    key, so that such a trial is grouped with no other trial.
     """
     keys: pd.Series[str] = trials[SETTING_KEY].fillna(trials["trial_key"])
     return keys
@@ -85,15 +88,17 @@ def as_candidates(trials: pd.DataFrame, measured: Sequence[str], *, average_seed
     """Return one row per candidate, in an order that does not depend on the order of the trials.
 
     Args:
-        trials: The eligible trials.
-        measured: The columns of figures to keep. A candidate has their mean over its trials; null where one of the
-            trials has none, or where the trials were not measured in the same way.
-        average_seeds: Whether all seeds of one setting are one candidate; otherwise each trial is one.
+        trials: the eligible trials.
+        measured: the columns of figures to keep. A candidate's value is the mean over its trials. It is null if one of
+            the trials has no value, or if the trials were not measured in the same way.
+        average_seeds: whether the trials that differ only in the seed form one candidate. If not, each trial is a
+            candidate.
 
     Returns:
-        The axes (with ``seed`` unless seeds are averaged); the columns of ``setting_key``, ``SETTING_DETAILS``,
-        ``epochs`` and ``REMOVAL_COUNTS`` that the trials have and that are not in ``measured``; ``seeds`` (the number
-        of trials), ``trial_keys`` (a list, sorted by seed), and ``measured``.
+        A table with these columns: the axes (with ``seed`` unless seeds are averaged); ``setting_key``, ``epochs`` and
+        the columns of ``SETTING_DETAILS`` and ``REMOVAL_COUNTS``, without those that the trials lack or that are in
+        ``measured``; ``seeds`` (the number of trials); ``trial_keys`` (a list, sorted by seed); and the columns of
+        ``measured``.
     """
     axes = [*AXIS_COLUMNS] if average_seeds else [*AXIS_COLUMNS, SEED]
     details = [name for name in (SETTING_KEY, *SETTING_DETAILS, EPOCHS) if name in trials and name not in measured]
@@ -113,7 +118,7 @@ def as_candidates(trials: pd.DataFrame, measured: Sequence[str], *, average_seed
 
 
 def _comparable_figures(trials: pd.DataFrame, measured: Sequence[str], group: "pd.Series[int]") -> pd.DataFrame:
-    """Return the measured columns as floats, null where the trials of a group were not measured in the same way."""
+    """Return the measured columns as floats, null if the trials of a candidate were not measured in the same way."""
     figures = trials[[*measured]].astype(np.float64)
     for column, concerns in COMPARABLE_WITHIN.items():
         differs = trials[column].groupby(group).transform("nunique", dropna=False) > 1
@@ -127,11 +132,11 @@ def apply_constraints(
     """Return the candidates that meet every constraint.
 
     Args:
-        candidates: As ``as_candidates`` returns them.
-        constraints: Conditions on the candidates' figures.
+        candidates: the candidates, as ``as_candidates`` returns them.
+        constraints: conditions on the figures of the candidates.
 
     Returns:
-        The remaining candidates; and reason -> number of trials (not candidates) left out for it.
+        The remaining candidates, and the number of trials (not of candidates) left out by reason.
     """
     left_out: dict[str, int] = {}
     for constraint in constraints:
@@ -143,14 +148,14 @@ def apply_constraints(
 
 
 def keep_verified(candidates: pd.DataFrame, verdicts: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return the candidates all of whose trials have the verdict *holds*.
+    """Return the candidates whose trials all have the verdict *holds*: their gain in robustness is real.
 
     Args:
-        candidates: As ``as_candidates`` returns them.
-        verdicts: Trial key -> verdict; a trial that was not verified is not in it.
+        candidates: the candidates, as ``as_candidates`` returns them.
+        verdicts: the verdicts by trial key. Trials that were not verified are missing.
 
     Returns:
-        The remaining candidates; and reason -> number of trials (not candidates) left out for it.
+        The remaining candidates, and the number of trials (not of candidates) left out by reason.
     """
     faults = pd.Series([_verification_fault(keys, verdicts) for keys in candidates["trial_keys"]], dtype=object)
     left_out = candidates["seeds"].groupby(faults).sum()
@@ -159,7 +164,7 @@ def keep_verified(candidates: pd.DataFrame, verdicts: Mapping[str, str]) -> tupl
 
 
 def _verification_fault(keys: Sequence[str], verdicts: Mapping[str, str]) -> str | None:
-    """Return why not all of these trials have the verdict *holds*, or None if they have."""
+    """Return the reason why a trial lacks the verdict *holds*, or None if all these trials have it."""
     if not verdicts.keys() >= set(keys):
         return "not verified: run `prunesweep verify-robustness` on them"
     return next((f"verified, {verdict}" for verdict in map(verdicts.__getitem__, keys) if verdict != HOLDS), None)

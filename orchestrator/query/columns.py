@@ -1,4 +1,9 @@
-"""What the columns of the table ``trials`` mean to a selection: axes, halves, and what makes figures comparable."""
+"""The roles that columns of the table ``trials`` have in a selection of networks.
+
+A column may be an axis of the sweep, another part of the setting (everything in a trial's key but the seed), or a
+figure (a measured value). An accuracy has further columns for the selection half (the test images that networks are
+chosen on) and the report half (those that chosen networks are reported on).
+"""
 
 from collections.abc import Callable, Collection, Iterable
 
@@ -25,9 +30,9 @@ AXIS_COLUMNS: dict[str, type] = {
 """The data set and the axes of a sweep, without the seed: the columns that describe a trial to people."""
 
 SETTING_KEY = "setting_key"
-"""The column that trials of one setting share, which differ only in the seed.
+"""The column whose value is the same for trials that differ only in the seed.
 
-It is null where the setting is unknown (some trials of older versions); such a trial is averaged with no other.
+It is null if the setting is unknown, as for some trials of older versions. Such a trial is averaged with no other.
 """
 
 SETTING_DETAILS: dict[str, type] = {
@@ -35,7 +40,7 @@ SETTING_DETAILS: dict[str, type] = {
     for column in TRIAL_COLUMNS
     if column.name in SETTING_NAMES and column.name != SETTING_KEY
 }
-"""The columns of a setting besides the axes, in which trials can differ that have the same description."""
+"""The columns of a setting that are not axes. Trials with the same values on all axes may differ in these columns."""
 
 EPOCHS = "epochs"
 """The epochs trained in a round: part of the setting, and also a figure that a constraint can bound."""
@@ -47,7 +52,7 @@ REMOVAL_COUNTS = {
     "blocks_removed": "min",
     "single_filter_layers": "max",
 }
-"""Columns about what was removed -> how seeds of one setting are aggregated: to the worst case among them."""
+"""How the values of trials that differ only in the seed are aggregated, by column: to the worst case of them."""
 
 SEED = "seed"
 SELECTION_SUFFIX, REPORT_SUFFIX = "_selection", "_report"
@@ -55,12 +60,12 @@ ON_FRONT = "on_front"
 
 
 def is_accuracy(column: str) -> bool:
-    """Return whether a column is an accuracy or the gain of one, and so depends on the test images."""
+    """Return whether a column is an accuracy or a gain in accuracy, and so depends on the test images."""
     return column.startswith(("generalization", "robustness"))
 
 
 def is_robustness(column: str) -> bool:
-    """Return whether a column is a robustness or the gain of one, and so depends on the attacks."""
+    """Return whether a column is a robustness or a gain in robustness, and so depends on the attacks."""
     return column.startswith("robustness")
 
 
@@ -69,10 +74,10 @@ COMPARABLE_WITHIN: dict[str, Callable[[str], bool]] = {
     "test_fingerprint": is_accuracy,
     "robustness_definition": is_robustness,
 }
-"""Column -> which figures can be compared only between trials of the same value in it."""
+"""By column, a test of whether a figure can be compared only between trials with the same value in that column."""
 
 DIAGNOSTICS = frozenset({"logit_margin", "vanishing_gradients"})
-"""Figures measured on all test images, without halves: they describe a network and are never selected by."""
+"""Figures that are measured on all test images alone. They describe a network, and no network is chosen by them."""
 
 REQUIRED = (*AXIS_COLUMNS, SETTING_KEY, SEED, *COMPARABLE_WITHIN, "trial_key", "error", "parameters", "flops")
 
@@ -81,7 +86,7 @@ def check_trials_table(trials: pd.DataFrame) -> None:
     """Check that a data frame has the columns of a store's table ``trials``.
 
     Raises:
-        SelectionError: A required column is missing.
+        SelectionError: a required column is missing.
     """
     missing = dict.fromkeys(column for column in REQUIRED if column not in trials.columns)
     if missing:
@@ -89,10 +94,10 @@ def check_trials_table(trials: pd.DataFrame) -> None:
 
 
 def parse_figure_name(name: str) -> str:
-    """Return the figure that a user names, without the suffix ``_selection``.
+    """Return the figure that a user names, which is the name without the suffix ``_selection``.
 
     Raises:
-        SelectionError: The name is that of a ``_report`` column. The report half must not take part in the selection,
+        SelectionError: the name has the suffix ``_report``. The report half must not take part in the selection,
             because the selected networks are reported on it.
     """
     if name.endswith(REPORT_SUFFIX):
@@ -105,21 +110,24 @@ def parse_figure_name(name: str) -> str:
 
 
 def selection_column(figure: str, columns: Collection[str]) -> str:
-    """Return the column of a figure to select by: its selection half, or its only column if it has no halves.
+    """Return the column to select by: the figure on the selection half, or its only column if it has no halves.
 
-    An accuracy always has a selection half, so for one this column is returned even if ``columns`` lacks it.
+    For an accuracy, the column of the selection half is returned even if ``columns`` lacks it.
     """
     half = figure + SELECTION_SUFFIX
     return half if half in columns or is_accuracy(figure) else figure
 
 
 def half_columns(figure: str, columns: Collection[str]) -> list[str]:
-    """Return the columns to show for a figure: its selection and report halves, or its only column."""
+    """Return the columns to show for a figure: those of its selection and report halves, or its only column."""
     return [half for half in (figure + SELECTION_SUFFIX, figure + REPORT_SUFFIX) if half in columns] or [figure]
 
 
 def selectable_figures(columns: Iterable[str]) -> list[str]:
-    """Return the figures that can be selected by: those with a selection half, and those that have no halves."""
+    """Return the figures by which networks can be selected.
+
+    These are the figures with a selection half, and the figures without halves except ``DIAGNOSTICS``.
+    """
     columns = list(columns)
     names = dict.fromkeys(
         column.removesuffix(SELECTION_SUFFIX) for column in columns if not column.endswith(REPORT_SUFFIX)

@@ -1,7 +1,8 @@
 """Conditions on trials: ``COLUMN OPERATOR VALUE``, as in "generalization_gain >= -1" or "structure != none".
 
-A constraint bounds a figure and applies to the mean over a setting's seeds. A filter (``where``) selects trials by
-their settings. Both are parsed here; no part of them is ever evaluated as code.
+A constraint bounds a figure (a measured column) and applies to the mean over the trials that differ only in the seed. A
+filter (``where``) selects trials by their settings. Constraints and filters are parsed here; no part of them is ever
+evaluated as code.
 """
 
 import operator
@@ -36,7 +37,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 FILTERS: dict[str, type] = (
     AXIS_COLUMNS | {SEED: int, SETTING_KEY: str} | SETTING_DETAILS | dict.fromkeys(COMPARABLE_WITHIN, str)
 )
-"""The columns that trials can be filtered by -> the type of their values."""
+"""The type of the values of each column that trials can be filtered by."""
 
 _PIECES = re.compile(r"(?P<column>[^<>=!]*)(?P<operator>[<>=!]*)(?P<value>.*)", re.DOTALL)
 _QUOTED = re.compile(r"""(["'])(?P<word>.*)\1""", re.DOTALL)
@@ -47,11 +48,11 @@ class Condition:
     """A parsed condition on the rows of a table.
 
     Attributes:
-        text: The condition as the user wrote it.
-        name: The figure or setting that it is about.
-        column: The column that is compared: of a figure with halves the selection half, else ``name``.
-        operator: A key of ``OPERATORS``.
-        value: What the column is compared with.
+        text: the condition as the user wrote it.
+        name: the figure or setting that the condition is about.
+        column: the column that is compared: for a figure with halves the column of the selection half, else ``name``.
+        operator: a key of ``OPERATORS``.
+        value: the number or text that the column is compared with.
     """
 
     text: str
@@ -61,28 +62,32 @@ class Condition:
     value: float | str
 
     def matches(self, table: pd.DataFrame) -> "pd.Series[bool]":
-        """Return for each row whether it meets the condition. A null meets none, not even ``!=``."""
+        """Return a mask of the rows that meet the condition.
+
+        A null meets no condition, not even ``!=``.
+        """
         column = table[self.column]
         matches: pd.Series[bool] = OPERATORS[self.operator](column, self.value) & column.notna()
         return matches
 
 
 def parse_constraints(texts: Iterable[str], trials: pd.DataFrame) -> list[Condition]:
-    """Return the constraints that these texts state.
+    """Parse constraints, such as ``generalization_gain >= -1``.
 
-    Constraints are on numeric figures, which are read on the selection half if they have one. A text that is not such
-    a constraint is a ``SelectionError`` that names the faulty part: a wrong form, an unknown or ``_report`` column, a
-    setting, or a value that is not a number.
+    Constraints are on numeric figures. A figure that has halves is read on the selection half (the test images that
+    networks are chosen on). For any other text, ``SelectionError`` is raised and names the faulty part: a wrong form,
+    an unknown or ``_report`` column, a setting in place of a figure, or a value that is not a number.
     """
     return [_parse_constraint(text, trials) for text in texts]
 
 
 def parse_filters(texts: Iterable[str], trials: pd.DataFrame) -> list[Condition]:
-    """Return the filters that these texts state.
+    """Parse filters, such as ``structure != none``.
 
-    Filters are on the columns of ``FILTERS``: settings, the seed, and what makes figures comparable. A text that is
-    not such a filter is a ``SelectionError`` that names the faulty part: a wrong form, an unknown column, a figure, a
-    size comparison of text, a value of another type, or an equality with text that no trial has.
+    Filters are on the columns of ``FILTERS``: settings, the seed, and the columns of ``COMPARABLE_WITHIN``. For any
+    other text, ``SelectionError`` is raised and names the faulty part: a wrong form, an unknown column, a figure in
+    place of a setting, a text compared by size (as with ``>``), a value of the wrong type, or an equality with a text
+    that no trial has.
     """
     return [_parse_filter(text, trials) for text in texts]
 
@@ -126,11 +131,11 @@ def _split(kind: str, text: str) -> tuple[str, str, str]:
     """Split a condition into column, operator and value.
 
     Args:
-        kind: What the message calls the condition: ``constraint`` or ``where``.
-        text: The condition.
+        kind: the word for the condition in the error message: ``constraint`` or ``where``.
+        text: the condition.
 
     Raises:
-        SelectionError: One of the three is missing, or the operator is not one.
+        SelectionError: one of the three is missing, or the operator is not in ``OPERATORS``.
     """
     pieces = _PIECES.fullmatch(text)
     assert pieces is not None, "every text splits into pieces, some of them empty"

@@ -10,24 +10,24 @@ from prunesweep.sweeps.descriptions import describe_setting, removal_notes
 from prunesweep.sweeps.words import counted
 
 HASH_COLUMNS = frozenset({"setting_key", "train_fingerprint", "baseline_weights"})
-KEY_DIGITS = 10  # digits of a key that people are shown; commands accept the beginning of a key
+KEY_DIGITS = 10  # number of digits of a key that are shown; commands accept the beginning of a key
 
 
 def short_keys(row: Mapping[Hashable, Any] | pd.Series) -> str:
-    """Return the shortened first of a candidate's trial keys, and the number of the others, such as ``3f2a91c0de +2``.
+    """Return a candidate's first trial key, shortened, and the number of its other trials, as in ``3f2a91c0de +2``.
 
     Args:
-        row: A row with ``trial_keys``.
+        row: a row with the column ``trial_keys``.
     """
     first, *others = row["trial_keys"]
     return str(first)[:KEY_DIGITS] + (f" +{len(others)}" if others else "")
 
 
 def describe_network(row: Mapping[Hashable, Any] | pd.Series) -> str:
-    """Return a network's setting in words, with notes on anything unusual that pruning left.
+    """Return a network's setting in words, with notes on anything unusual that pruning left behind.
 
     Args:
-        row: A row with the axes, and for the notes with the columns ``REMOVAL_COUNTS``.
+        row: a row with the columns of the axes. The notes also need the columns of ``REMOVAL_COUNTS``.
     """
     words = {str(name): value for name, value in row.items()}
     notes = removal_notes(words) if "blocks_removed" in words and pd.notna(words["blocks_removed"]) else []
@@ -35,11 +35,11 @@ def describe_network(row: Mapping[Hashable, Any] | pd.Series) -> str:
 
 
 def describe_networks(rows: pd.DataFrame) -> list[str]:
-    """Return a description per network, with the details that distinguish it from others of the same description.
+    """Return a description of each network, with details where several networks would be described alike.
 
     Args:
-        rows: Rows as in ``describe_network``; details are taken from the columns ``SETTING_DETAILS``, ``epochs`` and
-            ``setting_key`` that they have.
+        rows: rows as in ``describe_network``. Details are taken from ``epochs``, ``setting_key`` and the columns of
+            ``SETTING_DETAILS``, if the rows have them.
     """
     labels = [describe_network(row) for _, row in rows.iterrows()]
     details = rows[[name for name in (*SETTING_DETAILS, EPOCHS, SETTING_KEY) if name in rows]].reset_index(drop=True)
@@ -54,9 +54,12 @@ def describe_networks(rows: pd.DataFrame) -> list[str]:
 
 
 def _distinguishing_details(row: Mapping[Hashable, Any], differing: list[str]) -> list[str]:
-    """Return the differing details of a row in words; the setting's key only if nothing else differs."""
+    """Return the details of a row in which it differs from rows of the same description, in words.
+
+    The key of the setting is included only if nothing else differs.
+    """
     names = [name for name in differing if name != SETTING_KEY]
-    null_text = "?" if pd.isna(row.get(SETTING_KEY)) else "none"  # a null is unknown, or not used in a known setting
+    null_text = "?" if pd.isna(row.get(SETTING_KEY)) else "none"  # unknown, or, if the setting is known, not used
     return [f"{name.replace('_key', '')} {_format_detail(name, row[name], null_text)}" for name in names or differing]
 
 
@@ -72,6 +75,6 @@ def _format_detail(name: str, value: Any, null_text: str) -> str:
 
 
 def dependents_note(trials: int) -> str:
-    """Return a note to append to a failed trial's name: how many trials depend on it and cannot run; empty if none."""
+    """Return a note for a failed trial on how many trials depend on it and cannot run; empty if there are none."""
     depend = "depends" if trials == 1 else "depend"
     return f" ({counted(trials, 'trial')} {depend} on it and cannot run)" if trials else ""

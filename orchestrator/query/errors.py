@@ -11,12 +11,12 @@ class SelectionError(UserError, ValueError):
 
 
 def unknown_name_error(what: str, name: str, allowed: Iterable[str]) -> SelectionError:
-    """Return the error for a name that is not allowed; it suggests the nearest allowed name and lists all.
+    """Return an error for an unknown name; its message suggests the nearest allowed name and lists all of them.
 
     Args:
-        what: What the name was meant to be, such as ``objective``.
-        name: The name as the user wrote it.
-        allowed: All names that are right.
+        what: what the name was meant to be, such as ``objective``.
+        name: the name as the user wrote it.
+        allowed: all allowed names.
     """
     names = sorted(allowed)
     meant = nearest_name(name, names)

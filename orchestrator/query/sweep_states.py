@@ -13,10 +13,10 @@ class SweepState(NamedTuple):
     """The progress of one sweep, in trials.
 
     Attributes:
-        name: The sweep's name.
-        trials: How many trials it has.
-        done: How many of them have all their results.
-        failed: How many of the others failed, or depend on a trial that failed.
+        name: the name of the sweep.
+        trials: number of trials of the sweep.
+        done: number of trials whose results are all stored.
+        failed: number of trials that are not done because they failed, or because a trial that they depend on failed.
     """
 
     name: str
@@ -26,7 +26,10 @@ class SweepState(NamedTuple):
 
     @property
     def to_run(self) -> int:
-        """Return how many trials are neither done nor failed. The next run also tries the failed ones again."""
+        """Return the number of trials that are neither done nor failed.
+
+        The next run also tries the failed trials again.
+        """
         return self.trials - self.done - self.failed
 
 
@@ -34,10 +37,10 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
     """Return the progress of each sweep that ran on a store.
 
     Args:
-        store: A folder, an fsspec URL or an open store.
+        store: a folder, an fsspec URL or an open store.
 
     Raises:
-        StoreError: No sweep has run on it.
+        StoreError: no sweep has run on the store.
 
     Example:
         >>> from prunesweep import sweep_states
@@ -61,11 +64,11 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
 
 
 def failure_lines(store: Store) -> Iterator[str]:
-    """Yield a line per failure, with the number of trials that depend on the failed one."""
+    """Yield a line for each failed trial, with the number of trials that depend on it."""
     trials = store.table("trials")
     failed = trials[trials["error"].notna()]
     dependents = failed["failed_ancestor"].value_counts()
-    # A dependent has no line of its own, unless its ancestor has run successfully since: then that has no line.
+    # A dependent trial has no line of its own, unless its ancestor has run successfully since and so has none either.
     is_counted = failed["failed_ancestor"].isin(failed["trial_key"])
     for row in failed[~is_counted].to_dict("records"):
         note = dependents_note(int(dependents.get(row["trial_key"], 0)))

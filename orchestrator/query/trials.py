@@ -1,4 +1,4 @@
-"""Finds stored trials by key or by condition, with the data set that they are tested on."""
+"""Search of a store for trials by key or condition, and for the data set that each trial is tested on."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -31,11 +31,11 @@ def find_trial(store: Store, prefix: str) -> str:
     """Return the key of the stored network whose key begins with a prefix.
 
     Args:
-        store: The store to search.
-        prefix: The whole key or the beginning of it.
+        store: the store to search.
+        prefix: the whole key or the beginning of it.
 
     Raises:
-        UnknownTrial: No stored key begins with it, or more than one does.
+        UnknownTrial: no stored key begins with the prefix, or more than one does.
     """
     found = [key for key in store.network_keys() if key.startswith(prefix)] if prefix else []
     if len(found) == 1:
@@ -50,18 +50,19 @@ def find_trial(store: Store, prefix: str) -> str:
 def choose_trials(store: Store, texts: Sequence[str]) -> list[str]:
     """Return the keys of the trials that are named by key, and of those that meet all conditions.
 
-    A key that names no stored network, or several, is an ``UnknownTrial`` too.
+    ``UnknownTrial`` is also raised if the beginning of a key matches no stored network, or several.
 
     Args:
-        store: The store to search.
-        texts: Keys or beginnings of keys (4 to 32 hexadecimal digits) of stored networks, and conditions such as
+        store: the store to search.
+        texts: keys or beginnings of keys (4 to 32 hexadecimal digits) of stored networks, and conditions such as
             ``seed == 0``. Trials that failed do not count as meeting conditions.
 
     Returns:
-        Each key once: first the named ones, in their order.
+        The keys without repetition: first the keys of the trials that ``texts`` name, in their order, then the keys of
+        those that meet the conditions.
 
     Raises:
-        UnknownTrial: No key is given, and no trial meets the conditions.
+        UnknownTrial: no key is given, and no trial meets the conditions.
     """
     keys = [find_trial(store, text) for text in texts if _KEY.fullmatch(text)]
     conditions = [text for text in texts if not _KEY.fullmatch(text)]
@@ -78,12 +79,12 @@ def choose_trials(store: Store, texts: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class StoredTrial:
-    """A trial as a store knows it, with what is needed to attack its network again.
+    """A stored trial, with the data set and the number of threads that are needed to attack its network again.
 
     Attributes:
         key: the trial's key, which names its network.
         row: the trial's row of the table ``trials``, nulls as None.
-        dataset: the data set that the trial was last tested on, as a sweep file gave it.
+        dataset: the data set that the trial was last tested on, as a sweep file describes it.
         threads: the number of threads that the trial computes with.
     """
 
@@ -94,10 +95,13 @@ class StoredTrial:
 
 
 def stored_trials(store: Store, keys: Collection[str]) -> dict[str, StoredTrial]:
-    """Return these trials by key, in the order of the keys; one read of the table and of each sweep.
+    """Return these trials by key, in the order of ``keys``.
+
+    The table ``trials`` and the record of each sweep are read once.
 
     Raises:
-        UnknownTrial: the store holds no result of a trial, or no sweep that tells its data set.
+        UnknownTrial: the store has no result of a trial, or no record of a sweep with the trial, which is needed to
+            know the trial's data set.
     """
     rows = _rows(store, keys)
     runs = _sweep_runs(store)
@@ -129,7 +133,10 @@ def _rows(store: Store, keys: Collection[str]) -> dict[str, dict[str, Any]]:
 
 
 def _sweep_runs(store: Store) -> list[JsonObject]:
-    """Return the last run of each sweep, without those that were killed before they had noted their trials."""
+    """Return the record of the last run of each sweep.
+
+    A sweep has none if its only run was killed before it had stored the list of its trials.
+    """
     runs = []
     for name in store.sweep_names():
         with suppress(NotStored):
@@ -138,7 +145,10 @@ def _sweep_runs(store: Store) -> list[JsonObject]:
 
 
 def _tested_on(settings: Sequence[dict[str, Any]], test_fingerprint: str | None) -> dict[str, Any]:
-    """Return the sweep settings whose test images have the fingerprint; the first if none has, or all name the same."""
+    """Return the first of several sweeps' settings whose test images have the fingerprint.
+
+    The first settings are returned if no test images have the fingerprint, or if all settings name the same data set.
+    """
     first, *others = settings
     if all(other["dataset"] == first["dataset"] for other in others):
         return first
@@ -151,7 +161,7 @@ def _dataset(settings: Mapping[str, Any]) -> DatasetSettings:
 
 
 def _test_fingerprint(settings: Mapping[str, Any]) -> str | None:
-    """Return the fingerprint of a data set's test images; None if they cannot be read any more."""
+    """Return the fingerprint of the test images that a sweep's settings name, or None if they can no longer be read."""
     try:
         return data_fingerprints(_dataset(settings)).test
     except UserError:
@@ -159,14 +169,14 @@ def _test_fingerprint(settings: Mapping[str, Any]) -> str | None:
 
 
 def trials_of(store: Store, sweep: str | None) -> pd.DataFrame:
-    """Return the table ``trials`` of a store with the results of the latest attacks, or of one sweep with its own.
+    """Return the table ``trials`` with each trial's latest evaluations, or with those that one sweep requested.
 
     Args:
-        store: The store to read.
-        sweep: The name of a sweep that ran on the store; None for all trials.
+        store: the store to read.
+        sweep: the name of a sweep that ran on the store; None for all trials.
 
     Raises:
-        UserError: No sweep of this name ran on the store.
+        UserError: no sweep of this name ran on the store.
     """
     if sweep is None:
         return store.table("trials")

@@ -5,7 +5,7 @@ from prunesweep.sweeps.catalogue import VERDICT_VERSION
 
 
 def current_verdicts(store: Store) -> dict[str, str]:
-    """Return trial key -> verdict, of a store's verdicts by the current version of the rules."""
+    """Return the stored verdicts by trial key, without verdicts by older versions of the rules."""
     verdicts = store.table("verdicts")
     current = verdicts[verdicts["version"] == VERDICT_VERSION]
     return dict(zip(current["trial_key"].astype(str), current["verdict"].astype(str), strict=True))

@@ -72,8 +72,8 @@ class Dispatcher:
     def of(cls, plan: Plan, store: Store, reporter: Reporter, cost: Cost) -> "Dispatcher":
         """Return a dispatcher for a plan and a store.
 
-        If a trial fails, it stores a failure for each trial that depends on it. It also refreshes the store's tables
-        from time to time.
+        If a trial fails, the dispatcher stores a failure for each trial that depends on the failed one. The dispatcher
+        also refreshes the store's tables from time to time.
         """
         return cls(
             Schedule(plan.tree, done=plan.done, networks=plan.networks, shared=plan.shared, cost=cost),

@@ -1,1 +1,1 @@
-"""The analyses of stored networks: single elements, transfer and robustness. They compute, and store nothing."""
+"""The analyses of stored networks: single elements, transfer and robustness. They compute results, but store none."""

@@ -38,13 +38,13 @@ from prunesweep.workers.pruning.silenced_logits import (
 from prunesweep.workers.work import ShouldStop, Stopped
 
 FEWEST_PER_WALK = 8
-"""Fewest elements that share one walk along the network; the walk then costs little beside them."""
+"""Fewest elements to measure in one pass through the network, so that the pass itself costs little per element."""
 
 CorrectCounts = Mapping[str, list[int]]
-"""Number of correctly classified images by attack, for each mask."""
+"""By attack, the number of correctly classified images with each mask applied alone."""
 
 AttackedPixels = Callable[[Tensor], Iterable[Tensor]]
-"""From indices of a batch to its attacked images, float32 in [0, 1]: once, or once for each kind and severity."""
+"""A function from a batch's indices to its attacked images, float32 in [0, 1], once for each kind and severity."""
 
 
 def measure_elements(
@@ -58,19 +58,21 @@ def measure_elements(
 ) -> Iterator[ElementsResult]:
     """Count the correctly classified images with each removable element of some modules removed alone.
 
-    Runs on the device of ``data``. An analysis counts ``analysis.images`` test images: all of them, the first ones of
-    a data set whose images are in random order, or else as many from each class.
+    An element is a filter or a residual block. The network runs on the device of ``data``. An analysis uses
+    ``analysis.images`` test images. If these are not all, they are the first images of a data set whose images are in
+    random order, else images that are spread evenly over the classes.
 
     Args:
-        analyses: modules of one network, which differ in the module alone, in the order in which the modules run.
+        analyses: analyses of one network that differ in the module alone, in the order in which the modules run.
         network: the network, in evaluation mode.
-        data: the data set whose test images are shown.
-        test_fingerprint: fingerprint of all its test images.
+        data: the data set whose test images are classified.
+        test_fingerprint: fingerprint of all test images of the data set.
         progress: called after every batch of images.
-        should_stop: asked between batches and between elements.
+        should_stop: called between batches and between elements; it returns True to stop the analyses.
 
     Yields:
-        the result of each analysis, in their order. ``Stopped`` is raised as soon as ``should_stop`` asks for an end.
+        The result of each analysis, in the order of ``analyses``. ``Stopped`` is raised as soon as ``should_stop``
+            returns True.
     """
     first = analyses[0]
 
@@ -97,11 +99,12 @@ def measure_elements(
 
 
 def module_masks(network: Network, structure: str) -> dict[str, list[StructureMask]]:
-    """Return the mask of each removable element, by module, in the order in which the modules run.
+    """Return a mask for each removable element, which silences it, by module in the order in which the modules run.
 
     Args:
         network: the network as it is now.
-        structure: ``filters``, of each convolution with more than one, or ``layers``, the removable residual blocks.
+        structure: ``filters`` for the filters of each convolution that has more than one filter, or ``layers`` for the
+            removable residual blocks.
     """
     architecture, body = network.architecture, network.body
     if structure == "filters":
@@ -112,7 +115,7 @@ def module_masks(network: Network, structure: str) -> dict[str, list[StructureMa
 
 
 def _images(data: Dataset, images: int) -> Tensor:
-    """Return the indices of the test images that are shown, int64 (images,)."""
+    """Return the indices of the test images that an analysis of ``images`` images uses, int64 (images,)."""
     subset, entry = sample_images(data.test.labels.cpu().numpy(), images), DATASETS.get(data.name)
     if subset is None or (entry is not None and entry.shuffled):
         return torch.arange(min(images, len(data.test)))
@@ -122,7 +125,7 @@ def _images(data: Dataset, images: int) -> Tensor:
 def _group_analyses(
     analyses: Sequence[SingleElements], masks: Mapping[str, Sequence[StructureMask]]
 ) -> Iterator[list[SingleElements]]:
-    """Yield the analyses in their order, grouped so that each group has at least ``FEWEST_PER_WALK`` elements."""
+    """Yield the analyses in groups, in order; each but the last has at least ``FEWEST_PER_WALK`` elements."""
     group: list[SingleElements] = []
     for analysis in analyses:
         group.append(analysis)
@@ -134,7 +137,7 @@ def _group_analyses(
 
 
 def _report(progress: Callable[[ImagesEvaluated], None], group: Sequence[SingleElements]) -> Callable[[int], None]:
-    """Return a function that reports how many images were shown so far."""
+    """Return a function that reports the number of images that a group has been measured on so far."""
     modules = tuple(analysis.module for analysis in group)
     return lambda images: progress(ImagesEvaluated(modules, images, group[0].images))
 
@@ -176,7 +179,7 @@ def _attack_counts(
 
 
 def _severity_and_times(settings: AttackSettings, side: int) -> tuple[float | None, int]:
-    """Return the headline severity, None if it is all of them, and how many times an image is shown."""
+    """Return the headline severity, None for the mean over all severities, and how often each image is classified."""
     if isinstance(settings, Fgsm):
         return settings.headline, 1
     if isinstance(settings, Occlusion):
@@ -200,16 +203,18 @@ def count_each(
 ) -> CorrectCounts:
     """Count the test images that remain correctly classified under each mask.
 
-    As in any evaluation, the network itself classifies clean images and its folded form attacked ones. Counts equal
-    those of full passes: of the silenced network on clean images and, for each attack at its headline, on images that
-    were crafted on the silenced network. An attack of several kinds counts an image once for each kind.
+    As in any evaluation, clean images are classified by the network itself, and attacked images by the network with
+    folded batch norms. The counts are the same as if the silenced network were evaluated by itself, on clean images and
+    under each attack at its headline severity (the one that enters robustness). FGSM crafts its images on the silenced
+    network. An attack of several kinds counts an image once for each kind.
 
     Args:
         subject: the network and the test images.
-        masks: the masks of the elements, each applied alone.
-        attacks: settings by name; only headlines are run. Clean images are always counted.
+        masks: the masks that silence the elements, each applied alone.
+        attacks: the settings of the attacks by name; only their headline severities are run. Clean images are always
+            counted too.
         images: indices of the test images, int64 (n,).
-        after_batch: called with the number of images shown so far.
+        after_batch: called after every batch with the number of images that have been counted so far.
     """
     fgsm = attacks.get("fgsm")
     settings = {CLEAN: Clean(), **attacks}
@@ -271,10 +276,14 @@ def _corrupted(subject: Subject, settings: Corruptions, batch: Tensor) -> Iterat
 def _count_fgsm(
     subject: Subject, masks: Sequence[StructureMask], batch: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor]:
-    """Count the correctly classified images of a batch under each mask: clean, and attacked by FGSM through it.
+    """Count the correctly classified images of a batch under each mask, without an attack and under FGSM.
 
-    The forward pass for the gradient also classifies the clean images. It begins at the segment of the element: the
-    graph of the segments before it is shared, and only its backward pass is repeated for each element.
+    FGSM crafts its images on the network with the mask. The forward pass for its gradient also classifies the clean
+    images. That pass begins at the segment (step of the forward pass) that contains the element. The autograd graph of
+    the segments before is shared by all elements, and only the backward pass through it is repeated for each element.
+
+    Returns:
+        The counts of clean images and of attacked images, int64 (masks,) each.
     """
     network, folded_network = subject.network, subject.folded_network
     labels, images = subject.labels[batch], subject.pixels(batch)
@@ -301,7 +310,7 @@ def _signs_and_correct(
 ) -> tuple[Tensor, Tensor]:
     """Return the sign of cross-entropy's gradient for each pixel, and the number of correctly classified images."""
     logits = run_segments(segments, entering)
-    # The sum, so that an image's gradient does not depend on the size of its batch.
+    # The loss is a sum, so that an image's gradient does not depend on the batch size.
     loss = cross_entropy(logits, labels, reduction="sum")
     (gradient,) = torch.autograd.grad(loss, pixels, retain_graph=True)
     return gradient.sign(), _correct(logits.detach(), labels)

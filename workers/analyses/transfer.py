@@ -1,6 +1,6 @@
 """Transfer: the accuracy of a target on images crafted on a source (Papernot et al. 2016; the paper's Table 4).
 
-Where source and target are the same network, it is the white-box accuracy.
+If source and target are the same network, this is the white-box accuracy.
 """
 
 import time
@@ -32,10 +32,11 @@ Craft = Callable[[Subject, EpsilonSettings, slice], Tensor]
 def measure_transfer(
     analyses: Sequence[Transfer], source: Network, targets: Mapping[str, Network], test: LabelledImages
 ) -> Iterator[TransferResult]:
-    """Classify images that are crafted on a source by each target.
+    """Measure the accuracy of each target network on adversarial images that are crafted on the source network.
 
-    Images are crafted once, whatever the number of targets. Where the test images are in memory, the crafted images are
-    cached (``prunesweep.workers.cache``) for other targets later. Every test image counts.
+    Images are crafted once for all targets. If the test images are in memory, the crafted images are cached
+    (``prunesweep.workers.cache``) for later calls with other targets. Accuracies are over all test images, also those
+    that a network misclassifies without an attack.
 
     Args:
         analyses: analyses that differ in the target alone.
@@ -44,7 +45,7 @@ def measure_transfer(
         test: the test images.
 
     Yields:
-        the result of each analysis, in their order.
+        The result of each analysis, in the order of ``analyses``.
     """
     start = time.monotonic()
     subject = Subject(source, test, analyses[0].test_fingerprint)
@@ -64,7 +65,8 @@ def measure_transfer(
 def _crafted_images(analysis: Transfer, subject: Subject) -> Callable[[slice], Tensor]:
     """Return a function from a batch to its crafted images, float32 in [0, 1].
 
-    The images are cached; streamed ones are crafted as needed.
+    If the test images are in memory, the crafted images are cached. If the test images are streamed, each batch is
+    crafted when the function is called.
     """
     craft, settings, device = CRAFTS[analysis.attack], analysis.settings, subject.labels.device
     if not subject.test.holds_pixels:
@@ -80,12 +82,15 @@ def _crafted_images(analysis: Transfer, subject: Subject) -> Callable[[slice], T
 
 
 def _fgsm(subject: Subject, settings: EpsilonSettings, batch: slice) -> Tensor:
-    """Return the same images as ``prunesweep.workers.attacks.fgsm`` attacks with."""
+    """Craft a batch by FGSM; the images are the same as those of ``prunesweep.workers.attacks.fgsm``."""
     return fgsm_step(subject.pixels(batch), subject.gradient_signs(batch), settings.headline)
 
 
 def _pgd(subject: Subject, settings: EpsilonSettings, batch: slice) -> Tensor:
-    """Return the last iterates: an image that stops as soon as it fools the source hardly fools another network."""
+    """Craft a batch by PGD, and return the last iterates.
+
+    An image whose iterations stop as soon as it fools the source network hardly ever fools another network.
+    """
     assert isinstance(settings, Pgd)
     labels = subject.labels[batch]
     adversarial, _ = pgd_images(

@@ -15,7 +15,8 @@ from prunesweep.workers.attacks.subject import Evaluation, Subject
 from prunesweep.workers.attacks.worst_case import Search, evaluate_epsilons
 
 AUTOATTACK_SEED = 0
-TARGET_CLASSES = 9  # of the targeted attacks: the package's standard number, all other classes if there are ten
+# The number of other classes that a targeted attack tries: the package's default, and with ten classes all others.
+TARGET_CLASSES = 9
 
 # The package warns about networks that it may not suit; without a handler, Python would print the warnings.
 logging.getLogger("auto-attack").addHandler(logging.NullHandler())
@@ -48,26 +49,27 @@ def autoattack_images(
     batch: int = 250,
     check_stop: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
-    """Return adversarial images within ε of ``images`` (L∞), and which of them fool the network.
+    """Return adversarial images within ε of ``images`` (L∞), and a mask of those that fool the network.
 
-    The package reseeds torch's global generator for every batch, always with the same seed; afterwards the generator
-    is restored. The package draws random numbers for a whole batch at once, so that, unlike under our own attacks, the
-    numbers of an image depend on the other images of its batch. Its targeted losses need four classes: with fewer,
-    their untargeted counterparts replace them. With fewer than ten classes, the targets are all other classes.
+    The package reseeds torch's global generator with the same seed for every batch; this function restores the
+    generator at the end. The package draws random numbers for a whole batch at once. Therefore an image's random
+    numbers depend on the other images of its batch, unlike in our own attacks. The targeted attacks need at least four
+    classes; with fewer, untargeted attacks replace them. With fewer than ten classes, the targets are all other
+    classes.
 
     Args:
-        network: images to logits, at least two classes; in the mode that the caller set. Its parameters get no
-            gradient.
+        network: the network, from images to the logits of at least two classes. It runs in the mode (evaluation or
+            training) that the caller set, and its parameters get no gradient.
         images: float32 (N, 3, H, W) in [0, 1].
         labels: the true classes, int64 (N,).
         epsilon: the radius of the ball, in (0, 1].
         version: ``standard``, or ``plus`` with restarts and more attacks.
         batch: the number of images per batch, at least 1.
-        check_stop: called before every pass through the network; may raise.
+        check_stop: called before each of the package's passes through the network; it may raise to end the attack.
 
     Returns:
-        The adversarial images, float32 (N, 3, H, W) in [0, 1], with each image that was not fooled unchanged; and
-        which are fooled, bool (N,).
+        The adversarial images, float32 (N, 3, H, W) in [0, 1], and a mask, bool (N,), of those that fool the network.
+        If no adversarial image was found for an image, the image is returned unchanged.
 
     Raises:
         UserError: pyautoattack is not installed.
@@ -96,9 +98,10 @@ def autoattack_images(
 
 
 def _attacks_for(attacks: list[str], classes: int) -> list[str]:
-    """Return the attacks of the ensemble that work with so many classes.
+    """Return the names of the attacks to run on a network with ``classes`` classes.
 
-    The targeted DLR loss needs four classes and the DLR loss three. Targeted attacks are replaced by untargeted ones.
+    The targeted DLR loss needs at least four classes. With fewer, untargeted attacks replace the targeted ones. The
+    untargeted DLR loss needs at least three classes. With two, the attack that maximises it is left out.
     """
     if classes > 3:
         return attacks
@@ -109,7 +112,7 @@ def _attacks_for(attacks: list[str], classes: int) -> list[str]:
 class _ConnectedNetwork(nn.Module):
     """A network whose logits always depend on the images in autograd.
 
-    Where a step function in the network cuts the gradient, it is zero instead of missing.
+    If a step function in the network cuts the gradient, autograd returns a gradient of zero instead of raising an error.
     """
 
     def __init__(self, network: nn.Module, check_stop: Callable[[], None]) -> None:
@@ -118,7 +121,7 @@ class _ConnectedNetwork(nn.Module):
         self.check_stop = check_stop
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits; ``check_stop`` may raise before the pass."""
+        """Call ``check_stop``, which may raise, and return the logits."""
         self.check_stop()
         logits: Tensor = self.network(images)
         return logits + 0 * images.flatten(1).sum(1, keepdim=True) if images.requires_grad else logits
@@ -126,7 +129,10 @@ class _ConnectedNetwork(nn.Module):
 
 @contextmanager
 def _restoring_global_state(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Undo the package's side effects: it seeds torch, traces calls, and accumulates gradients of the parameters."""
+    """Undo the package's side effects at the end, and keep it from adding to the gradients of the parameters.
+
+    The package seeds torch's global generator and sets Python's trace function. Both are restored.
+    """
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     trace = sys.gettrace()
     try:

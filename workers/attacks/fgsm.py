@@ -10,7 +10,7 @@ from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 
 def fgsm(subject: Subject, settings: Fgsm) -> Evaluation:
-    """Evaluate the network under FGSM at each ε; the signs do not depend on ε, so one gradient serves all."""
+    """Evaluate the network under FGSM at each ε; one gradient is enough, because its signs do not depend on ε."""
 
     def attacked(batch: slice) -> Iterator[Tensor]:
         images, signs = subject.pixels(batch), subject.gradient_signs(batch)
@@ -26,7 +26,7 @@ def fgsm(subject: Subject, settings: Fgsm) -> Evaluation:
 
 
 def fgsm_step(images: Tensor, signs: Tensor, epsilon: float) -> Tensor:
-    """Return images in [0, 1] after one step of ε along the signs, clipped to [0, 1]."""
+    """Return ``images`` plus ε times the signs, clipped to [0, 1]."""
     return (images + epsilon * signs).clamp_(0, 1)
 
 
@@ -36,11 +36,12 @@ def fgsm_images(
     """Return the images attacked by FGSM, float32 (N, 3, H, W) in [0, 1].
 
     Args:
-        network: images to logits; in the mode that the caller set. Its parameters get no gradient.
+        network: the network, from images to logits. It runs in the mode (evaluation or training) that the caller set,
+            and its parameters get no gradient.
         images: float32 (N, 3, H, W) in [0, 1].
         labels: the true classes, int64 (N,).
-        epsilon: the step, in (0, 1].
-        loss: a name of ``prunesweep.workers.attacks.losses.LOSSES``.
+        epsilon: the length of the step, in (0, 1].
+        loss: a key of ``prunesweep.workers.attacks.losses.LOSSES``.
     """
     signs, _ = gradient_signs(network, images, labels, loss)
     return fgsm_step(images, signs, epsilon)

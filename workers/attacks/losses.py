@@ -1,4 +1,4 @@
-"""The losses that attacks maximise, one value per image: logits (N, classes) and labels (N,) to (N,)."""
+"""The losses that attacks maximise: functions of logits (N, classes) and labels (N,) with one value per image."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,7 +15,7 @@ TINY = 1e-12
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the cross-entropy of each image, −log of the true class's softmax, in nats, at least 0.
 
-    Its gradient vanishes in fp32 if logits are large.
+    The gradient of this loss vanishes in fp32 if logits are large.
     """
     return functional.cross_entropy(logits, labels, reduction="none")
 
@@ -23,9 +23,10 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 def dlr(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the difference of logits ratio (Croce and Hein 2020, eq. 6): −(z_y − max_{i≠y} z_i) / (z_π1 − z_π3).
 
-    π orders the logits from the largest. Scaling or shifting all logits does not change it, so that it has a gradient
-    where that of cross-entropy vanishes. It is in [−1, 0] for a correctly classified image, else above 0. Two classes
-    have no third logit: for them it is −(z_y − max_{i≠y} z_i), whose gradient keeps its signs if the logits are scaled.
+    π orders the logits from the largest to the smallest. Scaling or shifting all logits does not change the ratio.
+    Therefore the ratio has a gradient even where the gradient of cross-entropy vanishes. The ratio is in [−1, 0] for a
+    correctly classified image, else above 0. With two classes there is no third logit, and −(z_y − max_{i≠y} z_i) is
+    returned. Scaling the logits does not change the signs of its gradient.
     """
     margins = logit_margins(logits, labels)
     if logits.shape[1] < 3:
@@ -45,20 +46,20 @@ LOSSES: Mapping[str, Loss] = {"cross_entropy": cross_entropy, "margin": dlr}
 
 
 def misclassified(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return which images are predicted to be of another class than their own, bool (N,)."""
+    """Return a mask, bool (N,), of the images whose predicted class is not their true class."""
     return logits.argmax(1) != labels
 
 
 def gradient_signs(network: torch.nn.Module, images: Tensor, labels: Tensor, loss: str) -> tuple[Tensor, Tensor]:
     """Return the sign of a loss's gradient at each pixel, and the logits.
 
-    Only the images are differentiated. A step function in the network may cut the gradient: the sign is then 0.
+    The parameters of the network get no gradient. If a step function in the network cuts the gradient, the signs are 0.
 
     Args:
-        network: images to logits.
+        network: the network, from images to logits.
         images: float32 (N, 3, H, W).
         labels: the true classes, int64 (N,).
-        loss: a name of ``LOSSES``.
+        loss: a key of ``LOSSES``.
 
     Returns:
         The signs −1, 0 or 1, float32 (N, 3, H, W), and the logits (N, classes).
@@ -70,13 +71,13 @@ def gradient_signs(network: torch.nn.Module, images: Tensor, labels: Tensor, los
 def input_gradient(network: torch.nn.Module, images: Tensor, labels: Tensor, loss: str) -> tuple[Tensor, Tensor]:
     """Return the gradient of a loss with respect to each pixel, and the logits.
 
-    A step function in the network may cut the gradient: it is then 0.
+    If a step function in the network cuts the gradient, zeros are returned.
 
     Args:
-        network: images to logits.
+        network: the network, from images to logits.
         images: float32 (N, 3, H, W).
         labels: the true classes, int64 (N,).
-        loss: a name of ``LOSSES``.
+        loss: a key of ``LOSSES``.
 
     Returns:
         The gradient, float32 (N, 3, H, W), and the logits (N, classes).

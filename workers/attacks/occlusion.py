@@ -9,7 +9,7 @@ from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 
 def occlusion(subject: Subject, settings: Occlusion) -> Evaluation:
-    """Evaluate the network on occluded images, for each side of the square."""
+    """Evaluate the network on images with a black square, once for each length of the square's side."""
     sides = settings.sides_on(subject.side)
 
     def attacked(batch: slice) -> Iterator[Tensor]:

@@ -18,7 +18,7 @@ REACH = 2.5
 
 
 def pgd(subject: Subject, settings: Pgd) -> Evaluation:
-    """Evaluate the network under PGD within each ε; an image is fooled if any iterate of any restart fools."""
+    """Evaluate the network under PGD within each ε; it succeeds on an image if any iterate is misclassified."""
 
     def search_at(epsilon: float) -> Search:
         return partial(
@@ -51,32 +51,34 @@ def pgd_images(
     last_iterate: bool = False,
     check_stop: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
-    """Return images within ε of ``images`` that raise the loss, and which of them fool the network.
+    """Return images within ε of ``images`` that raise the loss, and a mask of those that fool the network.
 
-    An image is done as soon as an iterate fools the network, and leaves the batch: this is at least as strong as
-    considering the last iterate alone, and several times faster. An image that is misclassified without an attack is
-    not attacked.
+    An image leaves the batch as soon as one of its iterates fools the network. This is at least as strong an attack as
+    one in which the last iterate alone counts, and several times faster. An image that is misclassified without an
+    attack is not attacked. If ``last_iterate`` is true, neither holds.
 
     Args:
-        network: images to logits; in the mode (evaluation, training) that the caller set. Its parameters get no
-            gradient.
+        network: the network, from images to logits. It runs in the mode (evaluation or training) that the caller set,
+            and its parameters get no gradient.
         images: float32 (N, 3, H, W) in [0, 1].
         labels: the true classes, int64 (N,).
-        indices: (N,) selects each image's random stream, so that its start does not depend on the rest of the batch.
+        indices: (N,), the index of each image in its data set. An image's random starts depend on its index, not on
+            the rest of the batch.
         epsilon: the radius of the ball, in (0, 1].
         steps: the number of steps in each restart, at least 1.
         step_size: the length of a step; None means 2.5 · ε / steps.
-        restarts: at least 1, each from its own random start; only images that are not fooled yet take part.
-        loss: a name of ``prunesweep.workers.attacks.losses.LOSSES``.
+        restarts: the number of restarts, at least 1, each from a new random start. A restart attacks only the images
+            that do not fool the network yet.
+        loss: a key of ``prunesweep.workers.attacks.losses.LOSSES``.
         random_start: whether to start at a uniformly random point of the ball. Otherwise the start is the image itself,
             and one restart is enough.
-        last_iterate: run the textbook algorithm: every image takes every step, and the last iterate counts. This is
-            what adversarial training needs, and what foolbox and torchattacks do.
-        check_stop: called before each step; may raise.
+        last_iterate: whether to run the textbook algorithm: every image takes every step, and only the last iterate
+            counts. This is what adversarial training needs, and what foolbox and torchattacks do.
+        check_stop: called before each step; it may raise to end the attack.
 
     Returns:
-        The images, float32 (N, 3, H, W) in [0, 1], for an image that was not fooled the last iterate; and which are
-        fooled, bool (N,).
+        The images, float32 (N, 3, H, W) in [0, 1], and a mask, bool (N,), of those that fool the network. If none of
+        an image's iterates fools the network, the last iterate is returned.
     """
     descent = _Descent(
         network, loss, epsilon, REACH * epsilon / steps if step_size is None else step_size, steps, check_stop
@@ -99,14 +101,17 @@ def pgd_images(
 
 
 def _random_offsets(indices: Tensor, restart: int, images: Tensor) -> Tensor:
-    """Draw random starts in the unit ball, uniform in [−1, 1), each image's from its own stream.
+    """Draw each image's random start in the unit ball, uniform in [−1, 1), from the image's own random stream.
 
-    They are the same for every ε, so that the outcomes of different ε are paired.
+    The offsets are the same for every ε, so that the outcomes of different ε are paired.
 
     Args:
-        indices: (N,) selects each image's random stream.
-        restart: the number of the restart.
-        images: (N, 3, H, W), of which the shape and the device count.
+        indices: (N,), the index of each image in its data set, which selects its random stream.
+        restart: the number of the restart, from 0.
+        images: (N, 3, H, W). Only its shape and device are used.
+
+    Returns:
+        The offsets, float32 (N, 3, H, W).
     """
     streams = (stream("pgd", restart, index) for index in indices.tolist())
     unit = torch.stack([torch.rand(images.shape[1:], generator=source) for source in streams])
@@ -125,13 +130,13 @@ class _Descent:
     check_stop: Callable[[], None]
 
     def find_fooled(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Return which images are misclassified, bool (N,)."""
+        """Return a mask, bool (N,), of the images that are misclassified."""
         with torch.inference_mode():
             fooled = misclassified(self.network(images), labels)
         return fooled.clone()
 
     def run_all_steps(self, start: Tensor, clean: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the last iterate of each image, and which of them fool the network."""
+        """Return the last iterate of each image, and a mask, bool (N,), of the iterates that fool the network."""
         iterate = start
         for _ in range(self.steps):
             self.check_stop()
@@ -140,7 +145,10 @@ class _Descent:
         return iterate, self.find_fooled(iterate, labels)
 
     def run_until_fooled(self, start: Tensor, clean: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the first iterate of each image that fools the network, or the last one; and which of them fool."""
+        """Return for each image the first iterate that fools the network, or else the last iterate, and a mask.
+
+        The mask, bool (N,), is true for the images with an iterate that fools the network.
+        """
         adversarial = start.clone()
         fooled = torch.zeros(len(start), dtype=torch.bool, device=start.device)
         remaining = torch.arange(len(start), device=start.device)

@@ -13,9 +13,9 @@ from prunesweep.workers.attacks.subject import Evaluation, Subject
 from prunesweep.workers.attacks.worst_case import Search, evaluate_epsilons
 from prunesweep.workers.random_streams import stream
 
-# The first squares' share of the image's area: that of the authors' evaluations on CIFAR-10, and of AutoAttack.
+# The share of the image's area that the first squares cover, as in the authors' CIFAR-10 evaluations and AutoAttack.
 INITIAL_AREA_SHARE = 0.8
-# The share is halved after these of 10,000 queries; with fewer queries, proportionally sooner (§3.2 and their code).
+# With 10,000 queries, the share is halved after these queries; with fewer, proportionally sooner (§3.2 and their code).
 HALVING_QUERIES = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 QUERIES_PER_DRAW = 256
 
@@ -41,25 +41,27 @@ def square_images(
     queries: int,
     check_stop: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
-    """Return images within ε of ``images`` with a lower margin of the true class, and which fool the network.
+    """Return images within ε of ``images`` with a lower margin, and a mask of those that fool the network.
 
-    The first query of each image adds vertical stripes of ±ε, with one sign for each column and channel. Each further
-    query adds a square at a random position, with one sign for each channel (Algorithm 2), and is accepted if the
-    margin falls. The network is only called, under inference mode: it needs no gradient. Fooled images leave the
-    batch; an image that is misclassified without an attack is not attacked.
+    The margin is the logit of the true class minus the largest other logit. The first query of each image adds
+    vertical stripes of ±ε, with one sign for each column and channel. Each further query adds a square of ±ε at a
+    random position, with one sign for each channel (Algorithm 2); the square is kept if the margin falls. The attack
+    needs no gradient and runs the network in torch's inference mode. An image leaves the batch as soon as it fools the
+    network. An image that is misclassified without an attack is not attacked.
 
     Args:
-        network: images to logits.
+        network: the network, from images to logits.
         images: float32 (N, C, H, W) in [0, 1].
         labels: the true classes, int64 (N,).
-        indices: (N,) selects each image's random stream, so that its numbers do not depend on the rest of the batch.
+        indices: (N,), the index of each image in its data set. An image's random numbers depend on its index, not on
+            the rest of the batch.
         epsilon: the radius of the ball, in (0, 1].
-        queries: the number of queries per image, at least 1, without the one that classifies the clean image.
-        check_stop: called before each query; may raise.
+        queries: the number of queries per image, at least 1. The query that classifies the clean image does not count.
+        check_stop: called before each query; it may raise to end the attack.
 
     Returns:
-        The images, float32 (N, C, H, W) in [0, 1], for an image that was not fooled the one with the lowest margin; and
-        which are fooled, bool (N,).
+        The images, float32 (N, C, H, W) in [0, 1], and a mask, bool (N,), of those that fool the network. If no version
+        of an image fools the network, the version with the lowest margin is returned.
     """
     adversarial = images.clone()
     _, fooled = _query(network, images, labels)
@@ -94,7 +96,7 @@ def square_images(
 
 
 def _query(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the margin of each image's true class, float32 (N,), and which images are misclassified, bool (N,)."""
+    """Return the margin of each image's true class, float32 (N,), and a mask of the misclassified images, bool (N,)."""
     with torch.inference_mode():
         logits = network(images)
         margins, fooled = logit_margins(logits, labels), misclassified(logits, labels)
@@ -102,12 +104,12 @@ def _query(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, 
 
 
 def _square_side(query: int, queries: int, images: Tensor) -> int:
-    """Return the side of the squares of a query, in pixels.
+    """Return the side in pixels of the squares that a query adds.
 
     Args:
-        query: the number of the query, from 1.
-        queries: the number of all queries.
-        images: (N, C, H, W), of which only the shape counts.
+        query: the number of the query. Query 0 adds stripes, so the first squares are those of query 1.
+        queries: the number of queries per image.
+        images: (N, C, H, W). Only its shape is used.
     """
     height, width = images.shape[-2:]
     of_ten_thousand = query * 10_000 / queries
@@ -116,14 +118,14 @@ def _square_side(query: int, queries: int, images: Tensor) -> int:
 
 
 def _draw_stripes(streams: Mapping[int, Generator], clean: Tensor) -> Tensor:
-    """Return vertical stripes one pixel wide of −1 and 1, (N, C, 1, W)."""
+    """Draw a sign, −1 or 1, for each column and channel of each image, (N, C, 1, W): vertical stripes."""
     _, channels, _, width = clean.shape
     drawn = torch.stack([torch.rand(channels, 1, width, generator=source) for source in streams.values()])
     return _to_signs(drawn.to(clean.device))
 
 
 def _draw_numbers(streams: Mapping[int, Generator], remaining: Tensor, images: Tensor) -> Tensor:
-    """Draw the random numbers of the next queries, each remaining image's from its own stream.
+    """Draw the random numbers of the next ``QUERIES_PER_DRAW`` queries, each image's from its own random stream.
 
     Args:
         streams: the random stream of each image, by its index in the batch.
@@ -131,7 +133,7 @@ def _draw_numbers(streams: Mapping[int, Generator], remaining: Tensor, images: T
         images: all images, (N, C, H, W).
 
     Returns:
-        Numbers in [0, 1), float32 (N, QUERIES_PER_DRAW, 2 + C); 0 for images that no longer remain.
+        Numbers in [0, 1), float32 (N, QUERIES_PER_DRAW, 2 + C). They are 0 for images not in ``remaining``.
     """
     numbers = torch.zeros(len(images), QUERIES_PER_DRAW, 2 + images.shape[1])
     for image in remaining.tolist():
@@ -140,12 +142,13 @@ def _draw_numbers(streams: Mapping[int, Generator], remaining: Tensor, images: T
 
 
 def _add_squares(best: Tensor, clean: Tensor, numbers: Tensor, side: int, epsilon: float) -> Tensor:
-    """Return the best images so far with a square in each, whose pixels are the clean ones ± ε.
+    """Return the best images so far, each with a new square in which every pixel is the clean pixel ± ε.
 
     Args:
-        best: (N, C, H, W) in [0, 1].
-        clean: (N, C, H, W) in [0, 1].
-        numbers: (N, 2 + C) in [0, 1): the square's first row and column, then one sign for each channel.
+        best: the images with the lowest margin so far, (N, C, H, W) in [0, 1].
+        clean: the clean images, (N, C, H, W) in [0, 1].
+        numbers: random numbers, (N, 2 + C) in [0, 1). The first two select the square's row and column, the others the
+            sign in each channel.
         side: the side of the squares in pixels.
         epsilon: the radius of the ball.
     """
@@ -157,12 +160,12 @@ def _add_squares(best: Tensor, clean: Tensor, numbers: Tensor, side: int, epsilo
 
 
 def _random_span(numbers: Tensor, side: int, length: int) -> Tensor:
-    """Return which of ``length`` pixels lie in a span of ``side`` pixels at a random position, bool (N, length).
+    """Return a mask, bool (N, length), of ``side`` consecutive pixels at a random position in a row or column.
 
     Args:
-        numbers: (N,) in [0, 1): from the first to the last position at which the span fits.
+        numbers: (N,) in [0, 1). They select the position; 0 is the first one at which the span fits, near 1 the last.
         side: the length of the span in pixels.
-        length: the number of pixels in a row or column.
+        length: the number of pixels in the row or column.
     """
     first = (numbers * (length - side + 1)).long()[:, None]
     pixels = torch.arange(length, device=numbers.device)

@@ -1,4 +1,4 @@
-"""A finished network under attack, with the results that several attacks need computed once."""
+"""The subject of attacks: a finished network and its test images, with results that several attacks share."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,18 +19,19 @@ EVALUATION_BATCH = 250
 # For images of at least LARGE_SIDE pixels a side, because their gradients take long.
 LARGE_IMAGE_BATCH = 50
 LARGE_SIDE = 65
-# If every component of the loss's gradient is below this, an image counts as having no gradient: too small for fp32.
+# An image's gradient counts as vanishing, too small for fp32, if every component of it is below this in magnitude.
 VANISHING_GRADIENT = 1e-12
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Which test images the network classifies correctly under one kind of an attack at one severity.
+    """The outcome of one attack at one severity: for each test image, whether the network classifies it correctly.
 
     Attributes:
-        kind: the kind of corruption; for other attacks, the name of the attack.
-        severity: the severity, in the attack's unit: ε, pixels, or 1 to 5.
-        correct: bool (images,).
+        kind: the name of the attack. For the attack ``corruptions``, the kind of corruption.
+        severity: the severity in the attack's unit: ε, the side of a square in pixels, or 1 to 5 for corruptions. It is
+            0 for clean images.
+        correct: whether the network classifies each image correctly, bool (images,).
     """
 
     kind: str
@@ -43,12 +44,12 @@ class Evaluation:
     """The outcomes of one network under one attack.
 
     Attributes:
-        outcomes: one per kind and severity.
-        headline_severity: the severity that enters robustness; None if all severities do.
-        measures: further results by column of the table ``trials``.
-        source: where the attacked images come from, in words; empty if there is nothing to say.
-        headline: the headline in words, for attacks whose headline depends on the images too; else empty, and the
-            text of the settings is used.
+        outcomes: the outcomes, one per kind and severity.
+        headline_severity: the severity that enters robustness. None if the mean over all severities enters it.
+        measures: further results: column of the table ``trials`` -> value.
+        source: where the attacked images come from, in words. Empty if there is nothing to say.
+        headline: the headline (the severity that enters robustness) in words, if its text depends on the images. Else
+            empty, and the ``headline_text`` of the attack's settings is used.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -63,10 +64,12 @@ class CleanPass:
     """The results of one forward and backward pass over the clean test images.
 
     Attributes:
-        correct: which images are correctly classified, bool (images,).
+        correct: whether each image is classified correctly, bool (images,).
         margins: the logit of the true class minus the largest other logit, float32 (images,).
-        vanishing: which images have a vanishing gradient, every component below ``VANISHING_GRADIENT``, bool (images,).
-        signs: the sign of the cross-entropy's gradient, int8 (images, 3, H, W); None if the images are streamed.
+        vanishing: whether each image's gradient vanishes, that is, every component of it is below
+            ``VANISHING_GRADIENT`` in magnitude, bool (images,).
+        signs: the sign of the cross-entropy's gradient at each pixel, int8 (images, 3, H, W). None if the images are
+            streamed, because the signs may not fit in memory.
     """
 
     correct: NDArray[np.bool_]
@@ -92,8 +95,9 @@ class Subject:
         Args:
             network: the network; it is changed in place.
             test: the test images.
-            test_fingerprint: identifies the images in caches of what is computed from them.
-            check_stop: called between batches, and by slow attacks within one; raises to end the evaluation.
+            test_fingerprint: a hash of the test images, which identifies them in the cache of corrupted images.
+            check_stop: called before each batch, and by slow attacks also within a batch. It may raise to end the
+                evaluation.
             folded_network: the network with its batch norms folded, if the caller has it already.
         """
         self.network = network.eval().requires_grad_(False)
@@ -107,25 +111,25 @@ class Subject:
 
     @cached_property
     def folded_network(self) -> Network:
-        """The network with its batch norms folded, which classifies images faster if no gradient is needed."""
+        """Return the network with its batch norms folded, which classifies images faster if no gradient is needed."""
         return fold_batch_norms(self.network)
 
     def check_stop(self) -> None:
-        """Raise if the evaluation is asked to end; for attacks that take long over one batch."""
+        """Raise if the evaluation must end; attacks that take long for one batch call this within the batch."""
         self._check_stop()
 
     @property
     def side(self) -> int:
-        """Height and width of the images in pixels."""
+        """Return the height and width of the images in pixels."""
         return self.test.side
 
     @property
     def batch_size(self) -> int:
-        """The number of images in a batch."""
+        """Return the number of images in a batch."""
         return EVALUATION_BATCH if self.side < LARGE_SIDE else LARGE_IMAGE_BATCH
 
     def batches(self) -> Iterator[slice]:
-        """Yield the test images in order, as one slice per batch; between two batches the evaluation can be ended."""
+        """Yield the test images in order, one slice per batch; ``check_stop`` is called before each batch."""
         for start in range(0, len(self.labels), self.batch_size):
             self._check_stop()
             yield slice(start, start + self.batch_size)
@@ -151,7 +155,7 @@ class Subject:
         return self._last_read[1]
 
     def correct_under(self, attacked: Callable[[slice], Tensor]) -> NDArray[np.bool_]:
-        """Return which attacked images the network classifies correctly, bool (images,).
+        """Return a mask, bool (images,), of the test images that the network classifies correctly under an attack.
 
         Args:
             attacked: returns the attacked images of a batch, float32 (n, 3, H, W) in [0, 1].
@@ -160,13 +164,12 @@ class Subject:
         return correct
 
     def correct_under_each(self, attacked: Callable[[slice], Iterable[Tensor]]) -> list[NDArray[np.bool_]]:
-        """Return which images the network classifies correctly under each of several attacks, bool (images,) each.
+        """Return, for each of several attacks, a mask of the test images that are classified correctly, bool (images,).
 
         A batch of clean images is read once for all attacks.
 
         Args:
-            attacked: returns the attacked images of a batch for one attack after the other, float32 (n, 3, H, W) in
-                [0, 1].
+            attacked: returns, for one batch, the attacked images of each attack, float32 (n, 3, H, W) in [0, 1].
         """
         by_batch = []
         with torch.inference_mode():
@@ -175,19 +178,19 @@ class Subject:
         return [_concatenate(parts) for parts in zip(*by_batch, strict=True)]
 
     def _correct_in_batch(self, images: Tensor, batch: slice) -> Tensor:
-        """Return which attacked images of a batch the folded network classifies correctly, bool (n,)."""
+        """Return a mask, bool (n,), of the attacked images of a batch that the folded network classifies correctly."""
         self._check_stop()
         logits: Tensor = self.folded_network(images)
         return logits.argmax(1) == self.labels[batch]
 
     def gradient_signs(self, batch: slice) -> Tensor:
-        """Return the sign of the cross-entropy's gradient at each pixel of a batch's clean images, int8."""
+        """Return the sign of the cross-entropy's gradient at each pixel of a clean batch, int8 (n, 3, H, W)."""
         stored = self.clean_pass.signs if self.test.holds_pixels else None
         return _to_int8_signs(self._gradient_and_logits(batch)[0]) if stored is None else stored[batch]
 
     @cached_property
     def clean_pass(self) -> CleanPass:
-        """The results on clean images that both the clean evaluation and FGSM need, computed once."""
+        """Return the results on clean images that both the clean evaluation and FGSM need; they are computed once."""
         correct, margins, vanishing, signs = [], [], [], []
         for batch in self.batches():
             gradient, logits = self._gradient_and_logits(batch)

@@ -1,4 +1,4 @@
-"""Running an attack that searches for adversarial images over all test images of a subject."""
+"""Evaluation of attacks that search for adversarial images, over all test images of a subject."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,13 +11,21 @@ from prunesweep.sweeps.attacks import EpsilonSettings
 from prunesweep.workers.attacks.subject import Evaluation, Outcome, Subject
 
 Search = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""From images (N, 3, H, W), labels (N,) and indices in the test set (N,) to adversarial images and which fool, (N,)."""
+"""A search for adversarial images.
+
+It takes images (N, 3, H, W), their labels (N,) and their indices in the test set (N,). It returns adversarial images
+and a mask, bool (N,), of those that fool the network.
+"""
 
 
 def correct_under_searches(subject: Subject, searches: Sequence[Search]) -> list[NDArray[np.bool_]]:
-    """Return which test images remain correctly classified under each search, bool (images,) each.
+    """Return, for each search, a mask of the test images that remain correctly classified, bool (images,).
 
     A batch of images is read once for all searches.
+
+    Args:
+        subject: the network and the test images.
+        searches: the searches, for example one for each ε of an attack.
     """
     fooled_by_search: list[list[Tensor]] = [[] for _ in searches]
     for batch in subject.batches():
@@ -36,8 +44,8 @@ def evaluate_epsilons(
     Args:
         attack: the name of the attack.
         subject: the network and the test images.
-        settings: the ε and the headline.
-        search_at: returns the search within the ball of a given ε.
+        settings: the attack's settings: each ε, and the headline (the ε that enters robustness).
+        search_at: returns the search within the ball of radius ε.
     """
     correct = correct_under_searches(subject, [search_at(epsilon) for epsilon in settings.epsilons])
     outcomes = zip(settings.epsilons, correct, strict=True)

@@ -1,4 +1,4 @@
-"""Verification of a gain in robustness: attacks by ``prunesweep.workers.analyses.robustness``, judged by rules."""
+"""Verification of a gain in robustness: rules that judge the attacks of ``prunesweep.workers.analyses.robustness``."""
 
 from prunesweep.orchestrator.analyses.robustness.rules import Check, check_rules
 from prunesweep.orchestrator.analyses.robustness.verdict import (

@@ -1,8 +1,8 @@
 """Sanity rules that a network obeys unless its robustness comes from hiding its gradients from the attacker.
 
 After Athalye et al. 2018, "Obfuscated Gradients Give a False Sense of Security" (§3.1), and Carlini et al. 2019, "On
-Evaluating Adversarial Robustness" (§5). Attacks are searches and images are a sample, so a rule counts as broken only
-if the violation exceeds a tolerance and is statistically significant.
+Evaluating Adversarial Robustness" (§5). An attack may miss adversarial images and the images are only a sample, so a
+rule counts as broken only if the violation exceeds a tolerance and is statistically significant.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from prunesweep.results_store.verdict_names import FGSM, FGSM_MARGIN, NETWORK, P
 if TYPE_CHECKING:
     from prunesweep.workers.analyses.robustness.evidence import EpsilonOutcome, Evidence, NetworkEvidence
 
-# The share of comparisons in which a rule is broken by chance; there are about twenty comparisons per network.
+# The probability that chance alone breaks a rule in one comparison; there are about twenty comparisons per network.
 ALPHA = 0.001
-# Tolerated shares of the images: searches with few steps miss about as many.
+# Tolerated share of images that violate a rule: attacks with few steps miss about as many.
 TOLERANCE = 0.02
 # Networks trained with mixed or smoothed labels are more robust to cross-entropy by some points, without masking.
 LOSS_TOLERANCE = 0.1
@@ -37,15 +37,16 @@ WHITE_BOX = (FGSM, FGSM_MARGIN, PGD, PGD_MARGIN)
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison that a rule asks for.
+    """One comparison that tests a rule.
 
     Attributes:
         rule: the rule, in words.
-        broken: whether it is broken.
-        share: share of the images that violate it, in [0, 1].
-        p: probability of as many violations or more by chance.
-        images: number of images.
-        line: the comparison in words.
+        broken: whether the comparison breaks the rule.
+        share: share of the images that violate the rule, in [0, 1]. If two attacks are compared, the share with the
+            opposite result is subtracted, so that it is in [-1, 1].
+        p: probability that chance alone gives at least as many violations.
+        images: number of images that are compared.
+        line: the result of the comparison, in words.
     """
 
     rule: str
@@ -61,7 +62,7 @@ class Check:
 
 
 def check_rules(evidence: Evidence, name: str = NETWORK) -> list[Check]:
-    """Return all comparisons of one of the evidence's networks, broken or not."""
+    """Return all checks of one network of the evidence, whether the rules are broken or not."""
     network = evidence.networks[name]
     return [
         *_never_rises(network),
@@ -74,7 +75,7 @@ def check_rules(evidence: Evidence, name: str = NETWORK) -> list[Check]:
 
 
 def _never_rises(network: NetworkEvidence) -> Iterator[Check]:
-    """Compare the accuracies at two ε: the larger ball contains the smaller one."""
+    """Check that accuracy never rises with ε, because a larger ball around an image contains the smaller one."""
     for attack in WHITE_BOX:
         for smaller, larger in pairwise(sorted(_epsilons(network, attack))):
             less, more = network.outcome(attack, smaller), network.outcome(attack, larger)
@@ -88,7 +89,7 @@ def _never_rises(network: NetworkEvidence) -> Iterator[Check]:
 
 
 def _steps_are_stronger(network: NetworkEvidence) -> Iterator[Check]:
-    """Compare PGD with FGSM: many small steps find at least what one large step finds."""
+    """Check that PGD fools as many images as FGSM, because many small steps find at least what one large step finds."""
     for one, many in STEP_PAIRS:
         for epsilon in sorted(_epsilons(network, one) & _epsilons(network, many)):
             yield _paired(
@@ -101,7 +102,7 @@ def _steps_are_stronger(network: NetworkEvidence) -> Iterator[Check]:
 
 
 def _white_box_is_strongest(network: NetworkEvidence) -> Iterator[Check]:
-    """Compare black-box with white-box attacks: gradients help the attacker."""
+    """Check that black-box attacks fool few images that white-box attacks miss, because gradients help the attacker."""
     for outcome in network.outcomes:
         if outcome.attack != SQUARE and not outcome.attack.startswith(TRANSFER_FROM):
             continue
@@ -110,7 +111,7 @@ def _white_box_is_strongest(network: NetworkEvidence) -> Iterator[Check]:
             continue  # transferred images at an ε at which PGD was not run
         attacked = np.logical_and.reduce([each.attacked for each in white])
         standing = np.logical_and.reduce([network.clean, *(each.correct for each in white)]) & attacked
-        # Square attacks only the images of the subset that remain; PGD attacked the whole subset.
+        # Square attacks only those images of the subset that no attack has fooled; the share is of the subset.
         images = _subset(network) if outcome.attack == SQUARE else int(attacked.sum())
         fooled = int((standing & outcome.attacked & ~outcome.correct).sum())
         yield _share(
@@ -124,7 +125,7 @@ def _white_box_is_strongest(network: NetworkEvidence) -> Iterator[Check]:
 
 
 def _everything_fools(network: NetworkEvidence, evidence: Evidence) -> Iterator[Check]:
-    """Compare the accuracy at ε = 0.5 with chance: every image can be made the same grey there."""
+    """Check that the accuracy at ε = 0.5 is at most chance, because every image can be made the same grey there."""
     for attack in (PGD, PGD_MARGIN):
         outcome = network.outcome(attack, evidence.everything)
         correct, images = int((outcome.correct & outcome.attacked).sum()), int(outcome.attacked.sum())
@@ -133,7 +134,10 @@ def _everything_fools(network: NetworkEvidence, evidence: Evidence) -> Iterator[
 
 
 def _losses_agree(network: NetworkEvidence) -> Iterator[Check]:
-    """Compare the two losses: large logits weaken cross-entropy and not the margin loss."""
+    """Check that attacks on cross-entropy fool nearly as many images as attacks on the margin loss.
+
+    Large logits weaken cross-entropy, but not the margin loss.
+    """
     for entropy, margin in LOSS_PAIRS:
         for epsilon in sorted(_epsilons(network, entropy) & _epsilons(network, margin)):
             yield _paired(
@@ -146,8 +150,8 @@ def _losses_agree(network: NetworkEvidence) -> Iterator[Check]:
 
 
 def _gradients_are_there(network: NetworkEvidence, evidence: Evidence) -> Iterator[Check]:
-    """Check that gradients do not vanish: attacks have nothing to follow then."""
-    images = int((network.smallest > 0).sum())  # of the subset, correctly classified
+    """Check that gradients vanish on few images, because an attack has nothing to follow where they vanish."""
+    images = int((network.smallest > 0).sum())  # in the subset and correctly classified
     for loss, share in network.vanishing.items():
         line = f"the {loss.replace('_', '-')} loss has no gradient on {{share:.1%}} of the images"
         yield _share("gradients do not vanish", round(share * images), images, VANISHING_TOLERANCE, line)
@@ -156,7 +160,15 @@ def _gradients_are_there(network: NetworkEvidence, evidence: Evidence) -> Iterat
 def _paired(
     rule: str, should_be_less: EpsilonOutcome, should_be_more: EpsilonOutcome, line: str, tolerance: float
 ) -> Check:
-    """Compare two attacks on the images that both attacked, by the one-sided exact McNemar test."""
+    """Compare two attacks on the images that both attacked, by the one-sided exact McNemar test.
+
+    Args:
+        rule: the rule that the comparison tests, in words.
+        should_be_less: outcome of the attack that should leave fewer images correct.
+        should_be_more: outcome of the attack that should leave more images correct.
+        line: the result in words, with a field for ``share``.
+        tolerance: share of the images above which violations may break the rule.
+    """
     both = should_be_less.attacked & should_be_more.attacked
     against, in_favour = _discordant(should_be_less.correct[both], should_be_more.correct[both])
     images = int(both.sum())
@@ -166,12 +178,12 @@ def _paired(
 
 
 def _discordant(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return on how many images only the first is correct, and on how many only the second."""
+    """Return the number of images on which only ``ours`` is correct, and that on which only ``theirs`` is."""
     return int((ours & ~theirs).sum()), int((~ours & theirs).sum())
 
 
 def _share(rule: str, count: int, images: int, allowed: float, line: str) -> Check:
-    """Check that a share is not above what is allowed: exact, one-sided binomial test."""
+    """Check that the share ``count / images`` is not above ``allowed``, by the exact one-sided binomial test."""
     share = count / max(1, images)
     p = float(binom.sf(count - 1, images, allowed))
     return Check(rule, share > allowed and p < ALPHA, share, p, images, line.format(share=share))
@@ -186,15 +198,15 @@ def _has(network: NetworkEvidence, attack: str, outcome: EpsilonOutcome) -> bool
 
 
 def _subset(network: NetworkEvidence) -> int:
-    """Return the number of images for the expensive attacks."""
+    """Return the number of images in the subset for the expensive attacks."""
     return len(network.smallest)
 
 
 def in_levels(epsilon: float) -> str:
-    """Return an ε in words, in levels of a pixel such as ``8/255``."""
+    """Return an ε as text in levels of a pixel, such as ``8/255``."""
     return f"{epsilon * 255:.3g}/255"
 
 
 def broken(checks: Sequence[Check]) -> list[str]:
-    """Return the alarms: one line with rule and figures for each broken comparison."""
+    """Return one line for each check that is broken, with the rule and the numbers."""
     return [f"{check.rule}: {check.line} (p = {check.p:.1g})" for check in checks if check.broken]

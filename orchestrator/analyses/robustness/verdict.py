@@ -32,11 +32,11 @@ class Verdict:
     Attributes:
         verdict: ``HOLDS``, ``MASKING``, ``ONLY_FGSM`` or ``UNDECIDED``.
         gain: gain over the baseline in worst-case accuracy, in percentage points.
-        lower: lower bound of that gain, one-sided at ``CONFIDENCE``.
-        gain_over_control: gain over the control; None if there is none.
-        lower_over_control: lower bound of that gain.
-        alarms: one line for each sanity rule that the network breaks.
-        evidence: every figure, as JSON values.
+        lower: one-sided lower bound of ``gain`` at ``CONFIDENCE``.
+        gain_over_control: gain over the control in worst-case accuracy; None if there is no control.
+        lower_over_control: one-sided lower bound of ``gain_over_control``; None if there is no control.
+        alarms: one line for each check in which the network breaks a sanity rule.
+        evidence: every number that was measured, as JSON values.
     """
 
     verdict: str
@@ -49,16 +49,17 @@ class Verdict:
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Return the verdict on ``network`` over ``baseline``.
+    """Return the verdict on whether the network of the evidence is more robust than the baseline.
 
     - *holds*: the one-sided 95 % lower bound of the gain in worst-case accuracy is above 0, the networks differ on at
       least ``LEAST_DIFFERENT`` images, and the network breaks no sanity rule;
     - *gradient masking suspected*: the network breaks a rule;
-    - *only against FGSM*: it breaks no rule, and the lower bound of the gain under FGSM on cross-entropy is above 0, at
-      the same ε or at the one that sweeps report;
+    - *only against FGSM*: the network breaks no rule, and the lower bound of the gain under FGSM on cross-entropy is
+      above 0, at the ε of the worst-case accuracy or at the ε that sweeps report;
     - *undecided*: otherwise.
 
-    Worst-case accuracy counts an image that no attack of the evidence fools, averaged over the ε; images are resampled
+    Worst-case accuracy is the share of images that no attack of the evidence fools, as the mean over
+    ``evidence.epsilons``. The bounds are from resampled images
     (``prunesweep.orchestrator.statistics.paired_difference``).
     """
     checks = {name: check_rules(evidence, name) for name in evidence.networks}
@@ -98,7 +99,7 @@ def _worst_case_gain(evidence: Evidence, other: str) -> Difference:
 
 
 def _worst_cases(evidence: Evidence, other: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which images no attack fools, bool (ε, images), of the network and of the other one."""
+    """Return masks, bool (ε, images), of the images that no attack fools, for the network and for ``other``."""
     ours, theirs = (
         np.stack([evidence.networks[name].worst_case(epsilon) for epsilon in evidence.epsilons])
         for name in (NETWORK, other)

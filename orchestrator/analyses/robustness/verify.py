@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from prunesweep.workers.architectures.network import Network
 
 VERIFICATION_IMAGES = 300
-"""Number of attacked images of the selection half, unless another one is given."""
+"""Default number of images to attack, from the selection half (the test images that networks are chosen on)."""
 
 AUTOATTACK_IMAGES = 50
-"""Number of these for AutoAttack, if it is installed and no other number is given."""
+"""Default number of these images for AutoAttack, if it is installed."""
 
 
 class VerificationError(UserError):
-    """A trial whose gain cannot be verified as asked."""
+    """A gain in robustness that cannot be verified as requested."""
 
 
 def verify_robustness(
@@ -44,27 +44,29 @@ def verify_robustness(
     autoattack: int | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[VerdictResult]:
-    """Return the verdict on each trial's gain in robustness over its baseline; stored verdicts are not made again.
+    """Return the verdict on each trial's gain in robustness over its baseline; stored verdicts are reused.
 
-    The images are spread over the selection half of the test images: networks are chosen by a verdict, and the report
-    half remains untouched. A defended baseline is compared with the plain one.
+    The images are spread evenly over the selection half of the test images, on which networks are chosen. The report
+    half is not used, because networks may be chosen by their verdicts. A defended baseline is compared with the plain
+    baseline.
 
     Args:
         store: a folder, an fsspec URL or an open store.
         trials: beginnings of keys, and conditions such as ``architecture == resnet56``; plain baselines that meet the
             conditions are left out.
         images: largest number of images to attack.
-        autoattack: number of them that AutoAttack attacks too, if nothing else fools them; None for
-            ``AUTOATTACK_IMAGES`` if pyautoattack is installed, else for none. It takes minutes per network on a CPU.
-        progress: called with a line before each trial that is attacked.
+        autoattack: number of these images that AutoAttack attacks too, unless another attack has fooled them. None
+            means ``AUTOATTACK_IMAGES`` if pyautoattack is installed, else 0. AutoAttack takes minutes per network on a
+            CPU.
+        progress: called with a line of text before each trial that is attacked.
 
     Returns:
-        The verdict of each trial, as ``prunesweep.orchestrator.analyses.robustness.verdict`` defines it; ``evidence``
-        holds every figure.
+        The verdict on each trial, as ``prunesweep.orchestrator.analyses.robustness.verdict`` defines it. Its
+        ``evidence`` holds every number that was measured.
 
     Raises:
-        VerificationError: a number is out of range, a trial is a plain baseline, a baseline is not stored, or no ε fits
-            a baseline. Verdicts that were made before are stored.
+        VerificationError: a number is out of range, a trial is a plain baseline, a baseline is not stored, or no ε
+            leaves a baseline correct on 10–90 % of the images. The verdicts that were made before the error are stored.
 
     Example:
         >>> from prunesweep import verify_robustness
@@ -94,10 +96,10 @@ def verify_robustness(
 
 
 def _autoattack_images(autoattack: int | None) -> int:
-    """Return the number of images for AutoAttack.
+    """Return the number of images for AutoAttack, which is the default number if ``autoattack`` is None.
 
     Raises:
-        VerificationError: it is negative, or AutoAttack is not installed.
+        VerificationError: the number is negative, or it is above 0 and AutoAttack is not installed.
     """
     missing = Autoattack().missing_dependency()
     if autoattack is None:
@@ -112,7 +114,7 @@ def _autoattack_images(autoattack: int | None) -> int:
 def _build_verifications(
     store: Store, trials: dict[str, StoredTrial], texts: Sequence[str], images: int, effort: Effort
 ) -> list[Verification]:
-    """Return the verification of each trial except plain baselines, which have no baseline to gain over.
+    """Return the verification of each trial except plain baselines, which have no baseline to be compared with.
 
     Raises:
         VerificationError: a plain baseline is named by its key, no other trial is left, or a baseline is not stored.
@@ -141,15 +143,15 @@ def _build_verifications(
 
 
 def _bench_key(analysis: Verification, trial: StoredTrial) -> tuple[str, int, str]:
-    """Return what two verifications must have in common to use the same images and attacked networks."""
+    """Return the values that two verifications must share to use the same images and the same attacked baseline."""
     return analysis.test_fingerprint, trial.threads, analysis.baseline
 
 
 class _VerificationBench:
-    """The images and the networks of the verifications that share a baseline, attacked once for all of them."""
+    """The images and networks of verifications with the same baseline; each network is attacked only once."""
 
     def __init__(self, store: Store, device: "torch.device") -> None:
-        """Take networks from a store and attack them on a device."""
+        """Prepare to load networks from a store and to attack them on a device."""
         self._store = store
         self._device = device
         self._key: tuple[str, int, str] | None = None
@@ -158,7 +160,8 @@ class _VerificationBench:
         """Return the verdict on a trial.
 
         Raises:
-            VerificationError: no ε fits the baseline.
+            VerificationError: the networks cannot be compared, for example because no ε leaves the baseline correct on
+                10–90 % of the images.
         """
         start = time.monotonic()
         if self._key != _bench_key(analysis, trial):
@@ -194,7 +197,7 @@ class _VerificationBench:
         from prunesweep.workers.stored_network import load_stored
 
         keys = [key for key in (analysis.network, analysis.baseline, analysis.control) if key is not None]
-        for key in self._networks.keys() - set(keys):  # the images that were crafted on it take much memory
+        for key in self._networks.keys() - set(keys):  # their adversarial images take much memory
             self._comparison.forget(self._networks.pop(key))
         for key in keys:
             if key not in self._networks:

@@ -1,4 +1,4 @@
-"""The evidence of a verification: the outcomes of a network and of those it is compared with on the same images."""
+"""The evidence of a verification: which images fool a network, its baseline and its control under the same attacks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ ImageFlags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class EpsilonOutcome:
-    """Which images one attack within one ε fools.
+    """The outcome of one attack on one network within one ε: for which images the attack succeeds.
 
     Attributes:
         attack: name of the attack.
         epsilon: radius of the L∞ ball, in [0, 1].
-        correct: images that it does not fool, bool (images,); True for images that it did not attack. An attacked image
-            that is misclassified without the attack counts as fooled.
-        attacked: images that it attacked, bool (images,).
+        correct: mask of the images that the attack does not fool, bool (images,). It is True for images that were not
+            attacked. An attacked image that is misclassified without the attack counts as fooled.
+        attacked: mask of the images that were attacked, bool (images,).
     """
 
     attack: str
@@ -33,15 +33,19 @@ class EpsilonOutcome:
 
 @dataclass(frozen=True)
 class NetworkEvidence:
-    """The outcomes of one network.
+    """The outcomes of one network under all attacks.
+
+    The subset is the part of the images that the expensive attacks are limited to.
 
     Attributes:
-        clean: images that are correctly classified without an attack, bool (images,).
-        outcomes: one for each attack and ε.
-        smallest: the smallest ε of a grid at which PGD on the margin loss fools an image, (subset,), found by
-            bisection; 0 if it is misclassified without an attack, infinite if the largest ε does not fool it.
-        vanishing: share of the subset's correctly classified images without a gradient to follow, by loss.
-        logit_margin: mean over the clean images of the true class's logit minus the largest other logit.
+        clean: mask of the images that are correctly classified without an attack, bool (images,).
+        outcomes: the outcome of each attack within each ε.
+        smallest: for each image of the subset, the smallest ε of a grid at which PGD on the margin loss fools the
+            network, found by bisection, float64 (subset,). It is 0 for an image that is misclassified without an
+            attack, and infinite for an image that does not fool the network even at the largest ε.
+        vanishing: by loss, the share of the correctly classified images of the subset whose gradient vanishes, so that
+            attacks have nothing to follow.
+        logit_margin: mean over all images, without an attack, of the true class's logit minus the largest other logit.
     """
 
     clean: ImageFlags
@@ -66,7 +70,7 @@ class NetworkEvidence:
         return tuple(outcome for outcome in self.outcomes if outcome.epsilon == epsilon)
 
     def worst_case(self, epsilon: float) -> ImageFlags:
-        """Return which images no attack within ε fools, bool (images,)."""
+        """Return a mask, bool (images,), of the images that are correct without and under every attack within ε."""
         worst: ImageFlags = np.logical_and.reduce([self.clean, *(outcome.correct for outcome in self.at(epsilon))])
         return worst
 
@@ -77,11 +81,13 @@ class Evidence:
 
     Attributes:
         networks: the evidence of ``network``, ``baseline`` and, if there is one, ``control``.
-        epsilons: the ε at which gains are taken: the baseline keeps 10–90 % of its accuracy there under PGD.
-        far: an ε, for the subset alone, at which undefended networks keep no image: only a network with masked
-            gradients keeps some.
-        everything: an ε within which every image can be made grey, so that no network beats chance.
-        headline: the ε that sweeps report for FGSM; FGSM alone is run there.
+        epsilons: the ε at which gains are taken. Under PGD within such an ε, the baseline stays correct on 10–90 % of
+            the images.
+        far: an ε at which an undefended network stays correct on no image, so that a network that stays correct on some
+            has masked gradients. Only the subset (the images for expensive attacks) is attacked there.
+        everything: an ε within which every image can be made grey, so that no network beats chance. Only the subset is
+            attacked there.
+        headline: the ε that sweeps report for FGSM. Unless it is one of the other ε, only FGSM is run there.
         classes: number of classes.
         effort: how hard the networks were attacked.
         notes: which attacks were not run, and why.
@@ -102,7 +108,7 @@ class Evidence:
         return len(self.networks[NETWORK].clean)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the evidence as JSON values, with counts of images in place of flags."""
+        """Return the evidence as JSON values, with numbers of images in place of masks."""
         return {
             "epsilons": list(self.epsilons),
             "far": self.far,

@@ -1,4 +1,4 @@
-"""Attacks a network, its baseline and its control on the same images, and collects the evidence."""
+"""Attacks on a network, its baseline and its control on the same images, which yield the evidence of a verdict."""
 
 from collections.abc import Mapping
 
@@ -27,13 +27,13 @@ HEADLINE = 8 / 255
 
 
 class NetworkComparison:
-    """A comparison of networks on some images, which attacks each network once.
+    """A comparison of networks on the same images, in which each network is attacked only once.
 
     Networks are modules from images (N, 3, H, W) in [0, 1] to logits, in evaluation mode on the images' device.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, indices: Tensor, effort: Effort | None = None) -> None:
-        """Compare networks on these images.
+        """Choose the images of the comparison and the strength of the attacks.
 
         Args:
             images: float32 (N, 3, H, W) in [0, 1].
@@ -48,10 +48,10 @@ class NetworkComparison:
         self._own: dict[tuple[nn.Module, Radii], OwnAttackOutcomes] = {}
 
     def compare(self, network: nn.Module, baseline: nn.Module, control: nn.Module | None = None) -> Evidence:
-        """Attack each network by itself, show it the others' adversarial images, and return the evidence.
+        """Attack each network itself and by the adversarial images of the other networks, and return the evidence.
 
-        ``NoEpsilon`` is raised if no ε leaves the baseline with 10–90 % of its images, and ``UserError`` if AutoAttack
-        is asked for and not installed.
+        ``NoEpsilon`` is raised if no ε leaves the baseline correct on 10–90 % of the images, and ``UserError`` if
+        AutoAttack is requested but not installed.
         """
         networks = {NETWORK: network, BASELINE: baseline} | ({} if control is None else {CONTROL: control})
         radii = _radii(self._smallest_of(baseline))
@@ -108,11 +108,11 @@ class NetworkComparison:
 
 
 def spread(images: int, wanted: int) -> Tensor:
-    """Return flags of evenly spread images, bool (images,).
+    """Return a mask, bool (images,), of images that are spread evenly over all images.
 
     Args:
-        images: number of images.
-        wanted: number of flags to set; all if there are fewer images.
+        images: number of all images.
+        wanted: number of images in the mask; the mask has all images if there are fewer.
     """
     chosen = torch.zeros(images, dtype=torch.bool)
     chosen[torch.arange(min(wanted, images)) * images // max(1, min(wanted, images))] = True

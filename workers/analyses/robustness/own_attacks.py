@@ -1,4 +1,4 @@
-"""One network under the attacks that use its own gradients and logits, and the adversarial images that they find."""
+"""Attacks on a network that use its own gradients and logits, and the adversarial images that the attacks find."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from prunesweep.workers.attacks.square import square_images
 from prunesweep.workers.attacks.subject import LARGE_IMAGE_BATCH, LARGE_SIDE, VANISHING_GRADIENT
 from prunesweep.workers.attacks.worst_case import Search
 
-# Fixed, as the batch size of evaluations is; smaller, because compared networks are in memory together.
+# Fixed like the batch size of evaluations, but smaller, because compared networks are in memory together.
 COMPARISON_BATCH = 100
 
 
@@ -30,7 +30,7 @@ class AttackSample:
     Attributes:
         images: float32 (N, 3, H, W) in [0, 1].
         labels: true classes, int64 (N,).
-        indices: positions in the test set, int64 (N,), on the CPU.
+        indices: positions of the images in the test set, int64 (N,), on the CPU.
     """
 
     images: Tensor
@@ -42,10 +42,10 @@ class AttackSample:
         return len(self.labels)
 
     def part(self, chosen: Tensor) -> "AttackSample":
-        """Return the chosen images.
+        """Return the chosen images, with their labels and indices.
 
         Args:
-            chosen: bool (N,), on the CPU.
+            chosen: mask of the images to return, bool (N,), on the CPU.
         """
         there = chosen.to(self.images.device)
         return AttackSample(self.images[there], self.labels[there], self.indices[chosen])
@@ -64,8 +64,8 @@ class CraftedImages:
 
     Attributes:
         epsilon: radius of the L∞ ball, in [0, 1].
-        attacked: which images of the sample were attacked, bool (N,).
-        images: these images after the attack, float32 (attacked, 3, H, W) in [0, 1].
+        attacked: mask of the images of the sample that were attacked, bool (N,).
+        images: the attacked images after the attack, float32 (attacked, 3, H, W) in [0, 1].
     """
 
     epsilon: float
@@ -75,12 +75,12 @@ class CraftedImages:
 
 @dataclass(frozen=True)
 class OwnAttackOutcomes:
-    """The outcomes of a network under the attacks on itself; see ``NetworkEvidence`` for the attributes.
+    """The outcomes of a network under the attacks that use its own gradients and logits.
 
     Attributes:
         clean: as in ``NetworkEvidence``.
         outcomes: as in ``NetworkEvidence``.
-        crafted: the adversarial images, to be shown to other networks.
+        crafted: the adversarial images of all attacks, which are later given to other networks.
         vanishing: as in ``NetworkEvidence``.
         logit_margin: as in ``NetworkEvidence``.
     """
@@ -94,11 +94,11 @@ class OwnAttackOutcomes:
 
 @dataclass(frozen=True)
 class Radii:
-    """The ε of the attacks; see ``Evidence``.
+    """The ε within which networks are attacked; ``Evidence`` explains them.
 
     Attributes:
-        graded: the ε at which gains are taken, ascending.
-        far: an ε at which only a network with masked gradients keeps any image.
+        graded: the ε at which gains are taken, ascending; ``epsilons`` in ``Evidence``.
+        far: an ε at which only a network with masked gradients stays correct on any image.
         everything: an ε within which every image can be made grey.
         headline: the ε that sweeps report for FGSM.
     """
@@ -112,17 +112,18 @@ class Radii:
 def attack_alone(
     network: nn.Module, sample: AttackSample, subset: Tensor, radii: Radii, effort: Effort
 ) -> OwnAttackOutcomes:
-    """Attack a network by its own gradients and logits.
+    """Attack a network by means of its own gradients and logits, and return the outcomes.
 
-    FGSM and PGD attack all images within each graded ε, and the subset within ``far`` and ``everything``. Square
-    attacks the images of the subset that remain correctly classified, within the largest graded ε and ``far``: its few
-    queries find nothing within a smaller ε. AutoAttack attacks the first ``effort.autoattack`` images of the subset
-    that remain correctly classified, within the largest graded ε.
+    FGSM attacks all images within each graded ε and ``headline``, and the subset within ``far``. PGD attacks all images
+    within each graded ε, and the subset within ``far`` and ``everything``. Square attacks the images of the subset that
+    remain correctly classified, within the largest graded ε and within ``far``, because its few queries find nothing
+    within a smaller ε. AutoAttack attacks those of the first ``effort.autoattack`` images of the subset that remain
+    correctly classified, within the largest graded ε.
 
     Args:
         network: images in [0, 1] to logits, in evaluation mode.
         sample: the test images.
-        subset: the images for the expensive attacks, bool (N,), on the CPU.
+        subset: mask of the images for the expensive attacks, bool (N,), on the CPU.
         radii: the ε of the attacks.
         effort: numbers of steps, restarts, queries and images.
     """
@@ -148,13 +149,16 @@ def attack_alone(
 def attack_by_transfer(
     network: nn.Module, sample: AttackSample, crafted: tuple[CraftedImages, ...], attack: str
 ) -> list[EpsilonOutcome]:
-    """Return the outcomes of a network on images that were crafted on another one, one outcome for each ε.
+    """Return the outcomes of a network on images that were crafted on another network, one outcome for each ε.
+
+    A network counts as fooled by an image if it misclassifies any of the adversarial images that were crafted from the
+    image within ε.
 
     Args:
         network: the network that classifies the images.
         sample: the test images.
         crafted: adversarial images of the other network.
-        attack: the name of the outcomes' attack.
+        attack: the name of the attack in the outcomes, such as ``transfer_from_baseline``.
     """
     outcomes = []
     for epsilon in sorted({found.epsilon for found in crafted}):
@@ -169,7 +173,7 @@ def attack_by_transfer(
 
 
 class _AttackRun:
-    """Attacks one network, and collects the outcomes and the adversarial images."""
+    """Several attacks on one network, whose outcomes and adversarial images are collected."""
 
     def __init__(self, network: nn.Module, sample: AttackSample) -> None:
         self._network = network
@@ -178,12 +182,15 @@ class _AttackRun:
         self.crafted: list[CraftedImages] = []
 
     def remaining(self, epsilon: float) -> Tensor:
-        """Return which images no attack has fooled within ε so far, bool (N,)."""
+        """Return a mask, bool (N,), of the images that no attack so far has fooled within ε."""
         left = [torch.from_numpy(outcome.correct) for outcome in self.outcomes if outcome.epsilon == epsilon]
         return torch.stack(left).all(0)
 
     def fgsm(self, attacked: Tensor, epsilons: set[float]) -> None:
-        """Attack with FGSM on both losses; the signs do not depend on ε, so one gradient serves all ε."""
+        """Attack with FGSM on both losses.
+
+        The signs of the gradient do not depend on ε, so they are computed once per loss for all ε.
+        """
         some = self._sample.part(attacked)
         for name, loss in ((FGSM, "cross_entropy"), (FGSM_MARGIN, "margin")) if epsilons else ():
             parts = [gradient_signs(self._network, part.images, part.labels, loss)[0] for part in some.batches()]
@@ -228,7 +235,7 @@ class _AttackRun:
 
 
 def _clean(network: nn.Module, sample: AttackSample) -> tuple[Tensor, float]:
-    """Return which images are correctly classified, bool (N,) on the CPU, and the mean logit margin."""
+    """Return a mask of the correctly classified images, bool (N,) on the CPU, and the mean logit margin."""
     with torch.inference_mode():
         parts = [(network(part.images), part.labels) for part in sample.batches()]
     correct = torch.cat([~misclassified(logits, labels) for logits, labels in parts]).cpu()
@@ -237,14 +244,17 @@ def _clean(network: nn.Module, sample: AttackSample) -> tuple[Tensor, float]:
 
 
 def _misclassified(network: nn.Module, sample: AttackSample) -> Tensor:
-    """Return which images are misclassified, bool (N,) on the CPU."""
+    """Return a mask of the misclassified images, bool (N,) on the CPU."""
     with torch.inference_mode():
         parts = [misclassified(network(part.images), part.labels).cpu() for part in sample.batches()]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.bool)
 
 
 def _vanishing(network: nn.Module, sample: AttackSample, chosen: Tensor) -> dict[str, float]:
-    """Return the share of the chosen images, by loss, without a gradient above ``VANISHING_GRADIENT``; 0 of none."""
+    """Return, by loss, the share of the chosen images on which the gradient vanishes.
+
+    The gradient vanishes if every component is below ``VANISHING_GRADIENT``. The share is 0 if no image is chosen.
+    """
     some = sample.part(chosen)
     shares = {}
     for loss in LOSSES:

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from prunesweep.sweeps.errors import UserError
 from prunesweep.workers.attacks.pgd import pgd_images
 
-# From 1/8 to 64 of 255 levels in steps of √2, in [0, 1].
+# From 1/8 to 64 of 255 levels, each ε √2 times the one before it, in [0, 1].
 GRID: tuple[float, ...] = tuple(2 ** (half / 2) / 255 for half in range(-6, 13))
-# The accuracies that the baseline should keep at the chosen ε, and the bounds of what is acceptable.
+# The shares of images on which the baseline should stay correct at the chosen ε, and the bounds of acceptable shares.
 WANTED = (2 / 3, 1 / 3)
 LEAST, MOST = 0.1, 0.9
 
 
 class NoEpsilon(UserError):
-    """A baseline that no ε of the grid leaves with a moderate accuracy."""
+    """A baseline whose accuracy is too low or too high within every ε of the grid for gains to be measured."""
 
 
 def smallest_epsilons(
@@ -31,10 +31,11 @@ def smallest_epsilons(
         network: images in [0, 1] to logits, in evaluation mode.
         images: float32 (N, 3, H, W) in [0, 1].
         labels: true classes, int64 (N,).
-        indices: positions of the images in the test set, int64 (N,), by which random starts are drawn.
+        indices: positions of the images in the test set, int64 (N,), which determine the random starts of PGD.
         steps: number of steps of each PGD.
     """
-    # Each image's answer lies in values[low + 1 .. high]; the ends stand for unattacked and for never.
+    # Each image's smallest ε is in values[low + 1 .. high]. 0 stands for misclassified without an attack, and infinity
+    # for never fooled.
     values = [0.0, *GRID, float("inf")]
     low = torch.zeros(len(images), dtype=torch.int64)
     high = torch.full((len(images),), len(values) - 1)
@@ -62,16 +63,16 @@ def smallest_epsilons(
 
 
 def graded_epsilons(smallest: NDArray[np.float64]) -> tuple[float, ...]:
-    """Return the ε of ``GRID`` at which a baseline keeps about two thirds and one third of the images, ascending.
+    """Return the ε of ``GRID`` within which a baseline stays correct on about two thirds and one third of the images.
 
     Args:
         smallest: the smallest ε that fools the baseline for each image, as ``smallest_epsilons`` returns them.
 
     Returns:
-        Two ε, or one if they are equal.
+        The two ε, ascending, or one ε if they are equal.
 
     Raises:
-        NoEpsilon: the baseline keeps 10–90 % at no ε.
+        NoEpsilon: no ε leaves the baseline correct on 10–90 % of the images.
     """
     kept = {epsilon: float((smallest > epsilon).mean()) for epsilon in GRID}
     between = [epsilon for epsilon, share in kept.items() if LEAST <= share <= MOST]

@@ -21,9 +21,10 @@ OFFICIAL = {"cifar10_c": "official CIFAR-10-C files", "imagenet_c": "official Im
 
 
 def corruptions(subject: Subject, settings: Corruptions) -> Evaluation:
-    """Evaluate the network under each corruption kind at each severity; the headline is the mean over the kinds.
+    """Evaluate the network under each corruption kind at each severity.
 
-    A missing or invalid official file is a `DataError`.
+    The mean accuracy over the kinds enters robustness: at the headline severity, or over all severities if the headline
+    is ``mean``. A missing or invalid official file raises ``DataError``.
     """
     kinds_and_severities = list(product(settings.kinds, settings.severities))
     images = corrupted_source(subject, settings)
@@ -56,7 +57,10 @@ def _source(subject: Subject, settings: Corruptions) -> str:
 
 
 def _headline(subject: Subject, settings: Corruptions) -> str:
-    """Return the headline in words, with the benchmark's constants unless they are CIFAR-10-C's."""
+    """Return the headline (the severity that enters robustness) in words.
+
+    If the corruptions are generated with ImageNet-C's constants, the text says so.
+    """
     constants = constants_for(subject.side)
     if settings.source != "generated" or constants is CIFAR10_C:
         return settings.headline_text()
@@ -64,7 +68,7 @@ def _headline(subject: Subject, settings: Corruptions) -> str:
 
 
 def _measures(subject: Subject, settings: Corruptions, outcomes: tuple[Outcome, ...]) -> dict[str, float]:
-    """Return the mean accuracy and, on the complete ImageNet-C, the corruption errors relative to AlexNet's."""
+    """Return the mean accuracy over kinds and severities and, on all of ImageNet-C, the errors relative to AlexNet's."""
     accuracies = {(outcome.kind, int(outcome.severity)): float(outcome.correct.mean()) for outcome in outcomes}
     measures = {"corruption_accuracy": corruption_accuracy(accuracies)}
     if is_complete(accuracies) and _is_comparable_with_alexnet(subject, settings):
@@ -75,6 +79,10 @@ def _measures(subject: Subject, settings: Corruptions, outcomes: tuple[Outcome, 
 
 
 def _is_comparable_with_alexnet(subject: Subject, settings: Corruptions) -> bool:
-    """Return whether AlexNet's errors apply: on all classes of ImageNet, by ImageNet-C's files or its constants."""
+    """Return whether the network's errors can be compared with AlexNet's errors on ImageNet-C.
+
+    The network must have ImageNet's 1,000 classes. The corrupted images must be read from ImageNet-C's files or
+    generated with its constants.
+    """
     generated = settings.source == "generated" and constants_for(subject.side) is IMAGENET_C
     return subject.network.spec.classes == IMAGENET_CLASSES and (settings.source == "imagenet_c" or generated)

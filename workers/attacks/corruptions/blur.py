@@ -14,7 +14,8 @@ from prunesweep.workers.attacks.corruptions.linear_filters import correlate, gau
 from prunesweep.workers.attacks.corruptions.pixels import to_levels, to_unit
 from prunesweep.workers.attacks.corruptions.zoom import clipped_zoom, zoom_sides
 
-# The disk's kernel reaches at least this many pixels to each side; the rim of a larger disk is softened twice as far.
+# The kernel of the disk reaches at least this many pixels to each side. If the disk's radius is larger, its rim is
+# softened by a 5×5 Gaussian instead of a 3×3 one.
 MIN_DISK_REACH = 8
 
 
@@ -27,12 +28,12 @@ def defocus_blur(images: Tensor, severity: int, draws: Draws, constants: Constan
 def _disk_kernel(radius: float, softness: float) -> Tensor:
     """Return the kernel of a disk, float32 (K, K), which sums to one.
 
-    It is in float32 as in the published code: whether its sum is minimally above or below one decides which level a
-    uniform area gets.
+    The published code computes it in float32, too. Whether rounding makes the sum slightly larger or smaller than one
+    decides which level a uniform area gets.
 
     Args:
         radius: the disk's radius in pixels.
-        softness: standard deviation in pixels of the 3×3 or 5×5 Gaussian that softens the rim.
+        softness: standard deviation in pixels of the 3×3 or 5×5 Gaussian that softens the disk's rim.
     """
     reach = max(MIN_DISK_REACH, math.ceil(radius))
     offsets = torch.arange(-reach, reach + 1)
@@ -44,8 +45,8 @@ def _disk_kernel(radius: float, softness: float) -> Tensor:
 def glass_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
     """Imitate structured glass: blur, replace every pixel by a random neighbour, and blur again.
 
-    The published loop is meant to swap pixels. However, both sides of its assignment are views of one array, and so it
-    copies the neighbour.
+    The published loop is meant to swap each pixel with its neighbour. However, both sides of its assignment are views
+    of one array, so it only copies the neighbour.
     """
     sigma, max_shift, rounds = constants.blur.glass[severity - 1]
     blurred = to_levels(gaussian_blur(to_unit(images), sigma, nearest))
@@ -55,7 +56,13 @@ def glass_blur(images: Tensor, severity: int, draws: Draws, constants: Constants
 
 
 def _copy_neighbours(images: Tensor, max_shift: int, draws: Draws) -> Tensor:
-    """Replace each pixel that is not near the border by one −max_shift … max_shift − 1 rows and columns away."""
+    """Replace each pixel that is not near the border by a random neighbour.
+
+    Args:
+        images: levels, uint8 (N, C, H, H).
+        max_shift: the neighbour is −max_shift … max_shift − 1 rows and columns away.
+        draws: the random numbers of the images.
+    """
     size = images.shape[-1]
     inner = size - 2 * max_shift
     column_shift, row_shift = draws.uniform(-max_shift, max_shift, 2, inner, inner).floor_().long().unbind(1)
@@ -71,10 +78,10 @@ def _copy_neighbours(images: Tensor, max_shift: int, draws: Draws) -> Tensor:
 
 
 def _follow_copies(copied_from: Tensor, own: Tensor) -> Tensor:
-    """Return the pixel from which each pixel's level finally comes, if the pixels are copied one by one.
+    """Return for each pixel the position from which its level finally comes, if pixels are overwritten one by one.
 
-    The published loop goes from the last pixel to the first. A later pixel has therefore been overwritten already when
-    an earlier one copies it; chains of such copies are followed by pointer doubling.
+    The published loop goes from the last pixel to the first. When a pixel copies a later pixel, that pixel has
+    therefore been overwritten already. Chains of such copies are followed by pointer doubling.
 
     Args:
         copied_from: the flat position that each pixel copies, int64 (N, pixels).
@@ -90,13 +97,13 @@ def _follow_copies(copied_from: Tensor, own: Tensor) -> Tensor:
 
 
 def motion_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Blur along a line at most 45 degrees from the horizontal."""
+    """Blur along a line in a random direction that is at most 45 degrees from the horizontal."""
     radius, sigma = constants.blur.motion[severity - 1]
     return motion.motion_blur(images, radius, sigma, draws.uniform(-45, 45))
 
 
 def zoom_blur(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Average the image with enlargements of it, as if it came nearer; the sum is in float32, as published."""
+    """Average the image with enlargements of it, as if the object came nearer; the sum is in float32, as published."""
     unit = to_unit(images.movedim((-2, -1), (0, 1)).contiguous())
     factors = constants.blur.zoom[severity - 1]
     total = torch.zeros_like(unit, dtype=torch.float32)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 BorderRule = Callable[[Tensor, int], Tensor]
-"""From integer positions and the number of pixels to positions in 0 … size − 1."""
+"""A function from integer positions and the size (pixels in a row or column) to positions in 0 … size − 1."""
 
 
 def nearest(position: Tensor, size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""CIFAR-10-C's files (Hendrycks & Dietterich 2019): one array per kind, with the severities one after another."""
+"""CIFAR-10-C's files (Hendrycks & Dietterich 2019): one array per corruption kind, with one severity after another."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +18,11 @@ SEVERITY_COUNT = 5
 
 
 class Cifar10C:
-    """The corrupted images of some kinds, memory-mapped.
+    """The corrupted images of some corruption kinds, memory-mapped from CIFAR-10-C's files.
 
-    With n test images in the files, severity s is in rows (s − 1) n … s n − 1. If the test images in use are a limited
-    sample of them, the rows of the sample are read; if the files hold the sample alone, all rows.
+    If the files have n images per severity, severity s is in rows (s − 1) n … s n − 1. If a limit leaves out some test
+    images of the data set, only the rows of the remaining ones are read. But if n is the number of the remaining test
+    images, the files are taken to hold only these, and all rows are read.
     """
 
     def __init__(self, root: str, kinds: Sequence[str], test: LabelledImages) -> None:
@@ -33,7 +34,7 @@ class Cifar10C:
             test: the test images in use.
 
         Raises:
-            DataError: a file is missing, is not an array, or has a shape that does not match the labels'.
+            DataError: a file is missing or is not an array, or an array has the wrong type or shape.
         """
         labels_file = cifar10_c_file(root, "labels")
         self._root = root
@@ -56,7 +57,7 @@ class Cifar10C:
                 )
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
-        """Return corrupted images, uint8 (n, 3, H, W).
+        """Return the corrupted versions of some test images, uint8 (n, 3, H, W).
 
         Args:
             kind: one of the opened kinds.
@@ -70,7 +71,7 @@ class Cifar10C:
     def check(self, test: LabelledImages) -> None:
         """Check by sizes and labels that the files hold corruptions of the test images, in the same order.
 
-        The files may hold more images than there are test images, which are then the first ones.
+        The files may hold more images than the data set has test images. The test images must then be the first ones.
 
         Raises:
             DataError: the files hold other images; the message says what differs first.
@@ -103,10 +104,10 @@ class Cifar10C:
 
 
 def _open_array(path: Path) -> NDArray[Any]:
-    """Return an array, memory-mapped.
+    """Open the array in a file, memory-mapped.
 
     Raises:
-        DataError: the file is damaged or not an array.
+        DataError: the file is missing, damaged or not an array.
     """
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -1,6 +1,6 @@
 """The constants of every corruption at severities 1 to 5, for CIFAR-10-C and for ImageNet-C.
 
-Both are by Hendrycks & Dietterich (2019), from their programs ``make_cifar_c.py`` and ``make_imagenet_c.py``.
+Both sets of constants are by Hendrycks & Dietterich (2019), from their programs ``make_cifar_c.py`` and ``make_imagenet_c.py``.
 Every tuple of constants has one entry per severity.
 """
 
@@ -10,7 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 IMAGENET_SIDE = 128
-"""Images of at least this many pixels a side get ImageNet-C's constants (made for 224), others CIFAR-10-C's (32)."""
+"""Images with a side of at least this many pixels get ImageNet-C's constants; smaller images get CIFAR-10-C's.
+
+ImageNet-C's constants were made for a side of 224 pixels, CIFAR-10-C's for 32.
+"""
 
 
 class Defocus(NamedTuple):
@@ -18,7 +21,7 @@ class Defocus(NamedTuple):
 
     Attributes:
         radius: the disk's radius in pixels.
-        softness: standard deviation in pixels of the Gaussian that softens its rim.
+        softness: standard deviation in pixels of the Gaussian that softens the disk's rim.
     """
 
     radius: float
@@ -29,9 +32,9 @@ class Glass(NamedTuple):
     """The constants of glass blur.
 
     Attributes:
-        sigma: standard deviation in pixels of the blur before and after.
-        max_shift: how far away the pixel that is copied may be, in rows and in columns.
-        rounds: how often all pixels are replaced.
+        sigma: standard deviation in pixels of the Gaussian blurs before and after pixels are replaced.
+        max_shift: the largest distance to the neighbour that replaces a pixel, in rows and in columns.
+        rounds: the number of times that all pixels are replaced.
     """
 
     sigma: float
@@ -44,7 +47,7 @@ class Motion(NamedTuple):
 
     Attributes:
         radius: the line is ``2 * radius + 1`` pixels long.
-        sigma: standard deviation in pixels of the Gaussian whose half gives the weights.
+        sigma: standard deviation in pixels of the Gaussian, one half of which gives the weights along the line.
     """
 
     radius: int
@@ -55,13 +58,13 @@ class Snowfall(NamedTuple):
     """The constants of snow.
 
     Attributes:
-        mean: mean of the normal noise from which flakes are made.
-        deviation: standard deviation of that noise.
+        mean: mean of the normal noise from which the flakes are made.
+        deviation: standard deviation of the noise.
         zoom: the factor by which the noise is enlarged.
         threshold: noise below it is set to 0.
         radius: the motion blur's line is ``2 * radius + 1`` pixels long.
         sigma: standard deviation in pixels of the motion blur's weights.
-        image_weight: the weight of the original image; the rest is the whitened one.
+        image_weight: the weight of the original image in its mean with the whitened image.
     """
 
     mean: float
@@ -85,7 +88,7 @@ class Fog(NamedTuple):
 
     Attributes:
         density: the weight of the clouds.
-        decay: the factor by which their roughness shrinks whenever the scale is halved.
+        decay: the divisor of the clouds' amplitude whenever their scale is halved (see ``plasma_fractal``).
     """
 
     density: float
@@ -96,9 +99,9 @@ class Elastic(NamedTuple):
     """The constants of the elastic transform, as shares of the image's side.
 
     Attributes:
-        stretch: the factor of the smoothed random field of displacements.
-        sigma: standard deviation of the Gaussian that smooths the field.
-        shift: how far three points are moved at most, along each axis.
+        stretch: the factor by which the smoothed random displacements of the pixels are multiplied.
+        sigma: standard deviation of the Gaussian that smooths the displacements.
+        shift: the largest distance along each axis by which the affine map moves each of its three points.
     """
 
     stretch: float
@@ -111,7 +114,7 @@ class Noise:
     """The constants of the noise family, by severity.
 
     Attributes:
-        gaussian_deviation: standard deviation of Gaussian noise, in [0, 1] pixel units.
+        gaussian_deviation: standard deviation of Gaussian noise, in units of [0, 1] pixels.
         shot_photons: the expected number of photons at full brightness.
         impulse_share: the share of the levels that impulse noise replaces.
     """
@@ -145,9 +148,9 @@ class Weather:
     Attributes:
         snow: the constants of snow.
         frost: the weights of the image and of the texture.
-        frost_scale: the size of the photographs of frost, as a share of their original size; the same at any severity.
+        frost_scale: the size of the photographs of frost, as a share of their original size; the same for all severities.
         fog: the constants of fog.
-        brightness: what is added to the value (of hue, saturation and value), in [0, 1] pixel units.
+        brightness: the number added to V of HSV (hue, saturation, value), in units of [0, 1] pixels.
     """
 
     snow: tuple[Snowfall, ...]
@@ -194,12 +197,12 @@ class Constants:
 
 
 def _zoom_factors(*ends_and_steps: tuple[float, float]) -> tuple[tuple[float, ...], ...]:
-    """Return the factors from 1 up to but not including each end, by ``numpy.arange``."""
+    """Return, for each (end, step), the zoom factors of ``numpy.arange(1, end, step)``, without the end."""
     return tuple(tuple(np.arange(1, end, step).tolist()) for end, step in ends_and_steps)
 
 
 def _elastic_of_244(stretch: float, sigma: float, shift: float) -> Elastic:
-    """Return constants in shares of 224 pixels from shares of 244, which ImageNet-C uses by a slip of its authors."""
+    """Convert constants in shares of 244 pixels, which ImageNet-C's authors wrote by mistake, to shares of 224."""
     return Elastic(stretch * 244 / 224, sigma * 244 / 224, shift * 244 / 224)
 
 
@@ -285,5 +288,5 @@ IMAGENET_C = Constants(
 
 
 def constants_for(side: int) -> Constants:
-    """Return the constants for images of ``side`` × ``side`` pixels."""
+    """Return the constants of the corruptions for images of ``side`` × ``side`` pixels."""
     return IMAGENET_C if side >= IMAGENET_SIDE else CIFAR10_C

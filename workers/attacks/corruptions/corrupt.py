@@ -32,7 +32,10 @@ KINDS: dict[str, Callable[..., Tensor]] = {
     "pixelate": pixelate,
     "jpeg_compression": jpeg_compression,
 }
-"""In the published order; each takes uint8 images (N, 3, H, H), the severity, their random draws and the constants."""
+"""Corruption kind -> the function that applies it, in the published order.
+
+Each function takes uint8 images (N, 3, H, H), the severity, the random draws of the images, and the constants.
+"""
 SEVERITIES = range(1, 6)
 MIN_SIDE = 16
 CHUNK_LEVELS = 2**16
@@ -44,18 +47,18 @@ def corrupt(
 ) -> Tensor:
     """Return corrupted copies of images, with the same shape, type and device.
 
-    The constants are ImageNet-C's for images of at least 128 pixels a side, and CIFAR-10-C's for smaller ones; lengths
-    that their authors give as shares of the side grow with H. Random numbers depend on (kind, severity, index of the
-    image) alone: every call gives the same levels. Invalid arguments are a `ValueError`, and photographs of
-    frost that are not installed an `ImportError`.
+    The constants are ImageNet-C's for images with a side of at least 128 pixels, and CIFAR-10-C's for smaller images.
+    Lengths that the authors of the constants give as shares of the side grow with H. Random numbers depend only on
+    kind, severity and the image's index in its data set, so every call gives the same levels. An invalid argument
+    raises ``ValueError``. Frost with ``package`` raises ``ImportError`` if the photographs are not installed.
 
     Args:
         images: uint8 (N, 3, H, H) with H >= 16.
         kind: one of ``KINDS``.
         severity: 1 to 5.
-        frost_textures: for ``frost`` alone: ``package``, the photographs of the distribution imagecorruptions-imaug, or
-            ``generated``.
-        first_index: the index of the first of the images in its data set.
+        frost_textures: the textures for the kind ``frost``: ``package`` (the photographs of the package
+            imagecorruptions-imaug) or ``generated``. Other kinds ignore it.
+        first_index: the index that the first image has in its data set. The other images follow it there.
     """
     _check_arguments(images, kind, severity, frost_textures)
     corruption = partial(frost, textures=frost_textures) if kind == "frost" else KINDS[kind]
@@ -70,7 +73,7 @@ def corrupt(
 
 
 def _chunks(images: Tensor) -> Iterator[range]:
-    """Yield ranges of indices whose intermediate results fit a CPU's cache, or a fraction of a GPU's memory."""
+    """Yield ranges of image indices, short enough for their intermediate results to fit a CPU's cache or a GPU's memory."""
     levels = CHUNK_LEVELS if images.device.type == "cpu" else GPU_CHUNK_LEVELS
     count = max(1, levels // math.prod(images.shape[1:]))
     for start in range(0, len(images), count):

@@ -20,9 +20,9 @@ PILLOW_BITS = 22  # Pillow averages with fixed-point weights of this many fracti
 
 
 def contrast(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Move all levels towards the mean of their channel."""
+    """Move all levels of an image towards the mean of their channel."""
     height, width = images.shape[-2:]
-    total = images.sum((2, 3), keepdim=True, dtype=torch.int64)  # integers: the same in any order
+    total = images.sum((2, 3), keepdim=True, dtype=torch.int64)  # integers, whose sum is the same in any order
     mean = total / torch.tensor(255 * height * width, dtype=torch.float64)
     return to_levels((to_unit(images) - mean) * constants.digital.contrast[severity - 1] + mean)
 
@@ -40,11 +40,11 @@ def elastic_transform(images: Tensor, severity: int, draws: Draws, constants: Co
 
 
 def _map_affinely(unit: Tensor, moves: Tensor) -> Tensor:
-    """Apply the affine map that moves three corners of a square in the middle of the image.
+    """Apply to each image the affine map that moves three corners of a square in its middle by ``moves``.
 
     Args:
         unit: images in [0, 1], float64 (N, 3, H, H).
-        moves: the moves of the corners in pixels, (N, 3, 2).
+        moves: how far each corner is moved, in columns and in rows, (N, 3, 2).
     """
     size = unit.shape[-1]
     near, far = size // 2 - size // 3, size // 2 + size // 3
@@ -66,12 +66,12 @@ def _pixel_positions(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sample(images: Tensor, columns: Tensor, rows: Tensor, *, mirrored_at_pixels: bool) -> Tensor:
-    """Interpolate images linearly at fractional positions; beyond the border they are mirrored.
+    """Interpolate images linearly at fractional positions; beyond its border, an image continues as its mirror image.
 
     Args:
         images: (N, 3, H, H).
-        columns: the column of each sample, (N, H, H).
-        rows: the row of each sample, (N, H, H).
+        columns: the fractional column to sample for each pixel of the result, (N, H, H).
+        rows: the fractional row to sample for each pixel of the result, (N, H, H).
         mirrored_at_pixels: whether to mirror at the centres of the outermost pixels, instead of half a pixel further
             out at the border itself.
     """
@@ -93,10 +93,14 @@ def pixelate(images: Tensor, severity: int, draws: Draws, constants: Constants) 
 
 
 def _pixels_in_boxes(size: int, small: int) -> Tensor:
-    """Return which of ``size`` pixels each of ``small`` boxes averages: 0 or 1, float32 (small, size).
+    """Return a matrix, float32 (small, size), that is 1 where the box of a row averages the pixel of a column, else 0.
 
-    A box covers a pixel if it covers its centre, a centre on the box's right edge included. At some odd sizes, at
-    which centres do lie on edges, Pillow's rounding decides otherwise.
+    A box averages the pixels whose centres lie inside it or on its right edge. Centres lie on edges only at some odd
+    sizes, at which Pillow's rounding may decide otherwise.
+
+    Args:
+        size: the number of pixels along a side of the image.
+        small: the number of boxes along a side of the image.
     """
     box, pixels = torch.arange(small)[:, None], torch.arange(size)
     first = (2 * box * size + small) // (2 * small)
@@ -105,11 +109,11 @@ def _pixels_in_boxes(size: int, small: int) -> Tensor:
 
 
 def _box_means(totals: Tensor, boxes: Tensor) -> Tensor:
-    """Return the mean level of each box, rounded as by Pillow, float32 (..., small).
+    """Return the mean level of each box, rounded as Pillow does, float32 (..., small).
 
     Args:
-        totals: the sum of each box's levels, (..., small): integers that float32 holds exactly, and so the same in any
-            order of summation.
+        totals: the sum of each box's levels, (..., small). The sums are integers that float32 holds exactly, so the
+            order of summation does not matter.
         boxes: the result of ``_pixels_in_boxes``.
     """
     weights = torch.round(2.0**PILLOW_BITS / boxes.sum(1)).int()

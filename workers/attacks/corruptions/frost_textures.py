@@ -16,7 +16,8 @@ from prunesweep.workers.random_streams import stream
 TEXTURE_SOURCES = ("package", "generated")
 PACKAGE = "imagecorruptions"
 PHOTOGRAPHS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
-# Mean red, green and blue, and standard deviation, in levels, as of the photographs; the decay gives their roughness.
+# The mean red, green and blue and the standard deviation of each photograph, in levels, and the decay (see
+# ``plasma_fractal``) that gives generated textures the roughness of the photographs.
 GENERATED_LOOKS = (
     (78, 149, 166, 19),
     (201, 205, 214, 22),
@@ -26,7 +27,7 @@ GENERATED_LOOKS = (
 )
 GENERATED_DECAY = 0.95
 GENERATED_MIN_SIDE = 128
-GENERATED_SCALE = 0.2  # of the photographs that the generated textures resemble
+GENERATED_SCALE = 0.2  # the generated textures resemble the photographs at this share of their original size
 
 
 def frost_package_installed() -> bool:
@@ -38,19 +39,19 @@ def frost_package_installed() -> bool:
 def frost_textures(source: str, side: int, scale: float) -> tuple[Tensor, ...]:
     """Return five textures, uint8 (3, H, W) on the CPU, with H and W greater than ``side``.
 
-    Photographs that are not installed are an `ImportError`.
+    If ``source`` is ``package`` and the photographs are not installed, ``ImportError`` is raised.
 
     Args:
-        source: ``package``, the photographs that CIFAR-10-C and ImageNet-C were made with, or ``generated``, textures
-            that resemble them and are the same on every call.
+        source: ``package`` or ``generated``. ``package`` means the photographs that CIFAR-10-C and ImageNet-C were made
+            with. ``generated`` means textures that resemble the photographs and are the same on every call.
         side: the side of the images to corrupt, in pixels.
-        scale: the size of the photographs, as a share of their original size.
+        scale: the size of the photographs, as a share of their original size. Generated textures are scaled alike.
     """
     return _load_photographs(side, scale) if source == "package" else _generate(side, scale)
 
 
 def _load_photographs(side: int, scale: float) -> tuple[Tensor, ...]:
-    """Return the photographs of the package.
+    """Return the photographs of the package imagecorruptions-imaug.
 
     Raises:
         ImportError: the package is not installed.
@@ -66,7 +67,7 @@ def _load_photographs(side: int, scale: float) -> tuple[Tensor, ...]:
 
 
 def _load_photograph(path: Path, side: int, scale: float) -> Tensor:
-    """Return a photograph at ``scale`` times its size, or larger where ``side`` needs it."""
+    """Return a photograph at ``scale`` times its size, or larger if its height or width would not exceed ``side``."""
     photograph = torch.from_numpy(np.array(decode_image(str(path), path.read_bytes()))).permute(2, 0, 1)
     return _rescale(photograph.double(), max(scale, (side + 1) / min(photograph.shape[1:])))
 

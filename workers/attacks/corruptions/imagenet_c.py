@@ -24,12 +24,12 @@ from prunesweep.workers.data.split import LabelledImages
 
 
 class ImagenetC:
-    """The corrupted images of some test images, decoded by as many threads as torch may use.
+    """The corrupted versions of the test images in ImageNet-C's files, decoded by as many threads as torch may use.
 
-    The n-th test image of a label is the n-th file of that class, with classes and files sorted by name. This holds if
-    the test images come from ImageNet's own files, whose names the corrupted files have. If the test images are a
-    limited sample, n counts the left-out ones too, unless the class has no more files than the sample. All kinds and
-    severities have the same file names.
+    The n-th test image of a class is taken to be the class's n-th file, with classes and files sorted by name. This is
+    right if the test images come from ImageNet's own files, because the corrupted files have the same names. If a limit
+    leaves out some test images, n counts these too. But if a class has no more files than test images in use, its files
+    are taken to be those of the images in use. All kinds and severities must have the same file names.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class ImagenetC:
         self._names = pa.array(self._list_names(test.labels.cpu().numpy(), test.subset))
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
-        """Return corrupted images, uint8 (n, 3, H, W).
+        """Return the corrupted versions of some test images, uint8 (n, 3, H, W).
 
-        A file that cannot be decoded or has another size is a `DataError`.
+        A file that cannot be decoded, or an image of another size than the test images, raises ``DataError``.
 
         Args:
             kind: the corruption kind.
@@ -80,14 +80,14 @@ class ImagenetC:
     def check(self, classes: Sequence[str]) -> None:
         """Check that every kind and severity has a file for every test image, in folders named like the classes.
 
-        If no class has the name of a folder, the data set names its classes in another way, and the names are not
-        compared.
+        If no class has the name of any folder, the data set names its classes in another way than ImageNet-C, and the
+        names are not compared.
 
         Args:
             classes: the names of the data set's classes, by label.
 
         Raises:
-            DataError: a file is missing or a class has another name.
+            DataError: a file is missing, or a folder has another name than its class.
         """
         if not set(self.classes).isdisjoint(classes) and self.classes != list(classes):
             label = next(label for label, name in enumerate(classes) if name != self.classes[label])
@@ -100,10 +100,10 @@ class ImagenetC:
             self._check_folder(imagenet_c_folder(self._root, kind, severity), needed)
 
     def _check_folder(self, folder: Path, needed: Sequence[str]) -> None:
-        """Check that the folder of one kind and severity has all files.
+        """Check that the folder of one kind and severity has a file for every test image.
 
         Args:
-            folder: the folder.
+            folder: the folder of the kind and severity.
             needed: CLASS/FILE of each test image.
 
         Raises:
@@ -121,11 +121,11 @@ class ImagenetC:
             )
 
     def _list_names(self, labels: NDArray[np.int64], subset: ImageSubset | None) -> list[str]:
-        """Return CLASS/FILE of each test image.
+        """Return the file of each test image, as CLASS/FILE.
 
         Args:
             labels: the labels of the test images.
-            subset: which images of the whole split these are, if a limit leaves some out.
+            subset: which of all test images of the data set are in use. None if no limit leaves out any.
         """
         names = [""] * len(labels)
         for label in np.unique(labels).tolist():
@@ -137,13 +137,13 @@ class ImagenetC:
         return names
 
     def _list_files(self, name: str, count: int, ranks: NDArray[np.int64] | None) -> list[str]:
-        """Return CLASS/FILE of the test images of one class.
+        """Return the files of the test images of one class, as CLASS/FILE.
 
         Args:
             name: the name of the class.
-            count: the number of its test images.
-            ranks: which of the class's files they are; None for the first ones. Ignored if there are no more files
-                than test images.
+            count: the number of test images of the class.
+            ranks: int64 (count,), the positions of the images' files among the class's files. None for the first
+                ``count`` files. It is ignored if the class has no more files than test images.
 
         Raises:
             DataError: the class has too few files.

@@ -10,11 +10,11 @@ from prunesweep.workers.cache import cached_tensor
 
 
 def corrupted_images(images: Tensor, fingerprint: str, kind: str, severity: int, frost_textures: str) -> Tensor:
-    """Return images under one corruption, from the cache if possible; they must not be changed.
+    """Return images under one corruption, from the cache if possible; the returned images must not be changed.
 
     Args:
-        images: uint8 (N, 3, H, W).
-        fingerprint: identifies the images.
+        images: the clean images, uint8 (N, 3, H, W).
+        fingerprint: a hash that identifies the clean images.
         kind: the corruption kind.
         severity: 1 to 5.
         frost_textures: ``package`` or ``generated``; other kinds than ``frost`` ignore it.
@@ -25,9 +25,8 @@ def corrupted_images(images: Tensor, fingerprint: str, kind: str, severity: int,
     textures = frost_textures if kind == "frost" else None
     key_content = [fingerprint, len(images), kind, severity, textures, ATTACKS["corruptions"].version]
     constants = constants_for(images.shape[-1])
-    if (
-        constants is not CIFAR10_C
-    ):  # which earlier versions used for images of every size, without their name in the key
+    # Earlier versions used CIFAR-10-C's constants for images of every size, without the name of the constants in the key.
+    if constants is not CIFAR10_C:
         key_content.append(constants.name)
     key = key_of("corrupted", key_content)
     return cached_tensor(

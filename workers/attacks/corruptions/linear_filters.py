@@ -14,12 +14,13 @@ from prunesweep.workers.attacks.corruptions.borders import BorderRule
 def correlate(levels: Tensor, kernel: Tensor, border: BorderRule) -> Tensor:
     """Correlate images with a kernel.
 
-    Weights of zero cost nothing, and pixels that share a weight are summed first. Levels are whole numbers, whose sum
-    float32 holds exactly in any order, as long as there are fewer than 2**16.
+    Pixels that share a weight are summed before the sum is multiplied by the weight, and weights of zero are skipped.
+    Levels are whole numbers. Float32 therefore holds their sum exactly, in any order, as long as fewer than 2**16
+    levels are summed.
 
     Args:
-        levels: 0..255, (..., H, W).
-        kernel: (K, K) with odd K.
+        levels: images as levels 0..255, (..., H, W).
+        kernel: the weights, (K, K) with odd K.
         border: the rule for pixels beyond the border.
 
     Returns:
@@ -66,7 +67,7 @@ def smooth(images: Tensor, weights: list[float], border: BorderRule) -> Tensor:
 def gaussian_weights(sigma: float, radius: int) -> list[float]:
     """Return the weights of a sampled Gaussian at 0 … radius; together with those at −radius … −1 they sum to one.
 
-    They are computed as in SciPy: the last bit decides which level a uniform area gets.
+    The weights are computed as in SciPy, because their last bit decides which level a uniform area gets.
 
     Args:
         sigma: standard deviation in pixels.
@@ -88,7 +89,7 @@ def _smooth_along(images: Tensor, weights: list[float], dim: int, border: Border
 
 
 def _pad(images: Tensor, margin: int, dim: int, border: BorderRule) -> Tensor:
-    """Pad both ends of a dimension by ``margin`` pixels, as the border rule says."""
+    """Pad both ends of a dimension by ``margin`` pixels that the border rule takes from inside the image."""
     size = images.shape[dim]
     positions = torch.arange(-margin, size + margin, device=images.device)
     return images.index_select(dim, border(positions, size))

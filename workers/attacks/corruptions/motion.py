@@ -11,15 +11,15 @@ Q16_PER_LEVEL = 257
 
 
 def motion_blur(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
-    """Blur images along a line that starts at each pixel.
+    """Replace each pixel by the weighted mean of the pixels on a line that starts at it.
 
-    ImageMagick computes with 16 bits per channel: it rounds to them, and drops fractions of a level when it converts
-    them back to 8 bits.
+    ImageMagick computes with 16 bits per channel. It rounds the mean to 16 bits, and drops fractions of a level when it
+    converts the mean back to 8 bits.
 
     Args:
         images: levels, uint8 (N, C, H, W).
         radius: the line is ``2 * radius + 1`` pixels long.
-        sigma: standard deviation in pixels of the Gaussian whose half gives the weights.
+        sigma: standard deviation in pixels of the Gaussian, one half of which gives the weights along the line.
         angles: the line's direction for each image, (N,), in degrees clockwise from the right.
 
     Returns:
@@ -41,7 +41,7 @@ def motion_blur(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Te
 
 
 def _line_weights(radius: int, sigma: float) -> list[float]:
-    """Return the weights of the line's pixels, half a Gaussian, which sum to one."""
+    """Return the weights of the pixels on the line: half a Gaussian, with a sum of one."""
     weights = [math.exp(-(step**2) / (2 * sigma**2)) for step in range(2 * radius + 1)]
     return [weight / sum(weights) for weight in weights]
 

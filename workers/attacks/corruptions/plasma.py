@@ -10,12 +10,13 @@ INITIAL_AMPLITUDE = 100.0
 def plasma_fractal(noise: Tensor, decay: float) -> Tensor:
     """Return random height maps whose opposite borders match.
 
-    The noise that is added to the mean of the neighbours has an amplitude that is divided by ``decay`` whenever the
-    step is halved; as in the published code, the amplitude enters squared.
+    Each new height is the mean of its neighbours plus noise. The amplitude of the noise is divided by ``decay``
+    whenever the distance between neighbours is halved. As in the published code of the corruptions, the noise is
+    multiplied by the square of the amplitude.
 
     Args:
-        noise: uniform in [-1, 1), float64 (N, S * S - 1) with a power of two S.
-        decay: the factor by which the amplitude shrinks.
+        noise: uniform in [-1, 1), float64 (N, S * S - 1), where S is a power of two.
+        decay: the divisor of the amplitude.
 
     Returns:
         The heights, float64 (N, S, S) in [0, 1].
@@ -35,7 +36,7 @@ def plasma_fractal(noise: Tensor, decay: float) -> Tensor:
 
 
 def _refine(heights: Tensor, step: int, noise: Tensor) -> None:
-    """Set the points halfway between those that are ``step`` apart: the centres of squares, then of diamonds."""
+    """Set the heights halfway between points that are ``step`` apart: the centres of squares, then of diamonds."""
     half = step // 2
     corners = heights[:, ::step, ::step]
     right, below = corners.roll(-1, 2), corners.roll(-1, 1)

@@ -18,25 +18,26 @@ from prunesweep.workers.attacks.subject import Subject
 from prunesweep.workers.data.dataset import Dataset
 
 COMPARED_IMAGES = 100  # images of each kind that are compared with the test images
-# Fog at severity 5 with ImageNet-C's constants reaches 0.83; all other kinds reach at least 0.94.
+# Files with a smaller ``matching_share`` are rejected. With the right images, fog at severity 5 with ImageNet-C's
+# constants reaches a share of 0.83, and all other kinds reach at least 0.94.
 MIN_MATCHING_SHARE = 0.75
 
 
 class CorruptedImages(Protocol):
-    """The test images under every corruption kind and severity of the settings."""
+    """The test images under every corruption kind and severity of an attack's settings."""
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
         """Return corrupted images, uint8 (n, 3, H, W), on any device, which must not be changed."""
 
 
 class CachedCorruptions:
-    """Corruptions of test images in memory, which are generated once for all trials of a machine."""
+    """Corrupted versions of test images that are in memory, generated once for all trials on a machine."""
 
     def __init__(self, subject: Subject, frost_textures: str) -> None:
         """Take the test images of a subject.
 
         Args:
-            subject: the subject; its network plays no role.
+            subject: the network with its test images; the network is not used.
             frost_textures: ``package`` or ``generated``.
         """
         self._images = subject.test.read(slice(None))
@@ -61,13 +62,13 @@ class CachedCorruptions:
 
 
 class StreamedCorruptions:
-    """Corruptions of streamed test images, which are generated at each use: a cache of them would fill a disk."""
+    """Corrupted versions of streamed test images, generated at each use because a cache of them would fill a disk."""
 
     def __init__(self, subject: Subject, frost_textures: str) -> None:
         """Take the test images of a subject.
 
         Args:
-            subject: the subject; its network plays no role.
+            subject: the network with its test images; the network is not used.
             frost_textures: ``package`` or ``generated``.
         """
         self._subject = subject
@@ -90,14 +91,14 @@ class StreamedCorruptions:
         return torch.cat([self._corrupt(image[None], kind, severity, index) for index, image in images])
 
     def _corrupt(self, clean: Tensor, kind: str, severity: int, first_index: int) -> Tensor:
-        """Return corrupted copies of consecutive test images, of which the first has the index ``first_index``."""
+        """Return corrupted copies of consecutive test images, the first of which has the index ``first_index``."""
         return corrupt(clean, kind, severity, frost_textures=self._frost_textures, first_index=first_index)
 
 
 def corrupted_source(subject: Subject, settings: Corruptions) -> CorruptedImages:
-    """Return the source of corrupted images that the settings name.
+    """Return the object that reads or generates corrupted images, according to ``source`` in the settings.
 
-    A missing or invalid official file is a `DataError`.
+    A missing or invalid official file raises ``DataError``.
     """
     if settings.source == "cifar10_c":
         return Cifar10C(settings.root or "", settings.kinds, subject.test)
@@ -111,9 +112,10 @@ def corrupted_source(subject: Subject, settings: Corruptions) -> CorruptedImages
 
 
 def check_files(settings: Corruptions, data: Dataset) -> None:
-    """Check that the official files hold corruptions of the test images, in their order; generated ones always do.
+    """Check that the official files hold corrupted versions of the test images, in the same order.
 
-    Files that do not are a `DataError`, whose one line says what differs.
+    Generated corruptions need no check. If the files hold other images or another order, ``DataError`` is raised, with
+    one line that says what differs.
     """
     if settings.source == "cifar10_c":
         cifar10_c = Cifar10C(settings.root or "", settings.kinds, data.test)
@@ -127,10 +129,12 @@ def check_files(settings: Corruptions, data: Dataset) -> None:
 
 
 def _check_pixels(files: CorruptedImages, settings: Corruptions, data: Dataset) -> None:
-    """Compare images from all over the test set with their corruption of each kind at its lowest severity.
+    """Check that some test images resemble their corrupted versions of each kind at the lowest severity.
+
+    The test images are evenly spaced over the whole test set.
 
     Raises:
-        DataError: too few of them resemble each other.
+        DataError: for one kind, the share of images that resemble their corrupted version is too small.
     """
     indices = range(0, len(data.test), max(1, len(data.test) // COMPARED_IMAGES))
     sample = slice(indices.start, indices.stop, indices.step)
@@ -165,7 +169,7 @@ def matching_share(clean: Tensor, corrupted: Tensor, labels: Tensor) -> float:
 
 
 def _standardize(images: Tensor) -> Tensor:
-    """Return the pixels of each image (n, pixels) with a mean of 0 and a norm of 1."""
+    """Return the pixels of each image, shifted and scaled to a mean of 0 and a norm of 1, float32 (n, pixels)."""
     pixels = images.flatten(1).float()
     pixels = pixels - pixels.mean(1, keepdim=True)
     return torch.nn.functional.normalize(pixels, dim=1)

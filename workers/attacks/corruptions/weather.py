@@ -15,7 +15,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def snow(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Whiten the image and add a layer of flakes twice: as drawn, and turned by 180 degrees."""
+    """Whiten the image and add the same layer of flakes twice: as drawn, and turned by 180 degrees."""
     snowfall = constants.weather.snow[severity - 1]
     image_weight = snowfall.image_weight
     layer = to_unit(_draw_flakes(images.shape[-1], snowfall, draws))
@@ -46,7 +46,7 @@ def frost(images: Tensor, severity: int, draws: Draws, constants: Constants, tex
         severity: 1 to 5.
         draws: the random numbers of the images.
         constants: the constants of a benchmark.
-        textures: ``package`` or ``generated``; see ``frost_textures``.
+        textures: the source of the textures, ``package`` or ``generated``, as in ``frost_textures``.
     """
     image_weight, frost_weight = constants.weather.frost[severity - 1]
     choices = draws.uniform(0, 1, 3).tolist()
@@ -63,8 +63,8 @@ def _cut_out(textures: tuple[Tensor, ...], size: int, texture_choice: float, row
         textures: uint8 (3, H, W) each.
         size: the side of the square in pixels.
         texture_choice: selects a texture, in [0, 1).
-        row: the vertical position of the square, in [0, 1).
-        column: the horizontal position of the square, in [0, 1).
+        row: the vertical position of the square, in [0, 1); 0 is the top.
+        column: the horizontal position of the square, in [0, 1); 0 is the left edge.
     """
     texture = textures[int(texture_choice * len(textures))]
     top, left = int(row * (texture.shape[1] - size)), int(column * (texture.shape[2] - size))
@@ -72,7 +72,7 @@ def _cut_out(textures: tuple[Tensor, ...], size: int, texture_choice: float, row
 
 
 def fog(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Add clouds, and darken the image so that its brightest level stays within range."""
+    """Add clouds, and darken the sum so that no level exceeds the brightest level of the original image."""
     density, decay = constants.weather.fog[severity - 1]
     size = images.shape[-1]
     map_size = 1 << (size - 1).bit_length()
@@ -83,7 +83,7 @@ def fog(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Te
 
 
 def brightness(images: Tensor, severity: int, draws: Draws, constants: Constants) -> Tensor:
-    """Raise the value (of hue, saturation and value); the ratios of the channels do not change."""
+    """Raise V of HSV (hue, saturation, value); the ratios of the three colour channels do not change."""
     unit = to_unit(images)
     value = unit.amax(1, keepdim=True)
     ratios = torch.where(value > 0, unit / value, 1.0)

@@ -9,8 +9,9 @@ from torch import Tensor
 def clipped_zoom(images: Tensor, crop: int, zoomed: int) -> Tensor:
     """Return the middle of the images, enlarged and trimmed to the original size.
 
-    It is SciPy's ``zoom``, except that at some sizes SciPy's rounding leaves a black border, where this repeats the
-    last pixel. Rows and columns come first, so that the levels of all images at one position are copied together.
+    The result is that of SciPy's ``zoom``, except at some sizes at which SciPy's rounding leaves a black border: here,
+    the last pixel is repeated instead. Rows and columns are the first dimensions, so that the levels of all images at
+    one position are copied together.
 
     Args:
         images: float64 (H, H, ...).
@@ -27,7 +28,7 @@ def clipped_zoom(images: Tensor, crop: int, zoomed: int) -> Tensor:
 
 
 def zoom_sides(size: int, factor: float) -> tuple[int, int]:
-    """Return the sides (crop, zoomed) for ``clipped_zoom``, in whole pixels.
+    """Return the arguments ``crop`` and ``zoomed`` of ``clipped_zoom`` for an enlargement, in whole pixels.
 
     Nearby factors may give the same sides.
 
