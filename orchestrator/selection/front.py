@@ -35,16 +35,18 @@ if TYPE_CHECKING:
 class Front:
     """The Pareto-optimal candidates, and all candidates that they were selected from.
 
+    A candidate is the mean of the trials that differ only in the seed, or a single trial if seeds are not averaged.
+
     Attributes:
-        objectives: The objectives of the selection, in the order in which they were named.
-        table: The Pareto-optimal candidates, sorted from the best in the first objective. Columns: the axes and other
-            settings, ``seeds`` (the number of trials averaged), ``trial_keys`` (a list, sorted by seed), each
-            objective and each constrained figure on both halves (``generalization_selection``,
+        objectives: the objectives of the selection, in the order in which they were named.
+        table: the Pareto-optimal candidates, sorted from the best in the first objective. Columns: the axes and other
+            settings, ``seeds`` (the number of trials averaged), ``trial_keys`` (a list, sorted by seed), each objective
+            and each constrained figure on both halves of the test images (``generalization_selection``,
             ``generalization_report``; FLOPs and other costs have no halves), ``parameters``, ``flops``, and all gains
             on the report half (percentage points).
-        compared: All candidates, with the same columns.
-        knee: The index in ``table`` of the front's knee; see ``prunesweep.orchestrator.selection.knee``.
-        left_out: Reason -> the number of trials that are in no candidate for that reason.
+        compared: all candidates, with the same columns.
+        knee: the index in ``table`` of the front's knee; see ``prunesweep.orchestrator.selection.knee``.
+        left_out: reason -> the number of trials that are in no candidate for that reason.
     """
 
     objectives: tuple[Objective, ...]
@@ -67,7 +69,7 @@ class Front:
     def reference_point(self) -> tuple[float, ...]:
         """Return the reference point of the hypervolume, with one value per objective.
 
-        The values are an accuracy of 0, a gain of -100 percentage points, and the largest cost among the candidates.
+        The value is 0 for an accuracy, -100 percentage points for a gain, and the candidates' largest cost for a cost.
         Therefore hypervolumes that include a cost can be compared only between fronts of the same candidates.
         """
         return tuple(objective.worst(self.compared) for objective in self.objectives)
@@ -92,27 +94,28 @@ def select_front(
     average_seeds: bool = True,
     verdicts: Mapping[str, str] | None = None,
 ) -> Front:
-    """Return the Pareto-optimal candidates, selected on the selection half of the test images.
+    """Return the Pareto-optimal candidates, selected by their results on the selection half of the test images.
 
-    Objectives and constraints name a figure ("robustness"), and its selection half is read. Baselines and
-    controls are candidates like all others, since an unpruned network may well be optimal;
-    ``where="structure != none"`` leaves them out.
+    Objectives and constraints name a figure without a half, such as "robustness". The selection uses the figure on the
+    selection half; the report half is kept for reporting the selected candidates. Baselines and controls are candidates
+    like all others, since an unpruned network may well be optimal; ``where="structure != none"`` leaves them out.
 
     A ``SelectionError`` is raised for an unknown objective, a condition that cannot be parsed, a figure of the report
-    half as an objective or in a constraint, figures that are not comparable (other test images, other definitions of
-    robustness), and a selection in which no candidate is left.
+    half as an objective or in a constraint, figures that are not comparable because trials differ in test images or in
+    the definition of robustness, and a selection in which no candidate is left.
 
     Args:
-        trials: The table ``trials`` of a store.
-        objectives: Names from ``OBJECTIVES``, or ``robustness_ATTACK`` and its gains for an attack in the
-            table.
-        constraints: Such as "generalization_gain >= -1" or "flops <= 5e7". A candidate must meet all of them; figures
-            are means over its seeds.
-        where: Such as "architecture == resnet20" or "iterations <= 2", on settings. A trial must meet all of them.
-        average_seeds: Whether the seeds of one setting, which share a ``setting_key``, are averaged and compared as
-            one candidate. A trial of unknown setting is averaged with no other.
-        verdicts: Trial key -> verdict on the trial's gain in robustness. If given, only candidates all of whose trials
-            have the verdict *holds* take part.
+        trials: the table ``trials`` of a store.
+        objectives: names from ``OBJECTIVES``. For each attack in the table, ``robustness_ATTACK`` and its gains can be
+            named, too.
+        constraints: conditions on figures, such as "generalization_gain >= -1" or "flops <= 5e7". A candidate must meet
+            all of them; its figures are means over its trials.
+        where: conditions on settings, such as "architecture == resnet20" or "iterations <= 2". A trial must meet all of
+            them.
+        average_seeds: whether trials that differ only in the seed, and so share a ``setting_key``, are averaged and
+            compared as one candidate. A trial whose ``setting_key`` is unknown is a candidate by itself.
+        verdicts: trial key -> verdict on the trial's gain in robustness. If given, a candidate takes part only if all
+            its trials have the verdict *holds*.
     """
     check_trials_table(trials)
     parsed_objectives = parse_objectives(_as_list(objectives), trials.columns)
@@ -153,11 +156,11 @@ def _as_list(texts: str | Sequence[str]) -> Sequence[str]:
 
 
 def _figure_columns(names: Iterable[str], columns: Collection[str]) -> list[str]:
-    """Return the columns of figures in a front's tables.
+    """Return the names of the columns with figures (accuracies, gains and costs) in a front's tables.
 
     Args:
-        names: The figures of objectives and constraints, of which both halves are shown.
-        columns: The columns of the trials table, of which all gains on the report half are shown.
+        names: the figures of objectives and constraints. The front's tables have both halves of each.
+        columns: the columns of the trials table. The front's tables have all its gains on the report half.
     """
     selected_by = [column for name in names for column in half_columns(name, columns)]
     return [*dict.fromkeys([*selected_by, "parameters", "flops", *report_gain_columns(columns)])]

@@ -9,12 +9,12 @@ from prunesweep.orchestrator.selection.dominance import non_dominated
 def hypervolume(losses: NDArray[np.float64], reference_point: NDArray[np.float64]) -> float:
     """Return the exact volume that the points dominate up to the reference point, in any dimension.
 
-    In two dimensions it is a sum of rectangles. In other dimensions the algorithm WFG computes it (While, Bradstreet
-    and Barone 2012, "A Fast Way of Calculating Exact Hypervolumes"): each point adds the volume of its own box minus
-    the part of that box that later points dominate.
+    In two dimensions it is a sum of rectangles. In other dimensions it is computed by the algorithm WFG (While,
+    Bradstreet and Barone 2012, "A Fast Way of Calculating Exact Hypervolumes"): each point adds the volume of its own
+    box minus the part of that box that later points dominate.
 
     Args:
-        losses: (points, objectives), lower is better, no nulls.
+        losses: (points, objectives), lower is better, no NaN.
         reference_point: (objectives,), at least as high as every point in every objective.
 
     Returns:
@@ -37,7 +37,7 @@ def _area(front: NDArray[np.float64], reference_point: NDArray[np.float64]) -> f
 
     Args:
         front: (points, 2), sorted by the first objective, so that the second one decreases.
-        reference_point: (2,).
+        reference_point: (2,), at least as high as every point in both objectives.
     """
     widths = reference_point[0] - front[:, 0]
     heights = np.concatenate([reference_point[1:], front[:-1, 1]]) - front[:, 1]

@@ -15,7 +15,7 @@ from prunesweep.results_store.halves import selection_half
 from prunesweep.results_store.image_scores import ImageScores, PerImageScores
 from prunesweep.results_store.schema import GAINS
 
-# With so many, the standard error of a probability is about one hundredth at most.
+# With so many resamples, the standard error of a probability is about one hundredth at most.
 MEMBERSHIP_RESAMPLES = 2_000
 _DIGITS = 9  # further digits are rounding errors, which would break ties between equal candidates
 
@@ -25,19 +25,20 @@ def with_membership(
 ) -> Front:
     """Return the front with a column ``on_front`` in ``table`` and in ``compared``, a probability in [0, 1].
 
-    It is the share of bootstrap resamples in which no other candidate dominates this one. The images of the selection
-    half are drawn with replacement, the same ones for all candidates, kinds of corruption and attacks; the seeds of
-    a candidate are averaged as in the selection. Costs do not vary. The candidates are those of ``front`` in every
-    resample: constraints are not applied again.
+    The probability is the share of bootstrap resamples in which no other candidate dominates the candidate. The images
+    of the selection half (those that networks are selected on) are drawn with replacement. All candidates, kinds of
+    corruption and attacks have the same draws. The trials of a candidate, one per seed, are averaged as in the
+    selection. Costs are the same in all resamples. Constraints are not applied again, so every resample has all
+    candidates of ``front``.
 
-    Outcomes that are damaged or missing are a ``StoreError``.
+    Outcomes that are damaged or missing raise ``StoreError``.
 
     Args:
-        front: The front to extend.
-        scores: The image scores of all trials that the front was selected from, and of the networks that their gains
-            are over.
-        resamples: The number of bootstrap resamples.
-        seed: The seed of the draws.
+        front: the front to extend.
+        scores: the scores on each image of all trials that the front was selected from, and of the baselines and
+            controls that their gains refer to.
+        resamples: the number of bootstrap resamples.
+        seed: the seed of the draws.
     """
     losses = _resampled_losses(front, scores, resamples, seed).round(_DIGITS)
     on_front = pd.Series(np.mean([non_dominated(resample) for resample in losses], axis=0), index=front.compared.index)
@@ -62,7 +63,7 @@ def _resampled_losses(front: Front, scores: ImageScores, resamples: int, seed: i
 
 
 def _image_losses(front: Front, objectives: list[Objective], scores: ImageScores) -> NDArray[np.float64]:
-    """Return each image's part in each candidate's losses, (images of the selection half, candidates × objectives)."""
+    """Return the candidates' losses on each image of the selection half, (images, candidates × objectives)."""
     columns = [
         -np.mean([_objective_scores(key, objective.name, scores) for key in keys], axis=0)
         for keys in front.compared["trial_keys"]
@@ -75,12 +76,13 @@ def _objective_scores(key: str, objective: str, scores: ImageScores) -> PerImage
     """Return a trial's scores on the images of the selection half.
 
     Args:
-        key: The trial's key.
-        objective: An accuracy or a gain.
-        scores: The image scores of the trials.
+        key: the trial's key.
+        objective: the name of an accuracy or of a gain.
+        scores: the scores of all trials on each image.
 
     Returns:
-        (images,): in [0, 1] or bool for an accuracy; percentage points over the baseline or control for a gain.
+        The scores, (images,). For an accuracy they are in [0, 1] or bool; for a gain, they are the differences from the
+        baseline or control in percentage points.
     """
     gain = next((gain for gain in GAINS if objective.endswith(f"_{gain}")), None)
     if gain is None:

@@ -15,11 +15,11 @@ from prunesweep.orchestrator.query.errors import SelectionError, unknown_name_er
 
 @dataclass(frozen=True)
 class ObjectiveKind:
-    """The direction and the bound that objectives of one kind share.
+    """The direction and the worst value that all objectives of one kind (accuracy, gain or cost) have.
 
     Attributes:
-        direction: Which values are better: large ones (maximize) or small ones (minimize).
-        worst: The worst possible value; None if it is unbounded.
+        direction: ``maximize`` if large values are better, ``minimize`` if small values are.
+        worst: the worst possible value. None if there is no bound.
     """
 
     direction: Literal["maximize", "minimize"]
@@ -54,9 +54,10 @@ class Objective:
     """An objective that trials are selected by.
 
     Attributes:
-        name: The figure, without the suffix of a half.
-        column: The column that it is read from: the selection half of an accuracy, else ``name``.
-        kind: Its direction and its worst value.
+        name: the figure without a half of the test images, such as ``robustness``.
+        column: the column with the objective's values. For an accuracy or a gain it is that of the selection half, such
+            as ``robustness_selection``; for a cost it is ``name``.
+        kind: the objective's direction and worst value.
     """
 
     name: str
@@ -74,16 +75,16 @@ class Objective:
 
 
 def parse_objectives(names: Sequence[str], columns: Collection[str]) -> list[Objective]:
-    """Return the objectives of these names.
+    """Return the objectives with these names.
 
-    An unknown name and a ``_report`` column are a ``SelectionError``, too.
+    An unknown name, or the name of a ``_report`` column, raises ``SelectionError``, too.
 
     Args:
-        names: The objectives as the user named them, such as ``robustness``.
-        columns: The columns of the trials table.
+        names: the objectives as the user named them, such as ``robustness``.
+        columns: the columns of the trials table.
 
     Raises:
-        SelectionError: No objective is named, or one is named twice.
+        SelectionError: no objective is named, or one is named twice.
     """
     if not names:
         raise SelectionError("no objective is named")

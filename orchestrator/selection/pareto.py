@@ -1,6 +1,7 @@
 """The Pareto front of a store.
 
-What only some calls need is imported on use, because importing SciPy takes longer than selecting a front.
+Modules that only some calls need are imported where they are used, because importing SciPy takes longer than
+selecting a front.
 """
 
 from collections.abc import Sequence
@@ -26,21 +27,23 @@ def pareto_front(
 ) -> Front:
     """Return the Pareto-optimal networks of a store, or of one sweep of it.
 
-    They are selected on the selection half of the test images and reported on the report half. Seeds of one setting
-    are averaged. ``Front.study`` is an Optuna study of all candidates.
+    Networks are selected by their results on one half of the test images, the selection half, and their results on the
+    other half are reported. Trials that differ only in the seed are averaged to one candidate. ``Front.study`` is an
+    Optuna study of all candidates.
 
-    A ``UserError`` of one line is raised for a missing store, an unknown sweep, or a selection that cannot be made.
+    A ``UserError`` with a message of one line is raised for a missing store, an unknown sweep, or a selection that
+    cannot be made.
 
     Args:
-        store: A folder, an fsspec URL or an open store.
-        objectives: The figures to select by; ``prunesweep.orchestrator.selection.OBJECTIVES`` has their directions.
-        constraints: Bounds on figures, such as ``"generalization_gain >= -1"``; all must be met.
-        where: Conditions on settings, such as ``"architecture == resnet20"``; all must be met.
-        sweep: The name of a sweep that ran on the store. Only its trials take part, with the results of its own
+        store: a folder, an fsspec URL or an open store.
+        objectives: the figures to select by; ``prunesweep.orchestrator.selection.OBJECTIVES`` has their directions.
+        constraints: bounds on figures, such as ``"generalization_gain >= -1"``; all must be met.
+        where: conditions on settings, such as ``"architecture == resnet20"``; all must be met.
+        sweep: the name of a sweep that ran on the store. Only the sweep's trials take part, with the results of its own
             attacks and test images, even if later sweeps attacked the same networks in other ways.
-        membership: Whether to add ``on_front``, the bootstrap probability of being on the front, to the front's tables.
-        verified: Whether to leave out settings unless the gain in robustness of all their trials *holds*
-            (``verify_robustness``).
+        membership: whether to add ``on_front``, the bootstrap probability of being on the front, to the front's tables.
+        verified: whether to keep only candidates all of whose trials have the verdict *holds*, which
+            ``verify_robustness`` gives to a gain in robustness that is real.
 
     Example:
         >>> from prunesweep import pareto_front

@@ -1,6 +1,6 @@
 """The candidates of a selection as an Optuna study.
 
-Optuna is imported on use, so that commands that do not need it start faster.
+Optuna is imported only where it is used, so that commands that do not need it start faster.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 def as_study(candidates: pd.DataFrame, objectives: Sequence[Objective]) -> Study:
     """Return an in-memory study with one completed trial per candidate, in the same order.
 
-    A trial's parameters are the candidate's axes and seed, and those other settings in which candidates differ, each
-    unless it is null; its user attributes are ``seeds`` and ``trial_keys``.
+    The parameters of a study's trial are the candidate's axes, its seed if seeds are not averaged, and the other
+    settings in which candidates differ; null values are left out. The user attributes of a study's trial are ``seeds``
+    and ``trial_keys``.
 
     Args:
-        candidates: As ``prunesweep.orchestrator.query.candidates.as_candidates`` returns them.
-        objectives: The study's objectives; their directions are the study's.
+        candidates: the candidates as ``prunesweep.orchestrator.query.candidates.as_candidates`` returns them.
+        objectives: the objectives of the study, with their directions.
     """
     import optuna
 
@@ -53,7 +54,7 @@ def as_study(candidates: pd.DataFrame, objectives: Sequence[Objective]) -> Study
 
 
 def _distributions(candidates: pd.DataFrame) -> dict[str, BaseDistribution]:
-    """Return the distribution of each setting that candidates have: a parameter of the study, over its values."""
+    """Return the distribution over the candidates' values of each setting that is a parameter of the study."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     distributions: dict[str, BaseDistribution] = {}
@@ -77,7 +78,7 @@ def _distributions(candidates: pd.DataFrame) -> dict[str, BaseDistribution]:
 
 @contextmanager
 def _quiet_optuna() -> Iterator[None]:
-    """Suppress Optuna's log line for every new study and its warning that names of metrics are experimental."""
+    """Suppress Optuna's log line for every new study, and its warning that metric names are experimental."""
     import optuna
 
     verbosity = optuna.logging.get_verbosity()

@@ -1,4 +1,4 @@
-"""Statistics: intervals over seeds, paired comparisons on the same images, and their power.
+"""Statistics: intervals over seeds, paired comparisons on the same images and their power, and correlations.
 
 The functions take arrays and need neither the store nor torch. Accuracies are shares in [0, 1]; gains are in percentage
 points.

@@ -12,8 +12,8 @@ from scipy.special import ndtri, stdtr
 class Correlation:
     """Pearson's correlation of some points.
 
-    A number that cannot be computed is NaN: the interval of fewer than four points, p of fewer than three, and
-    everything if a variable is constant or not finite.
+    A number that cannot be computed is NaN. The interval needs at least four points, and p at least three. If a
+    variable is constant or has a value that is not finite, all numbers but ``n`` are NaN.
 
     Attributes:
         r: Pearson's coefficient, in [-1, 1].
@@ -31,12 +31,12 @@ class Correlation:
 
 
 def pearson(first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95) -> Correlation:
-    """Compute Pearson's correlation of two variables over the same points; see ``correlation_of`` for p and interval.
+    """Compute Pearson's correlation of two variables; ``correlation_of`` explains its p-value and interval.
 
     Args:
         first: the first variable, (points,).
-        second: the second variable, (points,).
-        confidence: of the interval, in (0, 1).
+        second: the second variable at the same points, (points,).
+        confidence: the confidence level of the interval, in (0, 1).
 
     Raises:
         ValueError: the variables have different numbers of points.
@@ -54,14 +54,14 @@ def pearson(first: Sequence[float], second: Sequence[float], *, confidence: floa
 def correlation_of(r: float, n: int, *, confidence: float = 0.95) -> Correlation:
     """Compute the p-value and the interval of a correlation from its coefficient, which may be a published one.
 
-    p is that of t = r √((n − 2) / (1 − r²)) with n − 2 degrees of freedom (Student 1908). The interval is Fisher's
-    (1921): atanh r ± z / √(n − 3), transformed back by tanh. Both assume independent points that are about normally
-    distributed.
+    The p-value is that of t = r √((n − 2) / (1 − r²)) with n − 2 degrees of freedom (Student 1908). The interval is
+    Fisher's (1921): atanh r ± z / √(n − 3), transformed back by tanh. Both assume independent points that are about
+    normally distributed.
 
     Args:
-        r: Pearson's coefficient, in [-1, 1]; NaN makes everything NaN.
+        r: Pearson's coefficient, in [-1, 1]. If it is NaN, the p-value and the interval are NaN, too.
         n: the number of points.
-        confidence: of the interval, in (0, 1).
+        confidence: the confidence level of the interval, in (0, 1).
     """
     p = low = high = math.nan
     if n > 2 and not math.isnan(r):

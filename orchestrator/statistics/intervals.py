@@ -1,4 +1,4 @@
-"""The mean over a few seeds of one setting, with its standard deviation and interval."""
+"""The mean of a few trials that differ only in the seed, with its standard deviation and confidence interval."""
 
 import math
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from scipy.special import stdtrit
 
 @dataclass(frozen=True)
 class MeanEstimate:
-    """The mean of some values with its interval, in the unit of the values.
+    """The mean of some values with its confidence interval, in the unit of the values.
 
     Attributes:
         mean: the mean.
-        sd: the sample standard deviation of the values; NaN for one value.
-        low: the lower bound of the interval of the mean; NaN for one value.
-        high: the upper bound of the interval of the mean; NaN for one value.
+        sd: the sample standard deviation of the values; NaN if there is only one value.
+        low: the lower bound of the interval of the mean; NaN if there is only one value.
+        high: the upper bound of the interval of the mean; NaN if there is only one value.
         n: the number of values.
     """
 
@@ -30,12 +30,13 @@ class MeanEstimate:
 def estimate(values: Sequence[float], *, confidence: float = 0.95) -> MeanEstimate:
     """Compute the mean of the values and its t interval (Student 1908): mean ± t · sd / √n, n − 1 degrees of freedom.
 
-    The interval assumes seeds that are independent and about normally distributed. Seeds that share a baseline are
-    independent except for that baseline: the interval does not include the variation of baselines.
+    The values are results of trials that differ only in the seed. The interval assumes that these results are
+    independent and about normally distributed. The results of networks that were pruned from one baseline are
+    independent only given this baseline: the interval does not include the variation between baselines.
 
     Args:
-        values: at least one, (n,); a NaN makes everything NaN.
-        confidence: of the interval, in (0, 1).
+        values: at least one value, (n,). If one of them is NaN, all results but ``n`` are NaN.
+        confidence: the confidence level of the interval, in (0, 1).
 
     Raises:
         ValueError: there are no values.

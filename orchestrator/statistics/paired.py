@@ -12,21 +12,24 @@ from scipy.special import bdtr, ndtr
 from prunesweep.orchestrator.statistics.resampling import RESAMPLES, resampled_means
 
 ScorePair = tuple[NDArray[Any], NDArray[Any]]
-"""The image scores of two networks: bool or in [0, 1], (images,) each, or (kinds, images) each."""
+"""The scores that two networks have on the same images: ours and theirs.
 
-# Decimal places of percentage points; further digits of means and of image gains are rounding errors.
+The scores are bool or in [0, 1]. Both arrays have the shape (images,), or (kinds, images) under several corruptions.
+"""
+
+# Means and image gains are rounded to these decimal places of percentage points: further digits are rounding errors.
 _MEAN_DECIMALS, _IMAGE_GAIN_DECIMALS = 9, 12
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference of accuracies with its bootstrap interval.
+    """A difference of accuracies, ours minus theirs, with its bootstrap interval.
 
     Attributes:
         gain: the mean difference in percentage points.
         low: the lower bound of the interval in percentage points.
-        high: the upper bound of the interval in percentage points.
-        p: the two-sided p-value against no difference, from the same resamples.
+        high: the upper bound of the interval in percentage points, infinite if the interval is one-sided.
+        p: the two-sided p-value against no difference, as explained at ``paired_difference``.
         images: the number of images that were resampled.
     """
 
@@ -40,13 +43,13 @@ class Difference:
 def mcnemar(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> float:
     """Return McNemar's exact two-sided p-value against equal accuracies of two networks (McNemar 1947).
 
-    Only discordant images count, which one network alone classifies correctly. If the networks were equally accurate,
-    the number of these that are ours would be binomial with probability one half. Outcomes of different numbers of
-    images are a `ValueError`.
+    Only discordant images count, that is, images that exactly one of the networks classifies correctly. If the networks
+    were equally accurate, the number of discordant images that our network classifies correctly would be binomial with
+    probability one half. Arrays of different lengths raise ``ValueError``.
 
     Args:
         ours: whether our network classifies each image correctly, bool (images,).
-        theirs: whether the other network does, bool (images,).
+        theirs: whether the other network classifies each image correctly, bool (images,).
     """
     _check_same_images(ours, theirs)
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
@@ -56,12 +59,13 @@ def mcnemar(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> float:
 def image_gains(pairs: Sequence[ScorePair]) -> NDArray[np.float64]:
     """Return the gain of each image, ours minus theirs, in percentage points.
 
-    An image's gain is the mean over its kinds and pairs. These are one cluster, because an image that is hard under
-    one corruption or for one seed is also hard for others. Scores of different shapes within a pair are a
-    `ValueError`.
+    An image's gain is the mean over the kinds of corruption and the pairs of networks. All scores of an image form one
+    cluster, because an image that is hard under one corruption or for one seed is also hard for others. If the two
+    arrays of a pair differ in shape, ``ValueError`` is raised, too.
 
     Args:
-        pairs: at least one; several are the seeds of one setting on the same images.
+        pairs: the scores of at least one pair of networks. Several pairs differ only in the seed, and have the same
+            images.
 
     Returns:
         The gains, (images,), in [-100, 100].
@@ -86,25 +90,26 @@ def paired_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Compute the mean difference of the pairs, with a percentile interval from resampled images.
+    """Compute the mean difference between the networks of each pair, with a percentile interval from resampled images.
 
-    An image is drawn with all its kinds and pairs together (a cluster bootstrap; Davison and Hinkley, "Bootstrap
-    Methods and their Application", 1997, section 3.8). The interval is about these networks on other images, not about
-    other seeds. If the networks differ on fewer than about ten images, it is too narrow; ``mcnemar`` is exact then.
-    Invalid pairs are a `ValueError`, as in ``image_gains``.
+    An image is drawn together with its scores for all kinds of corruption and all pairs (a cluster bootstrap; Davison
+    and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). The interval covers the variation
+    between samples of images, but not between seeds. If the networks differ on fewer than about ten images, the
+    interval is too narrow; ``mcnemar`` is exact then. Invalid pairs raise ``ValueError``, as in ``image_gains``.
 
     Args:
         pairs: as in ``image_gains``.
-        confidence: of the interval, in (0, 1).
-        lower_only: compute a one-sided interval: ``low`` is the bound at ``confidence`` and ``high`` is infinite; ``p``
-            is still two-sided.
+        confidence: the confidence level of the interval, in (0, 1).
+        lower_only: whether to compute a one-sided interval, in which ``low`` is the bound at ``confidence`` and
+            ``high`` is infinite. ``p`` is two-sided in any case.
         resamples: as in ``resampled_means``.
         seed: as in ``resampled_means``.
 
     Returns:
-        The difference. Its p-value counts the resamples on the other side of 0. If there are none, which shows only
-        that p < 2 / (resamples + 1), p is the normal tail of the mean over images, so that Holm's correction for many
-        comparisons can still leave it significant.
+        The difference. Its p-value is computed from the number of resamples whose mean is 0 or on the other side of 0.
+        If there are none, counting cannot give less than 2 / (resamples + 1). The p-value is then the two-sided normal
+        tail of the mean over images if that is smaller, so that Holm's correction for many comparisons can still leave
+        the difference significant.
     """
     gains = image_gains(pairs)
     drawn = resampled_means(gains[:, None], resamples=resamples, seed=seed)[:, 0].round(_MEAN_DECIMALS)
@@ -119,7 +124,7 @@ def paired_difference(
 
 
 def _two_sided_p(gains: NDArray[np.float64], drawn: NDArray[np.float64]) -> float:
-    """Return the p-value of ``paired_difference``.
+    """Return the two-sided p-value that ``paired_difference`` explains.
 
     Args:
         gains: the gain of each image, (images,).
@@ -134,7 +139,7 @@ def _two_sided_p(gains: NDArray[np.float64], drawn: NDArray[np.float64]) -> floa
 
 
 def _mean_over_kinds(scores: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the scores as the mean over kinds, if there are kinds, (images,)."""
+    """Return the mean of the scores over the kinds of corruption, (images,), or the scores if they have no kinds."""
     means: NDArray[np.float64] = np.atleast_2d(scores).mean(axis=0, dtype=np.float64)
     return means
 

@@ -13,8 +13,8 @@ def smallest_gain(images: int, discordant_share: float, *, alpha: float = 0.05, 
 
         n = (z_{1 − α/2} √ψ + z_power √(ψ − δ²))² / δ²,
 
-    which is solved for δ here. A difference needs at least as many discordant images: if the solution is not below ψ,
-    the result is the δ for which ψ = δ.
+    which is solved for δ here. A difference of δ needs a share of discordant images of at least δ. If the solution is
+    not below ψ, the result is therefore the δ that solves the equation with ψ = δ.
 
     Args:
         images: n, the number of test images, the same for both networks.
@@ -34,8 +34,8 @@ def smallest_gain(images: int, discordant_share: float, *, alpha: float = 0.05, 
 def smallest_mean_gain(images: int, mean_square: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
     """Return the smallest detectable gain if an image's gain is a mean over corruption kinds, attacks or seeds.
 
-    In ``smallest_gain``, ψ is the mean square of the images' gains, which are -1, 0 or 1 there; the formula uses no
-    other property of them.
+    The formula is that of ``smallest_gain``. There, the gain of an image is -1, 0 or 1, and ψ is the mean square of
+    these gains. The formula uses no other property of the gains.
 
     Args:
         images: n, the number of test images, the same for both networks.
@@ -58,7 +58,7 @@ def _quantiles(alpha: float, power: float) -> tuple[float, float]:
 def _connor(n: int, psi: float, alpha: float, power: float) -> float:
     """Return Connor's δ, the larger root of (n + z_p²) δ² − 2 z_a √(n ψ) δ + (z_a² − z_p²) ψ = 0.
 
-    It is the root with √n δ ≥ z_a √ψ. NaN if n < z_a².
+    The larger root is the one with √n δ ≥ z_a √ψ. If n < z_a², the result is NaN.
     """
     z_a, z_p = _quantiles(alpha, power)
     if n < z_a**2:

@@ -112,7 +112,7 @@ def _attacks_for(attacks: list[str], classes: int) -> list[str]:
 class _ConnectedNetwork(nn.Module):
     """A network whose logits always depend on the images in autograd.
 
-    If a step function in the network cuts the gradient, autograd returns a gradient of zero instead of raising an error.
+    If a step function in the network cuts the gradient, autograd returns zeros instead of raising an error.
     """
 
     def __init__(self, network: nn.Module, check_stop: Callable[[], None]) -> None:

@@ -26,7 +26,7 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
     π orders the logits from the largest to the smallest. Scaling or shifting all logits does not change the ratio.
     Therefore the ratio has a gradient even where the gradient of cross-entropy vanishes. The ratio is in [−1, 0] for a
     correctly classified image, else above 0. With two classes there is no third logit, and −(z_y − max_{i≠y} z_i) is
-    returned. Scaling the logits does not change the signs of its gradient.
+    returned; scaling the logits does not change the signs of the gradient of this value.
     """
     margins = logit_margins(logits, labels)
     if logits.shape[1] < 3:

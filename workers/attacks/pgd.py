@@ -18,7 +18,7 @@ REACH = 2.5
 
 
 def pgd(subject: Subject, settings: Pgd) -> Evaluation:
-    """Evaluate the network under PGD within each ε; it succeeds on an image if any iterate is misclassified."""
+    """Evaluate the network under PGD within each ε; PGD succeeds if any iterate of an image is misclassified."""
 
     def search_at(epsilon: float) -> Search:
         return partial(

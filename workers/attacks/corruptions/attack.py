@@ -68,7 +68,7 @@ def _headline(subject: Subject, settings: Corruptions) -> str:
 
 
 def _measures(subject: Subject, settings: Corruptions, outcomes: tuple[Outcome, ...]) -> dict[str, float]:
-    """Return the mean accuracy over kinds and severities and, on all of ImageNet-C, the errors relative to AlexNet's."""
+    """Return the mean accuracy over kinds and severities and, on all of ImageNet-C, errors relative to AlexNet's."""
     accuracies = {(outcome.kind, int(outcome.severity)): float(outcome.correct.mean()) for outcome in outcomes}
     measures = {"corruption_accuracy": corruption_accuracy(accuracies)}
     if is_complete(accuracies) and _is_comparable_with_alexnet(subject, settings):

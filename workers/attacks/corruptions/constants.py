@@ -1,7 +1,7 @@
 """The constants of every corruption at severities 1 to 5, for CIFAR-10-C and for ImageNet-C.
 
-Both sets of constants are by Hendrycks & Dietterich (2019), from their programs ``make_cifar_c.py`` and ``make_imagenet_c.py``.
-Every tuple of constants has one entry per severity.
+Both sets of constants are by Hendrycks & Dietterich (2019), from their programs ``make_cifar_c.py`` and
+``make_imagenet_c.py``. Every tuple of constants has one entry per severity.
 """
 
 from dataclasses import dataclass
@@ -148,7 +148,7 @@ class Weather:
     Attributes:
         snow: the constants of snow.
         frost: the weights of the image and of the texture.
-        frost_scale: the size of the photographs of frost, as a share of their original size; the same for all severities.
+        frost_scale: the size of the photographs of frost, as a share of their original size, for all severities.
         fog: the constants of fog.
         brightness: the number added to V of HSV (hue, saturation, value), in units of [0, 1] pixels.
     """

@@ -73,7 +73,7 @@ def corrupt(
 
 
 def _chunks(images: Tensor) -> Iterator[range]:
-    """Yield ranges of image indices, short enough for their intermediate results to fit a CPU's cache or a GPU's memory."""
+    """Yield ranges of image indices, so short that their intermediate results fit a CPU's cache or a GPU's memory."""
     levels = CHUNK_LEVELS if images.device.type == "cpu" else GPU_CHUNK_LEVELS
     count = max(1, levels // math.prod(images.shape[1:]))
     for start in range(0, len(images), count):

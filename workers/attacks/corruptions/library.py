@@ -25,7 +25,7 @@ def corrupted_images(images: Tensor, fingerprint: str, kind: str, severity: int,
     textures = frost_textures if kind == "frost" else None
     key_content = [fingerprint, len(images), kind, severity, textures, ATTACKS["corruptions"].version]
     constants = constants_for(images.shape[-1])
-    # Earlier versions used CIFAR-10-C's constants for images of every size, without the name of the constants in the key.
+    # Earlier versions used CIFAR-10-C's constants for images of every size, and did not put their name in the key.
     if constants is not CIFAR10_C:
         key_content.append(constants.name)
     key = key_of("corrupted", key_content)
