@@ -106,7 +106,7 @@ class ImageScores:
         return scores[0] if len(scores) == 1 else np.mean(scores, axis=0)
 
     def _load_scores(self, evaluation_key: str) -> PerImageScores:
-        """Return the per-image scores of one evaluation: for each image, the mean over the kinds of its attack."""
+        """Return one evaluation's score for each image; an attack of several kinds is averaged over its kinds."""
         if evaluation_key not in self._scores_by_evaluation:
             outcomes = np.stack([*self._store.load_outcomes(evaluation_key).values()])
             scores = outcomes[0] if len(outcomes) == 1 else outcomes.mean(axis=0)

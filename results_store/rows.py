@@ -195,9 +195,9 @@ def _on_latest_images(evaluations: Sequence[EvaluationResult]) -> list[Evaluatio
 
 
 def latest_by_attack(evaluations: Sequence[EvaluationResult]) -> dict[str, EvaluationResult]:
-    """Return the evaluations that a trial's row shows: the latest evaluation by each attack, by attack.
+    """Return the evaluations that a trial's row shows: for the name of each attack, the latest evaluation under it.
 
-    Only evaluations on the test images of the trial's latest evaluation count.
+    Evaluations on other test images than those of the trial's most recent evaluation are ignored.
 
     Args:
         evaluations: the evaluations of one trial, oldest first.

@@ -167,7 +167,7 @@ class TrialStopped:
     """The trial was stopped on request; the next run continues from what is stored.
 
     Attributes:
-        work: the work of this attempt, all of which is stored.
+        work: how much this attempt computed, such as epochs and evaluations; all of it is stored.
     """
 
     work: WorkCounts = WorkCounts()

@@ -70,9 +70,10 @@ def data_fingerprints(settings: DatasetSettings) -> Fingerprints:
 
 
 def _limit_content(limit: int | None, images: int | None) -> list[Any]:
-    """Return the part of a fingerprint for a limit: the limit, and the rule of choice if images may be left out.
+    """Return what a limit on the number of images adds to the fingerprint of a split.
 
-    The rule distinguishes the fingerprint from those of earlier versions, in which a limit kept the first images.
+    It is the limit and, if images may be left out, the name of the rule that chooses the images to keep. That name
+    keeps the fingerprint distinct from those of earlier versions, which kept the first images.
 
     Args:
         limit: the number of images to keep, or None for all.

@@ -110,7 +110,7 @@ def _rounds_of_filters(limits: RemovalLimits, ratio: float, quota: str, min_filt
         limits: the limits of the architecture.
         ratio: the share of the removable filters that each round removes, in (0, 1).
         quota: ``global`` or ``per_layer``: how filters are ranked.
-        min_filters: the smallest number of filters that the whole network keeps: one per remaining convolution.
+        min_filters: the number of filters that are never removed; each remaining convolution keeps one.
         max_count: the number of rounds at which counting stops.
     """
     if quota == "per_layer":

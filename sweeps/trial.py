@@ -189,7 +189,7 @@ class Trial:
 
     @property
     def adjustment(self) -> str:
-        """Return the name of the adjustment scheme, or ``none``."""
+        """Return the name of the scheme that adjusts the network's parameters after pruning, or ``none``."""
         return self.round.adjustment
 
     @property
@@ -199,7 +199,7 @@ class Trial:
 
     @property
     def is_baseline(self) -> bool:
-        """Return whether the trial is an unpruned, unadjusted network."""
+        """Return whether the trial's network is neither pruned nor adjusted after pruning, as that of 0 iterations."""
         return self.parent is None
 
     @property

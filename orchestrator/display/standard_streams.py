@@ -26,9 +26,9 @@ class ForgivingFile(io.FileIO):
 
     @property
     def error_text(self) -> str | None:
-        """Return why output is missing, or None if no output is missing.
+        """Return why some output could not be written, or None if all output was written.
 
-        Output that its reader (such as ``head``) did not wait for is not missing: the reader has read enough.
+        A reader that closes a pipe early, such as ``head``, has read enough: that also returns None.
         """
         return None if self.fault is None or self.fault.errno == errno.EPIPE else self.fault.strerror
 

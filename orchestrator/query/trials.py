@@ -1,4 +1,4 @@
-"""Search of a store for trials by key or condition, and for the data set that each trial is tested on."""
+"""Finds the trials of a store by key or condition, and looks up the data set that each trial is tested on."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence

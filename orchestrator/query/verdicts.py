@@ -1,4 +1,4 @@
-"""The stored verdicts on gains in robustness."""
+"""Reads the stored verdicts: whether stronger attacks confirm a trial's gain in robustness over its baseline."""
 
 from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import VERDICT_VERSION

@@ -132,7 +132,7 @@ class Schedule:
                     self._push(waiting)
 
     def _push(self, key: str) -> None:
-        """Add a trial to the heap of ready trials, where the longest remaining chain comes first."""
+        """Add a trial to the heap of ready trials; the one with the most expensive chain below it comes first."""
         heapq.heappush(self._ready, (-self._chain_cost[key], self._order[key], key))
 
     def _parent_is_stored(self, trial: Trial) -> bool:

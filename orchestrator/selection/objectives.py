@@ -70,7 +70,7 @@ class Objective:
         return -values if self.kind.direction == "maximize" else values
 
     def worst(self, candidates: pd.DataFrame) -> float:
-        """Return a value that no candidate is worse than: the worst possible one, or the candidates' largest cost."""
+        """Return the worst possible value if the objective is bounded, else the largest cost of the candidates."""
         return self.kind.worst if self.kind.worst is not None else float(candidates[self.column].max())
 
 

@@ -157,7 +157,7 @@ class _VerificationBench:
         self._key: tuple[str, int, str] | None = None
 
     def verdict(self, analysis: Verification, trial: StoredTrial) -> VerdictResult:
-        """Return the verdict on a trial.
+        """Attack a trial's network, its baseline and its control, and return whether the gain in robustness is real.
 
         Raises:
             VerificationError: the networks cannot be compared, for example because no ε leaves the baseline correct on

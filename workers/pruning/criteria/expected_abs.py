@@ -12,11 +12,11 @@ from prunesweep.workers.pruning.scoring_images import ScoringImages
 
 
 def score_filters(network: Network, groups: Sequence[FilterGroup], sample: ScoringImages) -> dict[str, Tensor]:
-    """Score each filter by its mean |activation| after the following ReLU.
+    """Score each filter by the mean magnitude of its activations after the ReLU that follows the convolution.
 
     Args:
         network: the network before the round.
-        groups: the convolutions.
+        groups: the convolutions whose filters are scored, one group per convolution.
         sample: the scoring images.
 
     Returns:
