@@ -284,12 +284,12 @@ class Corruptions(AttackSettings):
         kinds: the corruption kinds, all 15 by default.
         severities: the severities, from 1 to 5.
         headline: the severity that enters ``robustness``, or ``mean`` for the mean over all ``severities``. The default
-            is ``mean`` if ``source`` is ``imagenet_c``. Else it is the severity if there is only one, and 5 if there are
-            several.
+            is ``mean`` if ``source`` is ``imagenet_c``. Else it is the severity if there is only one, and 5 if there
+            are several.
         frost_textures: the textures for frost, which are needed only if prunesweep itself corrupts the images.
             ``package`` takes the photographs of the package imagecorruptions-imaug, and ``generated`` takes synthetic
-            textures. ``auto`` means ``package`` if that package is installed, else ``generated``; it is resolved before a key is
-            computed.
+            textures. ``auto`` means ``package`` if that package is installed, else ``generated``; it is resolved
+            before a key is computed.
         source: where corrupted images come from. With ``generated``, the test images are corrupted here: images with a
             side of at least 128 pixels with ImageNet-C's constants, smaller images with CIFAR-10-C's. With
             ``cifar10_c`` (KIND.npy and labels.npy) or ``imagenet_c`` (KIND/SEVERITY/CLASS/*.JPEG), they are read from
