@@ -34,21 +34,28 @@ class Answers:
     computed: int
 
 
-def missing_from(store: Store, analyses: Sequence[AnalysisType]) -> list[AnalysisType]:
-    """Return the analyses whose results are not stored, in the order of ``analyses``."""
-    stored = store.result_keys()
-    return [analysis for analysis in analyses if analysis.key not in stored]
+def answer(
+    store: Store,
+    analyses: Sequence[AnalysisType],
+    compute: Compute[AnalysisType],
+    *,
+    report_stored: Callable[[list[AnalysisType]], None] = lambda stored: None,
+) -> Answers:
+    """Return the stored result of each analysis, after computing the missing results.
 
+    Each result is stored as soon as it is computed, so that an interrupted call continues where it stopped. The store's
+    tables are refreshed in any case. A store that cannot be written raises ``StoreError`` before anything is computed.
 
-def answer(store: Store, analyses: Sequence[AnalysisType], compute: Compute[AnalysisType]) -> Answers:
-    """Return the stored result of each analysis, after computing those that are missing.
-
-    Each result is stored as soon as it is computed, so a call after an interruption continues where the last one
-    stopped. The store's tables are refreshed at the end, even after an error. A store that cannot be written raises
-    ``StoreError`` before anything is computed.
+    Args:
+        store: the store that is asked, and that results are added to.
+        analyses: the analyses, each with another key.
+        compute: called with the analyses whose results are missing, unless there are none.
+        report_stored: called first, with the analyses whose results are stored already.
     """
     store.check_writable()
-    missing = missing_from(store, analyses)
+    keys = store.result_keys()
+    missing = [analysis for analysis in analyses if analysis.key not in keys]
+    report_stored([analysis for analysis in analyses if analysis.key in keys])
     try:
         if missing:
             for result in compute(missing):

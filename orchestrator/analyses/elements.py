@@ -1,10 +1,10 @@
 """Single elements of a stored network, each removed alone (Algorithm 2 of Jordao and Pedrini, 2021)."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
-from prunesweep.orchestrator.analyses.answer import answer, missing_from
+from prunesweep.orchestrator.analyses.answer import answer
 from prunesweep.orchestrator.query.trials import StoredTrial, find_trial, stored_trials
 from prunesweep.results_store import Store, StoreLike, existing_store
 from prunesweep.results_store.documents import ElementsResult
@@ -77,10 +77,10 @@ def single_elements(
         stored_trial.dataset.name, _test_images(store, stored_trial, whole), whole, images
     )
     analyses = [SingleElements(key, structure, module, settings, shown, fingerprint) for module in sizes]
-    missing = {analysis.module for analysis in missing_from(store, analyses)}
-    stored = [module for module in sizes if module not in missing]
-    for done, module in enumerate(stored, 1):
-        progress(ModuleMeasured(module, sizes[module], done, len(sizes), 0.0))
+
+    def report_stored(stored: Sequence[SingleElements]) -> None:
+        for done, analysis in enumerate(stored, 1):
+            progress(ModuleMeasured(analysis.module, sizes[analysis.module], done, len(sizes), 0.0))
 
     def compute(missing: Sequence[SingleElements]) -> Iterator[ElementsResult]:
         from prunesweep.workers.analyses.elements import measure_elements
@@ -92,11 +92,11 @@ def single_elements(
         data = load_dataset(stored_trial.dataset).to(default_device())
         network = load_stored(store, key, data.device).network
         results = measure_elements(missing, network, data, test_fingerprint=whole, progress=progress)
-        for done, result in enumerate(results, len(stored) + 1):
+        for done, result in enumerate(results, len(sizes) - len(missing) + 1):
             yield result  # and it is stored
             progress(ModuleMeasured(result["module"], len(result["elements"]), done, len(sizes), result["seconds"]))
 
-    return store.table_of("elements", answer(store, analyses, compute).results)
+    return store.table_of("elements", answer(store, analyses, compute, report_stored=report_stored).results)
 
 
 def _check_attacks(attacks: Sequence[str]) -> None:
@@ -143,9 +143,9 @@ def _test_images(store: Store, trial: StoredTrial, fingerprint: str) -> int:
     """Return the number of a trial's test images, from its evaluation on clean images or else from the data set."""
     attacks = store.table("attacks")
     clean = attacks[(attacks["trial_key"] == trial.key) & (attacks["attack"] == CLEAN)]
-    totals: Collection[int] = clean.loc[clean["test_fingerprint"] == fingerprint, "total"].tolist()
+    totals: list[int] = clean.loc[clean["test_fingerprint"] == fingerprint, "total"].tolist()
     if totals:
-        return next(iter(totals))
+        return totals[0]
     from prunesweep.workers.data.load import load_dataset
 
     return len(load_dataset(trial.dataset).test)

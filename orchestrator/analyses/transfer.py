@@ -100,9 +100,10 @@ def transfer(
         for number, (source, group) in enumerate(groups, 1):
             progress(f"[{number}/{len(groups)}] images of {labels[source]}, shown to {counted(len(group), 'network')}")
             configure_torch(trials[source].threads)
-            networks = {key: load_stored(store, key, test.device).network for key in [source, *map(_target, group)]}
-            shown = {key: networks[key] for key in map(_target, group)}
-            yield from measure_transfer(group, networks[source], shown, test)
+            keys = dict.fromkeys([source, *(analysis.target for analysis in group)])
+            yield from measure_transfer(
+                group, {key: load_stored(store, key, test.device).network for key in keys}, test
+            )
 
     answers = answer(store, analyses, compute)
     return TransferMatrix(
@@ -112,10 +113,6 @@ def transfer(
         labels=labels,
         computed=answers.computed,
     )
-
-
-def _target(analysis: Transfer) -> str:
-    return analysis.target
 
 
 def read_epsilon(text: str) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prunesweep.orchestrator.analyses.answer import answer, missing_from
+from prunesweep.orchestrator.analyses.answer import answer
 from prunesweep.results_store import Store, StoreError
 from prunesweep.results_store.documents import TransferResult
 from prunesweep.sweeps.analyses import Transfer
@@ -60,8 +60,15 @@ def test_an_interrupted_answer_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         answer(store, ANALYSES, interrupted)
     assert store.table("transfer")["target_key"].tolist() == ["first"]
-    assert missing_from(store, ANALYSES) == ANALYSES[1:]
-    answers = answer(store, ANALYSES, computed)
+    stored: list[Transfer] = []
+    asked: list[Transfer] = []
+
+    def resumed(missing: Sequence[Transfer]) -> Iterator[TransferResult]:
+        asked.extend(missing)
+        return computed(missing)
+
+    answers = answer(store, ANALYSES, resumed, report_stored=stored.extend)
+    assert (stored, asked) == (ANALYSES[:1], ANALYSES[1:])
     assert answers.computed == 2
     assert [document["target_key"] for document in answers.results.values()] == ["first", "second", "third"]
     assert answer(store, ANALYSES, lambda missing: pytest.fail("computed again")).results == answers.results

@@ -79,7 +79,7 @@ def test_streamed_images_transfer_as_those_in_memory(
     monkeypatch.setattr(type(test), "holds_pixels", False)
     settings = CRAFTING_ATTACKS[attack](epsilons=(6 / 255,), headline=6 / 255)
     analyses = [Transfer(keys[0], key, attack, settings, "streamed") for key in keys]
-    made = of_workers.measure_transfer(analyses, networks[keys[0]], networks, test)
+    made = of_workers.measure_transfer(analyses, networks, test)
     assert {found["target_key"]: found["correct"][0] for found in made} == expected.to_dict()
 
 

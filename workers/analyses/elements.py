@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from prunesweep.results_store.documents import ElementCounts, ElementsResult
 from prunesweep.sweeps.analyses import SingleElements
 from prunesweep.sweeps.attacks import MEAN, AttackSettings, Clean, Corruptions, Fgsm, Occlusion
-from prunesweep.sweeps.catalogue import CLEAN, DATASETS, EVALUATIONS
+from prunesweep.sweeps.catalogue import CLEAN, EVALUATIONS
 from prunesweep.sweeps.events import ImagesEvaluated
 from prunesweep.workers.architectures.architecture import Segment
 from prunesweep.workers.architectures.network import Network
@@ -81,7 +81,7 @@ def measure_elements(
             raise Stopped(first.network)
 
     subject = Subject(network, data.test, test_fingerprint, check_stop)
-    images = _images(data, first.images)
+    images = _images(first, data, test_fingerprint)
     masks = module_masks(network, first.structure)
     unpruned = StructureMask(network.architecture.segments(network.body)[0][0], {})
     reference = count_each(subject, [unpruned], first.attacks, images)
@@ -114,11 +114,12 @@ def module_masks(network: Network, structure: str) -> dict[str, list[StructureMa
     return {block.name: [block_mask(block)] for block in architecture.removable_blocks(body)}
 
 
-def _images(data: Dataset, images: int) -> Tensor:
-    """Return the indices of the test images that an analysis of ``images`` images uses, int64 (images,)."""
-    subset, entry = sample_images(data.test.labels.cpu().numpy(), images), DATASETS.get(data.name)
-    if subset is None or (entry is not None and entry.shuffled):
-        return torch.arange(min(images, len(data.test)))
+def _images(analysis: SingleElements, data: Dataset, test_fingerprint: str) -> Tensor:
+    """Return the indices of the test images that an analysis uses, int64 (images,); see ``element_sample``."""
+    if analysis.test_fingerprint == test_fingerprint:  # all images, or the first ones
+        return torch.arange(analysis.images)
+    subset = sample_images(data.test.labels.cpu().numpy(), analysis.images)
+    assert subset is not None, "a sample leaves images out"
     return torch.from_numpy(subset.indices)
 
 

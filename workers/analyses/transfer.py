@@ -30,7 +30,7 @@ Craft = Callable[[Subject, EpsilonSettings, slice], Tensor]
 
 
 def measure_transfer(
-    analyses: Sequence[Transfer], source: Network, targets: Mapping[str, Network], test: LabelledImages
+    analyses: Sequence[Transfer], networks: Mapping[str, Network], test: LabelledImages
 ) -> Iterator[TransferResult]:
     """Measure the accuracy of each target network on adversarial images that are crafted on the source network.
 
@@ -40,18 +40,17 @@ def measure_transfer(
 
     Args:
         analyses: analyses that differ in the target alone.
-        source: the network that images are crafted on, in evaluation mode.
-        targets: networks by key, for images of the same size and classes; the source may be one of them.
+        networks: the source and the targets by key, in evaluation mode, for images of the same size and classes.
         test: the test images.
 
     Yields:
         The result of each analysis, in the order of ``analyses``.
     """
     start = time.monotonic()
-    subject = Subject(source, test, analyses[0].test_fingerprint)
+    subject = Subject(networks[analyses[0].source], test, analyses[0].test_fingerprint)
     crafted_images = _crafted_images(analyses[0], subject)
-    folded_targets = {key: fold_batch_norms(target) for key, target in targets.items()}
-    correct: dict[str, list[Tensor]] = {key: [] for key in targets}
+    folded_targets = {analysis.target: fold_batch_norms(networks[analysis.target]) for analysis in analyses}
+    correct: dict[str, list[Tensor]] = {key: [] for key in folded_targets}
     for batch in subject.batches():
         images = crafted_images(batch)  # which may need gradients
         with torch.inference_mode():

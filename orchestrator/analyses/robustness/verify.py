@@ -84,13 +84,16 @@ def verify_robustness(
     def compute(missing: Sequence[Verification]) -> Iterator[VerdictResult]:
         from prunesweep.workers.runtime import configure_torch, default_device
 
-        bench = _VerificationBench(store, default_device())
+        bench: _VerificationBench | None = None
         ordered = sorted(missing, key=lambda each: (_bench_key(each, found[each.network]), each.control or ""))
         for number, analysis in enumerate(ordered, 1):
+            trial = found[analysis.network]
             others = "its baseline and its control" if analysis.control else "its baseline"
             progress(f"[{number}/{len(ordered)}] attacking {analysis.network}, {others}")
-            configure_torch(found[analysis.network].threads)
-            yield bench.verdict(analysis, found[analysis.network])
+            configure_torch(trial.threads)
+            if bench is None or bench.key != _bench_key(analysis, trial):
+                bench = _VerificationBench(store, analysis, trial, default_device())
+            yield bench.verdict(analysis)
 
     return cast("list[VerdictResult]", list(answer(store, analyses, compute).results.values()))
 
@@ -148,15 +151,21 @@ def _bench_key(analysis: Verification, trial: StoredTrial) -> tuple[str, int, st
 
 
 class _VerificationBench:
-    """The images and networks of verifications with the same baseline; each network is attacked only once."""
+    """The images and networks of verifications with the same baseline; each network is attacked only once.
 
-    def __init__(self, store: Store, device: "torch.device") -> None:
-        """Prepare to load networks from a store and to attack them on a device."""
+    Attributes:
+        key: what the verifications have in common, as ``_bench_key`` returns it.
+    """
+
+    def __init__(self, store: Store, analysis: Verification, trial: StoredTrial, device: "torch.device") -> None:
+        """Load the images of a verification to a device, where networks of the store will be attacked."""
+        self.key = _bench_key(analysis, trial)
         self._store = store
         self._device = device
-        self._key: tuple[str, int, str] | None = None
+        self._comparison = _comparison(trial.dataset, analysis.images, analysis.effort, device)
+        self._networks: dict[str, Network] = {}
 
-    def verdict(self, analysis: Verification, trial: StoredTrial) -> VerdictResult:
+    def verdict(self, analysis: Verification) -> VerdictResult:
         """Attack a trial's network, its baseline and its control, and return whether the gain in robustness is real.
 
         Raises:
@@ -164,10 +173,6 @@ class _VerificationBench:
                 10–90 % of the images.
         """
         start = time.monotonic()
-        if self._key != _bench_key(analysis, trial):
-            self._key = _bench_key(analysis, trial)
-            self._comparison = _comparison(trial.dataset, analysis.images, analysis.effort, self._device)
-            self._networks: dict[str, Network] = {}
         try:
             evidence = self._evidence(analysis)
         except UserError as error:
