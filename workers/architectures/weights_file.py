@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.words import counted
 from prunesweep.workers.architectures.file_kinds import describe_wrong_kind, is_safetensors
+from prunesweep.workers.architectures.rebuilding import BODY_PREFIX
 
 STATE_DICT_KEYS = (
     "state_dict",
@@ -35,7 +36,6 @@ STATE_DICT_KEYS = (
 NAME_PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """Prefixes that data-parallel, compiled and wrapped networks add to all names, in any combination."""
 
-NETWORK_PREFIX = "body."
 BATCH_COUNTER = "num_batches_tracked"  # of batch norms
 AVERAGE_COUNTER = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
 _LISTED_NAMES = 3  # names that a message lists at most
@@ -140,15 +140,15 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
             the tensors as the file does.
     """
     state = network.state_dict()
-    expected = {name.removeprefix(NETWORK_PREFIX): target for name, target in state.items()}
-    given = {name.removeprefix(NETWORK_PREFIX): tensor for name, tensor in tensors.items()}
+    expected = {name.removeprefix(BODY_PREFIX): target for name, target in state.items()}
+    given = {name.removeprefix(BODY_PREFIX): tensor for name, tensor in tensors.items()}
     counters = {name: torch.zeros_like(target) for name, target in expected.items() if name.endswith(BATCH_COUNTER)}
     prefix = tensors.prefix if isinstance(tensors, FileTensors) else ""
-    prefix += NETWORK_PREFIX if all(name.startswith(NETWORK_PREFIX) for name in tensors) else ""
+    prefix += BODY_PREFIX if all(name.startswith(BODY_PREFIX) for name in tensors) else ""
     mismatch = _describe_mismatch(counters | given, expected, prefix)
     if mismatch is not None:
         raise WeightsError(mismatch)
-    _copy({NETWORK_PREFIX + name: tensor for name, tensor in (counters | given).items()}, state)
+    _copy({BODY_PREFIX + name: tensor for name, tensor in (counters | given).items()}, state)
 
 
 def _describe_mismatch(given: Mapping[str, Tensor], expected: Mapping[str, Tensor], prefix: str) -> str | None:
