@@ -27,8 +27,7 @@ from prunesweep.orchestrator.display.standard_streams import fill_closed_descrip
 
 app = typer.Typer(
     name="prunesweep",
-    no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -45,13 +44,16 @@ def _show_version(is_set: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Run sweeps over ways to prune a convolutional network, and choose among the results."""
+    if context.invoked_subcommand is None:
+        print(map_of_commands())
 
 
 def _help_text(command: Callable[..., None]) -> str:
@@ -59,22 +61,49 @@ def _help_text(command: Callable[..., None]) -> str:
     return (inspect.getdoc(command) or "").partition("\n\nRaises:")[0]
 
 
-# In the order of use. Each module has a function with the command's name, and an EXAMPLE.
-COMMANDS: dict[str, ModuleType] = {
-    "plan": plan,
-    "run": run,
-    "status": status,
-    "pareto": pareto,
-    "compare": compare,
-    "transfer": transfer,
-    "elements": elements,
-    "verify-robustness": verify_robustness,
-    "reproduce": reproduce,
-    "export": export,
+# In the order of use: for each command its module, which has a function with the command's name and an EXAMPLE, and
+# what the command shows or does, in a few words.
+COMMAND_GROUPS: dict[str, dict[str, tuple[ModuleType, str]]] = {
+    "Run": {
+        "plan": (plan, "what a sweep would run, and how long it takes"),
+        "run": (run, "run what is missing"),
+        "status": (status, "how far the sweeps of a store are"),
+    },
+    "Choose": {
+        "pareto": (pareto, "the Pareto-optimal networks"),
+        "compare": (compare, "gains with intervals and p-values"),
+    },
+    "Check": {
+        "verify-robustness": (verify_robustness, "is a gain in robustness real?"),
+        "transfer": (transfer, "who is fooled by whose adversarial images?"),
+        "elements": (elements, "what does each filter or layer do?"),
+        "reproduce": (reproduce, "the paper's tables and figures"),
+    },
+    "Take home": {
+        "export": (export, "a network as a folder"),
+    },
 }
-for name, module in COMMANDS.items():
-    command = getattr(module, name.replace("-", "_"))
-    app.command(name, help=_help_text(command), epilog=f"Example: {module.EXAMPLE}")(one_line_errors(command))
+COMMANDS = {name: module for group in COMMAND_GROUPS.values() for name, (module, _) in group.items()}
+for group, commands in COMMAND_GROUPS.items():
+    for name, (module, summary) in commands.items():
+        command = getattr(module, name.replace("-", "_"))
+        app.command(
+            name,
+            help=_help_text(command),
+            short_help=summary,
+            epilog=f"Example: {module.EXAMPLE}",
+            rich_help_panel=group,
+        )(one_line_errors(command))
+
+
+def map_of_commands() -> str:
+    """Return the commands in groups, each with what it shows or does, for ``prunesweep`` without arguments."""
+    width = max(map(len, COMMANDS))
+    lines = ["prunesweep prunes convolutional networks in many ways, and helps to choose among the results."]
+    for group, commands in COMMAND_GROUPS.items():
+        lines += ["", group]
+        lines += [f"  {name:<{width}}  {summary}" for name, (_, summary) in commands.items()]
+    return "\n".join([*lines, "", "Begin with: prunesweep run quickstart", "More: prunesweep COMMAND --help"])
 
 
 def main() -> None:
@@ -105,7 +134,7 @@ def _run_command() -> int:
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        print(f"prunesweep: {_sentence(message())} See --help." if sys.argv[1:] else message(), file=sys.stderr)
+        print(f"prunesweep: {_sentence(message())} See --help.", file=sys.stderr)
         return BAD_USAGE
 
 

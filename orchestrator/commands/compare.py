@@ -1,12 +1,21 @@
 """The command ``prunesweep compare``."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import AsJson, StoreUrl, SweepFilter, Where, console
+from prunesweep.orchestrator.commands.shared import (
+    AsCsv,
+    AsJson,
+    StoreUrl,
+    SweepFilter,
+    TableFormat,
+    Where,
+    Wide,
+    console,
+    table_format,
+)
 
 EXAMPLE = "prunesweep compare --over control --where 'architecture == resnet56'"
 
@@ -29,14 +38,16 @@ def compare(
             help="The test images to compare on; report for settings that were chosen on the selection half.",
         ),
     ] = "all",
+    wide: Wide = False,
+    as_csv: AsCsv = False,
     as_json: AsJson = False,
+    format: TableFormat = None,
 ) -> None:
     """Show every setting's gains with intervals over seeds and images, p-values, and the minimum detectable gain."""
     from prunesweep.orchestrator.comparison.compare import compare_settings
-    from prunesweep.orchestrator.display.comparison import comparison_records, render_comparison
+    from prunesweep.orchestrator.display.comparison import comparison_view
+    from prunesweep.orchestrator.display.formats import print_view
 
+    chosen = table_format(wide, as_csv, as_json, format)
     compared = compare_settings(store, sweep=sweep, where=where or (), over=over, images=images)
-    if as_json:
-        print(json.dumps(comparison_records(compared), indent=1))
-    else:
-        console().print(render_comparison(compared))
+    print_view(comparison_view(compared), console(), chosen)

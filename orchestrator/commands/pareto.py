@@ -1,12 +1,21 @@
 """The command ``prunesweep pareto``."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import AsJson, StoreUrl, SweepFilter, Where, console
+from prunesweep.orchestrator.commands.shared import (
+    AsCsv,
+    AsJson,
+    StoreUrl,
+    SweepFilter,
+    TableFormat,
+    Where,
+    Wide,
+    console,
+    table_format,
+)
 
 EXAMPLE = (
     "prunesweep pareto --objectives generalization,robustness_fgsm,flops "
@@ -33,19 +42,24 @@ def pareto(
         bool,
         typer.Option("--verified", help="Use only networks whose gain holds by `prunesweep verify-robustness`."),
     ] = False,
+    wide: Wide = False,
+    as_csv: AsCsv = False,
     as_json: AsJson = False,
+    format: TableFormat = None,
 ) -> None:
     """Select the Pareto-optimal networks on the selection half of the test images, and report them on the report half.
 
     Raises:
         SelectionError: ``pick`` is not "knee".
     """
-    from prunesweep.orchestrator.display.front import front_records, render_front
+    from prunesweep.orchestrator.display.formats import print_view
+    from prunesweep.orchestrator.display.front import front_view
     from prunesweep.orchestrator.query.errors import SelectionError
     from prunesweep.orchestrator.selection.pareto import pareto_front
 
     if pick not in (None, "knee"):
         raise SelectionError(f"--pick {pick}: allowed: knee")
+    chosen = table_format(wide, as_csv, as_json, format)
     names = [name.strip() for name in objectives.split(",") if name.strip()]
     front = pareto_front(
         store,
@@ -56,7 +70,4 @@ def pareto(
         membership=membership,
         verified=verified,
     )
-    if as_json:
-        print(json.dumps(front_records(front, only_knee=pick is not None), indent=1))
-    else:
-        console().print(render_front(front, only_knee=pick is not None))
+    print_view(front_view(front, only_knee=pick is not None), console(), chosen)

@@ -69,11 +69,12 @@ def run(
 
 def _print_front(sweep: str, store: "Store", output: Console) -> None:
     """Print the Pareto front of one sweep's trials, or the reason why there is no front."""
-    from prunesweep.orchestrator.display.front import render_front
+    from prunesweep.orchestrator.display.formats import print_view
+    from prunesweep.orchestrator.display.front import front_view
     from prunesweep.orchestrator.query.errors import SelectionError
     from prunesweep.orchestrator.selection.pareto import pareto_front
 
     try:
-        output.print(render_front(pareto_front(store, sweep=sweep)))
+        print_view(front_view(pareto_front(store, sweep=sweep)), output)
     except SelectionError as error:
         print(f"no Pareto front: {error}")

@@ -1,5 +1,6 @@
 """Parts that several commands share: options, the console, exit statuses, and errors as one line."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from rich.console import Console
 
 from prunesweep.orchestrator.running.interruption import Interrupted
 from prunesweep.sweeps.errors import UserError
+from prunesweep.sweeps.names import unknown_name
+from prunesweep.sweeps.words import listed
 
 SUCCESS, SOME_FAILED, BAD_USAGE = 0, 1, 2
 ENDED_BY_SIGNAL = 128  # plus the number of the signal, as in a shell
@@ -28,17 +31,46 @@ Where = Annotated[
     list[str] | None, typer.Option(metavar="CONDITION", help="Use only trials whose settings meet this; repeatable.")
 ]
 SweepFilter = Annotated[str | None, typer.Option("--sweep", metavar="NAME", help="Use only the trials of this sweep.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Wide = Annotated[bool, typer.Option("--wide", help="Print every column, however long the lines get.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV with all data.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with all data.")]
+TableFormat = Annotated[
+    str | None, typer.Option("--format", metavar="FORMAT", help="Print table, wide, csv, json, markdown or latex.")
+]
 
 
 def console() -> Console:
     """Return the console for standard output.
 
-    If standard output is not a terminal, the console is ``LOG_WIDTH`` columns wide, because tables need some width and
-    a log is not wrapped.
+    If standard output is not a terminal and ``$COLUMNS`` is not set, the console is ``LOG_WIDTH`` columns wide, because
+    tables need some width and a log is not wrapped.
     """
     terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=LOG_WIDTH)
+    has_width = terminal.is_terminal or os.environ.get("COLUMNS", "").isdigit()
+    return terminal if has_width else Console(width=LOG_WIDTH)
+
+
+def table_format(wide: bool = False, as_csv: bool = False, as_json: bool = False, format: str | None = None) -> str:
+    """Return the one format in which a command prints its table, ``table`` unless an option asks for another.
+
+    Args:
+        wide: whether ``--wide`` is given.
+        as_csv: whether ``--csv`` is given.
+        as_json: whether ``--json`` is given.
+        format: the value of ``--format``; None if it is not given.
+
+    Raises:
+        UserError: the options ask for several formats, or for an unknown one.
+    """
+    from prunesweep.orchestrator.display.formats import TABLE_FORMATS
+
+    if format is not None and format not in TABLE_FORMATS:
+        raise UserError(f"--format: {unknown_name(format, 'a format of tables', TABLE_FORMATS)}")
+    options = {"wide": wide, "csv": as_csv, "json": as_json}
+    chosen = [name for name, is_set in options.items() if is_set] + ([format] if format is not None else [])
+    if len(set(chosen)) > 1:
+        raise UserError(f"choose one format of {listed(chosen)}")
+    return chosen[0] if chosen else "table"
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:

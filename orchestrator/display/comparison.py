@@ -1,59 +1,47 @@
-"""Rendering a comparison of settings, for a terminal and as JSON."""
-
-import json
+"""A comparison of settings as a table."""
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
-from prunesweep.orchestrator.display.widths import MIN_NAME_WIDTH
+from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
 from prunesweep.orchestrator.query.columns import EPOCHS, REMOVAL_COUNTS, SETTING_DETAILS
 from prunesweep.orchestrator.query.descriptions import describe_networks, short_keys
 from prunesweep.sweeps.words import counted
 
-_COLUMNS = ("seeds", "baselines", "mean ± sd", "over seeds", "over images", "p", "p Holm", "detectable")
+
+def comparison_view(compared: pd.DataFrame) -> TableView:
+    """Return the gains that ``compare_settings`` returns as a table, with one row per setting and accuracy."""
+    rows = [row for _, row in compared.iterrows()]
+    first = compared["trial_keys"].astype(str) != compared["trial_keys"].astype(str).shift()
+    labels = describe_networks(compared)
+    cells: dict[str, tuple[int, list[str]]] = {
+        "mean ± sd": (0, [_format_mean(row["mean"], row["sd"]) for row in rows]),
+        "over images": (1, [_format_interval(row["images_low"], row["images_high"]) for row in rows]),
+        "over seeds": (3, [_format_interval(row["seeds_low"], row["seeds_high"]) for row in rows]),
+        "p": (5, [_format_p_value(row["p"]) for row in rows]),
+        "p Holm": (2, [_format_p_value(row["p_holm"]) for row in rows]),
+        "detectable": (4, ["" if pd.isna(row["smallest_gain"]) else f"{row['smallest_gain']:.2f}" for row in rows]),
+        "seeds": (6, [str(row["seeds"]) for row in rows]),
+        "baselines": (7, [str(row["baselines"]) for row in rows]),
+    }
+    return TableView(
+        title=f"Gains over the {compared['over'].iloc[0]}, percentage points",
+        columns=[
+            ViewColumn("figure", [f"  {str(row['figure']).removeprefix('robustness_')}" for row in rows]),
+            *(ViewColumn(name, column, is_number=True, rank=rank) for name, (rank, column) in cells.items()),
+        ],
+        frame=_public_columns(compared),
+        notes=_notes(compared),
+        headings={index: f"{short_keys(rows[index])}  {labels[index]}" for index, starts in enumerate(first) if starts},
+    )
 
 
-def render_comparison(compared: pd.DataFrame) -> Table:
-    """Return a view of the gains that ``compare_settings`` returns, with one row per setting and accuracy."""
-    title = f"Gains over the {compared['over'].iloc[0]}, percentage points"
-    view = Table(title=title, caption=_caption(compared), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    view.add_column("trial", no_wrap=True)
-    view.add_column("network", min_width=MIN_NAME_WIDTH, overflow="fold")
-    view.add_column("figure", no_wrap=True)
-    for name in _COLUMNS:
-        view.add_column(name, justify="right", overflow="fold")
-
-    is_first = compared["trial_keys"].astype(str) != compared["trial_keys"].astype(str).shift()
-    for (_, row), label, first in zip(compared.iterrows(), describe_networks(compared), is_first, strict=True):
-        setting = (short_keys(row), label) if first else ("", "")
-        view.add_row(
-            *setting,
-            str(row["figure"]).removeprefix("robustness_"),
-            str(row["seeds"]),
-            str(row["baselines"]),
-            _format_mean(row["mean"], row["sd"]),
-            _format_interval(row["seeds_low"], row["seeds_high"]),
-            _format_interval(row["images_low"], row["images_high"]),
-            _format_p_value(row["p"]),
-            _format_p_value(row["p_holm"]),
-            "" if pd.isna(row["smallest_gain"]) else f"{row['smallest_gain']:.2f}",
-        )
-    return view
+def _public_columns(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return a comparison without the columns of settings other than the axes, of epochs and of removal counts."""
+    return compared.drop(columns=[*SETTING_DETAILS, EPOCHS, *REMOVAL_COUNTS])
 
 
-def comparison_records(compared: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the rows of a comparison as JSON objects, with null for values that could not be computed.
-
-    The objects lack the columns of settings other than the axes, of epochs and of removal counts.
-    """
-    without_details = compared.drop(columns=[*SETTING_DETAILS, EPOCHS, *REMOVAL_COUNTS])
-    records: list[dict[str, object]] = json.loads(without_details.to_json(orient="records", double_precision=15))
-    return records
-
-
-def _caption(compared: pd.DataFrame) -> str:
-    """Return the caption: what the columns mean, and what the comparison is based on."""
+def _notes(compared: pd.DataFrame) -> list[str]:
+    """Return what the columns mean, and what the comparison is based on."""
     tested = compared[compared["p"].notna()]
     parts = [
         f"On {_format_range(tested['images'], 'test image')}, the same for both networks.",
@@ -70,7 +58,7 @@ def _caption(compared: pd.DataFrame) -> str:
         parts.append(
             f"{counted(untested, 'comparison')} could not be made because the seeds were not tested in the same way."
         )
-    return " ".join(parts)
+    return parts
 
 
 def _format_range(counts: "pd.Series[int]", noun: str) -> str:

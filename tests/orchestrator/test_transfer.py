@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from prunesweep.orchestrator.analyses.transfer import TransferMatrix, transfer
 from prunesweep.orchestrator.cli import app
-from prunesweep.orchestrator.display.transfer import render_transfer
+from prunesweep.orchestrator.display.transfer import transfer_view
 from prunesweep.orchestrator.query.trials import stored_trials
 from prunesweep.results_store import Store
 from prunesweep.sweeps.analyses import CRAFTING_ATTACKS, Transfer
@@ -272,7 +272,7 @@ def check_pretrained(found: TransferMatrix, store: Store) -> None:
         assert accuracies[target].idxmin() == target, "white box is the strongest"
     stored = store.table("attacks").query("attack == 'fgsm'").set_index("trial_key")["accuracy"]
     assert [accuracies.loc[key, key] for key in found.sources] == [stored[key] for key in found.sources]
-    assert str(render_transfer(found).columns[1].header).startswith("resnet20 baseline")
+    assert transfer_view(found).columns[1].cells[0].startswith("resnet20 baseline")
 
 
 def test_pretrained_networks_on_some_images(shared_data: Path, tmp_path: Path) -> None:

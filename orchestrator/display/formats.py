@@ -1,0 +1,146 @@
+"""Printing a table for a terminal, as CSV, JSON, Markdown or LaTeX."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from prunesweep.orchestrator.display.table_view import GAP, TableView, fit_columns
+from prunesweep.sweeps.words import listed
+
+_LATEX_ESCAPES = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"×": r"$\times$", "±": r"$\pm$", "…": r"\ldots{}", "ε": r"$\varepsilon$", "◆": r"$\blacklozenge$"}
+)
+
+
+def print_view(view: TableView, console: Console, format: str = "table") -> None:
+    """Print a table.
+
+    Args:
+        view: the table.
+        console: the console to print on.
+        format: ``table`` for the columns that fit the console, ``wide`` for all columns on long lines, or ``csv``,
+            ``json``, ``markdown`` or ``latex`` for all columns.
+    """
+    if format == "table":
+        console.print(render_view(view, console.width))
+    elif format == "wide":
+        _widened(console, view).print(render_view(view, None))
+    else:
+        print(_TEXT_FORMATS[format](view), file=console.file)
+
+
+def render_view(view: TableView, width: int | None) -> RenderableType:
+    """Return a table for a terminal; columns that do not fit are left out, and a note says so.
+
+    Args:
+        view: the table.
+        width: the width of the terminal, in terminal cells; None for as wide as needed.
+    """
+    widths = fit_columns(view.columns, _full_width(view) if width is None else width)
+    left_out = [column.heading for index, column in enumerate(view.columns) if index not in widths and column.has_text]
+    parts: list[RenderableType] = [Text(f"{view.title}\n", style="bold")]
+    bounds = sorted({0, *view.headings, view.rows})
+    for start, end in pairwise(bounds):
+        parts += [Text(view.headings[start], style="cyan")] if start in view.headings else []
+        parts.append(_rich_table(view, widths, range(start, end), show_header=start == 0))
+    if view.rows == 0:
+        parts.append(_rich_table(view, widths, range(0), show_header=True))
+    notes = [*view.notes]
+    if left_out:
+        notes.append(f"Not shown at this width: {listed(left_out)}; --wide shows every column.")
+    parts += [Text("\n" + "\n".join(notes), style="dim")] if notes else []
+    return Group(*parts)
+
+
+def _full_width(view: TableView) -> int:
+    """Return the width at which nothing of a table is wrapped, in terminal cells."""
+    headings = (cell_len(heading) for heading in view.headings.values())
+    return max(sum(max(column.width, cell_len(column.heading)) + GAP for column in view.columns), *headings, 80)
+
+
+def _widened(console: Console, view: TableView) -> Console:
+    """Return a console like the given one, but wide enough for all of a table."""
+    return Console(
+        file=console.file,
+        width=max(console.width, _full_width(view)),
+        force_terminal=console.is_terminal,
+        no_color=console.no_color,
+    )
+
+
+def _rich_table(view: TableView, widths: dict[int, int], rows: range, *, show_header: bool) -> Table:
+    """Return some rows of a table; all parts of one table have the same widths, so that their columns line up."""
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, show_header=show_header)
+    for index, width in widths.items():
+        column = view.columns[index]
+        justify = "right" if column.is_number else "left"
+        table.add_column(Text(column.heading), justify=justify, width=width, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*(Text(view.columns[index].cells[row]) for index in widths))
+    return table
+
+
+def as_csv(view: TableView) -> str:
+    """Return all data of a table as CSV, with lists as words separated by spaces."""
+    frame = view.frame.map(lambda value: " ".join(map(str, value)) if isinstance(value, list | tuple) else value)
+    return frame.to_csv(index=False).rstrip("\n")
+
+
+def as_json(view: TableView) -> str:
+    """Return all data of a table as JSON; a value that could not be computed is null."""
+    return json.dumps(frame_records(view.frame) if view.records is None else view.records, indent=1)
+
+
+def frame_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a data frame as JSON objects, with null for missing values."""
+    records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return records
+
+
+def as_markdown(view: TableView) -> str:
+    """Return a table with all its columns in Markdown."""
+    headings, rows = _cells(view)
+    rule = ["---:" if column.is_number else "---" for column in view.columns]
+    lines = [f"**{view.title}**", ""] if view.title else []
+    for cells in (headings, rule, *rows):
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join([*lines, "", *view.notes]).rstrip()
+
+
+def as_latex(view: TableView) -> str:
+    """Return a table with all its columns as a LaTeX ``tabular``, which needs the package booktabs."""
+    headings, rows = _cells(view)
+    alignment = "".join("r" if column.is_number else "l" for column in view.columns)
+    comments = [f"% {note}" for note in (view.title, *view.notes)]
+    lines = [rf"\begin{{tabular}}{{{alignment}}}", r"\toprule", _latex_row(headings), r"\midrule"]
+    return "\n".join([*comments, *lines, *map(_latex_row, rows), r"\bottomrule", r"\end{tabular}"])
+
+
+def _cells(view: TableView) -> tuple[list[str], Iterator[list[str]]]:
+    """Return the headings of a table, and the cells of its rows; the heading of a group is a row of its own."""
+    empty = [""] * (len(view.columns) - 1)
+
+    def rows() -> Iterator[list[str]]:
+        for row in range(view.rows):
+            if row in view.headings:
+                yield [view.headings[row], *empty]
+            yield [" ".join(column.cells[row].split()) for column in view.columns]
+
+    return [column.heading for column in view.columns], rows()
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(cell.translate(_LATEX_ESCAPES) for cell in cells) + r" \\"
+
+
+_TEXT_FORMATS = {"csv": as_csv, "json": as_json, "markdown": as_markdown, "latex": as_latex}
+TABLE_FORMATS = ("table", "wide", *_TEXT_FORMATS)
