@@ -19,7 +19,7 @@ import pandas as pd
 from benchmarks.timing import Row, measure_time_ratio, median_seconds, print_rows
 from prunesweep.orchestrator.selection import Front, select_front
 from prunesweep.results_store import Store
-from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
+from prunesweep.results_store.documents import ClassCounts, Count, Epoch, EvaluationResult, NetworkResult
 from prunesweep.results_store.schema import TABLES
 from prunesweep.sweeps.attacks import CORRUPTION_KINDS
 from prunesweep.sweeps.reader import parse_sweep
@@ -52,7 +52,7 @@ ATTACKS: dict[str, tuple[Sequence[str], Sequence[float], float]] = {
     "occlusion": (["occlusion"], [2.0 * step for step in range(1, 9)], 16.0),
     "corruptions": (CORRUPTION_KINDS, [1.0, 2.0, 3.0, 4.0, 5.0], 5.0),
 }
-IMAGES = 10_000
+IMAGES, CLASSES = 10_000, 10
 OBJECTIVES = ("generalization", "robustness", "flops")
 FEW, MANY = 1_000, 10_000  # trials
 NEW = 20  # trials, with 100 results in all
@@ -224,7 +224,7 @@ def _evaluation(trial: Trial, attack: str, accuracy: float, rng: random.Random) 
         _count(kind, severity, accuracy * (1 - severity / (2 * severities[-1] + 1)) + rng.gauss(0, 0.02))
         for kind, severity in product(kinds, severities)
     ]
-    return {
+    evaluation: EvaluationResult = {
         "kind": "evaluation",
         "key": trial.evaluation_key(attack),
         "trial_key": trial.key,
@@ -235,10 +235,25 @@ def _evaluation(trial: Trial, attack: str, accuracy: float, rng: random.Random) 
         "test_fingerprint": trial.context.test_fingerprint,
         "total": [IMAGES, IMAGES // 2, IMAGES // 2],
         "counts": counts,
-        "measures": {"logit_margin": rng.random(), "vanishing_gradients": rng.random()} if attack == "clean" else {},
+        "measures": {
+            name: rng.random() for name in ("logit_margin", "vanishing_gradients", "ece") if attack == "clean"
+        },
         "source": "",
         "seconds": rng.uniform(5, 6),
         "finished_at": 0.0,
+    }
+    return {**evaluation, "classes": _class_counts(rng)} if attack == "clean" else evaluation
+
+
+def _class_counts(rng: random.Random) -> ClassCounts:
+    """Return random counts of ten classes of equal size."""
+    size = IMAGES // CLASSES
+    selection, report = ([rng.randrange(size // 2) for _ in range(CLASSES)] for _ in range(2))
+    return {
+        "total": [[size] * CLASSES, [size // 2] * CLASSES, [size // 2] * CLASSES],
+        "correct": [[sum(halves) for halves in zip(selection, report, strict=True)], selection, report],
+        "predicted": [size] * CLASSES,
+        "names": [f"class {number}" for number in range(CLASSES)],
     }
 
 

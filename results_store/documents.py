@@ -71,6 +71,20 @@ class Count(TypedDict):
     correct: list[int]
 
 
+class ClassCounts(TypedDict):
+    """The test images by class: how many there are, how many are classified correctly, and how often it is predicted.
+
+    Every list of numbers has one number per class, in the order of the classes. ``total`` and ``correct`` hold three
+    such lists: of all test images, of those in the selection half (that networks are chosen on) and of those in the
+    report half (that chosen networks are reported on). ``predicted`` counts all test images.
+    """
+
+    total: list[list[int]]
+    correct: list[list[int]]
+    predicted: list[int]
+    names: NotRequired[list[str]]  # missing if the data set does not name its classes, or names them by their numbers
+
+
 class EvaluationResult(TypedDict):
     """The accuracy of a stored network under one attack.
 
@@ -89,6 +103,7 @@ class EvaluationResult(TypedDict):
     total: list[int]
     counts: list[Count]
     measures: dict[str, float]  # further columns of the table ``trials``
+    classes: NotRequired[ClassCounts]  # only of clean images; missing in documents of older versions
     source: str  # where the attacked images come from
     seconds: float
     finished_at: float

@@ -1,7 +1,7 @@
 """The rows of the tables, derived from the documents; the functions here neither read nor write the store."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from prunesweep.results_store.documents import (
@@ -222,7 +222,7 @@ def _add_accuracies(row: Row, evaluations: Mapping[str, EvaluationResult]) -> No
         evaluations: the evaluations that the row shows, by attack.
     """
     attacks = robustness_attacks(evaluations)
-    headlines = {name: _headline_accuracies(evaluation) for name, evaluation in evaluations.items()}
+    headlines = {name: headline_accuracies(evaluation) for name, evaluation in evaluations.items()}
     for index, half in enumerate(HALF_SUFFIXES):
         if CLEAN in headlines:
             row[f"generalization{half}"] = headlines[CLEAN][index]
@@ -244,7 +244,7 @@ def _definition(evaluation: EvaluationResult) -> str:
     return f"{evaluation['attack']} {evaluation['headline']}{version}"
 
 
-def _headline_accuracies(evaluation: EvaluationResult) -> list[float]:
+def headline_accuracies(evaluation: EvaluationResult) -> list[float]:
     """Return an evaluation's accuracy at its headline severity (that enters robustness), the mean over the kinds.
 
     If all severities enter robustness (``headline_severity`` is None), the mean is over the severities too.
@@ -278,7 +278,7 @@ def _add_gains(
     for name, evaluation in evaluations.items():
         other = comparable_evaluation(evaluation, others)
         if other is not None:
-            own_accuracies, other_accuracies = _headline_accuracies(evaluation), _headline_accuracies(other)
+            own_accuracies, other_accuracies = headline_accuracies(evaluation), headline_accuracies(other)
             differences[name] = [100 * (a - b) for a, b in zip(own_accuracies, other_accuracies, strict=True)]
     attacks = robustness_attacks(evaluations)
     for index, half in enumerate(HALF_SUFFIXES):
@@ -333,6 +333,61 @@ def _attack_rows(evaluation: EvaluationResult) -> Iterator[Row]:
         }
 
 
+def class_rows(documents: DocumentsByKind) -> Iterator[Row]:
+    """Yield one row per trial and class of its test images, on the test images of the trial's latest evaluation.
+
+    Trials that an older version evaluated have no rows, because it did not count the images of each class.
+    """
+    for key in sorted(documents.evaluations):
+        evaluation = latest_by_attack(documents.evaluations[key]).get(CLEAN)
+        described = documents.networks.get(key) or documents.failures.get(key)
+        if evaluation is not None and "classes" in evaluation:
+            references = reference_keys({"plain_key": None, **described}) if described is not None else (None, None)
+            others = [documents.evaluations.get(reference or "", []) for reference in references]
+            yield from _class_rows(evaluation, others)
+
+
+def _class_rows(evaluation: EvaluationResult, others: Sequence[Sequence[EvaluationResult]]) -> Iterator[Row]:
+    """Yield the rows of the table ``classes`` for one evaluation.
+
+    Args:
+        evaluation: an evaluation on clean images, with the counts of each class.
+        others: the evaluations of the baseline and of the control, oldest first; empty if there is no such network.
+    """
+    counts = evaluation["classes"]
+    accuracies = _accuracies_by_class(evaluation)
+    columns: dict[str, Sequence[object]] = {"name": counts.get("names", [None] * len(counts["predicted"]))}
+    for half, total, correct, accuracy in zip(
+        HALF_SUFFIXES, counts["total"], counts["correct"], accuracies, strict=True
+    ):
+        columns |= {f"total{half}": total, f"correct{half}": correct, f"accuracy{half}": accuracy}
+    columns["predicted"] = counts["predicted"]
+    for gain, of_reference in zip(GAINS, others, strict=True):
+        other = comparable_evaluation(evaluation, of_reference)
+        if other is not None and "classes" in other:
+            columns[gain] = list(map(_class_gain, accuracies[0], _accuracies_by_class(other)[0]))
+    shared = {"trial_key": evaluation["trial_key"], "test_fingerprint": evaluation["test_fingerprint"]}
+    for number, values in enumerate(zip(*columns.values(), strict=True)):
+        yield {**shared, "class": number, **dict(zip(columns, values, strict=True))}
+
+
+def _accuracies_by_class(evaluation: EvaluationResult) -> list[list[float | None]]:
+    """Return the accuracies of all classes on all images, the selection half and the report half.
+
+    An accuracy is in [0, 1], or None if the class has no image.
+    """
+    counts = evaluation["classes"]
+    return [
+        [right / images if images else None for right, images in zip(correct, total, strict=True)]
+        for correct, total in zip(counts["correct"], counts["total"], strict=True)
+    ]
+
+
+def _class_gain(ours: float | None, theirs: float | None) -> float | None:
+    """Return the difference of two accuracies in percentage points, or None if one of them is None."""
+    return None if ours is None or theirs is None else 100 * (ours - theirs)
+
+
 def transfer_rows(documents: DocumentsByKind) -> list[Row]:
     """Return one row per source, target, attack and severity."""
     rows = [_columns(document, TRANSFER_COLUMNS) | _accuracy(document) for document in documents.transfers]
@@ -384,7 +439,7 @@ def _columns(document: Mapping[str, Any], columns: Sequence[Column]) -> Row:
     return {column.name: document[column.name] for column in columns if column.name in document}
 
 
-def rows_of(table: str, documents: DocumentsByKind) -> list[Row]:
+def rows_of(table: str, documents: DocumentsByKind) -> Iterable[Row]:
     """Return the rows of a table, sorted by the trial key in their first column.
 
     Args:
@@ -394,9 +449,10 @@ def rows_of(table: str, documents: DocumentsByKind) -> list[Row]:
     return _ROW_BUILDERS[table](documents)
 
 
-_ROW_BUILDERS = {
+_ROW_BUILDERS: Mapping[str, Callable[[DocumentsByKind], Iterable[Row]]] = {
     "trials": trial_rows,
     "attacks": attack_rows,
+    "classes": class_rows,
     "history": history_rows,
     "transfer": transfer_rows,
     "elements": element_rows,

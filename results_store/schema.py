@@ -161,6 +161,12 @@ _MEASUREMENT_COLUMNS = (
     _real(
         "vanishing_gradients", "share", "share of clean images on which the input gradient of the loss vanishes in fp32"
     ),
+    _real(
+        "ece",
+        "share",
+        "expected calibration error on clean images: mean difference of confidence and accuracy over 15 equal bins of "
+        "confidence, weighted by their images; null for evaluations of older versions",
+    ),
     _real("corruption_accuracy", "share", "mean accuracy over all kinds and severities of corruption that were run"),
     _real("mce", "%", "mean corruption error (mCE) on ImageNet-C, in percent of AlexNet's errors; null for other data"),
     _real("relative_mce", "%", "relative mCE: the same for the error that corruptions add to the clean error"),
@@ -286,9 +292,31 @@ VERDICT_COLUMNS = (
     _count("version", "", "version of the rules; a verdict by newer rules replaces one by older rules"),
     _text("test_fingerprint", "fingerprint of the test images"),
 )
+CLASS_COLUMNS = (
+    _text("trial_key", "the network that classified the clean test images"),
+    _count("class", "", "number of the class"),
+    _text("name", "name of the class; null if the data set does not name its classes"),
+    _count("total", "images", "test images of the class"),
+    _count("correct", "images", "correctly classified images of the class"),
+    _real("accuracy", "share", "correct / total; null if the class has no test image"),
+    *(
+        column
+        for half in HALF_SUFFIXES[1:]
+        for column in (
+            _count(f"total{half}", "images", f"total in the {half.removeprefix('_')} half"),
+            _count(f"correct{half}", "images", f"correct in the {half.removeprefix('_')} half"),
+            _real(f"accuracy{half}", "share", f"accuracy in the {half.removeprefix('_')} half"),
+        )
+    ),
+    _count("predicted", "images", "test images of any class that the network assigns to the class"),
+    _real("gain", "p.p.", "accuracy minus that of the baseline (for a defended baseline: the plain baseline)"),
+    _real("gain_over_control", "p.p.", "accuracy minus that of the control"),
+    _text("test_fingerprint", "fingerprint of the test images"),
+)
 TABLES = {
     "trials": TRIAL_COLUMNS,
     "attacks": ATTACK_COLUMNS,
+    "classes": CLASS_COLUMNS,
     "history": HISTORY_COLUMNS,
     "transfer": TRANSFER_COLUMNS,
     "elements": ELEMENT_COLUMNS,

@@ -32,6 +32,7 @@ from prunesweep.results_store.documents import (
 from prunesweep.results_store.errors import NotStored, StoreError
 from prunesweep.results_store.index import RESULTS, Index
 from prunesweep.results_store.objects import Objects
+from prunesweep.results_store.predictions import PREDICTION_ARRAYS, Predictions
 from prunesweep.results_store.rows import DocumentsByKind
 from prunesweep.results_store.schema import SCHEMA_VERSION
 
@@ -268,19 +269,23 @@ class Store:
         """Delete a network's checkpoint if there is one; nothing needs it once the network's result is stored."""
         self.objects.delete(f"checkpoints/{key}.safetensors")
 
-    def save_outcomes(self, key: str, outcomes: Mapping[str, NDArray[np.bool_]]) -> None:
+    def save_outcomes(
+        self, key: str, outcomes: Mapping[str, NDArray[np.bool_]], predictions: Predictions | None = None
+    ) -> None:
         """Store the outcomes of an evaluation at its headline severity: whether each image stayed correctly classified.
 
-        Each image takes one bit per kind of the attack.
+        Each image takes one bit per kind of the attack, and 4 or 6 bytes for its prediction.
 
         Args:
             key: the key of the evaluation.
             outcomes: bool (images,) by kind of the attack, or by ``KIND@SEVERITY`` if all severities enter robustness.
                 True means that the network stayed correct.
+            predictions: the predictions on the clean images, which are stored in the same object; None for an attack.
         """
         images = {kind: len(flags) for kind, flags in outcomes.items()}
-        packed = {kind: np.packbits(flags) for kind, flags in outcomes.items()}
-        self.objects.put(f"outcomes/{key}.safetensors", _pack(packed, {"images": images}))
+        packed: dict[str, NDArray[Any]] = {kind: np.packbits(flags) for kind, flags in outcomes.items()}
+        arrays = packed if predictions is None else {**packed, **predictions.packed()}
+        self.objects.put(f"outcomes/{key}.safetensors", _pack(arrays, {"images": images}))
 
     def load_outcomes(self, key: str) -> dict[str, NDArray[np.bool_]]:
         """Return the outcomes that ``save_outcomes`` stored, bool (images,) each.
@@ -289,6 +294,16 @@ class Store:
         """
         packed, about = self._load_arrays(f"outcomes/{key}.safetensors")
         return {kind: np.unpackbits(packed[kind], count=n).astype(bool) for kind, n in about["images"].items()}
+
+    def load_predictions(self, key: str) -> Predictions | None:
+        """Return the predictions that ``save_outcomes`` stored, or None if it stored none, as older versions did.
+
+        ``NotStored`` is raised if there are no outcomes with this key.
+        """
+        arrays, _ = self._load_arrays(f"outcomes/{key}.safetensors")
+        if not arrays.keys() >= set(PREDICTION_ARRAYS):
+            return None
+        return Predictions(*(arrays[name] for name in PREDICTION_ARRAYS))
 
     # sweeps
 

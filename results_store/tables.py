@@ -6,6 +6,7 @@ was built. Rows of trials without new results are copied from the stored table.
 
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -17,12 +18,13 @@ from prunesweep.results_store.errors import NotStored
 from prunesweep.results_store.index import Index
 from prunesweep.results_store.objects import Objects
 from prunesweep.results_store.origins import Origins
-from prunesweep.results_store.rows import DocumentsByKind, rows_of
+from prunesweep.results_store.rows import DocumentsByKind, Row, rows_of
 from prunesweep.results_store.schema import SWEEPS_COLUMN, TABLES, arrow_schema
 from prunesweep.sweeps.keys import key_of
 from prunesweep.sweeps.setting import SETTING_NAMES
 
 _BATCH = 500  # trials whose documents are parsed at once, which limits the memory needed
+_ROWS = 20_000  # rows that are converted at once, for the same reason: ImageNet has a row per trial and class
 _RESULTS_KEY, _RUNS_KEY = b"results", b"runs"  # in a table's metadata
 # The columns of the table ``trials``, and fields of trials' documents, with the keys of what a trial is compared with.
 _REFERENCE_COLUMNS = ("baseline_key", "control_key", "plain_key")
@@ -76,7 +78,7 @@ def build(table: str, documents: Iterable[Mapping[str, Any]], objects: Objects) 
         documents: the documents that the table describes.
         objects: the objects of the store.
     """
-    rows = pa.Table.from_pylist(rows_of(table, DocumentsByKind(documents)), schema=arrow_schema(table))
+    rows = _from_rows(rows_of(table, DocumentsByKind(documents)), arrow_schema(table))
     if table != "trials":
         return rows
     return _with_origins(rows, Origins(objects), rows.filter(rows["setting_key"].is_null())["trial_key"].to_pylist())
@@ -166,9 +168,17 @@ def _build_all(index: Index, trials: Collection[str]) -> dict[str, pa.Table]:
         documents = DocumentsByKind([*own, *index.documents(_reference_trials(own) - batch)])
         for table, parts in parts_by_table.items():
             key_column = TABLES[table][0].name
-            rows = [row for row in rows_of(table, documents) if row[key_column] in batch]
-            parts.append(pa.Table.from_pylist(rows, schema=arrow_schema(table)))
+            rows = (row for row in rows_of(table, documents) if row[key_column] in batch)
+            parts.append(_from_rows(rows, arrow_schema(table)))
     return {table: pa.concat_tables(parts) for table, parts in parts_by_table.items()}
+
+
+def _from_rows(rows: Iterable[Row], schema: pa.Schema) -> pa.Table:
+    """Return rows as a table, with ``_ROWS`` of them in memory at a time if they are computed one by one."""
+    remaining, parts = iter(rows), [schema.empty_table()]
+    while some := list(islice(remaining, _ROWS)):
+        parts.append(pa.Table.from_pylist(some, schema=schema))
+    return pa.concat_tables(parts)
 
 
 def _batches(keys: Sequence[str]) -> Iterator[frozenset[str]]:

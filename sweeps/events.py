@@ -47,14 +47,20 @@ class NetworkStored:
 
     Attributes:
         notes: remarks on the pruned network, such as fewer filters removed than requested.
+        parameters: the number of the network's parameters; 0 if it is not known.
+        flops: the floating-point operations of the network for one image; 0 if the number is not known.
+        training_seconds: how long all epochs of this trial took together.
     """
 
     notes: tuple[str, ...] = ()
+    parameters: int = 0
+    flops: int = 0
+    training_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class EvaluationStored:
-    """The evaluation of the network under one attack is stored.
+class EvaluationStarted:
+    """The evaluation of the network under one attack has started.
 
     Attributes:
         attack: the name of the attack, or ``clean``.
@@ -63,7 +69,40 @@ class EvaluationStored:
     attack: str
 
 
-TrialEvent = ScoringStarted | SharedInputsStored | EpochTrained | NetworkStored | EvaluationStored
+@dataclass(frozen=True)
+class EvaluationStored:
+    """The evaluation of the network under one attack is stored.
+
+    Attributes:
+        attack: the name of the attack, or ``clean``.
+        accuracies: the accuracy at the headline severity on all test images, on the selection half and on the report
+            half, each in [0, 1]; empty if they are not known.
+    """
+
+    attack: str
+    accuracies: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class PreparationStarted:
+    """Something that takes seconds and that other trials need too is being prepared.
+
+    Attributes:
+        text: what is prepared, in words.
+    """
+
+    text: str
+
+
+TrialEvent = (
+    ScoringStarted
+    | SharedInputsStored
+    | EpochTrained
+    | NetworkStored
+    | PreparationStarted
+    | EvaluationStarted
+    | EvaluationStored
+)
 
 Progress = Callable[[TrialEvent], None]
 """A callback that receives every event of a trial as soon as it has happened."""

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from prunesweep.results_store import NotStored, Store
 from prunesweep.results_store.documents import Count, Epoch, EvaluationResult, NetworkResult
 from prunesweep.results_store.halves import count_by_half
+from prunesweep.results_store.predictions import count_by_class
+from prunesweep.results_store.rows import headline_accuracies
 from prunesweep.sweeps.catalogue import EVALUATIONS, resolve
 from prunesweep.sweeps.descriptions import removal_notes
 from prunesweep.sweeps.events import (
+    EvaluationStarted,
     EvaluationStored,
     NetworkStored,
+    PreparationStarted,
     Progress,
     SharedInputsStored,
     WorkCounter,
@@ -90,7 +94,13 @@ def _run(work: Work) -> None:
             network = load_stored(store, trial.key, device).network
         else:
             network = prepare_for_attack(new_network, device)
-        subject = Subject(network, work.data.test, trial.context.test_fingerprint, work.check_stop)
+        subject = Subject(
+            network,
+            work.data.test,
+            trial.context.test_fingerprint,
+            work.check_stop,
+            say=lambda text: work.progress(PreparationStarted(text)),
+        )
         for name in missing:
             _evaluate(subject, work, name)
 
@@ -179,16 +189,18 @@ def _store_network(network: Network, history: list[Epoch], removal: Removal, sec
     }
     store.save_result(result)
     store.delete_checkpoint(trial.key)
-    work.progress(NetworkStored(tuple(removal_notes(result))))
+    training_seconds = sum(epoch["seconds"] for epoch in history)
+    work.progress(NetworkStored(tuple(removal_notes(result)), result["parameters"], result["flops"], training_seconds))
 
 
 def _evaluate(subject: Subject, work: Work, attack: str) -> None:
     """Run one attack on the subject (the network with its test images), store the outcomes and then the result."""
     start = time.monotonic()
+    work.progress(EvaluationStarted(attack))
     entry, settings = EVALUATIONS[attack], work.trial.evaluations[attack]
     evaluation: Evaluation = resolve(entry.code)(subject, settings)
     key = work.trial.evaluation_key(attack)
-    work.store.save_outcomes(key, headline_outcomes(evaluation))
+    work.store.save_outcomes(key, headline_outcomes(evaluation), evaluation.predictions)
     result: EvaluationResult = {
         "kind": "evaluation",
         "key": key,
@@ -205,8 +217,10 @@ def _evaluate(subject: Subject, work: Work, attack: str) -> None:
         "seconds": time.monotonic() - start,
         "finished_at": time.time(),
     }
+    if evaluation.predictions is not None:
+        result["classes"] = count_by_class(evaluation.predictions, work.data.classes)
     work.store.save_result(result)
-    work.progress(EvaluationStored(attack))
+    work.progress(EvaluationStored(attack, tuple(headline_accuracies(result))))
 
 
 def headline_outcomes(evaluation: Evaluation) -> dict[str, NDArray[np.bool_]]:

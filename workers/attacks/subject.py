@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from prunesweep.results_store.predictions import Predictions
 from prunesweep.workers.architectures.folding import fold_batch_norms
 from prunesweep.workers.architectures.network import Network
 from prunesweep.workers.attacks.losses import input_gradient, logit_margins, misclassified
@@ -50,6 +51,7 @@ class Evaluation:
         source: where the attacked images come from, in words. Empty if there is nothing to say.
         headline: the headline (the severity that enters robustness) in words, if its text depends on the images. Else
             empty, and the ``headline_text`` of the attack's settings is used.
+        predictions: the predictions on the clean images; None for an attack.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -57,6 +59,7 @@ class Evaluation:
     measures: dict[str, float] = field(default_factory=dict)
     source: str = ""
     headline: str = ""
+    predictions: Predictions | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class CleanPass:
 
     Attributes:
         correct: whether each image is classified correctly, bool (images,).
+        predictions: the predicted classes and their confidences.
         margins: the logit of the true class minus the largest other logit, float32 (images,).
         vanishing: whether each image's gradient vanishes, that is, every component of it is below
             ``VANISHING_GRADIENT`` in magnitude, bool (images,).
@@ -73,6 +77,7 @@ class CleanPass:
     """
 
     correct: NDArray[np.bool_]
+    predictions: Predictions
     margins: Tensor
     vanishing: NDArray[np.bool_]
     signs: Tensor | None
@@ -89,6 +94,7 @@ class Subject:
         check_stop: Callable[[], None] = lambda: None,
         *,
         folded_network: Network | None = None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Put the network in evaluation mode and stop gradients of its parameters.
 
@@ -99,11 +105,13 @@ class Subject:
             check_stop: called before each batch, and by slow attacks also within a batch. It may raise to end the
                 evaluation.
             folded_network: the network with its batch norms folded, if the caller has it already.
+            say: called with what takes long and is not the evaluation itself, in words.
         """
         self.network = network.eval().requires_grad_(False)
         self.test = test
         self.labels = test.labels
         self.test_fingerprint = test_fingerprint
+        self.say = say
         self._check_stop = check_stop
         self._last_read: tuple[slice | Tensor, Tensor] | None = None
         if folded_network is not None:
@@ -191,16 +199,21 @@ class Subject:
     @cached_property
     def clean_pass(self) -> CleanPass:
         """Return the results on clean images that both the clean evaluation and FGSM need; they are computed once."""
-        correct, margins, vanishing, signs = [], [], [], []
+        correct, predicted, confidences, margins, vanishing, signs = [], [], [], [], [], []
         for batch in self.batches():
             gradient, logits = self._gradient_and_logits(batch)
             correct.append(~misclassified(logits, self.labels[batch]))
+            predicted.append(logits.argmax(1))
+            confidences.append(logits.double().softmax(1).amax(1))
             margins.append(logit_margins(logits, self.labels[batch]))
             vanishing.append(gradient.abs().amax((1, 2, 3)) < VANISHING_GRADIENT)
             if self.test.holds_pixels:
                 signs.append(_to_int8_signs(gradient))
         all_signs = torch.cat(signs) if signs else None
-        return CleanPass(_concatenate(correct), torch.cat(margins), _concatenate(vanishing), all_signs)
+        predictions = Predictions(
+            self.labels.cpu().numpy(), torch.cat(predicted).cpu().numpy(), torch.cat(confidences).cpu().numpy()
+        )
+        return CleanPass(_concatenate(correct), predictions, torch.cat(margins), _concatenate(vanishing), all_signs)
 
     def _gradient_and_logits(self, batch: slice) -> tuple[Tensor, Tensor]:
         """Return the cross-entropy's gradient at each pixel of a batch's clean images, and their logits."""
