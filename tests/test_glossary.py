@@ -10,7 +10,7 @@ import typer
 
 from prunesweep.orchestrator.analyses.robustness import HOLDS, MASKING, ONLY_FGSM, UNDECIDED
 from prunesweep.orchestrator.cli import COMMANDS, app
-from prunesweep.orchestrator.comparison.compare import GAIN_BY_REFERENCE, IMAGE_SETS
+from prunesweep.orchestrator.comparison.request import GAIN_BY_REFERENCE, IMAGE_SETS
 from prunesweep.orchestrator.export import FORMATS
 from prunesweep.results_store.schema import TABLES
 from prunesweep.sweeps import catalogue

@@ -1,43 +1,25 @@
 """The gains of every setting over its baseline or its control, with intervals and p-values."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from prunesweep.orchestrator import DEFAULT_STORE
+from prunesweep.orchestrator.comparison.image_statistics import image_statistics
+from prunesweep.orchestrator.comparison.request import GAIN_BY_REFERENCE, IMAGE_SETS, check_name, select_images
 from prunesweep.orchestrator.query.candidates import as_candidates, eligible_trials
 from prunesweep.orchestrator.query.columns import AXIS_COLUMNS, EPOCHS, REMOVAL_COUNTS, SETTING_DETAILS, SETTING_KEY
 from prunesweep.orchestrator.query.conditions import parse_filters
 from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.orchestrator.query.trials import trials_of
-from prunesweep.orchestrator.statistics import (
-    estimate,
-    holm,
-    image_gains,
-    mcnemar,
-    paired_difference,
-    smallest_gain,
-    smallest_mean_gain,
-)
-from prunesweep.orchestrator.statistics.paired import ScorePair
+from prunesweep.orchestrator.statistics import estimate, holm
 from prunesweep.orchestrator.statistics.resampling import RESAMPLES
 from prunesweep.results_store import StoreLike, existing_store
-from prunesweep.results_store.halves import selection_half
 from prunesweep.results_store.image_scores import ImageScores
 from prunesweep.results_store.schema import ACCURACIES
-from prunesweep.sweeps.names import unknown_name
 from prunesweep.sweeps.words import counted, listed
-
-GAIN_BY_REFERENCE = {"baseline": "gain", "control": "gain_over_control"}
-"""The network that a setting is compared with -> the name of the gain over it in the table ``trials``."""
-
-IMAGE_SETS = {"all": "", "selection": "_selection", "report": "_report"}
-"""The test images of a comparison (all or a half) -> the suffix of their columns in the table ``trials``."""
-
-MCNEMAR, BOOTSTRAP = "mcnemar", "bootstrap"
 
 COMPARISON_COLUMNS = (
     "figure",
@@ -121,8 +103,8 @@ def compare_settings(
         >>> gains.loc["robustness", ["mean", "images_low", "images_high"]].astype(float).round(1).to_dict()
         {'mean': -15.0, 'images_low': -18.1, 'images_high': -11.8}
     """
-    gain = _look_up(over, "a reference for gains", GAIN_BY_REFERENCE)
-    suffix = _look_up(images, "a set of test images", IMAGE_SETS)
+    gain = GAIN_BY_REFERENCE[check_name(over, "a reference for gains", GAIN_BY_REFERENCE)]
+    suffix = IMAGE_SETS[check_name(images, "a set of test images", IMAGE_SETS)]
     opened = existing_store(store)
     trials = trials_of(opened, sweep)
     filters = parse_filters(where, trials)
@@ -137,7 +119,7 @@ def compare_settings(
             setting_trials = eligible.set_index("trial_key").loc[keys]
             is_comparable = not math.isnan(setting[column])
             pairs = (
-                [_select_images(images, scores.paired_scores_of_gain(key, figure, gain)) for key in keys]
+                [select_images(images, scores.paired_scores_of_gain(key, figure, gain)) for key in keys]
                 if is_comparable
                 else []
             )
@@ -146,17 +128,11 @@ def compare_settings(
                 | {"figure": figure, "over": over, "figure_index": figure_index, "trial_keys": keys}
                 | {"seeds": len(keys), "baselines": setting_trials["baseline_key"].nunique()}
                 | _seed_statistics(setting_trials[column].tolist() if is_comparable else [math.nan])
-                | _image_statistics(pairs, resamples, seed)
+                | image_statistics(pairs, resamples, seed)
             )
     if not rows:
         raise SelectionError(_nothing_to_compare(len(trials), where, over))
     return _as_table(rows)
-
-
-def _look_up(name: str, kind: str, allowed: Mapping[str, str]) -> str:
-    if name not in allowed:
-        raise SelectionError(unknown_name(name, kind, allowed))
-    return allowed[name]
 
 
 def _average_settings(eligible: pd.DataFrame, column: str) -> list[dict[Any, Any]]:
@@ -167,42 +143,9 @@ def _average_settings(eligible: pd.DataFrame, column: str) -> list[dict[Any, Any
     return as_candidates(eligible, [column], average_seeds=True).to_dict("records") if len(eligible) else []
 
 
-def _select_images(images: str, pair: ScorePair) -> ScorePair:
-    """Return the image scores of two networks on the chosen test images only.
-
-    Args:
-        images: ``all``, or ``selection`` or ``report`` for one half of the test images.
-        pair: the image scores of both networks on all test images.
-    """
-    if images == "all":
-        return pair
-    half = selection_half(len(pair[0]))
-    mask = half if images == "selection" else ~half
-    return pair[0][mask], pair[1][mask]
-
-
 def _seed_statistics(gains: list[float]) -> dict[str, float]:
     mean = estimate(gains)
     return {"mean": mean.mean, "sd": mean.sd, "seeds_low": mean.low, "seeds_high": mean.high}
-
-
-def _image_statistics(pairs: Sequence[ScorePair], resamples: int, seed: int) -> dict[str, Any]:
-    if not pairs:
-        undefined = dict.fromkeys(("images_low", "images_high", "p", "smallest_gain"), math.nan)
-        return {"images": 0, "test": "", **undefined}
-    difference = paired_difference(pairs, resamples=resamples, seed=seed)
-    shares = image_gains(pairs) / 100
-    ours, theirs = pairs[0]
-    is_single = len(pairs) == 1 and ours.dtype == bool  # one pair of networks, which classified each image once
-    mean_square = float(np.mean(shares**2))  # for a single pair, the share of discordant images
-    return {
-        "images": difference.images,
-        "images_low": difference.low,
-        "images_high": difference.high,
-        "test": MCNEMAR if is_single else BOOTSTRAP,
-        "p": mcnemar(ours, theirs) if is_single else difference.p,
-        "smallest_gain": (smallest_gain if is_single else smallest_mean_gain)(difference.images, mean_square),
-    }
 
 
 def _as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from prunesweep.orchestrator.comparison.compare import GAIN_BY_REFERENCE
+from prunesweep.orchestrator.comparison.request import GAIN_BY_REFERENCE
 from prunesweep.orchestrator.query.candidates import eligible_trials, setting_group_keys
 from prunesweep.orchestrator.query.columns import COMPARABLE_WITHIN
 from prunesweep.orchestrator.query.conditions import parse_filters

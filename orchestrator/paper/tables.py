@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from prunesweep.orchestrator.comparison.compare import GAIN_BY_REFERENCE
+from prunesweep.orchestrator.comparison.request import GAIN_BY_REFERENCE
 from prunesweep.orchestrator.paper.experiments import RATIO, Experiments, Gain, TrialRow
 from prunesweep.orchestrator.paper.published import (
     ACCURACY_BY_COLUMN,
