@@ -76,7 +76,7 @@ COMPARABLE_WITHIN: dict[str, Callable[[str], bool]] = {
 }
 """By column, a test of whether a figure can be compared only between trials with the same value in that column."""
 
-DIAGNOSTICS = frozenset({"logit_margin", "vanishing_gradients"})
+DIAGNOSTICS = frozenset({"logit_margin", "vanishing_gradients", "ece"})
 """Figures that are measured on all test images alone. They describe a network, and no network is chosen by them."""
 
 REQUIRED = (*AXIS_COLUMNS, SETTING_KEY, SEED, *COMPARABLE_WITHIN, "trial_key", "error", "parameters", "flops")
