@@ -3,7 +3,6 @@
 The written results are empty, so that no tables are built from them; tables take a few per cent of a sweep's time.
 """
 
-import io
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -11,10 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks.timing import Row, print_rows
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.capacity import available_cpus
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
@@ -130,7 +127,7 @@ def run_our_sweep(shape: TreeShape, store: Store, trials: int) -> None:
     seeds = list(range(trials // shape.trials))
     settings = parse_sweep(SWEEP, [f"seeds={seeds}", *shape.overrides])
     plan = make_plan(settings, store)
-    reporter = Reporter(trials, Console(file=io.StringIO()))
+    reporter = Reporter()
     data = load_dataset(settings.dataset).arrays()
     assert not run_plan(plan, store, data, reporter, code="benchmarks.overhead:write_result")
 

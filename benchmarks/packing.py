@@ -2,14 +2,12 @@
 
 import tempfile
 from collections.abc import Sequence
-from io import StringIO
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from benchmarks.timing import Row, print_rows
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.capacity import available_cpus
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
@@ -80,7 +78,7 @@ def _measure_rate(changes: tuple[str, ...], data: dict[str, Any], packing: int) 
         store = Store(folder)
         store.prepare()
         plan = make_plan(sweep, store)
-        failures = run_plan(plan, store, data, Reporter(len(plan.to_run), Console(file=StringIO())))
+        failures = run_plan(plan, store, data, Reporter())
         assert not failures, failures
         networks = [store.result(trial.key) for trial in plan.tree]
         evaluations = store.evaluations(plan.tree.trials)

@@ -1,7 +1,6 @@
 """Eighty points of one grid, compared with a Ray Tune grid search that shares nothing between its trials."""
 
 import gc
-import io
 import tempfile
 import time
 import uuid
@@ -9,10 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks.timing import Row, print_rows
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.capacity import available_cpus
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
@@ -93,7 +90,7 @@ def run_our_sweep(sweep: Sweep) -> Side:
     with tempfile.TemporaryDirectory() as folder, ray_session(None, sweep.resources):
         store = Store(folder)
         plan = make_plan(sweep, store)
-        reporter = Reporter(len(plan.to_run), Console(file=io.StringIO()))
+        reporter = Reporter()
         assert not run_plan(plan, store, load_dataset(sweep.dataset).arrays(), reporter)
         trials = store.table("trials").query("iterations > 0")
         seconds = time.perf_counter() - start

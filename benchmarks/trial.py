@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.plain import PlainReporter
 from prunesweep.orchestrator.planning.cost import epoch_cost
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
@@ -38,7 +38,7 @@ PHASES: dict[type[TrialEvent], str] = {
 }
 
 
-class Profiler(Reporter):
+class Profiler(PlainReporter):
     """A reporter that splits the seconds of each trial by phase, with one phase per attack, and prints them."""
 
     def started(self, trial: Trial) -> None:
@@ -49,7 +49,9 @@ class Profiler(Reporter):
 
     def progressed(self, trial: Trial, event: TrialEvent) -> None:
         """Add the time since the previous event to the phase that this event ends."""
-        self._spend(event.attack if isinstance(event, EvaluationStored) else PHASES[type(event)])
+        phase = event.attack if isinstance(event, EvaluationStored) else PHASES.get(type(event))
+        if phase is not None:
+            self._spend(phase)
 
     def finished(self, trial: Trial, work: WorkCounts) -> None:
         """Print the seconds of a finished trial by phase."""
@@ -74,7 +76,7 @@ def print_profiles(arguments: Sequence[str]) -> None:
     sweep = read_sweep(arguments[0] if arguments else "quickstart", arguments[1:])
     store = Store("memory://profile")
     plan = make_plan(sweep, store)
-    profiler = Profiler(len(plan.to_run), Console())
+    profiler = Profiler(Console(), timed=False)
     InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), profiler, cost=epoch_cost)
 
 

@@ -1,14 +1,12 @@
 """A simulated cluster of GPUs on which the trials of a sweep take given durations, driven as by Ray Tune."""
 
 import heapq
-import io
 from collections.abc import Mapping
 from itertools import count
 
-from rich.console import Console
-
 from benchmarks.simulation.trees import TrialDurations
-from prunesweep.orchestrator.display.reporter import make_reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
+from prunesweep.orchestrator.progress.sweep_progress import SweepProgress
 from prunesweep.orchestrator.running.cluster.searcher import TreeSearcher
 from prunesweep.orchestrator.running.dispatcher import Dispatcher
 from prunesweep.orchestrator.running.schedule import Schedule
@@ -18,8 +16,8 @@ DONE = TrialDone(WorkCounts())
 
 
 def new_searcher(schedule: Schedule, gpus: int) -> TreeSearcher:
-    """Return a searcher for trials that take one GPU each; its reporter writes a log that nobody reads."""
-    reporter = make_reporter(len(schedule), Console(file=io.StringIO()))
+    """Return a searcher for trials that take one GPU each; its reporter shows nothing."""
+    reporter = Reporter(SweepProgress(total=len(schedule)))
     dispatcher = Dispatcher(schedule, reporter, store_dependent_failure=lambda *_: None, after_trial=lambda: None)
     return TreeSearcher(dispatcher, capacity=lambda: gpus, reason_of_loss=lambda name: "")
 

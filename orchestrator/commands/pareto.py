@@ -27,10 +27,10 @@ def pareto(
     store: StoreUrl = DEFAULT_STORE,
     objectives: Annotated[
         str, typer.Option(metavar="NAMES", help="The objectives, separated by commas.")
-    ] = "generalization,robustness",
+    ] = "generalization,robustness,flops",
     constraint: Annotated[
         list[str] | None,
-        typer.Option(metavar="CONDITION", help="A condition that a network must meet; repeatable."),
+        typer.Option(metavar="CONDITION", help="A condition that a network's figures must meet; repeatable."),
     ] = None,
     where: Where = None,
     sweep: SweepFilter = None,

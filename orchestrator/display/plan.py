@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.planning.timings import TimeEstimate, concurrent_trials
+from prunesweep.orchestrator.query.durations import describe_errors, format_duration
 from prunesweep.results_store.run_times import RunTime
 from prunesweep.sweeps.language import AUTO
 from prunesweep.sweeps.words import counted
@@ -60,7 +61,9 @@ def time_lines(plan: Plan, estimate: TimeEstimate, runs: Sequence[RunTime]) -> l
     errors = [run["took"] / run["estimated"] - 1 for run in runs]
     if errors:
         of_runs = counted(len(errors), "run")
-        lines.append(f"time: past runs took {min(errors):+.0%} to {max(errors):+.0%} against the estimate ({of_runs})")
+        lines.append(
+            f"time: past runs took {describe_errors(min(errors), max(errors))} against the estimate ({of_runs})"
+        )
     return lines
 
 
@@ -72,10 +75,3 @@ def _wall_time(plan: Plan, estimate: TimeEstimate) -> str:
         return f", {format_duration(estimate.wall_seconds(workers))} with {counted(workers, 'trial')} at once"
     chosen = " (gpu: auto, chosen when the sweep starts)" if resources.gpu == AUTO else ""
     return f", divided by the number that run at once{chosen}"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration in seconds, minutes or hours, such as "40 s", "12 min" or "3.2 h"."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"

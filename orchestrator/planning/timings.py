@@ -4,15 +4,16 @@ The estimate ignores that trials may have had other training data or have run on
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 from typing import Any, NamedTuple
 
 from prunesweep.orchestrator.planning.capacity import available_cpus, node_capacity
 from prunesweep.orchestrator.planning.cost import epoch_cost
+from prunesweep.orchestrator.planning.group_medians import Group, GroupMedians
 from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.results_store import Store
 from prunesweep.sweeps.catalogue import ATTACKS
@@ -22,9 +23,6 @@ from prunesweep.sweeps.trial import Trial
 MAX_TIMED_TRIALS = 1000  # stored trials per architecture whose timings are read
 MIN_CHECKED_TRIALS = 4  # with fewer estimates to check, no typical error is given
 TIMING_COLUMNS = ("trial_key", "architecture", "recipe", "adjustment", "criterion", "epochs", "seconds")
-
-Group = tuple[str, ...]
-"""Settings that a group of trials has in common, the most important first."""
 
 
 class NoTimings(Exception):
@@ -75,32 +73,22 @@ class TimedWorkload(NamedTuple):
     other_seconds: float
 
 
-@dataclass(frozen=True)
 class Timings:
     """Median durations of stored trials, by group.
 
-    A group is all trials with the same values of some settings. The first settings alone make a wide group, further
-    settings a narrower one; each stored trial is in several groups.
-
     Attributes:
-        epoch_seconds: the median seconds of an epoch.
-        other_seconds: the median seconds of everything but training.
+        epoch_seconds: the medians of the seconds of an epoch.
+        other_seconds: the medians of the seconds of everything but training.
     """
 
-    epoch_seconds: Mapping[Group, float]
-    other_seconds: Mapping[Group, float]
-
-    @staticmethod
-    def of(stored: Iterable[TimedWorkload]) -> "Timings":
-        """Return the median durations of these stored trials."""
-        epoch_seconds: dict[Group, list[float]] = defaultdict(list)
-        other_seconds: dict[Group, list[float]] = defaultdict(list)
+    def __init__(self, stored: Iterable[TimedWorkload] = ()) -> None:
+        """Take the durations of these stored trials."""
+        self.epoch_seconds = GroupMedians(shortest=1)
+        self.other_seconds = GroupMedians(shortest=2)
         for workload, training, other in stored:
-            for group in _prefixes(workload.training_group, 1) if workload.epochs else ():
-                epoch_seconds[group].append(training / workload.epochs)
-            for group in _prefixes(workload.other_group, 2):
-                other_seconds[group].append(other)
-        return Timings(_medians(epoch_seconds), _medians(other_seconds))
+            if workload.epochs:
+                self.epoch_seconds.add(workload.training_group, training / workload.epochs)
+            self.other_seconds.add(workload.other_group, other)
 
     def seconds(self, workload: Workload) -> float:
         """Return the estimated seconds of one trial, from its narrowest group that has stored trials.
@@ -108,28 +96,13 @@ class Timings:
         Raises:
             NoTimings: no group of the trial has stored trials.
         """
-        other = _first_median(self.other_seconds, _prefixes(workload.other_group, 2))
+        other = self.other_seconds.find(workload.other_group)
         if other is None:
             raise NoTimings(f"{workload.architecture} under {workload.attacks or 'no attack'}")
-        epoch = _first_median(self.epoch_seconds, _prefixes(workload.training_group, 1)) if workload.epochs else 0.0
+        epoch = self.epoch_seconds.find(workload.training_group) if workload.epochs else 0.0
         if epoch is None:
             raise NoTimings(f"training {workload.architecture}")
         return workload.epochs * epoch + other
-
-
-def _prefixes(group: Group, shortest: int) -> Iterator[Group]:
-    """Return a group and then ever wider groups: its prefixes, down to one of ``shortest`` settings."""
-    return (group[:length] for length in range(len(group), shortest - 1, -1))
-
-
-def _first_median(medians: Mapping[Group, float], groups: Iterable[Group]) -> float | None:
-    """Return the median of the first group that has one, or None if none has."""
-    return next((medians[group] for group in groups if group in medians), None)
-
-
-def _medians(values: Mapping[Group, Sequence[float]]) -> dict[Group, float]:
-    """Return the median of each group."""
-    return {group: median(of_group) for group, of_group in values.items()}
 
 
 @dataclass(frozen=True)
@@ -142,6 +115,7 @@ class TimeEstimate:
         untimed: the number of trials without timings, by a text that names what the store has no timings of.
         timed_trials: the number of stored trials that the estimate is based on.
         error: the ``typical_error`` of estimates for these stored trials; None if there are too few.
+        timings: the durations of these stored trials.
     """
 
     trial_seconds: Mapping[str, float]
@@ -149,6 +123,7 @@ class TimeEstimate:
     untimed: Mapping[str, int]
     timed_trials: int
     error: float | None
+    timings: Timings = field(default_factory=Timings)
 
     @cached_property
     def seconds(self) -> float:
@@ -171,14 +146,13 @@ class TimeEstimate:
 def estimate_plan(plan: Plan, store: Store) -> TimeEstimate:
     """Return the estimated durations of the trials to run, reading the store's tables if it has results."""
     timed = read_timed_workloads(store, next(iter(plan.tree)).context.test_fingerprint) if plan.results else []
-    timings = Timings.of(timed)
-    attacks = _attack_names(plan.sweep.attacks.chosen())
+    timings = Timings(timed)
     trial_seconds: dict[str, float] = {}
     end_seconds: dict[str, float] = {}
     untimed: Counter[str] = Counter()
     for trial in plan.to_run:  # parents before children
         epochs = 0 if trial.key in plan.networks else trial.round.epochs
-        workload = Workload(trial.architecture, trial.recipe, trial.adjustment, trial.criterion, attacks, epochs)
+        workload = workload_of(trial, epochs)
         try:
             trial_seconds[trial.key] = timings.seconds(workload)
         except NoTimings as error:
@@ -187,7 +161,13 @@ def estimate_plan(plan: Plan, store: Store) -> TimeEstimate:
         start = end_seconds.get(trial.parent.key, 0.0) if trial.parent else 0.0
         end_seconds[trial.key] = trial_seconds[trial.key] + start
     longest_chain = max(end_seconds.values(), default=0.0)
-    return TimeEstimate(trial_seconds, longest_chain, untimed, len(timed), typical_error(timed))
+    return TimeEstimate(trial_seconds, longest_chain, untimed, len(timed), typical_error(timed), timings)
+
+
+def workload_of(trial: Trial, epochs: int) -> Workload:
+    """Return the settings of a trial that determine how long it takes if it trains this number of epochs."""
+    attacks = _attack_names(trial.context.attacks)
+    return Workload(trial.architecture, trial.recipe, trial.adjustment, trial.criterion, attacks, epochs)
 
 
 def concurrent_trials(resources: Resources) -> int | None:
@@ -241,7 +221,7 @@ def typical_error(timed: Sequence[TimedWorkload]) -> float | None:
         ``MIN_CHECKED_TRIALS`` trials can be estimated.
     """
     halves = timed[::2], timed[1::2]
-    errors = [error for known, checked in (halves, halves[::-1]) for error in _errors(Timings.of(known), checked)]
+    errors = [error for known, checked in (halves, halves[::-1]) for error in _errors(Timings(known), checked)]
     return median(errors) if len(errors) >= MIN_CHECKED_TRIALS else None
 
 

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.query.descriptions import dependents_note, describe_network
+from prunesweep.orchestrator.query.run_states import run_state
 from prunesweep.results_store import NotStored, Store, StoreError, StoreLike, existing_store
+from prunesweep.results_store.sweep_status import SweepStatus, load_status
 
 
 class SweepState(NamedTuple):
@@ -17,12 +19,15 @@ class SweepState(NamedTuple):
         trials: number of trials of the sweep.
         done: number of trials whose results are all stored.
         failed: number of trials that are not done because they failed, or because a trial that they depend on failed.
+        run: state of the sweep's latest run, as ``run_states.run_state`` returns it; empty if it is unknown, as for
+            runs of older versions.
     """
 
     name: str
     trials: int
     done: int
     failed: int
+    run: str = ""
 
     @property
     def to_run(self) -> int:
@@ -45,7 +50,7 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
     Example:
         >>> from prunesweep import sweep_states
         >>> sweep_states("store")
-        [SweepState(name='golden', trials=3, done=3, failed=0)]
+        [SweepState(name='golden', trials=3, done=3, failed=0, run='')]
     """
     store = existing_store(store)
     names = store.sweep_names()
@@ -59,8 +64,16 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
         with suppress(NotStored):  # a run that was killed before it stored the list of its trials
             result_keys: dict[str, list[str]] = store.load_sweep_run(name)["result_keys"]
             done = {trial for trial, keys in result_keys.items() if results.issuperset(keys)}
-            states.append(SweepState(name, len(result_keys), len(done), len((failed & result_keys.keys()) - done)))
+            status = load_status(store.objects, name)
+            run = run_state(status) if status is not None else ""
+            states.append(SweepState(name, len(result_keys), len(done), len((failed & result_keys.keys()) - done), run))
     return states
+
+
+def statuses(store: Store) -> list[SweepStatus]:
+    """Return the status of the latest run of each sweep that has one, without reading any results."""
+    found = (load_status(store.objects, name) for name in store.sweep_names())
+    return [status for status in found if status is not None]
 
 
 def failure_lines(store: Store) -> Iterator[str]:

@@ -1,14 +1,17 @@
 """The dispatcher: hands out the trials of a plan and records their events and ends, whichever executor runs them."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.cost import Cost
 from prunesweep.orchestrator.planning.plan import Plan
+from prunesweep.orchestrator.progress.sweep_progress import TimeLeft
 from prunesweep.orchestrator.running.refreshing import rate_limited
 from prunesweep.orchestrator.running.schedule import Schedule
+from prunesweep.orchestrator.running.time_left import simulate_time_left
 from prunesweep.results_store import Store, StoreError
 from prunesweep.results_store.documents import inherited_failure
 from prunesweep.sweeps.events import (
@@ -23,6 +26,9 @@ from prunesweep.sweeps.events import (
     WorkCounts,
 )
 from prunesweep.sweeps.trial import Trial
+
+ESTIMATE_SECONDS = 1.0  # least time between two estimates of the time that is left
+ESTIMATE_SHARE = 0.02  # largest share of the time that they take
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class Dispatcher:
         self._reporter = reporter
         self._store_dependent_failure = store_dependent_failure
         self._after_trial = after_trial
+        self._after_event = rate_limited(self._estimate_time_left, seconds=ESTIMATE_SECONDS, share=ESTIMATE_SHARE)
+        self._reporter.progress.blockers = schedule.blockers()
 
     @classmethod
     def of(cls, plan: Plan, store: Store, reporter: Reporter, cost: Cost) -> "Dispatcher":
@@ -103,6 +111,7 @@ class Dispatcher:
         elif isinstance(event, NetworkStored | EvaluationStored):
             self._schedule.mark_network_stored(trial.key)
         self._reporter.progressed(trial, event)
+        self._after_event()
 
     def record_end(self, trial: Trial, end: TrialEnd) -> None:
         """Record how a trial ended."""
@@ -115,7 +124,17 @@ class Dispatcher:
             self._record_lost(trial, end)
         else:
             self._reporter.stopped(trial, end.work)
+        self._after_event()
         self._after_trial()
+
+    def _estimate_time_left(self) -> None:
+        """Estimate when the run ends, and find which trials others wait for."""
+        progress = self._reporter.progress
+        running = list(progress.in_progress.values())
+        workers = max(progress.workers, len(running), 1)
+        seconds = simulate_time_left(self._schedule, running, progress.phase_times, workers)
+        progress.time_left = TimeLeft(time.monotonic(), seconds)
+        progress.blockers = self._schedule.blockers()
 
     def _record_failed(self, trial: Trial, end: TrialFailed) -> None:
         """Record that a trial failed, and store for each of its dependents a failure that names the failed trial."""

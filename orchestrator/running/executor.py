@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.cost import Cost
 from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.dispatcher import Failure
@@ -21,6 +21,10 @@ class Executor(Protocol):
     @property
     def is_here(self) -> bool:
         """Return whether all trials run on this machine."""
+
+    @property
+    def start_text(self) -> str:
+        """Return what a session does first, in words, such as "starting Ray on this machine"."""
 
     def session(self, resources: Resources) -> AbstractContextManager[None]:
         """Connect to the workers on entering the context and disconnect on leaving it.

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.cost import Cost
 from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.attempt import attempt_trial
@@ -28,6 +28,7 @@ class InProcessExecutor:
     """
 
     is_here = True
+    start_text = "preparing this process"
 
     @contextmanager
     def session(self, resources: Resources) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Refreshing the store's tables while a sweep runs."""
+"""Limits how often something is computed again while a sweep runs."""
 
 import time
 from collections.abc import Callable
@@ -9,22 +9,28 @@ from prunesweep.results_store import StoreError
 REFRESH_SECONDS = 10.0
 
 
-def rate_limited(refresh: Callable[[], object]) -> Callable[[], None]:
-    """Return a function that calls ``refresh`` only if the last call is long enough ago.
+def rate_limited(
+    function: Callable[[], object], *, seconds: float = REFRESH_SECONDS, share: float = 0.05
+) -> Callable[[], None]:
+    """Return a function that calls ``function`` only if its last call is long enough ago.
 
-    At least ``REFRESH_SECONDS`` must have passed since the last call, and at least 20 times the duration of that call,
-    so that refreshing takes at most about 5 % of the time.
+    A store that cannot be read or written is ignored: what is computed is derived, and the next call catches up.
+
+    Args:
+        function: what to call.
+        seconds: the least time between two calls.
+        share: the largest share of the time that the calls may take.
     """
-    last_refresh, refresh_seconds = time.monotonic(), 0.0
+    last_call, call_seconds = time.monotonic(), 0.0
 
-    def refresh_if_due() -> None:
-        nonlocal last_refresh, refresh_seconds
-        if time.monotonic() - last_refresh < max(REFRESH_SECONDS, 20 * refresh_seconds):
+    def call_if_due() -> None:
+        nonlocal last_call, call_seconds
+        if time.monotonic() - last_call < max(seconds, call_seconds / share):
             return
         start = time.monotonic()
-        with suppress(StoreError):  # tables are derived: the next refresh, or the one at the end, catches up
-            refresh()
-        last_refresh = time.monotonic()
-        refresh_seconds = last_refresh - start
+        with suppress(StoreError):
+            function()
+        last_call = time.monotonic()
+        call_seconds = last_call - start
 
-    return refresh_if_due
+    return call_if_due

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.display.reporter import Reporter, make_reporter
+from prunesweep.orchestrator.display.reporting.choice import make_reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.plan import Plan, make_plan
 from prunesweep.orchestrator.planning.timings import TimeEstimate, estimate_plan
+from prunesweep.orchestrator.progress.beginning import progress_of
 from prunesweep.orchestrator.running.cluster.executor import ClusterExecutor
 from prunesweep.orchestrator.running.dispatcher import Failure
 from prunesweep.orchestrator.running.executor import Executor
+from prunesweep.orchestrator.running.heartbeat import showing_signs_of_life
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
 from prunesweep.orchestrator.running.interruption import interruptible
 from prunesweep.results_store import Store, StoreError, StoreLike, open_store
@@ -68,6 +71,7 @@ def run_sweep(
     in_process: bool = False,
     overrides: Sequence[str] = (),
     console: Console | None = None,
+    reporter: Reporter | None = None,
 ) -> SweepRun:
     """Run the trials of a sweep that are not done on a store, and refresh the store's tables.
 
@@ -82,7 +86,9 @@ def run_sweep(
         in_process: whether to run one trial after another in this process, without Ray. Then breakpoints work, and an
             unexpected error is raised.
         overrides: values that replace those of the sweep, each as ``dotted.key=value``, like the option ``--set``.
-        console: the console on which progress is reported; None for standard output.
+        console: the console on which progress is reported in plain lines, or in a live view if it is a terminal; None
+            for standard output. In this process there is no live view, which would draw over a debugger's prompt.
+        reporter: what reports the progress instead, as ``display.reporting.choice.make_reporter`` returns it.
 
     Returns:
         The plan, the store, the work of this run and its failures.
@@ -101,8 +107,12 @@ def run_sweep(
         >>> ran.work.epochs, ran.failures
         (1, {})
     """
-    with interruptible() as interruption:
-        ran = _run_sweep(sweep, store, address, in_process, overrides, console or Console())
+    if reporter is None:
+        reporter = make_reporter(console or Console(), "plain" if in_process else "auto")
+    with interruptible() as interruption, reporter.showing():
+        ran = _run_sweep(sweep, store, address, in_process, overrides, reporter)
+    if reporter.fault is not None:
+        _log.warning("the sweep ran on, but its progress could not be displayed: %s", reporter.fault)
     if not ran.unfinished:
         return ran
     return replace(ran, interrupted_by=interruption.signal or signal.SIGINT)
@@ -114,13 +124,14 @@ def _run_sweep(
     address: str | None,
     in_process: bool,
     overrides: Sequence[str],
-    console: Console,
+    reporter: Reporter,
 ) -> SweepRun:
     """Run a sweep as ``run_sweep`` does, without the handling of signals."""
+    reporter.step("comparing the sweep with the store")
     opened = open_store(store)
     parsed = read_sweep(sweep, overrides)
     opened.check_writable()
-    executor = _choose_executor(opened, address, in_process)
+    executor = _choose_executor(opened, address, in_process, reporter.is_verbose)
     plan = make_plan(parsed, opened)
     provenance = _provenance(plan, overrides)
     yaml_text = sweep_text(sweep)
@@ -129,16 +140,13 @@ def _run_sweep(
         opened.prepare()
         opened.save_sweep(parsed.name, yaml_text, {**provenance, **packing_provenance})
 
-    # In this process a live view would draw over a debugger's prompt.
-    reporter = (Reporter if in_process else make_reporter)(len(plan.tree), console, len(plan.done))
     if not plan.to_run:
         begin({})
         opened.refresh_tables()
         return SweepRun(plan, opened, {}, reporter.work, 0)
     ran = _run_plan(plan, opened, reporter, executor, begin)
+    reporter.step("refreshing the tables")
     opened.refresh_tables()
-    if reporter.fault is not None:
-        _log.warning("the sweep ran on, but its progress could not be displayed: %s", reporter.fault)
     not_done = {key for failed, failure in ran.failures.items() for key in (failed, *failure.dependents)}
     unfinished = [trial for trial in plan.reloaded(opened).to_run if trial.key not in not_done]
     if not not_done and not unfinished:
@@ -146,7 +154,7 @@ def _run_sweep(
     return SweepRun(plan, opened, ran.failures, reporter.work, len(unfinished))
 
 
-def _choose_executor(store: Store, address: str | None, in_process: bool) -> Executor:
+def _choose_executor(store: Store, address: str | None, in_process: bool, verbose: bool) -> Executor:
     """Return the executor that the options ask for.
 
     Raises:
@@ -161,7 +169,7 @@ def _choose_executor(store: Store, address: str | None, in_process: bool) -> Exe
         raise StoreError(
             f"{store.url}: workers do not share the driver's memory; name a folder or a bucket, or run --in-process"
         )
-    return ClusterExecutor(address)
+    return ClusterExecutor(address, verbose)
 
 
 @dataclass(frozen=True)
@@ -202,17 +210,24 @@ def _run_plan(
     from prunesweep.workers.data.load import load_dataset
     from prunesweep.workers.preflight import check_trials
 
+    estimate = estimate_plan(plan, store)
+    reporter.follow(progress_of(plan, store, estimate))
+    reporter.step(f"reading the images of {plan.sweep.dataset.name}")
     data = load_dataset(plan.sweep.dataset)
+    reporter.step("checking what the trials need")
     check_trials(plan.to_run, data, on_this_machine=executor.is_here)
     for note in data.notes:
         reporter.say(note)
-    estimate = estimate_plan(plan, store)
+    reporter.step(executor.start_text)
     with executor.session(plan.sweep.resources):
         plan_with_gpu, packing_provenance = _choose_gpu_share(plan, data, executor, reporter)
         begin(packing_provenance)
-        workers = executor.capacity(plan_with_gpu.sweep.resources)
+        resources = plan_with_gpu.sweep.resources
+        workers = executor.capacity(resources)
+        reporter.progress.resources, reporter.progress.workers = resources, workers
+        reporter.step("starting the workers")
         start = time.monotonic()
-        with reporter.showing():
+        with showing_signs_of_life(store, reporter):
             failures = executor.run(plan_with_gpu, store, data, reporter, cost=estimate.cost)
         return _ExecutorRun(failures, estimate, workers, time.monotonic() - start)
 
@@ -227,6 +242,7 @@ def _choose_gpu_share(
     resources = plan.sweep.resources
     if resources.gpu != AUTO:
         return plan, {}
+    reporter.step("gpu: auto: measuring how many trials should share a GPU")
     packing = executor.find_packing(plan, data)
     reporter.say(packing.describe())
     chosen = resources.model_copy(update={"gpu": packing.share})

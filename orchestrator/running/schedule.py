@@ -4,8 +4,9 @@ The schedule does not depend on Ray: the dispatcher takes trials from it, and a 
 """
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
+from copy import copy
 
 from prunesweep.orchestrator.planning.cost import Cost, epoch_cost
 from prunesweep.sweeps.tree import TrialTree
@@ -61,6 +62,28 @@ class Schedule:
         """Return whether no trial is left to run: each one is done, has failed or depends on a failed trial."""
         return not self._unfinished
 
+    def copy(self) -> "Schedule":
+        """Return a schedule in the same state that changes independently, to simulate what is left."""
+        twin = copy(self)
+        twin._networks, twin._shared, twin._claims = {*self._networks}, {*self._shared}, {**self._claims}
+        twin._waiting = defaultdict(list, {shared: [*keys] for shared, keys in self._waiting.items()})
+        twin._unfinished, twin._taken, twin._ready = {*self._unfinished}, {*self._taken}, [*self._ready]
+        return twin
+
+    def blockers(self) -> list[tuple[Trial, int]]:
+        """Return the trials whose networks others wait for, with the number of trials that wait.
+
+        A trial that waits for several ancestors counts for the earliest of them that has no network yet. The trials
+        with most others waiting come first.
+        """
+        blocker_of: dict[str, str] = {}
+        for trial in self._tree:  # parents before children
+            if trial.key in self._unfinished and not self._parent_is_stored(trial):
+                assert trial.parent is not None
+                blocker_of[trial.key] = blocker_of.get(trial.parent.key, trial.parent.key)
+        counts = Counter(blocker_of.values())
+        return [(self._tree.trials[key], waiting) for key, waiting in counts.most_common()]
+
     def take(self) -> Trial | None:
         """Return the next trial to run, or None while none is ready."""
         while self._ready:
@@ -73,6 +96,10 @@ class Schedule:
                 self._claims[shared] = key
             return trial
         return None
+
+    def has_network(self, key: str) -> bool:
+        """Return whether the network of a trial is stored."""
+        return key in self._networks
 
     def mark_shared_stored(self, key: str) -> None:
         """Record that a trial's scores and snapshot are stored, so that its siblings need not wait for them."""

@@ -23,7 +23,7 @@ from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.orchestrator.selection.hypervolume import hypervolume
 from prunesweep.orchestrator.selection.knee import knee
-from prunesweep.orchestrator.selection.objectives import Objective, parse_objectives
+from prunesweep.orchestrator.selection.objectives import DEFAULT_OBJECTIVES, Objective, parse_objectives
 from prunesweep.orchestrator.selection.study import as_study
 from prunesweep.sweeps.words import counted
 
@@ -88,7 +88,7 @@ class Front:
 def select_front(
     trials: pd.DataFrame,
     *,
-    objectives: str | Sequence[str] = ("generalization", "robustness"),
+    objectives: str | Sequence[str] = DEFAULT_OBJECTIVES,
     constraints: str | Sequence[str] = (),
     where: str | Sequence[str] = (),
     average_seeds: bool = True,
@@ -122,10 +122,10 @@ def select_front(
     bounds = parse_constraints(_as_list(constraints), trials)
     filters = parse_filters(_as_list(where), trials)
 
-    names = [*dict.fromkeys([*(objective.name for objective in parsed_objectives), *(bound.name for bound in bounds)])]
-    needed = [
-        *dict.fromkeys([*(objective.column for objective in parsed_objectives), *(bound.column for bound in bounds)])
-    ]
+    bounded = [name for bound in bounds for name in bound.names]
+    names = [*dict.fromkeys([*(objective.name for objective in parsed_objectives), *bounded])]
+    bounded_columns = [column for bound in bounds for column in bound.needed]
+    needed = [*dict.fromkeys([*(objective.column for objective in parsed_objectives), *bounded_columns])]
     eligible, left_out = eligible_trials(trials, filters, needed)
     check_comparable(eligible, names)
 

@@ -46,6 +46,9 @@ OBJECTIVES: dict[str, ObjectiveKind] = {
 and its gains.
 """
 
+DEFAULT_OBJECTIVES = ("generalization", "robustness", "flops")
+"""Accurate, robust and cheap; without a cost, unpruned networks that were trained longer often win."""
+
 _ROBUSTNESS_TO_ONE_ATTACK = re.compile(r"robustness_\w+?(?P<gain>_gain|_gain_over_control)?")
 
 

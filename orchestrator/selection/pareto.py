@@ -12,13 +12,14 @@ from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.query.trials import trials_of
 from prunesweep.orchestrator.query.verdicts import current_verdicts
 from prunesweep.orchestrator.selection import Front, select_front
+from prunesweep.orchestrator.selection.objectives import DEFAULT_OBJECTIVES
 from prunesweep.results_store import Store, StoreLike, existing_store
 
 
 def pareto_front(
     store: StoreLike = DEFAULT_STORE,
     *,
-    objectives: Sequence[str] = ("generalization", "robustness"),
+    objectives: Sequence[str] = DEFAULT_OBJECTIVES,
     constraints: Sequence[str] = (),
     where: Sequence[str] = (),
     sweep: str | None = None,

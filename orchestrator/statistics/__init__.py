@@ -7,7 +7,7 @@ points.
 from prunesweep.orchestrator.statistics.correlation import Correlation, correlation_of, pearson
 from prunesweep.orchestrator.statistics.intervals import MeanEstimate, estimate
 from prunesweep.orchestrator.statistics.multiple import holm
-from prunesweep.orchestrator.statistics.paired import Difference, image_gains, mcnemar, mean_gain, paired_difference
+from prunesweep.orchestrator.statistics.paired import Difference, image_gains, mcnemar, paired_difference
 from prunesweep.orchestrator.statistics.power import smallest_gain, smallest_mean_gain
 from prunesweep.orchestrator.statistics.resampling import resampled_means
 
@@ -20,7 +20,6 @@ __all__ = [
     "holm",
     "image_gains",
     "mcnemar",
-    "mean_gain",
     "paired_difference",
     "pearson",
     "resampled_means",

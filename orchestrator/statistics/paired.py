@@ -29,7 +29,7 @@ class Difference:
         gain: the mean difference in percentage points.
         low: the lower bound of the interval in percentage points.
         high: the upper bound of the interval in percentage points, infinite if the interval is one-sided.
-        p: the two-sided p-value against no difference, as explained at ``mean_gain``.
+        p: the two-sided p-value against no difference, as explained at ``paired_difference``.
         images: the number of images that were resampled.
     """
 
@@ -99,28 +99,6 @@ def paired_difference(
 
     Args:
         pairs: as in ``image_gains``.
-        confidence: as in ``mean_gain``.
-        lower_only: as in ``mean_gain``.
-        resamples: as in ``resampled_means``.
-        seed: as in ``resampled_means``.
-    """
-    gains = image_gains(pairs)
-    return mean_gain(gains, confidence=confidence, lower_only=lower_only, resamples=resamples, seed=seed)
-
-
-def mean_gain(
-    gains: NDArray[np.float64],
-    *,
-    confidence: float = 0.95,
-    lower_only: bool = False,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Difference:
-    """Compute the mean of the images' gains, with a percentile interval from resampled images.
-
-    Args:
-        gains: the gain of each image in percentage points, (images,), as ``image_gains`` returns it, or a difference of
-            such gains.
         confidence: the confidence level of the interval, in (0, 1).
         lower_only: whether to compute a one-sided interval, in which ``low`` is the bound at ``confidence`` and
             ``high`` is infinite. ``p`` is two-sided in any case.
@@ -128,11 +106,12 @@ def mean_gain(
         seed: as in ``resampled_means``.
 
     Returns:
-        The mean as a difference. Its p-value is computed from the number of resamples whose mean is 0 or on the other
-        side of 0. If there are none, counting cannot give less than 2 / (resamples + 1). The p-value is then the
-        two-sided normal tail of the mean over images if that is smaller, so that Holm's correction for many comparisons
-        can still leave the difference significant.
+        The difference. Its p-value is computed from the number of resamples whose mean is 0 or on the other side of 0.
+        If there are none, counting cannot give less than 2 / (resamples + 1). The p-value is then the two-sided normal
+        tail of the mean over images if that is smaller, so that Holm's correction for many comparisons can still leave
+        the difference significant.
     """
+    gains = image_gains(pairs)
     drawn = resampled_means(gains[:, None], resamples=resamples, seed=seed)[:, 0].round(_MEAN_DECIMALS)
     tail = (1 - confidence) / (1 if lower_only else 2)
     return Difference(
@@ -145,7 +124,7 @@ def mean_gain(
 
 
 def _two_sided_p(gains: NDArray[np.float64], drawn: NDArray[np.float64]) -> float:
-    """Return the two-sided p-value that ``mean_gain`` explains.
+    """Return the two-sided p-value that ``paired_difference`` explains.
 
     Args:
         gains: the gain of each image, (images,).

@@ -1,10 +1,6 @@
 """Runs a sweep in this process, without a cluster, and leaves in the store what a run by the command leaves."""
 
-import io
-
-from rich.console import Console
-
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.cost import epoch_cost
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.in_process import InProcessExecutor
@@ -18,7 +14,7 @@ def run_here(sweep: Sweep, store: Store) -> dict[str, str]:
     plan = make_plan(sweep, store)
     results = {trial.key: list(trial.result_keys) for trial in plan.tree}
     store.save_sweep(sweep.name, "", {"result_keys": results, "settings": sweep.model_dump(mode="json")})
-    reporter = Reporter(len(plan.to_run), Console(file=io.StringIO()))
+    reporter = Reporter()
     failures = InProcessExecutor().run(plan, store, load_dataset(sweep.dataset), reporter, cost=epoch_cost)
     assert not failures
     store.refresh_tables()

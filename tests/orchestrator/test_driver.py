@@ -1,15 +1,13 @@
 """The driver on a real Ray cluster: no worker is ended before it has run a trial."""
 
-import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.capacity import available_cpus
 from prunesweep.orchestrator.planning.plan import make_plan
 from prunesweep.orchestrator.running.cluster.driver import run_plan
@@ -51,7 +49,7 @@ def test_a_started_worker_is_used_even_if_trials_are_shorter_than_its_start(
     sweep = parse_sweep(SWEEP, [f"axes.ratio={ratios}", "resources.workers=2"])
     store = Store(str(tmp_path))
     plan = make_plan(sweep, store)
-    reporter = Reporter(TRIALS, Console(file=io.StringIO()))
+    reporter = Reporter()
     with ray_session(None, sweep.resources):
         failures = run_plan(plan, store, load_dataset(sweep.dataset).arrays(), reporter, code=f"{__name__}:short_trial")
     assert not failures

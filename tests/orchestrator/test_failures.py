@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from prunesweep import Store, run_sweep, sweep_states
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.running.run import SweepRun
 from prunesweep.sweeps.events import EpochTrained, ScoringStarted, WorkCounts
 from prunesweep.workers import trial as life
@@ -150,7 +150,7 @@ def test_dependents_of_a_trial_that_succeeded_since_are_still_reported(
 
 def test_the_work_of_a_lost_trial_is_counted_from_its_events() -> None:
     tree = tree_of(json.dumps(SWEEP))
-    reporter, trial = Reporter(len(tree), Console(file=io.StringIO())), next(iter(tree))
+    reporter, trial = Reporter(), next(iter(tree))
     for event in (EpochTrained(1, 3, 0.5, 0.5), EpochTrained(2, 3, 0.5, 0.5), ScoringStarted("filters")):
         reporter.progressed(trial, event)
     reporter.failed(trial, "lost", WorkCounts(), 0)

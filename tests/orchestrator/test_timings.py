@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prunesweep.orchestrator.display.plan import format_duration, time_lines
+from prunesweep.orchestrator.display.plan import time_lines
 from prunesweep.orchestrator.planning.capacity import available_cpus
 from prunesweep.orchestrator.planning.cost import epoch_cost
 from prunesweep.orchestrator.planning.plan import Plan, make_plan
@@ -20,6 +20,7 @@ from prunesweep.orchestrator.planning.timings import (
     read_timed_workloads,
     typical_error,
 )
+from prunesweep.orchestrator.query.durations import format_duration
 from prunesweep.results_store import Store
 from prunesweep.results_store.run_times import RunTime, load_run_times, save_run_time
 from prunesweep.sweeps.reader import parse_sweep
@@ -65,7 +66,7 @@ def lines(store: Store, *changes: str) -> str:
 
 def test_the_narrowest_group_with_timings_counts() -> None:
     adversarial, no_criterion = TRAINED._replace(recipe="adversarial"), TRAINED._replace(criterion="none", epochs=0)
-    timings = Timings.of(
+    timings = Timings(
         [
             TimedWorkload(TRAINED, training_seconds=8.0, other_seconds=5.0),
             TimedWorkload(TRAINED, training_seconds=16.0, other_seconds=7.0),
@@ -92,13 +93,13 @@ def test_the_narrowest_group_with_timings_counts() -> None:
     ],
 )
 def test_a_workload_without_timings_is_named(change: dict[str, Any], workload: str) -> None:
-    timings = Timings.of([TimedWorkload(TRAINED, 8.0, 5.0)])
+    timings = Timings([TimedWorkload(TRAINED, 8.0, 5.0)])
     with pytest.raises(NoTimings, match=rf"^{workload}$"):
         timings.seconds(TRAINED._replace(**change))
 
 
 def test_training_without_timings_of_epochs_is_named() -> None:
-    timings = Timings.of([TimedWorkload(TRAINED._replace(epochs=0), 0.0, 5.0)])
+    timings = Timings([TimedWorkload(TRAINED._replace(epochs=0), 0.0, 5.0)])
     assert timings.seconds(TRAINED._replace(epochs=0)) == 5
     with pytest.raises(NoTimings, match=r"^training resnet20$"):
         timings.seconds(TRAINED)
@@ -151,7 +152,7 @@ def test_a_plan_is_estimated_trial_by_trial(store: Store) -> None:
     whole = plan(store)
     estimate = estimate_plan(whole, store)
     fingerprint = whole.to_run[0].context.test_fingerprint
-    timings = Timings.of(read_timed_workloads(store, fingerprint))
+    timings = Timings(read_timed_workloads(store, fingerprint))
     pruned = [TRAINED._replace(epochs=epochs) for epochs in (0, 1)]  # the first iteration's network is stored
     control = TRAINED._replace(criterion="none", epochs=1)
     expected = [timings.seconds(each) for each in (*pruned, control)]

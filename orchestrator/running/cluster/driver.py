@@ -4,7 +4,7 @@ import logging
 import os
 from typing import Any
 
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.cost import Cost, epoch_cost
 from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity

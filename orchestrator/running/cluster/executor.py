@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunesweep.orchestrator.display.reporter import Reporter
+from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.cost import Cost
 from prunesweep.orchestrator.planning.plan import Plan
 from prunesweep.orchestrator.running.cluster.capacity import cluster_capacity
@@ -26,18 +26,25 @@ class ClusterExecutor:
 
     Attributes:
         address: the address of the cluster; None starts one on this machine and ends it at the end.
+        verbose: whether what Ray and the workers print is shown.
     """
 
     address: str | None = None
+    verbose: bool = False
 
     @property
     def is_here(self) -> bool:
         """Return whether the cluster consists of this machine alone."""
         return self.address is None
 
+    @property
+    def start_text(self) -> str:
+        """Return that Ray is started or connected to, in words."""
+        return "starting Ray on this machine" if self.address is None else f"connecting to Ray at {self.address}"
+
     def session(self, resources: Resources) -> AbstractContextManager[None]:
         """Connect to Ray on entering the context, as ``ray_session`` does."""
-        return ray_session(self.address, resources)
+        return ray_session(self.address, resources, verbose=self.verbose)
 
     def find_packing(self, plan: Plan, data: "Dataset") -> Packing:
         """Measure how many trials should share a GPU, as ``cluster.packing.find_packing`` does."""

@@ -28,7 +28,7 @@ class ClusterError(UserError):
 
 
 @contextmanager
-def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
+def ray_session(address: str | None, resources: Resources, *, verbose: bool = False) -> Iterator[None]:
     """Connect to Ray on entering the context and disconnect at the end.
 
     If no folder can hold Ray's temporary files, ``ScratchError`` is raised.
@@ -36,6 +36,7 @@ def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
     Args:
         address: the address of a cluster; None starts one on this machine.
         resources: what one trial needs.
+        verbose: whether what Ray and the workers print is shown.
 
     Raises:
         ClusterError: the address does not answer in time, Ray does not start, no node has room for one trial, or this
@@ -52,7 +53,7 @@ def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
     if ray.is_initialized():
         raise ClusterError("this process is connected to Ray already; call ray.shutdown() before running a sweep")
     with scratch_folder() as folder, _ensure_home(folder):
-        _connect(_connection_options(address, folder))
+        _connect(_connection_options(address, folder, verbose))
         try:
             _check_size(resources)
             yield
@@ -60,20 +61,21 @@ def ray_session(address: str | None, resources: Resources) -> Iterator[None]:
             ray.shutdown()
 
 
-def _connection_options(address: str | None, folder: Path) -> dict[str, Any]:
+def _connection_options(address: str | None, folder: Path, verbose: bool) -> dict[str, Any]:
     """Return the arguments of ``ray.init``.
 
     Args:
         address: the address of a cluster; None starts one on this machine.
         folder: an empty folder for temporary files, in which the workers' working folder is created.
+        verbose: whether what Ray and the workers print is shown.
     """
     # Without a working folder, Ray puts the driver's folder first on its workers' import path, and a user's torch.py
     # in that folder would be imported instead of torch.
     working_folder = folder / "job"
     working_folder.mkdir()
     options: dict[str, Any] = {
-        "log_to_driver": False,
-        "logging_level": "ERROR",
+        "log_to_driver": verbose,
+        "logging_level": "INFO" if verbose else "ERROR",
         "runtime_env": {"working_dir": str(working_folder)},
     }
     if address is not None:

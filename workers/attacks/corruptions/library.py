@@ -1,5 +1,7 @@
 """Corrupted test images, computed once per data set and cached by ``prunesweep.workers.cache``."""
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from prunesweep.sweeps.catalogue import ATTACKS
@@ -9,7 +11,14 @@ from prunesweep.workers.attacks.corruptions.corrupt import corrupt
 from prunesweep.workers.cache import cached_tensor
 
 
-def corrupted_images(images: Tensor, fingerprint: str, kind: str, severity: int, frost_textures: str) -> Tensor:
+def corrupted_images(
+    images: Tensor,
+    fingerprint: str,
+    kind: str,
+    severity: int,
+    frost_textures: str,
+    before_computing: Callable[[], None] = lambda: None,
+) -> Tensor:
     """Return images under one corruption, from the cache if possible; the returned images must not be changed.
 
     Args:
@@ -18,6 +27,7 @@ def corrupted_images(images: Tensor, fingerprint: str, kind: str, severity: int,
         kind: the corruption kind.
         severity: 1 to 5.
         frost_textures: ``package`` or ``generated``; other kinds than ``frost`` ignore it.
+        before_computing: called if the images are not in the cache, which makes this slow.
 
     Returns:
         The corrupted images, uint8 (N, 3, H, W), on the CPU.
@@ -29,6 +39,9 @@ def corrupted_images(images: Tensor, fingerprint: str, kind: str, severity: int,
     if constants is not CIFAR10_C:
         key_content.append(constants.name)
     key = key_of("corrupted", key_content)
-    return cached_tensor(
-        "corruptions", key, lambda: corrupt(images.cpu(), kind, severity, frost_textures=frost_textures)
-    )
+
+    def compute() -> Tensor:
+        before_computing()
+        return corrupt(images.cpu(), kind, severity, frost_textures=frost_textures)
+
+    return cached_tensor("corruptions", key, compute)

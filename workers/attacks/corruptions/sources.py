@@ -44,6 +44,8 @@ class CachedCorruptions:
         self._fingerprint = subject.test_fingerprint
         self._frost_textures = frost_textures
         self._corrupted: dict[tuple[str, int], Tensor] = {}
+        self._say = subject.say
+        self._has_said = False
 
     def read(self, kind: str, severity: int, indices: Sequence[int]) -> Tensor:
         """Return corrupted images, uint8 (n, 3, H, W), on the CPU, which must not be changed.
@@ -54,11 +56,19 @@ class CachedCorruptions:
             indices: indices of the test images.
         """
         if (kind, severity) not in self._corrupted:
-            all_images = corrupted_images(self._images, self._fingerprint, kind, severity, self._frost_textures)
+            all_images = corrupted_images(
+                self._images, self._fingerprint, kind, severity, self._frost_textures, self._say_once
+            )
             self._corrupted[kind, severity] = all_images
         if isinstance(indices, range):  # a view
             return self._corrupted[kind, severity][indices.start : indices.stop : indices.step]
         return self._corrupted[kind, severity][torch.tensor(indices)]
+
+    def _say_once(self) -> None:
+        """Say that images are corrupted, which is slow and happens once on each machine."""
+        if not self._has_said:
+            self._say("making the corrupted test images, once for this machine")
+        self._has_said = True
 
 
 class StreamedCorruptions:
