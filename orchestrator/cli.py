@@ -8,10 +8,12 @@ from types import ModuleType
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 import prunesweep
 from prunesweep.orchestrator.commands import (
     compare,
+    effects,
     elements,
     export,
     pareto,
@@ -22,7 +24,14 @@ from prunesweep.orchestrator.commands import (
     transfer,
     verify_robustness,
 )
-from prunesweep.orchestrator.commands.shared import BAD_USAGE, ENDED_BY_SIGNAL, SUCCESS, one_line_errors
+from prunesweep.orchestrator.commands.shared import (
+    BAD_USAGE,
+    CONDITION_GRAMMAR,
+    ENDED_BY_SIGNAL,
+    SUCCESS,
+    one_line_errors,
+    takes_conditions,
+)
 from prunesweep.orchestrator.display.standard_streams import fill_closed_descriptors, make_forgiving
 
 app = typer.Typer(
@@ -61,6 +70,12 @@ def _help_text(command: Callable[..., None]) -> str:
     return (inspect.getdoc(command) or "").partition("\n\nRaises:")[0]
 
 
+def _epilog(command: Callable[..., None], example: str) -> str:
+    """Return the end of a command's help: the grammar of conditions if it takes any, and an example."""
+    grammar = f"{CONDITION_GRAMMAR}\n\n" if takes_conditions(command) else ""
+    return escape(f"{grammar}Example: {example}")  # because brackets are marks of rich's
+
+
 # In the order of use: for each command its module, which has a function with the command's name and an EXAMPLE, and
 # what the command shows or does, in a few words.
 COMMAND_GROUPS: dict[str, dict[str, tuple[ModuleType, str]]] = {
@@ -71,6 +86,7 @@ COMMAND_GROUPS: dict[str, dict[str, tuple[ModuleType, str]]] = {
     },
     "Choose": {
         "pareto": (pareto, "the Pareto-optimal networks"),
+        "effects": (effects, "which value of an axis is best, on matched trials"),
         "compare": (compare, "gains with intervals and p-values"),
     },
     "Check": {
@@ -91,7 +107,7 @@ for group, commands in COMMAND_GROUPS.items():
             name,
             help=_help_text(command),
             short_help=summary,
-            epilog=f"Example: {module.EXAMPLE}",
+            epilog=_epilog(command, module.EXAMPLE),
             rich_help_panel=group,
         )(one_line_errors(command))
 

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 from rich.console import Console
@@ -28,7 +28,8 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the sweep file; repeatable."),
 ]
 Where = Annotated[
-    list[str] | None, typer.Option(metavar="CONDITION", help="Use only trials whose settings meet this; repeatable.")
+    list[str] | None,
+    typer.Option(metavar="CONDITION", help="Use only trials whose settings meet this condition; repeatable."),
 ]
 SweepFilter = Annotated[str | None, typer.Option("--sweep", metavar="NAME", help="Use only the trials of this sweep.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Print every column, however long the lines get.")]
@@ -37,6 +38,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with all data."
 TableFormat = Annotated[
     str | None, typer.Option("--format", metavar="FORMAT", help="Print table, wide, csv, json, markdown or latex.")
 ]
+
+CONDITION_GRAMMAR = (
+    "CONDITION: COLUMN OPERATOR VALUE with >= <= > < == or !=, COLUMN in [VALUE, …] or COLUMN not in [VALUE, …]. Join "
+    "several by and, or and parentheses; and binds tighter than or. A value is a word, a number such as 0.1, 8/255 or "
+    "15M, or true or false; one with brackets, signs or such words in it is written in quotes. "
+    "Examples: 'architecture in [resnet20, resnet56]', 'structure == filters and ratio <= 0.2'."
+)
+
+
+def takes_conditions(command: Callable[..., None]) -> bool:
+    """Return whether an option or argument of a command is a condition, by the word for its value in the help."""
+    metadata = [data for hint in get_type_hints(command, include_extras=True).values() for data in get_args(hint)[1:]]
+    return any("CONDITION" in (getattr(data, "metavar", None) or "") for data in metadata)
 
 
 def console() -> Console:
@@ -71,6 +85,11 @@ def table_format(wide: bool = False, as_csv: bool = False, as_json: bool = False
     if len(set(chosen)) > 1:
         raise UserError(f"choose one format of {listed(chosen)}")
     return chosen[0] if chosen else "table"
+
+
+def split_names(text: str) -> list[str]:
+    """Return the names in an option's value, which are separated by commas."""
+    return [name for name in map(str.strip, text.split(",")) if name]
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:

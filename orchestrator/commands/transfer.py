@@ -13,9 +13,13 @@ EXAMPLE = "prunesweep transfer --sources 'iterations == 0' --targets 'architectu
 def transfer(
     sources: Annotated[
         list[str],
-        typer.Option(metavar="TRIAL", help="Networks that images are crafted on: keys, or conditions; repeatable."),
+        typer.Option(
+            metavar="TRIAL|CONDITION", help="Networks that images are crafted on: keys, or conditions; repeatable."
+        ),
     ],
-    targets: Annotated[list[str], typer.Option(metavar="TRIAL", help="Networks that classify these images: likewise.")],
+    targets: Annotated[
+        list[str], typer.Option(metavar="TRIAL|CONDITION", help="Networks that classify these images: likewise.")
+    ],
     attack: Annotated[str, typer.Option(metavar="fgsm|pgd", help="The attack that crafts the images.")] = "fgsm",
     epsilon: Annotated[str, typer.Option(metavar="E", help="The attack's ε, for pixels in [0, 1].")] = "8/255",
     store: StoreUrl = DEFAULT_STORE,

@@ -12,7 +12,9 @@ EXAMPLE = "prunesweep verify-robustness 3f2a91c0de 'architecture == resnet56'"
 
 
 def verify_robustness(
-    trials: Annotated[list[str], typer.Argument(metavar="TRIAL", help="Keys, or conditions that trials must meet.")],
+    trials: Annotated[
+        list[str], typer.Argument(metavar="TRIAL|CONDITION", help="Keys, or conditions that trials must meet.")
+    ],
     images: Annotated[int, typer.Option(metavar="N", help="Number of images of the selection half.")] = 300,
     autoattack: Annotated[
         int | None,
