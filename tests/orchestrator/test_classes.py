@@ -1,5 +1,6 @@
 """Which classes pruning forgets: counts of real trials, and gains per class with paired intervals."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,8 @@ def test_a_baseline_has_nothing_to_be_compared_with(store: Store) -> None:
     assert class_gains(store, row_of(store, iterations=0)) is None
 
 
-def test_a_trial_that_an_older_version_evaluated_has_no_classes() -> None:
-    old = Store(str(STORES / "version_0.1.0" / "store"))
+def test_a_trial_that_an_older_version_evaluated_has_no_classes(tmp_path: Path) -> None:
+    old = Store(shutil.copytree(STORES / "version_0.1.0" / "store", str(tmp_path / "store")))
     assert class_gains(old, row_of(old, trial_key=OLD_PRUNED)) is None
 
 
