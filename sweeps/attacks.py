@@ -390,6 +390,14 @@ class Attacks(FrozenModel):
     """The attacks of a sweep: the block ``attacks`` of its file, with the settings of each attack that is named there.
 
     Without that block, the attacks are the paper's three, ``DEFAULT_ATTACKS``.
+
+    Attributes:
+        fgsm: the fast gradient sign method, one step along the gradient.
+        occlusion: a black square in the middle of the image.
+        corruptions: noise, blur, weather and digital artefacts, 15 kinds.
+        pgd: projected gradient descent, many steps along the gradient.
+        square: a random search that needs no gradient.
+        autoattack: an ensemble of four attacks, the standard of the field; it needs an extra package.
     """
 
     fgsm: Fgsm | None = None

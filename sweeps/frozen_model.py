@@ -1,8 +1,8 @@
-"""The base class of every block of a sweep file."""
+"""The base class of every block of a sweep file, and the type of lists that may be written as a single value."""
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class FrozenModel(BaseModel):
@@ -16,3 +16,12 @@ class FrozenModel(BaseModel):
         A setting that is added later leaves existing keys unchanged, as long as its default means what was done before.
         """
         return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def _as_tuple(value: Any) -> Any:
+    """Return a list or a tuple as a tuple, and any other value as a tuple of length one."""
+    return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple) else (value,)
+
+
+LIST_OR_SINGLE = BeforeValidator(_as_tuple)
+"""Annotates a list that may be written as a single value, without brackets."""

@@ -23,8 +23,8 @@ from prunesweep.sweeps.catalogue import (
     RECIPES,
 )
 from prunesweep.sweeps.datasets import DatasetSettings, Imagenet
-from prunesweep.sweeps.frozen_model import FrozenModel
-from prunesweep.sweeps.names import names_validator, null_to_none, unknown_name
+from prunesweep.sweeps.frozen_model import LIST_OR_SINGLE, FrozenModel
+from prunesweep.sweeps.names import NamesValidator, null_to_none, unknown_name
 from prunesweep.sweeps.numbers import Number, WholeNumber
 from prunesweep.sweeps.paths import UserPath
 from prunesweep.sweeps.pretrained import check_architectures, check_weights_name
@@ -48,10 +48,6 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME_RULE = "may contain only letters, digits, '-' and '_' (at most 64), and must begin with a letter or a digit"
 
 
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value if isinstance(value, tuple) else (value,)
-
-
 def _catalogue_axis(kind: str, allowed: Iterable[str]) -> tuple[Any, ...]:
     """Return the annotations that restrict a tuple of strings to names of the catalogue.
 
@@ -59,7 +55,7 @@ def _catalogue_axis(kind: str, allowed: Iterable[str]) -> tuple[Any, ...]:
         kind: what a name stands for, with its article, for error messages: ``a criterion``.
         allowed: the names of the catalogue.
     """
-    return BeforeValidator(_as_tuple), AfterValidator(names_validator(kind, tuple(allowed))), Field(min_length=1)
+    return LIST_OR_SINGLE, AfterValidator(NamesValidator(kind, tuple(allowed))), Field(min_length=1)
 
 
 _Names = tuple[Annotated[str, BeforeValidator(null_to_none)], ...]
@@ -68,14 +64,14 @@ Structures = Annotated[_Names, *_catalogue_axis("a structure", PRUNED_STRUCTURES
 Criteria = Annotated[_Names, *_catalogue_axis("a criterion", CRITERIA)]
 Adjustments = Annotated[_Names, *_catalogue_axis("an adjustment", ADJUSTMENTS)]
 # Names of RECIPES and of baseline.defences: checked by the Sweep, because an axis does not see the baseline.
-Recipes = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Recipes = Annotated[tuple[str, ...], LIST_OR_SINGLE, Field(min_length=1)]
 Iterations = Annotated[
-    tuple[Annotated[WholeNumber, Field(ge=0, le=MAX_ITERATIONS)], ...], BeforeValidator(_as_tuple), Field(min_length=1)
+    tuple[Annotated[WholeNumber, Field(ge=0, le=MAX_ITERATIONS)], ...], LIST_OR_SINGLE, Field(min_length=1)
 ]
-Ratios = Annotated[tuple[Share, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Ratios = Annotated[tuple[Share, ...], LIST_OR_SINGLE, Field(min_length=1)]
 Seeds = Annotated[
     tuple[Annotated[WholeNumber, Field(ge=0, lt=2**31)], ...],
-    BeforeValidator(_as_tuple),
+    LIST_OR_SINGLE,
     Field(min_length=1),
 ]
 Means = tuple[ChannelMean, ChannelMean, ChannelMean]
@@ -87,7 +83,7 @@ class TrainingSettings(FrozenModel):
     """The settings of one training: SGD with Nesterov momentum on randomly cropped and mirrored batches.
 
     Attributes:
-        epochs: how many epochs to train; None if the block of the sweep file gives no number.
+        epochs: how many epochs to train. It may be left out if nothing is trained.
         batch_size: images per batch.
         learning_rate: the learning rate at the beginning of the schedule, after the warm-up.
         momentum: the momentum of SGD, in [0, 1).
@@ -99,9 +95,9 @@ class TrainingSettings(FrozenModel):
         step_at: shares of the epochs, in (0, 1), after which ``step`` multiplies the learning rate by ``step_factor``.
         step_factor: the factor by which ``step`` lowers the learning rate, in (0, 1).
         label_smoothing: the share of each target that is spread over all classes, in [0, 1).
-        crop_padding: how many pixels an image is padded by on each side before it is cropped to its size at random;
-            None for an eighth of the side.
-        flip: whether images are mirrored at random; None for the default of the data set.
+        crop_padding: how many pixels an image is padded by on each side before it is cropped to its size at random. The
+            default is an eighth of the side. Images of ``imagenet`` are cropped in another way, without padding.
+        flip: whether images are mirrored at random. The default is true, but false for ``digits``.
     """
 
     epochs: WholeNumber | None = Field(default=None, ge=0)
@@ -134,7 +130,7 @@ class AdversarialTraining(FrozenModel):
     Attributes:
         epsilon: the radius of the L∞ ball, in [0, 1] pixel units.
         steps: how many gradient steps each batch is attacked with.
-        step_size: how far a pixel moves in one step, in [0, 1] pixel units. None stands for 2.5 ε / steps, but at most
+        step_size: how far a pixel moves in one step, in [0, 1] pixel units. The default is 2.5 ε / steps, but at most
             1.25 ε; these are the step sizes of the two papers.
     """
 
@@ -170,7 +166,7 @@ class Baseline(TrainingSettings):
 
     Attributes:
         adversarial: the settings of the recipe ``adversarial``.
-        weights: the path of a weights file, or ``torchvision:NAME``; None if the sweep trains the baseline.
+        weights: the path of a weights file, or ``torchvision:NAME``. Without it, the sweep trains the baseline.
         defences: the weights, by name, of published networks that are compared with the network of ``weights``. The
             names become allowed values of ``axes.recipe``.
         mean: the mean per channel by which the network normalises its images, in [0, 1] pixel units. If ``mean`` and
@@ -220,7 +216,8 @@ class Adjustment(TrainingSettings):
     ``bn_recalibrate`` alone uses no training setting but ``batch_size``.
 
     Attributes:
-        rewind_epoch: the epoch of the baseline's training that the winning ticket rewinds to.
+        rewind_epoch: the epoch of the baseline's training that the winning ticket rewinds to, which must be given if
+            there are winning tickets.
         recipe: how ``fine_tune`` trains: with ``plain`` on clean images whatever the baseline's recipe was, as in the
             paper; with ``baseline`` by the baseline's recipe.
     """
@@ -235,8 +232,8 @@ class Pruning(FrozenModel):
 
     Attributes:
         quota: whether filters are ranked over all layers (``global``) or within each layer (``per_layer``).
-        blocks: how many residual blocks are removed per iteration; None for the number that the ratio gives: this share
-            of the removable blocks, rounded up.
+        blocks: how many residual blocks are removed per iteration. The default is the share ``ratio`` of the removable
+            blocks, rounded up.
         scoring_images: how many training images the criteria score on.
     """
 
@@ -246,11 +243,17 @@ class Pruning(FrozenModel):
 
 
 class Axes(FrozenModel):
-    """One grid: every combination of its values is a trial.
+    """One grid: every combination of its values is a trial, and so are the ancestors of these trials.
 
     Attributes:
-        recipe: how the baselines are trained (names from ``RECIPES``), or which published networks they are (names from
-            ``baseline.defences``).
+        architecture: the kind of network.
+        structure: what is removed: single filters, whole residual blocks (``layers``), or in each iteration first
+            blocks and then filters (``both``).
+        criterion: how the importance of filters and blocks is scored; those with the lowest scores are removed.
+        adjustment: how the remaining parameters are adjusted after pruning. ``none`` keeps them as they are.
+        iterations: how often a network is pruned and adjusted; 0 is the unpruned baseline.
+        ratio: the share of the removable filters or blocks that one iteration removes, rounded up.
+        recipe: how the baselines are trained, or which published network of ``baseline.defences`` they are.
     """
 
     architecture: Architectures
@@ -282,7 +285,7 @@ class Resources(FrozenModel):
         cpu: CPUs per trial, which is also its number of threads.
         gpu: GPUs per trial, which may be a share of one GPU. With ``auto``, a measurement before the sweep starts
             decides how many trials share a GPU.
-        workers: the largest number of trials that run at once; None for as many as the cluster has resources for.
+        workers: the largest number of trials that run at once. The default is as many as there are resources for.
     """
 
     cpu: WholeNumber = Field(default=1, ge=1)
@@ -310,7 +313,24 @@ else:  # the union of the settings of all registered data sets
 
 
 class Sweep(FrozenModel):
-    """A sweep: the contents of a sweep file, read and checked."""
+    """A sweep: the contents of a sweep file, read and checked.
+
+    Attributes:
+        name: the name of the sweep in the store: letters, digits, ``-`` and ``_``, at most 64. It is part of no key.
+        dataset: the training and test images: a block with the ``name`` of a data set and its settings.
+        seeds: the numbers from which all random numbers are derived; every trial runs once for each of them.
+        baseline: the unpruned network: how it is trained, or the weights file that it is loaded from.
+        adjustment: how a pruned network is fine-tuned.
+        pruning: the settings of pruning that are not axes.
+        axes: one grid of settings, or a list of grids whose union is run.
+        control: whether to add the controls: unpruned networks that are adjusted in the same way as the pruned ones.
+        dynamics: whether to record gradient confusion and layer rotation after every epoch of training.
+        attacks: the attacks on the finished networks, each with its settings. Without this block, they are the paper's
+            three: ``fgsm``, ``occlusion`` and ``corruptions``.
+        precision: the precision of training; attacks are always in fp32.
+        resources: the resources that one trial takes.
+        search: how the trials are chosen: ``grid`` runs all.
+    """
 
     name: str
     dataset: AnyDatasetSettings
@@ -318,7 +338,7 @@ class Sweep(FrozenModel):
     baseline: Baseline
     adjustment: Adjustment = Adjustment()
     pruning: Pruning = Pruning()
-    axes: Annotated[tuple[Axes, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    axes: Annotated[tuple[Axes, ...], LIST_OR_SINGLE, Field(min_length=1)]
     control: bool = True
     dynamics: bool = False
     attacks: Attacks = DEFAULT_ATTACKS

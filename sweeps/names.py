@@ -1,6 +1,7 @@
 """Names that users type: which are allowed, and which one was probably meant."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -25,21 +26,28 @@ def unknown_name(name: object, kind: str, allowed: Iterable[str]) -> str:
     return f"{name!r} is not {kind}{hint} Allowed: {', '.join(names)}"
 
 
-def names_validator(kind: str, allowed: tuple[str, ...]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
-    """Return a pydantic validator that accepts only allowed names.
+@dataclass(frozen=True)
+class NamesValidator:
+    """A pydantic validator that accepts only allowed names.
 
-    Args:
+    Attributes:
         kind: what each name stands for, with an article, for messages.
         allowed: the allowed names.
     """
 
-    def check(names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in allowed:
-                raise ValueError(unknown_name(name, kind, allowed))
-        return names
+    kind: str
+    allowed: tuple[str, ...]
 
-    return check
+    def __call__(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Check that all names are allowed, and return them unchanged.
+
+        Raises:
+            ValueError: a name is not allowed.
+        """
+        for name in names:
+            if name not in self.allowed:
+                raise ValueError(unknown_name(name, self.kind, self.allowed))
+        return names
 
 
 def null_to_none(value: Any) -> Any:

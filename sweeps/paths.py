@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from prunesweep.sweeps.frozen_model import LIST_OR_SINGLE
+
 
 def expand_home(path: str | os.PathLike[str]) -> str:
     """Return a path with ``~`` or ``~USER`` at its beginning replaced by that home folder, other paths unchanged."""
@@ -26,13 +28,8 @@ def _path_to_text(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-def _as_tuple(value: Any) -> Any:
-    """Return a single path, or None, as a tuple of length one, and any other value unchanged."""
-    return (value,) if value is None or isinstance(value, str | os.PathLike) else value
-
-
 UserPath = Annotated[str, BeforeValidator(_path_to_text), AfterValidator(expand_home)]
 """The path of a file or folder, or a glob."""
 
-UserPaths = Annotated[tuple[UserPath, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+UserPaths = Annotated[tuple[UserPath, ...], LIST_OR_SINGLE, Field(min_length=1)]
 """One or more paths or globs."""

@@ -120,16 +120,16 @@ def _check_mebibytes(value: Any) -> Any:
     return value
 
 
-ChannelMean = Annotated[Number, AfterValidator(partial(check_level, name="mean")), Field(ge=0)]
+ChannelMean = Annotated[Number, AfterValidator(partial(check_level, name="mean")), Field(ge=0, le=1)]
 """The mean of a channel, in units of [0, 1] pixels."""
 
-ChannelStd = Annotated[Number, AfterValidator(_check_std), Field(ge=0)]
+ChannelStd = Annotated[Number, AfterValidator(_check_std), Field(ge=0, le=1)]
 """The standard deviation of a channel, in units of [0, 1] pixels."""
 
-Epsilon = Annotated[Number, Field(gt=0), AfterValidator(partial(check_level, name="epsilon"))]
+Epsilon = Annotated[Number, AfterValidator(partial(check_level, name="epsilon")), Field(gt=0, le=1)]
 """The largest change of a pixel under an attack, in (0, 1]."""
 
-StepSize = Annotated[Number, Field(gt=0), AfterValidator(partial(check_level, name="step"))]
+StepSize = Annotated[Number, AfterValidator(partial(check_level, name="step")), Field(gt=0, le=1)]
 """The change of a pixel in one step of an attack, in (0, 1]."""
 
 Share = Annotated[Number, AfterValidator(check_share), Field(gt=0, lt=1)]
@@ -147,12 +147,16 @@ The model that has such a field must declare its field ``epochs`` first, because
 LearningRateFactor = Annotated[Number, AfterValidator(_check_learning_rate_factor), Field(gt=0, lt=1)]
 """The factor by which a learning rate is lowered, in (0, 1)."""
 
-LearningRate = Annotated[Number, AfterValidator(_at_most(HIGHEST_LEARNING_RATE, "learning rate")), Field(gt=0)]
+LearningRate = Annotated[
+    Number, AfterValidator(_at_most(HIGHEST_LEARNING_RATE, "learning rate")), Field(gt=0, le=HIGHEST_LEARNING_RATE)
+]
 """A learning rate, above 0 and at most ``HIGHEST_LEARNING_RATE``."""
 
-WeightDecay = Annotated[Number, AfterValidator(_at_most(1, "weight decay")), Field(ge=0)]
+WeightDecay = Annotated[Number, AfterValidator(_at_most(1, "weight decay")), Field(ge=0, le=1)]
 """The factor of L2 regularisation in the optimizer, in [0, 1]."""
 
 Pixels = Annotated[int, Strict(), BeforeValidator(partial(check_whole_number, unit="pixels"))]
 ImageCount = Annotated[int, Strict(), BeforeValidator(partial(check_whole_number, unit="images"))]
-Mebibytes = Annotated[int, Strict(), BeforeValidator(_check_mebibytes), BeforeValidator(check_whole_number)]
+Mebibytes = Annotated[
+    int, Strict(), BeforeValidator(_check_mebibytes), BeforeValidator(check_whole_number), Field(le=MAX_MEBIBYTES)
+]
