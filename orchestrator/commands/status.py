@@ -79,6 +79,9 @@ def _statuses_at_work(store: "Store") -> "Iterator[list[SweepStatus]]":
     from prunesweep.orchestrator.query.sweep_states import statuses
     from prunesweep.results_store.sweep_status import RUNNING
 
-    while any(run_state(status) in (RUNNING, SLOW) for status in (latest := statuses(store))):
+    while True:
+        latest = statuses(store)
+        if not any(run_state(status) in (RUNNING, SLOW) for status in latest):
+            return
         yield latest
         time.sleep(WATCH_SECONDS)

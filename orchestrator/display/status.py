@@ -1,7 +1,7 @@
 """The status of a run as a view: how far it is, what runs, what others wait for, and the front so far."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -13,6 +13,9 @@ from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
 from prunesweep.orchestrator.query.durations import describe_errors, format_duration, format_time_left
 from prunesweep.results_store.sweep_status import SweepStatus
 from prunesweep.sweeps.words import counted
+
+Section = Callable[[SweepStatus, int], list[RenderableType]]
+"""A list of the view with its title: takes the status and the largest number of rows; empty if it has no rows."""
 
 
 def render_status(status: SweepStatus, width: int, height: int) -> RenderableType:
@@ -29,9 +32,10 @@ def render_status(status: SweepStatus, width: int, height: int) -> RenderableTyp
         step.add_row(Spinner("line"), Text(f"{status['sweep'] or 'prunesweep'}: {status['step']} … {waited}"))
         return step
     rows = max(len(status["in_progress"]), len(status["blockers"]), len(status["front"]), 1)
-    while rows > 1 and _height(_view(status, rows), width) > height - 2:
-        rows -= 1
-    return _view(status, rows)
+    # First shorter lists; on a very small terminal also fewer of them, those that change most staying longest.
+    choices = [*((shorter, _SECTIONS) for shorter in range(rows, 0, -1)), *((1, _SECTIONS[:count]) for count in (2, 1))]
+    views = (_view(status, shorter, sections) for shorter, sections in choices)
+    return next((view for view in views if _height(view, width) <= height - 2), _view(status, 0, ()))
 
 
 def _height(view: RenderableType, width: int) -> int:
@@ -40,10 +44,11 @@ def _height(view: RenderableType, width: int) -> int:
     return len(console.render_lines(view, pad=False))
 
 
-def _view(status: SweepStatus, rows: int) -> RenderableType:
-    """Return the view with at most this number of rows in each of its lists."""
+def _view(status: SweepStatus, rows: int, sections: Sequence[Section]) -> RenderableType:
+    """Return the view with some of its lists, and with at most this number of rows in each."""
     parts: list[RenderableType] = [_bar(status), Text(_describe_counts(status)), Text(_describe_hours(status))]
-    parts += _running(status, rows) + _waiting(status, rows) + _front(status, rows)
+    for section in sections:
+        parts += section(status, rows)
     return Group(*parts)
 
 
@@ -97,7 +102,7 @@ def _running(status: SweepStatus, rows: int) -> list[RenderableType]:
     table.add_column(justify="right", no_wrap=True)
     for trial in status["in_progress"][:rows]:
         table.add_row(Text(trial["trial"]), Text(trial["phase"]), Text(format_duration(max(0.0, now - trial["since"]))))
-    return _section("running", table, status["in_progress"], rows)
+    return _titled("running", table, status["in_progress"], rows)
 
 
 def _waiting(status: SweepStatus, rows: int) -> list[RenderableType]:
@@ -105,7 +110,7 @@ def _waiting(status: SweepStatus, rows: int) -> list[RenderableType]:
     for blocker in status["blockers"][:rows]:
         wait = "waits" if blocker["waiting"] == 1 else "wait"
         table.add_row(Text(f"{counted(blocker['waiting'], 'trial')} {wait} for {blocker['trial']}"))
-    return _section("waiting", table, status["blockers"], rows)
+    return _titled("waiting", table, status["blockers"], rows)
 
 
 def _front(status: SweepStatus, rows: int) -> list[RenderableType]:
@@ -123,13 +128,16 @@ def _front(status: SweepStatus, rows: int) -> list[RenderableType]:
             f"{network['robustness']:.3f}",
             f"{network['flops'] / 1e6:,.2f} M",
         )
-    return _section("front so far, on the selection half", table, status["front"], rows)
+    return _titled("front so far, on the selection half", table, status["front"], rows)
 
 
-def _section(title: str, table: Table, entries: Sequence[object], rows: int) -> list[RenderableType]:
+def _titled(title: str, table: Table, entries: Sequence[object], rows: int) -> list[RenderableType]:
     """Return a list with its title, and how many entries it lacks; nothing if there are none."""
     if not entries:
         return []
     hidden = len(entries) - rows
     more = [Text(f"and {hidden:,} more", style="dim")] if hidden > 0 else []
     return [Text(title, style="cyan"), table, *more]
+
+
+_SECTIONS: tuple[Section, ...] = (_running, _waiting, _front)

@@ -23,7 +23,7 @@ def two_workers(sweep_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"{TRIALS} trials run, 0 were stored already, 0 failed" in ran.stdout
     assert f"work done: {EPOCHS} epochs trained, {SCORES} sets of scores, {3 * TRIALS} evaluations" in ran.stdout
-    assert "Pareto-optimal in generalization and robustness" in ran.stdout
+    assert "Pareto-optimal in generalization, robustness and flops" in ran.stdout
     return store
 
 
