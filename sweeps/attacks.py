@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, PlainValidator, field_validator, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from prunesweep.sweeps.frozen_model import FrozenModel
 from prunesweep.sweeps.images.corruption_files import cifar10_c_fingerprint, imagenet_c_fingerprint
@@ -56,7 +56,11 @@ def _check_corruption_headline(value: Any) -> Any:
     return value
 
 
-CorruptionHeadline = Annotated[int | Literal["mean"], PlainValidator(_check_corruption_headline)]
+CorruptionHeadline = Annotated[
+    int | Literal["mean"],
+    PlainValidator(_check_corruption_headline),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 5}, {"const": MEAN}]}),
+]
 
 
 def _sorted_unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -389,7 +393,8 @@ class OfficialCorruptions(Corruptions):
 class Attacks(FrozenModel):
     """The attacks of a sweep: the block ``attacks`` of its file, with the settings of each attack that is named there.
 
-    Without that block, the attacks are the paper's three, ``DEFAULT_ATTACKS``.
+    Without that block, the attacks are the paper's three: ``fgsm``, ``occlusion`` and ``corruptions``. An attack may be
+    named without settings (``occlusion:``); its settings then have their defaults.
 
     Attributes:
         fgsm: the fast gradient sign method, one step along the gradient.

@@ -19,11 +19,12 @@ class DatasetSettings(FrozenModel):
 
     Attributes:
         has_published_split: whether the authors of the data set, and not the user, chose its training and test images.
-        name: the data set's name in the catalogue.
+        name: the name of the data set.
         train_limit: the number of training images to use; all by default. They are chosen in a fixed random order,
             evenly over the classes, so that the images of a smaller limit are among those of a larger limit.
         test_limit: the number of test images to use; all by default. They are chosen in the same way.
-        allow_overlap: whether more than 1 % of the test images may also be among the training images.
+        allow_overlap: whether to accept files that are in both splits, and more than 1 % of test images that equal
+            training images.
     """
 
     has_published_split: ClassVar[bool] = False

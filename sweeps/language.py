@@ -64,7 +64,14 @@ Structures = Annotated[_Names, *_catalogue_axis("a structure", PRUNED_STRUCTURES
 Criteria = Annotated[_Names, *_catalogue_axis("a criterion", CRITERIA)]
 Adjustments = Annotated[_Names, *_catalogue_axis("an adjustment", ADJUSTMENTS)]
 # Names of RECIPES and of baseline.defences: checked by the Sweep, because an axis does not see the baseline.
-Recipes = Annotated[tuple[str, ...], LIST_OR_SINGLE, Field(min_length=1)]
+Recipes = Annotated[
+    tuple[str, ...],
+    LIST_OR_SINGLE,
+    Field(
+        min_length=1,
+        json_schema_extra={"items": {"anyOf": [{"enum": [*RECIPES]}, {"type": "string", "format": "name"}]}},
+    ),
+]
 Iterations = Annotated[
     tuple[Annotated[WholeNumber, Field(ge=0, le=MAX_ITERATIONS)], ...], LIST_OR_SINGLE, Field(min_length=1)
 ]
@@ -332,7 +339,7 @@ class Sweep(FrozenModel):
         search: how the trials are chosen: ``grid`` runs all.
     """
 
-    name: str
+    name: Annotated[str, Field(json_schema_extra={"pattern": f"^{NAME_PATTERN.pattern}$"})]
     dataset: AnyDatasetSettings
     seeds: Seeds = (0,)
     baseline: Baseline

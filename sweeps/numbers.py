@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Strict
 
 _DECIMAL = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_NUMBER = re.compile(rf"\s*({_DECIMAL})\s*(?:/\s*({_DECIMAL})\s*)?")
+NUMBER_PATTERN = rf"\s*({_DECIMAL})\s*(?:/\s*({_DECIMAL})\s*)?"
+"""A regular expression for a decimal or a fraction of two decimals, which Python and JSON schema read alike."""
+
 _PERCENT = re.compile(rf"\s*({_DECIMAL})\s*%\s*")
 
 
@@ -24,7 +26,7 @@ def parse_number(value: Any) -> Any:
         raise ValueError(f"{value!r} is not a number")
     if not isinstance(value, str):
         return value
-    match = _NUMBER.fullmatch(value)
+    match = re.fullmatch(NUMBER_PATTERN, value)
     if match is None:
         raise ValueError(f"{value!r} is not a number; {_number_hint(value)}")
     numerator, denominator = match.groups()

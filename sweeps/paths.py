@@ -7,7 +7,7 @@ of a name.
 import os
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from prunesweep.sweeps.frozen_model import LIST_OR_SINGLE
 
@@ -28,7 +28,12 @@ def _path_to_text(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-UserPath = Annotated[str, BeforeValidator(_path_to_text), AfterValidator(expand_home)]
+UserPath = Annotated[
+    str,
+    BeforeValidator(_path_to_text),
+    AfterValidator(expand_home),
+    WithJsonSchema({"type": "string", "format": "path"}),
+]
 """The path of a file or folder, or a glob."""
 
 UserPaths = Annotated[tuple[UserPath, ...], LIST_OR_SINGLE, Field(min_length=1)]
