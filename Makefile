@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: quickstart paper test test-full lint bench clean
+.PHONY: quickstart paper test test-full lint bench pictures clean
 
 # A file marks each installed set, so that make installs again only when pyproject.toml changes.
 $(VENV)/.installed-base: pyproject.toml
@@ -44,6 +44,10 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks
+
+# The pictures of docs/pictures, recorded in a terminal while the quickstart runs.
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.pictures
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
