@@ -100,6 +100,16 @@ class Matching:
     unmatched: dict[str, int]
     hint: str | None
 
+    @property
+    def trials(self) -> int:
+        """Return the number of matched trials."""
+        return int(self.members["trial_key"].nunique())
+
+    @property
+    def matches(self) -> int:
+        """Return the number of matches."""
+        return int(self.members["match"].nunique())
+
 
 def match_trials(trials: pd.DataFrame, axis: str) -> Matching:
     """Match trials on everything but one axis.
