@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from prunesweep import main_effects
+from prunesweep.orchestrator.comparison.axis_effects import MatchedGains, axis_effects
 from prunesweep.orchestrator.comparison.effects import MainEffects
-from prunesweep.orchestrator.comparison.matching import MATCHED_COLUMNS, match_trials
+from prunesweep.orchestrator.comparison.matching import MATCHED_COLUMNS, Matching, match_trials
 from prunesweep.orchestrator.query.errors import SelectionError
 from prunesweep.results_store import Store
 from prunesweep.results_store.halves import selection_half
@@ -256,17 +257,19 @@ def test_halves_are_compared_on_their_own_images(store: Store) -> None:
         assert row_of(found, best)["low"] == 100
 
 
-def test_equal_values_cannot_be_told_apart(store: Store) -> None:
-    """The same gains in another order, whose sums differ in the last digit."""
-    for seed in (0, 1, 2):
-        store_baseline(store, seed)
-        for criterion, corrects in (("l1", (51, 52, 58)), ("pls", (52, 51, 58))):
-            for ratio, correct in zip((0.1, 0.2, 0.3), corrects, strict=True):
-                store_pruned(store, f"{criterion}{seed}{ratio}", correct, seed, criterion=criterion, ratio=ratio)
-    assert (
-        "cannot be told apart: the difference is 0.00 p.p."
-        in main_effects(store, axes=["criterion"]).effects[0].sentence
-    )
+def test_means_that_differ_by_rounding_errors_cannot_be_told_apart() -> None:
+    gains = {"x": (0.1, 0.2), "y": (0.3, 0.0)}
+    rows = [
+        {"match": 2 * seed + number, "value": value, "trial_key": f"{value}{seed}{number}", "baseline": f"base{seed}"}
+        | {"gain": gain, "flops_share": 1.0}
+        for seed, value in product(range(3), gains)
+        for number, gain in enumerate(gains[value])
+    ]
+    members = pd.DataFrame(rows)
+    matching = Matching("criterion", ("x", "y"), members[["match", "value", "trial_key"]], (), {}, None)
+    trials = members.set_index("trial_key")[["gain", "baseline", "flops_share"]]
+    found = axis_effects(MatchedGains(matching, "robustness", "control", trials, lambda _: right(1) * 1.0, 10, 0))
+    assert found.sentence == "criterion x and y cannot be told apart: the difference is 0.00 p.p. (0.00 to 0.00)."
 
 
 # --------------------------------------------------------------------------------------------- what is compared
