@@ -18,6 +18,7 @@ from prunesweep.orchestrator.commands import (
     export,
     pareto,
     plan,
+    query,
     reproduce,
     run,
     status,
@@ -88,6 +89,7 @@ COMMAND_GROUPS: dict[str, dict[str, tuple[ModuleType, str]]] = {
         "pareto": (pareto, "the Pareto-optimal networks"),
         "effects": (effects, "which value of an axis is best, on matched trials"),
         "compare": (compare, "gains with intervals and p-values"),
+        "query": (query, "SQL on the tables"),
     },
     "Check": {
         "verify-robustness": (verify_robustness, "is a gain in robustness real?"),

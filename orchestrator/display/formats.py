@@ -14,6 +14,8 @@ from rich.text import Text
 from prunesweep.orchestrator.display.table_view import GAP, TableView, fit_columns
 from prunesweep.sweeps.words import listed
 
+MAX_LISTED_COLUMNS = 12  # columns left out that the note below a table names
+
 _LATEX_ESCAPES = str.maketrans(
     {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {character: f"\\{character}" for character in "&%$#_{}"}
@@ -56,7 +58,9 @@ def render_view(view: TableView, width: int | None) -> RenderableType:
         parts.append(_rich_table(view, widths, range(0), show_header=True))
     notes = [*view.notes]
     if left_out:
-        notes.append(f"Not shown at this width: {listed(left_out)}; --wide shows every column.")
+        more = len(left_out) - MAX_LISTED_COLUMNS
+        names = [*left_out[:MAX_LISTED_COLUMNS], *([f"{more} more"] if more > 0 else [])]
+        notes.append(f"Not shown at this width: {listed(names)}; --wide shows every column.")
     parts += [Text("\n" + "\n".join(notes), style="dim")] if notes else []
     return Group(*parts)
 

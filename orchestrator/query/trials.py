@@ -171,16 +171,29 @@ def _test_fingerprint(settings: Mapping[str, Any]) -> str | None:
 def trials_of(store: Store, sweep: str | None) -> pd.DataFrame:
     """Return the table ``trials`` with each trial's latest evaluations, or with those that one sweep requested.
 
+    If no sweep of this name ran on the store, ``UserError`` is raised.
+
     Args:
         store: the store to read.
         sweep: the name of a sweep that ran on the store; None for all trials.
+    """
+    return table_of(store, "trials", sweep)
+
+
+def table_of(store: Store, table: str, sweep: str | None) -> pd.DataFrame:
+    """Return a table of a store, or what it would be if the store contained only the results that one sweep requested.
+
+    Args:
+        store: the store to read.
+        table: one of ``schema.TABLES``.
+        sweep: the name of a sweep that ran on the store; None for all results.
 
     Raises:
         UserError: no sweep of this name ran on the store.
     """
     if sweep is None:
-        return store.table("trials")
+        return store.table(table)
     try:
-        return store.table_of_sweep("trials", sweep)
+        return store.table_of_sweep(table, sweep)
     except NotStored:
         raise UserError(unknown_name(sweep, f"a sweep of {store.url}", store.sweep_names())) from None

@@ -8,7 +8,9 @@ URL.
 ``run_sweep``          run the trials that are missing, on a Ray cluster or in this process
 ``sweep_states``       return the progress of the sweeps of a store
 ``pareto_front``       select the Pareto-optimal networks
+``main_effects``       compare the values of an axis on trials that are equal in everything else
 ``compare_settings``   compare the gains of all settings, with confidence intervals and p-values
+``query``              return the rows that a SQL query selects from a store's tables
 ``transfer``           attack networks with adversarial images crafted on other networks
 ``single_elements``    measure the effect of removing each filter or residual block alone
 ``verify_robustness``  check whether a gain in robustness is real
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from prunesweep.orchestrator.export import export_network as export_network
     from prunesweep.orchestrator.paper.registry import reproduce as reproduce
     from prunesweep.orchestrator.planning.plan import plan_sweep as plan_sweep
+    from prunesweep.orchestrator.query.sql import query as query
     from prunesweep.orchestrator.query.sweep_states import sweep_states as sweep_states
     from prunesweep.orchestrator.running.run import run_sweep as run_sweep
     from prunesweep.orchestrator.selection.pareto import pareto_front as pareto_front
@@ -43,8 +46,10 @@ _MODULES = {
     "compare_settings": "prunesweep.orchestrator.comparison.compare",
     "export_network": "prunesweep.orchestrator.export",
     "load_network": "prunesweep.workers.architectures.network",
+    "main_effects": "prunesweep.orchestrator.comparison.effects",
     "pareto_front": "prunesweep.orchestrator.selection.pareto",
     "plan_sweep": "prunesweep.orchestrator.planning.plan",
+    "query": "prunesweep.orchestrator.query.sql",
     "reproduce": "prunesweep.orchestrator.paper.registry",
     "run_sweep": "prunesweep.orchestrator.running.run",
     "single_elements": "prunesweep.orchestrator.analyses.elements",
@@ -59,8 +64,10 @@ __all__ = [
     "compare_settings",
     "export_network",
     "load_network",
+    "main_effects",
     "pareto_front",
     "plan_sweep",
+    "query",
     "reproduce",
     "run_sweep",
     "single_elements",
