@@ -1,7 +1,7 @@
 """SQL on the tables of a store, by DuckDB."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,7 +62,7 @@ def query(store: StoreLike, sql: str, sweep: str | None = None) -> pd.DataFrame:
         raise SelectionError("SQL needs DuckDB; install it with pip install 'prunesweep[sql]'") from None
 
     opened = existing_store(store)
-    connection = connect(_arrow_tables(opened, sweep))
+    connection = connect(_arrow_tables(opened, _mentioned_tables(sql), sweep))
     try:
         _check_statement(connection, sql)
         return _fetch(connection, sql)
@@ -88,11 +88,16 @@ def connect(tables: Mapping[str, pa.Table]) -> "DuckDBPyConnection":
     return connection
 
 
-def _arrow_tables(store: Store, sweep: str | None) -> dict[str, pa.Table]:
-    """Return all tables of a store, or of one of its sweeps, with the types of the schema even where all is null."""
+def _mentioned_tables(sql: str) -> list[str]:
+    """Return the tables whose names occur in a text, and all tables if none does, as in ``SHOW TABLES``."""
+    return [name for name in TABLES if name in sql.lower()] or [*TABLES]
+
+
+def _arrow_tables(store: Store, names: Iterable[str], sweep: str | None) -> dict[str, pa.Table]:
+    """Return tables of a store, or of one of its sweeps, with the types of the schema even where all is null."""
     return {
         name: pa.Table.from_pandas(table_of(store, name, sweep), schema=arrow_schema(name), preserve_index=False)
-        for name in TABLES
+        for name in names
     }
 
 

@@ -51,7 +51,14 @@ def with_plain_nulls(frame: pd.DataFrame) -> pd.DataFrame:
     return values.where(values.notna(), None)
 
 
-def test_a_column_of_nulls_has_the_type_of_the_schema(store: Store) -> None:
+@pytest.mark.parametrize("table", TABLES)
+def test_every_column_has_the_type_of_the_schema(store: Store, table: str) -> None:
+    names = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
+    described = query(store, f"DESCRIBE {table}").set_index("column_name")["column_type"].to_dict()
+    assert described == {column.name: names[str(column.type)] for column in TABLES[table]}
+
+
+def test_a_column_of_nulls_can_be_compared(store: Store) -> None:
     assert store.table("trials")["error"].isna().all()
     assert query(store, "SELECT trial_key FROM trials WHERE error LIKE '%memory%' OR blocks > 1").empty
 
@@ -63,6 +70,13 @@ def test_sums_and_lists_are_plain_values(store: Store) -> None:
     assert row["names"].tolist() == [sorted(attacks["attack"].unique())]
     grouped = query(store, "SELECT sum(blocks) AS blocks, count(*) AS n FROM trials GROUP BY ALL")
     assert grouped["blocks"].isna().all() and grouped["n"].tolist() == [3]
+
+
+def test_tables_in_any_case_and_of_joins_and_of_built_names_are_read(store: Store) -> None:
+    joined = "SELECT count(*) AS n FROM Trials JOIN ATTACKS USING (trial_key)"
+    assert query(store, joined)["n"].tolist() == [len(store.table("attacks"))]
+    assert query(store, "SHOW TABLES")["name"].tolist() == sorted(TABLES)
+    assert len(query(store, "SELECT * FROM query_table('tri' || 'als')")) == 3
 
 
 def test_a_sweep_has_its_own_trials_alone(store: Store) -> None:
@@ -144,6 +158,11 @@ def test_the_locks_keep_everything_else_away(locked: Any, csv: Path, sql: str) -
     assert sorted(path.name for path in csv.parent.iterdir()) == ["file.csv"]
 
 
+@pytest.mark.parametrize("option", ["python_enable_replacements", "enable_external_access"])
+def test_the_options_are_set(locked: Any, option: str) -> None:
+    assert locked.execute(f"SELECT current_setting('{option}')").fetchall() == [(False,)]
+
+
 @pytest.mark.parametrize("sql", REACHING_OUT)
 def test_what_is_kept_away_is_refused_in_one_line(store: Store, csv: Path, sql: str) -> None:
     assert refusal("query", sql.format(csv=csv), "--store", store.url).startswith("prunesweep: SQL: ")
@@ -169,6 +188,7 @@ def test_a_mistake_is_one_line(store: Store, sql: str, message: str) -> None:
     with pytest.raises(SelectionError) as refused:
         query(store, sql)
     assert message in str(refused.value) and "\n" not in str(refused.value)
+    assert "LINE 1" not in str(refused.value)
 
 
 def test_without_duckdb_the_extra_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
