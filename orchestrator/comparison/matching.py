@@ -7,6 +7,7 @@ a trial that was trained from scratch matches a fine-tuned one, whatever the lea
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,9 @@ USE_DEPENDS_ON_AXIS: dict[str, tuple[str, ...]] = {
 FILE_DEPENDS_ON_AXIS = ("architecture", "recipe")
 """The axes each of whose values has its own weights file, if baselines are loaded and not trained."""
 
+SetCounts = Counter[frozenset[str]]
+"""For each set of values that the trials of a match have, the number of such matches."""
+
 _REPEATING_ADJUSTMENTS = [name for name, entry in ADJUSTMENTS.items() if entry.trains_by != "adjustment"]
 _RECALIBRATIONS = [name for name, entry in ADJUSTMENTS.items() if entry.trains_by is None and entry.recalibrates]
 
@@ -56,8 +60,7 @@ def own_settings(trials: pd.DataFrame) -> pd.DataFrame:
         The columns ``MATCHED_COLUMNS`` as text, with the index of ``trials``. A training setting or a normalisation
         without a value, whose default applies, is the text ``default``.
     """
-    settings = pd.DataFrame({name: trials[name].map(_as_text, na_action="ignore") for name in MATCHED_COLUMNS})
-    settings = settings.astype(object)
+    settings = pd.DataFrame({name: _as_texts(trials[name]) for name in MATCHED_COLUMNS})
     defaults = [*TRAINING_SETTINGS, *_LOADED]
     settings[defaults] = settings[defaults].where(settings[defaults].notna(), "default")
 
@@ -71,8 +74,13 @@ def own_settings(trials: pd.DataFrame) -> pd.DataFrame:
     return settings
 
 
+def _as_texts(column: pd.Series) -> pd.Series:
+    """Return a column as text, which is the same for equal numbers of different types; nulls stay null."""
+    texts = {value: _as_text(value) for value in column.dropna().unique().tolist()}
+    return column.map(texts).astype(object)
+
+
 def _as_text(value: Any) -> str:
-    """Return a setting as text, which is the same for equal numbers of different types."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.15g}" if isinstance(value, int | float) else str(value)
@@ -122,17 +130,22 @@ def match_trials(trials: pd.DataFrame, axis: str) -> Matching:
         axis: one of ``EFFECT_AXES``.
     """
     candidates = _candidates(trials, axis)
-    has_value = pd.crosstab(candidates["match"], candidates["value"]) > 0
-    values = _largest_complete_set(has_value)
+    values_of_match = candidates.groupby("match")["value"].agg(frozenset)
+    sets = Counter(values_of_match)
+    every_value = frozenset().union(*sets)
+    values = _largest_complete_set(sets)
     if not values:
-        return Matching(axis, (), candidates.iloc[:0], tuple(has_value.columns), {}, None)
-    complete = has_value.index[has_value[[*values]].all(axis=1)]
-    members = candidates[candidates["match"].isin(complete) & candidates["value"].isin(values)]
-    repeated = members.groupby("match")["trial_key"].agg(lambda keys: " ".join(sorted(keys))).duplicated()
-    members = members[~members["match"].isin(repeated.index[repeated])].reset_index(drop=True)
-    left_out = tuple(sorted(set(has_value.columns) - {*values}, key=number_or_text))
-    unmatched = _count_unmatched(trials, candidates, has_value[[*values]], axis)
-    return Matching(axis, values, members, left_out, unmatched, _hint(has_value[[*values]]))
+        return Matching(axis, (), candidates.iloc[:0], _in_order(every_value), {}, None)
+    is_complete = candidates["match"].map(values_of_match.map(values.issubset))
+    members = candidates[is_complete & candidates["value"].isin(values)]
+    return Matching(
+        axis,
+        _in_order(values),
+        _without_repetition(members),
+        _in_order(every_value - values),
+        _count_unmatched(trials, candidates, candidates["match"].map(values_of_match), values, axis),
+        _hint(sets, values),
+    )
 
 
 def _candidates(trials: pd.DataFrame, axis: str) -> pd.DataFrame:
@@ -161,30 +174,35 @@ def _repeat_for_each_value(keyed: pd.DataFrame, name: str) -> pd.DataFrame:
     return pd.concat([keyed[~is_unused], repeated], ignore_index=True)
 
 
-def _largest_complete_set(has_value: pd.DataFrame) -> tuple[str, ...]:
+def _largest_complete_set(sets: SetCounts) -> frozenset[str]:
     """Return the largest set of values that a match has, of several the one that the most matches have.
 
-    Args:
-        has_value: whether each match (rows) has a trial of each value (columns).
-
-    Returns:
-        The values, numbers in ascending order; none if no match has two values.
+    The set is empty if no match has two values.
     """
-    sets = {tuple(has_value.columns[row]) for row in has_value.to_numpy()}
-    ranked = sorted(sets, key=lambda values: (-len(values), -int(has_value[[*values]].all(axis=1).sum()), values))
-    return tuple(sorted(ranked[0], key=number_or_text)) if ranked and len(ranked[0]) > 1 else ()
+    ranked = sorted(sets, key=lambda values: (-len(values), -_complete_matches(sets, values), sorted(values)))
+    return ranked[0] if ranked and len(ranked[0]) > 1 else frozenset()
 
 
-def number_or_text(value: str) -> tuple[bool, float, str]:
-    """Return a sort key by which numbers come first, in ascending order, and then texts in alphabetical order."""
-    try:
-        return False, float(value), ""
-    except ValueError:
-        return True, 0.0, value
+def _complete_matches(sets: SetCounts, values: frozenset[str]) -> int:
+    """Return the number of matches that have all these values."""
+    return sum(count for of_match, count in sets.items() if values <= of_match)
+
+
+def _without_repetition(members: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of matched trials, with one match for each set of trials.
+
+    The same trials may match several times if none of them uses a setting that varies elsewhere.
+    """
+    keys = members.groupby("match")["trial_key"].agg(frozenset)
+    return members[~members["match"].isin(keys.index[keys.duplicated()])].reset_index(drop=True)
 
 
 def _count_unmatched(
-    trials: pd.DataFrame, candidates: pd.DataFrame, has_value: pd.DataFrame, axis: str
+    trials: pd.DataFrame,
+    candidates: pd.DataFrame,
+    values_of_match: "pd.Series[Any]",
+    values: frozenset[str],
+    axis: str,
 ) -> dict[str, int]:
     """Return the number of trials without a match by reason, most trials first.
 
@@ -193,30 +211,38 @@ def _count_unmatched(
     Args:
         trials: all trials, of which some do not use the axis.
         candidates: the trials that use the axis, as ``_candidates`` returns them.
-        has_value: whether each match (rows) has a trial of each compared value (columns).
+        values_of_match: for each row of ``candidates``, the values that the trials of its match have.
+        values: the compared values.
         axis: the axis.
     """
-    lacking = candidates["match"].map({match: tuple(row.index[~row]) for match, row in has_value.iterrows()})
+    lacking = values_of_match.map(values.difference)
     fewest = candidates.assign(lacking=lacking, count=lacking.map(len)).sort_values("count", kind="stable")
-    of_trials = fewest.drop_duplicates("trial_key")["lacking"]
-    counts = Counter(f"no matching trial of {axis} {listed(values, last='or')}" for values in of_trials if values)
-    unused = len(trials) - len(of_trials)
-    return dict(counts.most_common()) | ({f"{axis} not used": unused} if unused else {})
+    of_trials = Counter(fewest.drop_duplicates("trial_key")["lacking"])
+    counts = {
+        f"no matching trial of {axis} {listed(_in_order(missing), last='or')}": count
+        for missing, count in of_trials.most_common()
+        if missing
+    }
+    unused = len(trials) - of_trials.total()
+    return counts | ({f"{axis} not used": unused} if unused else {})
 
 
-def _hint(has_value: pd.DataFrame) -> str | None:
-    """Return the value without which at least twice as many trials would match; None if there is none.
-
-    Args:
-        has_value: whether each match (rows) has a trial of each compared value (columns).
-    """
-    if has_value.shape[1] < 3:
+def _hint(sets: SetCounts, values: frozenset[str]) -> str | None:
+    """Return the value without which at least twice as many trials would match; None if there is none."""
+    if len(values) < 3:
         return None
-    matched = {name: _matched_trials(has_value.drop(columns=name)) for name in has_value}
-    best = max(matched, key=lambda name: matched[name])
-    return str(best) if matched[best] >= 2 * _matched_trials(has_value) else None
+    matched = {value: (len(values) - 1) * _complete_matches(sets, values - {value}) for value in _in_order(values)}
+    best = max(matched, key=lambda value: matched[value])
+    return best if matched[best] >= 2 * len(values) * _complete_matches(sets, values) else None
 
 
-def _matched_trials(has_value: pd.DataFrame) -> int:
-    """Return the number of trials in the matches that have all values."""
-    return int(has_value.all(axis=1).sum()) * has_value.shape[1]
+def _in_order(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(values, key=number_or_text))
+
+
+def number_or_text(value: str) -> tuple[bool, float, str]:
+    """Return a sort key by which numbers come first, in ascending order, and then texts in alphabetical order."""
+    try:
+        return False, float(value), ""
+    except ValueError:
+        return True, 0.0, value
