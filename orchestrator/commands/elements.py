@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import StoreUrl, console
+from prunesweep.orchestrator.commands.shared import AsCsv, AsJson, StoreUrl, Wide, console, table_format
 
 EXAMPLE = "prunesweep elements --trial 3f2a91c0de --structure filters --modules layer1"
 
@@ -27,6 +27,9 @@ def elements(
     modules: Annotated[
         str, typer.Option(metavar="PREFIX", help="Only modules whose path begins with this, such as layer1.")
     ] = "",
+    wide: Wide = False,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove each filter or layer alone, and show how many removals raise robustness within a loss of accuracy.
 
@@ -34,8 +37,11 @@ def elements(
     """
     from prunesweep.orchestrator.analyses.elements import single_elements
     from prunesweep.orchestrator.analyses.loss_curves import loss_curves
-    from prunesweep.orchestrator.display.elements import describe_progress, render_loss_curves
+    from prunesweep.orchestrator.display.elements import describe_progress, loss_curves_view
+    from prunesweep.orchestrator.display.formats import print_view
 
+    chosen = table_format(wide, as_csv, as_json)
+    to_errors = chosen in ("csv", "json")  # standard output has the data alone
     names = [name.strip() for name in attacks.split(",") if name.strip()]
     measured = single_elements(
         store,
@@ -44,6 +50,6 @@ def elements(
         images=images,
         attacks=names,
         modules=modules,
-        progress=lambda event: print(describe_progress(event), flush=True),
+        progress=lambda event: typer.echo(describe_progress(event), err=to_errors),
     )
-    console().print(render_loss_curves(loss_curves(measured)))
+    print_view(loss_curves_view(loss_curves(measured)), console(), chosen)

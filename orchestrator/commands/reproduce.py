@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import StoreUrl, SweepFilter, Where, console
+from prunesweep.orchestrator.commands.shared import StoreUrl, SweepFilter, Where, Wide, console, table_format
 
 EXAMPLE = "prunesweep reproduce table1 --store store"
 
@@ -24,9 +24,11 @@ def reproduce(
     to: Annotated[
         str, typer.Option(metavar="DIR", help="The folder to which figures (PNG) and all data (CSV) are written.")
     ] = "reproduced",
+    wide: Wide = False,
 ) -> None:
     """Print the paper's table or figure beside a store's results, and what is missing."""
-    from prunesweep.orchestrator.display.frame import render_frame
+    from prunesweep.orchestrator.display.formats import print_view
+    from prunesweep.orchestrator.display.frame import frame_view
     from prunesweep.orchestrator.paper.registry import reproduce as reproduce_from_store
     from prunesweep.orchestrator.paper.registry import write_reproduction
 
@@ -40,7 +42,8 @@ def reproduce(
         progress=lambda line: typer.echo(line, err=True),
     )
     for reproduction in reproductions:
-        output.print(render_frame(reproduction.shown, title=f"{reproduction.name}: {reproduction.title}"))
+        view = frame_view(reproduction.shown, title=f"{reproduction.name}: {reproduction.title}")
+        print_view(view, output, table_format(wide))
         for note in reproduction.notes:
             print(f"  {note}")
         for gap in reproduction.missing:

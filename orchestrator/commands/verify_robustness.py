@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import AsJson, StoreUrl, console
+from prunesweep.orchestrator.commands.shared import AsJson, StoreUrl, Wide, console, table_format
 
 EXAMPLE = "prunesweep verify-robustness 3f2a91c0de 'architecture == resnet56'"
 
@@ -25,6 +25,7 @@ def verify_robustness(
         ),
     ] = None,
     store: StoreUrl = DEFAULT_STORE,
+    wide: Wide = False,
     as_json: AsJson = False,
 ) -> None:
     """Check with stronger attacks whether a gain in robustness is real: a verdict with its evidence.
@@ -32,8 +33,10 @@ def verify_robustness(
     The network, its baseline and its control are attacked on the same images.
     """
     from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness as verify
-    from prunesweep.orchestrator.display.verdict import render_verdict
+    from prunesweep.orchestrator.display.formats import print_view
+    from prunesweep.orchestrator.display.verdict import verdict_view
 
+    chosen = table_format(wide, as_json=as_json)
     verdicts = verify(
         store, trials, images=images, autoattack=autoattack, progress=lambda line: typer.echo(line, err=True)
     )
@@ -41,4 +44,4 @@ def verify_robustness(
         print(json.dumps(verdicts, indent=1))
         return
     for verdict in verdicts:
-        console().print(render_verdict(verdict))
+        print_view(verdict_view(verdict), console(), chosen)

@@ -1,17 +1,19 @@
-"""Rendering the analysis of single elements for a terminal: its progress, and its loss curves of one network."""
+"""The analysis of single elements: its progress as lines, and its loss curves of one network as a table."""
+
+from dataclasses import replace
 
 import pandas as pd
-from rich.table import Table
 
 from prunesweep.orchestrator.analyses.loss_curves import HOW_TO_READ, loss_frame
-from prunesweep.orchestrator.display.frame import render_frame
+from prunesweep.orchestrator.display.frame import frame_view
+from prunesweep.orchestrator.display.table_view import TableView
 from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
 from prunesweep.sweeps.events import ElementsEvent, ImagesEvaluated
 from prunesweep.sweeps.words import counted
 
 
-def render_loss_curves(curves: pd.DataFrame) -> Table:
-    """Return a view of the loss curves of one network, with one row per attack and one column per loss budget.
+def loss_curves_view(curves: pd.DataFrame) -> TableView:
+    """Return the loss curves of one network as a table, with one row per attack and one column per loss budget.
 
     Args:
         curves: rows of one trial and one structure (filters or layers), as ``loss_curves`` returns them.
@@ -21,9 +23,12 @@ def render_loss_curves(curves: pd.DataFrame) -> Table:
         f"{counted(first['elements'], first['structure'].removesuffix('s'))} of {first['trial_key'][:KEY_DIGITS]}, "
         f"{counted(first['images'], 'test image')}"
     )
-    table = render_frame(loss_frame(curves).drop(columns=["structure", "elements", "images"]), title=title)
-    table.caption = f"In %: {HOW_TO_READ}."
-    return table
+    shown = frame_view(
+        loss_frame(curves).drop(columns=["structure", "elements", "images"]),
+        title=title,
+        notes=(f"In %: {HOW_TO_READ}.",),
+    )
+    return replace(shown, frame=curves)
 
 
 def describe_progress(event: ElementsEvent) -> str:

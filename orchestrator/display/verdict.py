@@ -1,12 +1,13 @@
-"""Rendering the verdict on a gain in robustness, with its evidence, for a terminal."""
+"""The verdict on a gain in robustness, with its evidence, as a table."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+import pandas as pd
 
 from prunesweep.orchestrator.analyses.robustness.rules import in_levels
 from prunesweep.orchestrator.analyses.robustness.verdict import CONFIDENCE
+from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
 from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
 from prunesweep.results_store.documents import VerdictResult
 from prunesweep.results_store.verdict_names import (
@@ -36,51 +37,67 @@ _NAMES = {
 }
 
 
-def render_verdict(result: VerdictResult) -> Table:
-    """Return a view of a verdict: accuracies in %, with the gains, their lower bounds and the alarms as caption.
+def verdict_view(result: VerdictResult) -> TableView:
+    """Return a verdict as a table of accuracies in %, with the gains, their lower bounds and the alarms as notes.
 
     It has one column per network, and one row per attack and ε. A further row gives the worst case over the attacks at
     each ε at which the gains are taken.
     """
-    evidence = result["evidence"]
-    networks: dict[str, dict[str, Any]] = evidence["networks"]
-    table = Table(
+    networks: dict[str, dict[str, Any]] = result["evidence"]["networks"]
+    rows = [
+        _Row("0", "none", [_percent(one["clean"], result["images"]) for one in networks.values()]),
+        *(row for epsilon in _epsilons(networks) for row in _rows_of_epsilon(result, epsilon)),
+        *_diagnostic_rows(networks),
+    ]
+    return TableView(
         title=f"{result['trial_key'][:KEY_DIGITS]}: {result['verdict']}",
-        caption=_caption(result),
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
+        columns=[
+            ViewColumn("ε", [row.epsilon for row in rows]),
+            ViewColumn("attack", [row.name for row in rows], wraps=True),
+            *(
+                ViewColumn(f"{name}, %", [row.cells[index] for row in rows], is_number=True)
+                for index, name in enumerate(networks)
+            ),
+        ],
+        frame=pd.DataFrame([{"epsilon": row.epsilon, "row": row.name, **row.cells_by(networks)} for row in rows]),
+        records=result,
+        notes=_notes(result),
     )
-    table.add_column("ε")
-    table.add_column("attack")
-    for name in networks:
-        table.add_column(f"{name}, %", justify="right", no_wrap=True)
-    table.add_row("0", "none", *(_percent(one["clean"], result["images"]) for one in networks.values()))
-    for epsilon in _epsilons(networks):
-        _add_epsilon(table, result, epsilon)
-    table.add_section()
-    table.add_row("", "median smallest ε that fools", *(_median(one) for one in networks.values()))
-    table.add_row("", "mean logit margin", *(f"{one['logit_margin']:.1f}" for one in networks.values()))
-    for loss in next(iter(networks.values()))["vanishing_gradients"]:
-        shares = (f"{100 * one['vanishing_gradients'][loss]:.1f}" for one in networks.values())
-        table.add_row("", f"no gradient of the {loss.replace('_', '-')} loss", *shares)
-    return table
 
 
-def _add_epsilon(table: Table, result: VerdictResult, epsilon: float) -> None:
-    """Add one row per attack within ε, and the worst case if the verdict takes gains at this ε."""
+class _Row(NamedTuple):
+    """A row of the table: its ε and name, and one cell per network."""
+
+    epsilon: str
+    name: str
+    cells: list[str]
+
+    def cells_by(self, networks: Iterable[str]) -> dict[str, str]:
+        return dict(zip(networks, self.cells, strict=True))
+
+
+def _rows_of_epsilon(result: VerdictResult, epsilon: float) -> Iterator[_Row]:
+    """Yield one row per attack within ε, and the worst case if the verdict takes gains at this ε."""
     evidence = result["evidence"]
-    table.add_section()
     first = in_levels(epsilon)
     for attack, name in _NAMES.items():
         cells = [_cell(network, attack, epsilon) for network in evidence["networks"].values()]
         if any(cells):
-            table.add_row(first, name, *cells)
+            yield _Row(first, name, cells)
             first = ""
     if epsilon in evidence["epsilons"]:
         index = evidence["epsilons"].index(epsilon)
-        worst = (_percent(one["worst_case"][index], result["images"]) for one in evidence["networks"].values())
-        table.add_row("", "worst case of these", *worst, style="bold")
+        worst = [_percent(one["worst_case"][index], result["images"]) for one in evidence["networks"].values()]
+        yield _Row("", "worst case of these", worst)
+
+
+def _diagnostic_rows(networks: dict[str, dict[str, Any]]) -> Iterator[_Row]:
+    """Yield the rows of figures that tell whether a network hides its gradients."""
+    yield _Row("", "median smallest ε that fools", [_median(one) for one in networks.values()])
+    yield _Row("", "mean logit margin", [f"{one['logit_margin']:.1f}" for one in networks.values()])
+    for loss in next(iter(networks.values()))["vanishing_gradients"]:
+        shares = [f"{100 * one['vanishing_gradients'][loss]:.1f}" for one in networks.values()]
+        yield _Row("", f"no gradient of the {loss.replace('_', '-')} loss", shares)
 
 
 def _epsilons(networks: dict[str, dict[str, Any]]) -> list[float]:
@@ -106,7 +123,8 @@ def _median(network: dict[str, Any]) -> str:
     return "beyond the grid" if median is None else in_levels(median)
 
 
-def _caption(result: VerdictResult) -> str:
+def _notes(result: VerdictResult) -> list[str]:
+    """Return the gains with their lower bounds, the alarms, and how the networks were attacked."""
     evidence, effort = result["evidence"], result["evidence"]["effort"]
     lines = [
         f"gain over the baseline in worst-case accuracy, mean of {', '.join(map(in_levels, evidence['epsilons']))}: "
@@ -124,4 +142,4 @@ def _caption(result: VerdictResult) -> str:
         f"{counted(effort['subset'], 'image')}",
         *(f"{note}" for note in evidence["notes"]),
     ]
-    return "\n".join(lines)
+    return lines
