@@ -10,26 +10,26 @@ from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
 def frame_view(frame: pd.DataFrame, *, title: str, notes: tuple[str, ...] = ()) -> TableView:
     """Return a data frame as a table, in which missing values are empty cells.
 
-    On a narrow terminal the columns before the first number stay, because they name the rows; of the others the last
-    ones are left out first.
+    On a narrow terminal the first column and those without a heading stay, because they name the rows. The cells of the
+    others are wrapped at words, and if that is not enough, the last columns are left out.
 
     Args:
         frame: the data.
         title: what the table shows.
         notes: what a reader must know about it, each a full sentence.
     """
-    is_number = [_is_number(values) for _, values in frame.items()]
-    naming = is_number.index(True) if True in is_number else len(is_number)
-    columns = [
-        ViewColumn(
-            str(name),
-            [_format(value) for value in values],
-            wraps=not number,
-            is_number=number,
-            rank=max(0, index - naming),
+    columns = []
+    for index, (name, values) in enumerate(frame.items()):
+        names_row = index == 0 or not str(name).strip()
+        columns.append(
+            ViewColumn(
+                str(name),
+                [_format(value) for value in values],
+                wraps=names_row,
+                is_number=_is_number(values),
+                rank=0 if names_row else 1,
+            )
         )
-        for index, ((name, values), number) in enumerate(zip(frame.items(), is_number, strict=True))
-    ]
     return TableView(title, columns, frame, notes=notes)
 
 
