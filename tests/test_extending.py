@@ -1,4 +1,4 @@
-"""README's recipes for adding a criterion, an attack and a training recipe, followed in a copy of the product."""
+"""The steps of docs/extending.md for a criterion, an attack and a training recipe, followed in a copy of the product."""
 
 import os
 import shutil
@@ -92,7 +92,7 @@ def insert(file: Path, before: str, lines: str) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The product, with what the recipes say added to it."""
+    """The product, with what the page says added to it."""
     for room in ROOMS:
         shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "src", tmp_path / "src", symlinks=True, ignore=shutil.ignore_patterns("*.egg-info"))
