@@ -16,6 +16,7 @@ from prunesweep.orchestrator.commands import (
     effects,
     elements,
     export,
+    init,
     pareto,
     plan,
     query,
@@ -81,6 +82,7 @@ def _epilog(command: Callable[..., None], example: str) -> str:
 # what the command shows or does, in a few words.
 COMMAND_GROUPS: dict[str, dict[str, tuple[ModuleType, str]]] = {
     "Run": {
+        "init": (init, "a sweep file for your data"),
         "plan": (plan, "what a sweep would run, and how long it takes"),
         "run": (run, "run what is missing"),
         "status": (status, "how far the sweeps of a store are"),
@@ -121,7 +123,14 @@ def map_of_commands() -> str:
     for group, commands in COMMAND_GROUPS.items():
         lines += ["", group]
         lines += [f"  {name:<{width}}  {summary}" for name, (_, summary) in commands.items()]
-    return "\n".join([*lines, "", "Begin with: prunesweep run quickstart", "More: prunesweep COMMAND --help"])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "Begin with: prunesweep run quickstart; with your own images: prunesweep init",
+            "More: prunesweep COMMAND --help",
+        ]
+    )
 
 
 def main() -> None:

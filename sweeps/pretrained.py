@@ -30,12 +30,16 @@ class Pretrained:
         url: the URL of the weights file.
         mean: the means of the channels by which images are normalised, in units of [0, 1] pixels.
         std: the standard deviations of the channels by which images are normalised.
+        classes: the number of classes.
+        epochs: how many epochs the network was trained, as torchvision says; None if that is unknown.
     """
 
     architecture: str
     url: str
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    classes: int = 1000
+    epochs: int | None = None
 
     @property
     def file_name(self) -> str:
@@ -49,8 +53,12 @@ class Pretrained:
 
 
 PRETRAINED: Mapping[str, Pretrained] = {
-    "torchvision:IMAGENET1K_V1": Pretrained("resnet50", "https://download.pytorch.org/models/resnet50-0676ba61.pth"),
-    "torchvision:IMAGENET1K_V2": Pretrained("resnet50", "https://download.pytorch.org/models/resnet50-11ad3fa6.pth"),
+    "torchvision:IMAGENET1K_V1": Pretrained(
+        "resnet50", "https://download.pytorch.org/models/resnet50-0676ba61.pth", epochs=90
+    ),
+    "torchvision:IMAGENET1K_V2": Pretrained(
+        "resnet50", "https://download.pytorch.org/models/resnet50-11ad3fa6.pth", epochs=600
+    ),
 }
 
 

@@ -87,3 +87,12 @@ def dump(value: Any) -> str:
     """
     text: str = yaml.dump(value, Dumper=CoreDumper, sort_keys=False, allow_unicode=True)
     return text
+
+
+def flow_text(value: Any) -> str:
+    """Return a value as YAML on one line, such as ``[0.5, 0.5]``, to be put after a key.
+
+    A value that YAML cannot express raises ``yaml.YAMLError``.
+    """
+    text: str = yaml.dump(value, Dumper=CoreDumper, default_flow_style=True, allow_unicode=True, width=math.inf)
+    return text.removesuffix("...\n").rstrip("\n")

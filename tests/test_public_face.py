@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STORE = ROOT / "tests" / "stores" / "version_0.1.0" / "store"
 # The function of each command.
 VERBS = {
+    "init": "init_sweep",
     "plan": "plan_sweep",
     "run": "run_sweep",
     "status": "sweep_states",

@@ -4,6 +4,7 @@ Each command of the command line has a function here. The argument ``store`` is 
 URL.
 
 =====================  ==================================================================================
+``init_sweep``         write a commented sweep file for a data set
 ``plan_sweep``         plan a sweep: which trials would run, and which results are stored already
 ``run_sweep``          run the trials that are missing, on a Ray cluster or in this process
 ``sweep_states``       return the progress of the sweeps of a store
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from prunesweep.orchestrator.analyses.transfer import transfer as transfer
     from prunesweep.orchestrator.comparison.compare import compare_settings as compare_settings
     from prunesweep.orchestrator.export import export_network as export_network
+    from prunesweep.orchestrator.initialization.initialize import init_sweep as init_sweep
     from prunesweep.orchestrator.paper.registry import reproduce as reproduce
     from prunesweep.orchestrator.planning.plan import plan_sweep as plan_sweep
     from prunesweep.orchestrator.query.sql import query as query
@@ -45,6 +47,7 @@ _MODULES = {
     "Store": "prunesweep.results_store.store",
     "compare_settings": "prunesweep.orchestrator.comparison.compare",
     "export_network": "prunesweep.orchestrator.export",
+    "init_sweep": "prunesweep.orchestrator.initialization.initialize",
     "load_network": "prunesweep.workers.architectures.network",
     "main_effects": "prunesweep.orchestrator.comparison.effects",
     "pareto_front": "prunesweep.orchestrator.selection.pareto",
@@ -63,6 +66,7 @@ __all__ = [
     "__version__",
     "compare_settings",
     "export_network",
+    "init_sweep",
     "load_network",
     "main_effects",
     "pareto_front",
