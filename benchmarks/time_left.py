@@ -17,7 +17,8 @@ OVERRIDES = (
     "adjustment: [fine_tune], iterations: [1, 2, 3]}, {architecture: [mobilenet_v2], structure: [filters, layers], "
     "criterion: [l1, pls], adjustment: [fine_tune], iterations: [1]}, {architecture: [resnet20], structure: [filters], "
     "criterion: [random], adjustment: [fine_tune], iterations: [1, 2, 3]}]",
-    "baseline.epochs=4",
+    "dataset.train_limit=500",
+    "dataset.test_limit=120",
 )
 
 

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class WorkStarted:
+    """A worker has started to work on the trial; before that, the process of the worker may have had to start."""
+
+
+@dataclass(frozen=True)
 class ScoringStarted:
     """The computation of scores that are missing in the store has started.
 
@@ -95,7 +100,8 @@ class PreparationStarted:
 
 
 TrialEvent = (
-    ScoringStarted
+    WorkStarted
+    | ScoringStarted
     | SharedInputsStored
     | EpochTrained
     | NetworkStored

@@ -23,6 +23,7 @@ from prunesweep.sweeps.events import (
     SharedInputsStored,
     WorkCounter,
     WorkCounts,
+    WorkStarted,
 )
 from prunesweep.sweeps.setting import setting_of
 from prunesweep.sweeps.trial import Trial
@@ -72,6 +73,7 @@ def run_trial(
     """
     configure_torch(trial.context.threads)
     counter = WorkCounter(progress)
+    counter(WorkStarted())
     try:
         _run(Work(trial, store, data, counter, should_stop))
     except (torch.OutOfMemoryError, MemoryError) as error:

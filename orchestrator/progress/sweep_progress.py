@@ -21,6 +21,7 @@ from prunesweep.sweeps.events import (
     ScoringStarted,
     TrialEvent,
     WorkCounts,
+    WorkStarted,
 )
 from prunesweep.sweeps.language import Resources
 from prunesweep.sweeps.tree import TrialTree
@@ -36,7 +37,8 @@ class TrialProgress:
 
     Attributes:
         trial: the trial.
-        started: when it started.
+        started: when it was handed out.
+        working: when a worker started to work on it; None before.
         phase: what it is doing, in words.
         work: what it has done, counted from its events.
         network_stored: when its network was stored; None before, and if the network was stored before this run.
@@ -46,6 +48,7 @@ class TrialProgress:
 
     trial: Trial
     started: float
+    working: float | None = None
     phase: str = "starting a worker"
     work: WorkCounts = field(default_factory=WorkCounts)
     network_stored: float | None = None
@@ -139,7 +142,9 @@ class SweepProgress:
         progress = self.in_progress.setdefault(trial.key, TrialProgress(trial, time.monotonic()))
         progress.work += WorkCounts.from_event(event)
         progress.phase = describe_phase(event)
-        if isinstance(event, EpochTrained):
+        if isinstance(event, WorkStarted):
+            progress.working = time.monotonic()
+        elif isinstance(event, EpochTrained):
             self._update_epoch(progress, event)
         elif isinstance(event, NetworkStored):
             self._update_network(progress, event)
@@ -155,7 +160,7 @@ class SweepProgress:
 
     def _update_network(self, progress: TrialProgress, event: NetworkStored) -> None:
         progress.network_stored = time.monotonic()
-        seconds = progress.network_stored - progress.started
+        seconds = progress.network_stored - (progress.working or progress.started)
         self._network_seconds[progress.trial.key] = seconds
         self.phase_times.add_network(progress.trial, seconds, event.training_seconds)
         self.figures[progress.trial.key].flops = event.flops
@@ -261,6 +266,8 @@ class SweepProgress:
 
 def describe_phase(event: TrialEvent) -> str:
     """Return in words what a trial in progress is doing, given its last event."""
+    if isinstance(event, WorkStarted):
+        return "started"
     if isinstance(event, EpochTrained):
         return f"epoch {event.epoch}/{event.epochs}, loss {event.loss:.3f}"
     if isinstance(event, EvaluationStarted):

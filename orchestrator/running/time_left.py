@@ -74,11 +74,11 @@ def _moments_left(
     """Yield the moments that a trial in progress has not reached yet, in seconds from now; late ones are due now."""
     now = time.monotonic()
     if has_network:
-        evaluating_since = progress.network_stored or progress.started
+        evaluating_since = progress.network_stored or progress.working or now
         yield "done", max(0.0, seconds.evaluating - (now - evaluating_since))
         return
     network = max(0.0, _seconds_to_network(progress, seconds, now))
-    yield "shared", max(0.0, min(network, seconds.before - (now - progress.started)))
+    yield "shared", max(0.0, min(network, seconds.before - (now - (progress.working or now))))
     yield "network", network
     yield "done", network + seconds.evaluating
 
@@ -87,6 +87,6 @@ def _seconds_to_network(progress: TrialProgress, seconds: PhaseSeconds, now: flo
     """Return the estimated seconds until the network of a trial in progress is stored; negative if it is late."""
     planned = progress.trial.round
     if not progress.epoch or not planned.epochs:
-        return seconds.before + seconds.training - (now - progress.started)
+        return seconds.before + seconds.training - (now - (progress.working or now))
     trained = (progress.epoch - (planned.rewind_epoch or 0)) / planned.epochs
     return (1 - trained) * seconds.training - (now - progress.epoch_time)

@@ -57,7 +57,7 @@ def test_a_trial_in_progress_counts_with_what_is_left_of_it(tree: TrialTree, mea
     schedule = Schedule(tree)
     baseline = schedule.take()
     assert baseline is not None
-    progress = TrialProgress(baseline, started=time.monotonic() - 2)
+    progress = TrialProgress(baseline, started=time.monotonic() - 9, working=time.monotonic() - 2)
     assert simulate_time_left(schedule, [progress], measured, 2) == pytest.approx(25.0, abs=0.1)
     progress.network_stored = time.monotonic() - 1
     schedule.mark_network_stored(baseline.key)
