@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import jsonschema
@@ -130,15 +131,23 @@ def test_the_sample_is_a_handful_of_trials() -> None:
 # ------------------------------------------------------------------------------------------------ the schema
 
 
-def readme_samples() -> list[str]:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return [text for text in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if text.startswith("name:")]
+def documented_samples() -> dict[str, str]:
+    """The whole sweep files in README and docs/, by page and number."""
+    pages = {
+        path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+    }
+    blocks = {name: re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) for name, page in pages.items()}
+    return {
+        f"{name}, block {number}": dedent(text)
+        for name, texts in blocks.items()
+        for number, text in enumerate(texts, 1)
+        if dedent(text).startswith("name:")
+    }
 
 
 FILES = {
     **{name: path.read_text(encoding="utf-8") for name, path in built_in_sweeps().items()},
-    **{f"README, sample {number}": text for number, text in enumerate(readme_samples(), 1)},
-    "the page": SAMPLE,
+    **documented_samples(),
     "the tests of the reader": SWEEP,
 }
 INCOMPLETE = {"cifar10_pretrained", "imagenet", "paper/imagenet", "paper/imagenet_published"}  # need --set
@@ -150,8 +159,8 @@ def test_the_schema_accepts_files_that_the_reader_accepts(name: str) -> None:
     assert errors == [] or (name in INCOMPLETE and len(errors) == 1 and "valid under any" in errors[0])
 
 
-def test_there_are_samples_in_the_readme() -> None:
-    assert readme_samples()
+def test_there_are_samples_in_the_documents() -> None:
+    assert SAMPLE in documented_samples().values() and len(documented_samples()) > 1
 
 
 def test_the_schema_is_one_that_editors_read() -> None:
