@@ -18,6 +18,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ import typer
 import yaml
 from fsspec.registry import known_implementations
 
+import prunesweep
 from prunesweep.orchestrator.analyses.robustness import verify
 from prunesweep.orchestrator.cli import app
 from prunesweep.results_store import Store
@@ -36,6 +38,7 @@ from prunesweep.sweeps.removable import removable_modules
 from prunesweep.sweeps.tree import TrialTree, grow_tree
 from tests.helpers.command import command
 from tests.helpers.pages import ROOT, Block, Page, commands_of
+from tests.helpers.parquet import picture
 from tests.helpers.run_here import run_here
 
 README, CONTRIBUTING = Page(ROOT / "README.md"), Page(ROOT / "CONTRIBUTING.md")
@@ -151,6 +154,28 @@ def test_the_tutorial_lists_the_built_in_sweeps() -> None:
     assert {*re.findall(r"`([^`]+)`", table)} == {*built_in_sweeps()}
 
 
+def test_every_function_has_an_example() -> None:
+    page = Page(ROOT / "docs" / "python.md")
+    code = "\n".join(block.text for block in page.blocks if block.language == "python")
+    functions = {name for name in prunesweep.__all__ if name != "__version__"}
+    assert {name for name in functions if not re.search(rf"\b{name}\(", code)} == set()
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=IDS)
+def test_commands_in_sentences_exist(page: Page) -> None:
+    """Commands in the middle of a sentence lack arguments, so that only their names and options are checked."""
+    group: Any = typer.main.get_command(app)
+    for name, *rest in (span.split()[1:] for span in page.spans if span.startswith("prunesweep ")):
+        if name.isupper() or name.startswith("-"):
+            continue
+        assert name in group.commands, f"prunesweep has no command {name}"
+        options = {option for parameter in group.commands[name].params for option in (*parameter.opts, "--help")}
+        assert {word for word in rest if word.startswith("-")} <= options
+    for span in page.spans:
+        if span.startswith("pip install "):
+            check_pip(shlex.split(span)[1:])
+
+
 # ------------------------------------------------------------------------------------------------ what can be typed
 
 
@@ -164,7 +189,7 @@ def tutorial_tree(*overrides: str) -> TrialTree:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a folder with ``first_sweep.yaml``, with less data, and ``store``, on which it has run.
+    """Return a folder with ``first_sweep.yaml``, with less data, ``store``, on which it has run, and some ``photos``.
 
     One network is verified already, with little effort, so that the pages that verify it read the verdict.
     """
@@ -172,6 +197,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     less = parse_sweep(tutorial_sweep(), LESS)
     (folder / "first_sweep.yaml").write_text(yaml.safe_dump(less.model_dump(mode="json", exclude_unset=True)))
     keys = run_here(less, Store(str(folder / "store")))
+    for number, (split, animal) in enumerate(product(("train", "test"), ("cat", "dog"))):
+        (folder / "photos" / split / animal).mkdir(parents=True)
+        (folder / "photos" / split / animal / "0.png").write_bytes(picture(number))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify, "Effort", partial(Effort, steps=2, restarts=1, queries=2, subset=10))
         verify.verify_robustness(str(folder / "store"), [keys[VERIFIED]], images=20, autoattack=0)
@@ -219,6 +247,8 @@ def check_block(block: Block, names: dict[str, object]) -> None:
     elif block.language == "python":
         exec(compile(block.text, block.where, "exec"), names)
     elif block.language in SHELLS:
+        if block.language in ("sh", "bash"):
+            subprocess.run(["bash", "-n", "-c", block.text], check=True)
         for line in commands_of(block, CHECKS.keys()):
             check_line(line)
     else:
@@ -285,7 +315,7 @@ def check_ray(arguments: Sequence[str]) -> None:
     from ray.scripts.scripts import cli
 
     name, *rest = arguments
-    cli.commands[name].make_context(name, [*rest], resilient_parsing=True)
+    cli.commands[name].make_context(name, [*rest])
 
 
 def check_pip(arguments: Sequence[str]) -> None:

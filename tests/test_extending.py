@@ -1,4 +1,4 @@
-"""The steps of docs/extending.md for a criterion, an attack and a training recipe, followed in a copy of the product."""
+"""The steps of docs/extending.md for a criterion, an attack and a recipe, followed in a copy of the product."""
 
 import os
 import shutil

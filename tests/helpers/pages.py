@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).parents[2]
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\s*$")
+_FENCE = re.compile(r"^ *```(?P<language>\w*)\s*$")
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _INLINE_CODE = re.compile(r"`[^`]*`")
 
@@ -19,7 +20,7 @@ class Block:
     Attributes:
         where: the page and the line of the first fence, such as ``docs/python.md:12``.
         language: the word after the first fence; empty if there is none.
-        text: the lines between the fences.
+        text: the lines between the fences, without their common indentation.
     """
 
     where: str
@@ -59,7 +60,7 @@ class Page:
             if fence and not first:
                 first, language, lines = number, fence["language"], []
             elif fence:
-                yield Block(f"{self.name}:{first}", language, "\n".join(lines))
+                yield Block(f"{self.name}:{first}", language, dedent("\n".join(lines)))
                 first = 0
             else:
                 lines.append(line)
@@ -75,6 +76,11 @@ class Page:
             elif not inside:
                 lines.append((number, line))
         return lines
+
+    @property
+    def spans(self) -> list[str]:
+        """Return the contents of all spans of code outside of blocks, which may run over the end of a line."""
+        return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", "\n".join(line for _, line in self.prose))]
 
     @property
     def headings(self) -> list[str]:
