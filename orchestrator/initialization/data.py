@@ -16,7 +16,9 @@ from prunesweep.sweeps.words import listed
 NAMED_DATA = ("digits", "cifar10", "cifar100", "imagenet")
 """The data sets that have a name of their own; all others are named by their folder."""
 
-FORMS = "a folder with train/ and test/ or val/ (a folder per class in each), Parquet files, or cifar-10-batches-py"
+FORMS = (
+    "train/ and test/ or val/ with a folder per class in each, train*.parquet and test*.parquet, or cifar-10-batches-py"
+)
 _CIFAR_FOLDERS = {"cifar-10-batches-py": ("cifar10", 10), "cifar-100-python": ("cifar100", 100)}
 _IMAGENET_FOLDERS = ("imagenet", "ImageNet", "ILSVRC2012", "ILSVRC")
 _DATA_FOLDER = "data"

@@ -43,7 +43,7 @@ class ParquetSplit:
 
 
 def find_parquet(folder: Path, name: str) -> FoundData | None:
-    """Return the data set in the Parquet files below a folder, or None if there are none.
+    """Return the data set in the Parquet files below a folder, or None if none is named after a split.
 
     Test images whose labels are hidden, as those of ImageNet are, do not count.
 
@@ -55,12 +55,12 @@ def find_parquet(folder: Path, name: str) -> FoundData | None:
         DataError: a file cannot be read, or there is only one of the two splits.
     """
     files = {split: found for split in ("train", "test", "validation") if (found := _split_files(folder, split))}
-    if not files:
+    if not files or files.get("train") == files.get("test"):  # without names of splits, all files are those of each
         return None
     splits = {split: _read_split(split, of_split) for split, of_split in files.items()}
     labelled = {split: read for split, read in splits.items() if read.labels != {HIDDEN_LABEL}}
     train, test = labelled.get("train"), labelled.get("test") or labelled.get("validation")
-    if train is None or test is None or train.files == test.files:
+    if train is None or test is None:
         missing = "training" if train is None else "test"
         raise DataError(
             f"{folder}: has Parquet files for {listed(files)}, but none with {missing} images and their labels; name "

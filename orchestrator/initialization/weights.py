@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prunesweep.orchestrator.initialization.found_data import FoundData
+from prunesweep.sweeps.catalogue import DATASETS, resolve
 from prunesweep.sweeps.errors import DataError
 from prunesweep.sweeps.paths import expand_home
 from prunesweep.sweeps.pretrained import find_pretrained
@@ -12,6 +13,7 @@ from prunesweep.sweeps.pretrained import find_pretrained
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from prunesweep.workers.data.dataset import Dataset
     from prunesweep.workers.data.split import LabelledImages
     from prunesweep.workers.normalisations import NormalisationAccuracy
 
@@ -105,9 +107,12 @@ def _training_images(data: FoundData) -> "LabelledImages":
     from pydantic import TypeAdapter
 
     from prunesweep.sweeps.language import AnyDatasetSettings
-    from prunesweep.workers.data.load import load_dataset
 
     settings = dict(data.settings)
     if settings["name"] in ("image_folder", "image_parquet"):
         settings |= {"name": "imagenet", "size": data.side, "resize": data.side}
-    return load_dataset(TypeAdapter(AnyDatasetSettings).validate_python(settings)).train
+    # Without the checks of load_dataset, which read a part of every file.
+    dataset: Dataset = resolve(DATASETS[settings["name"]].code)(
+        TypeAdapter(AnyDatasetSettings).validate_python(settings)
+    )
+    return dataset.train

@@ -181,7 +181,7 @@ def test_text_labels_are_counted() -> None:
     ("files", "message"),
     [
         (["train"], "flowers: has Parquet files for train, but none with test images and their labels"),
-        (["all"], "has Parquet files for train, test and validation, but none with test images"),
+        (["all"], "--data flowers: found no images; a data set is train/ and test/ or val/ with a folder per class"),
     ],
 )
 def test_incomplete_parquet_files_are_one_line(files: list[str], message: str) -> None:
@@ -261,7 +261,7 @@ def test_names_that_are_no_data_are_one_line() -> None:
     Path("empty").mkdir()
     Path("file.parquet").write_bytes(b"")
     assert "did you mean 'digits'?" in refusal("init", "--data", "digit")
-    assert "--data empty: found no images; a data set is a folder with train/" in refusal("init", "--data", "empty")
+    assert "--data empty: found no images; a data set is train/ and test/" in refusal("init", "--data", "empty")
     assert "is one file; name the folder" in refusal("init", "--data", "file.parquet")
 
 
