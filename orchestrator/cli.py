@@ -22,6 +22,7 @@ from prunesweep.orchestrator.commands import (
     query,
     reproduce,
     run,
+    show,
     status,
     transfer,
     verify_robustness,
@@ -91,6 +92,7 @@ COMMAND_GROUPS: dict[str, dict[str, tuple[ModuleType, str]]] = {
         "pareto": (pareto, "the Pareto-optimal networks"),
         "effects": (effects, "which value of an axis is best, on matched trials"),
         "compare": (compare, "gains with intervals and p-values"),
+        "show": (show, "everything about one trial"),
         "query": (query, "SQL on the tables"),
     },
     "Check": {

@@ -331,6 +331,13 @@ class Store:
             raise StoreError(f"{self.objects.path(f'sweeps/{name}/run.json')}: does not list the results of its trials")
         return run
 
+    def load_sweep_text(self, name: str) -> str:
+        """Return the text of a sweep's file as of its last run, the ``yaml_text`` that ``save_sweep`` stored.
+
+        ``NotStored`` is raised if the sweep has not run on the store.
+        """
+        return self.objects.get(f"sweeps/{name}/sweep.yaml").decode()
+
     def sweep_names(self) -> list[str]:
         """Return the sorted names of the sweeps that have run on this store."""
         return self.objects.folders("sweeps")
@@ -397,6 +404,10 @@ class Store:
         evaluations = DocumentsByKind(documents).evaluations
         selected = (evaluation for key in evaluations.keys() & trial_keys for evaluation in evaluations[key])
         return sorted(selected, key=lambda evaluation: (evaluation["finished_at"], evaluation["key"]))
+
+    def documents_of(self, trial_keys: Collection[str]) -> DocumentsByKind:
+        """Return all documents of some trials by their kind; the folder of results is listed once."""
+        return DocumentsByKind(self._index().documents(trial_keys))
 
     def table_of(self, name: str, documents: Mapping[str, JsonObject]) -> pd.DataFrame:
         """Return a table that describes only these documents.

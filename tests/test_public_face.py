@@ -25,6 +25,7 @@ VERBS = {
     "pareto": "pareto_front",
     "effects": "main_effects",
     "compare": "compare_settings",
+    "show": "show_trial",
     "query": "query",
     "transfer": "transfer",
     "elements": "single_elements",

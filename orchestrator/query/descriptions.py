@@ -23,7 +23,7 @@ def short_keys(row: Mapping[Hashable, Any] | pd.Series) -> str:
     return str(first)[:KEY_DIGITS] + (f" +{len(others)}" if others else "")
 
 
-def describe_network(row: Mapping[Hashable, Any] | pd.Series) -> str:
+def describe_network(row: Mapping[Any, Any] | pd.Series) -> str:
     """Return a network's setting in words, with notes on anything unusual that pruning left behind.
 
     Args:

@@ -1,7 +1,7 @@
 """Finds the trials of a store by key or condition, and looks up the data set that each trial is tested on."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +45,36 @@ def find_trial(store: Store, prefix: str) -> str:
             f"{prefix}: {counted(len(found), 'network')} of {store.url} begin with this; give more of the key"
         )
     raise UnknownTrial(f"{prefix}: no network of {store.url} has this key; `prunesweep pareto` shows keys")
+
+
+def find_key(keys: Iterable[str], prefix: str, url: str) -> str:
+    """Return the key of the trial whose key begins with a prefix; unlike ``find_trial``, it finds failed trials too.
+
+    Args:
+        keys: the keys of all trials of a store.
+        prefix: the whole key or the beginning of it.
+        url: the store's URL, for the message.
+
+    Raises:
+        UnknownTrial: no key begins with the prefix, or more than one does.
+    """
+    found = [key for key in keys if key.startswith(prefix)] if prefix else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnknownTrial(f"{prefix}: {counted(len(found), 'trial')} of {url} begin with this; give more of the key")
+    raise UnknownTrial(
+        f"{prefix}: no trial of {url} has this key; `prunesweep pareto` and `prunesweep status` show keys"
+    )
+
+
+def rows_as_dicts(trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as dictionaries, nulls as None."""
+    values = trials.astype(object)
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in values.where(values.notna(), None).to_dict("records")
+    ]
 
 
 def choose_trials(store: Store, texts: Sequence[str]) -> list[str]:
@@ -124,12 +154,11 @@ def _rows(store: Store, keys: Collection[str]) -> dict[str, dict[str, Any]]:
         UnknownTrial: the store holds no result of a trial.
     """
     trials = store.table("trials")
-    chosen = trials[trials["trial_key"].isin(list(keys))].astype(object)
-    rows = {row["trial_key"]: row for row in chosen.where(chosen.notna(), None).to_dict("records")}
+    rows = {row["trial_key"]: row for row in rows_as_dicts(trials[trials["trial_key"].isin(list(keys))])}
     for key in keys:
         if key not in rows:
             raise UnknownTrial(f"{key}: {store.url} holds no result of this trial")
-    return {key: {str(name): value for name, value in rows[key].items()} for key in keys}
+    return {key: rows[key] for key in keys}
 
 
 def _sweep_runs(store: Store) -> list[JsonObject]:

@@ -10,7 +10,9 @@ URL.
 ``sweep_states``       return the progress of the sweeps of a store
 ``pareto_front``       select the Pareto-optimal networks
 ``main_effects``       compare the values of an axis on trials that are equal in everything else
+``compare_groups``     compare trials, settings or sweeps with each other, pair by pair
 ``compare_settings``   compare the gains of all settings, with confidence intervals and p-values
+``show_trial``         return everything that a store knows about one trial
 ``query``              return the rows that a SQL query selects from a store's tables
 ``transfer``           attack networks with adversarial images crafted on other networks
 ``single_elements``    measure the effect of removing each filter or residual block alone
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from prunesweep.orchestrator.query.sweep_states import sweep_states as sweep_states
     from prunesweep.orchestrator.running.run import run_sweep as run_sweep
     from prunesweep.orchestrator.selection.pareto import pareto_front as pareto_front
+    from prunesweep.orchestrator.trial_facts.facts import show_trial as show_trial
     from prunesweep.results_store.store import Store as Store
     from prunesweep.workers.architectures.network import load_network as load_network
 
@@ -55,6 +58,7 @@ _MODULES = {
     "query": "prunesweep.orchestrator.query.sql",
     "reproduce": "prunesweep.orchestrator.paper.registry",
     "run_sweep": "prunesweep.orchestrator.running.run",
+    "show_trial": "prunesweep.orchestrator.trial_facts.facts",
     "single_elements": "prunesweep.orchestrator.analyses.elements",
     "sweep_states": "prunesweep.orchestrator.query.sweep_states",
     "transfer": "prunesweep.orchestrator.analyses.transfer",
@@ -74,6 +78,7 @@ __all__ = [
     "query",
     "reproduce",
     "run_sweep",
+    "show_trial",
     "single_elements",
     "sweep_states",
     "transfer",
