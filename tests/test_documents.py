@@ -44,8 +44,10 @@ from tests.helpers.run_here import run_here
 README, CONTRIBUTING = Page(ROOT / "README.md"), Page(ROOT / "CONTRIBUTING.md")
 DOCS = [Page(path) for path in sorted((ROOT / "docs").glob("*.md"))]
 TUTORIAL = Page(ROOT / "docs" / "tutorial.md")
-RUNNABLE = [README, *DOCS]
-IDS = [page.name for page in RUNNABLE]
+PAGES = [README, *DOCS]
+IDS = [page.name for page in PAGES]
+# Pages whose blocks run elsewhere, because they need a store of their own: here, their commands are parsed.
+TESTED_ELSEWHERE = {"docs/query.md": "tests/test_query_page.py"}
 
 # The tutorial's sweep in seconds: networks that classify well enough for a verification, on few images.
 LESS = (
@@ -101,7 +103,7 @@ PART_OF_A_SWEEP = {
 # ------------------------------------------------------------------------------------------------ links
 
 
-@pytest.mark.parametrize("page", [*RUNNABLE, CONTRIBUTING], ids=[*IDS, CONTRIBUTING.name])
+@pytest.mark.parametrize("page", [*PAGES, CONTRIBUTING], ids=[*IDS, CONTRIBUTING.name])
 def test_links_lead_somewhere(page: Page) -> None:
     dead = []
     for line, target in page.links:
@@ -119,7 +121,7 @@ def test_every_page_is_named_in_the_readme() -> None:
 # ------------------------------------------------------------------------------------------------ names and numbers
 
 
-@pytest.mark.parametrize("page", RUNNABLE, ids=IDS)
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_printed_keys_are_those_of_the_quickstart_or_the_tutorial(page: Page) -> None:
     trees = [grow_tree(read_sweep("quickstart")), tutorial_tree("seeds=[0,1]")]
     known = {key[:10] for tree in trees for key in tree.trials} | PLACEHOLDERS.keys()
@@ -161,7 +163,7 @@ def test_every_function_has_an_example() -> None:
     assert {name for name in functions if not re.search(rf"\b{name}\(", code)} == set()
 
 
-@pytest.mark.parametrize("page", RUNNABLE, ids=IDS)
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_commands_in_sentences_exist(page: Page) -> None:
     """Commands in the middle of a sentence lack arguments, so that only their names and options are checked."""
     group: Any = typer.main.get_command(app)
@@ -222,9 +224,13 @@ def at_the_desk(desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("at_the_desk")
-@pytest.mark.parametrize("page", RUNNABLE, ids=IDS)
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_what_a_page_says_to_type_works(page: Page, small_keys: dict[str, str]) -> None:
     names: dict[str, object] = {}
+    if page.name in TESTED_ELSEWHERE:
+        assert page.path.stem in (ROOT / TESTED_ELSEWHERE[page.name]).read_text(encoding="utf-8")
+        check_options(page)
+        return
     for block in page.blocks:
         text = KEY.sub(lambda key: small_keys.get(key[0], key[0]), block.text)
         for hard, easy in EASIER.items():
@@ -233,7 +239,7 @@ def test_what_a_page_says_to_type_works(page: Page, small_keys: dict[str, str]) 
 
 
 def test_no_reason_for_parsing_alone_is_out_of_date() -> None:
-    blocks = [block for page in RUNNABLE for block in page.blocks if block.language in SHELLS]
+    blocks = [block for page in PAGES for block in page.blocks if block.language in SHELLS]
     lines = "\n".join(line for block in blocks for line in commands_of(block, CHECKS.keys()))
     assert [part for part in PARSED_ONLY if part not in lines] == []
 
@@ -253,6 +259,12 @@ def check_block(block: Block, names: dict[str, object]) -> None:
             check_line(line)
     else:
         raise AssertionError(f"{block.where}: no rule for {block.language}")
+
+
+def check_options(page: Page) -> None:
+    for block in page.blocks:
+        for line in commands_of(block, ["prunesweep"]) if block.language in SHELLS else ():
+            parse_arguments(shlex.split(line, comments=True)[1:])
 
 
 def check_yaml(text: str) -> None:
