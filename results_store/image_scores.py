@@ -66,9 +66,30 @@ class ImageScores:
             other_key: a network that was attacked in the same way on the same images.
             accuracy: as in ``trial_scores``.
         """
-        evaluations = self._averaged_evaluations(trial_key, accuracy)
-        others = [self._comparable_evaluation(evaluation, other_key) for evaluation in evaluations]
-        return self._mean_scores(evaluations), self._mean_scores(others)
+        pair = self.comparable_scores(trial_key, other_key, accuracy, self)
+        assert pair is not None, "the other network was not attacked in the same way"
+        return pair
+
+    def comparable_scores(
+        self, trial_key: str, other_key: str, accuracy: str, others: "ImageScores"
+    ) -> tuple[PerImageScores, PerImageScores] | None:
+        """Return the per-image scores of two networks as ``paired_scores``, or None if they cannot be compared.
+
+        Two networks cannot be compared if the other one was not attacked in the same way on the same images. Damaged or
+        missing outcomes raise ``StoreError``.
+
+        Args:
+            trial_key: one of the trials.
+            other_key: the other network.
+            accuracy: as in ``trial_scores``.
+            others: the scores to take the other network's from, which may be these.
+        """
+        own = self._averaged_evaluations(trial_key, accuracy)
+        found = [comparable_evaluation(evaluation, others._evaluations[other_key]) for evaluation in own]
+        comparable = [evaluation for evaluation in found if evaluation is not None]
+        if len(comparable) < len(own):
+            return None
+        return self._mean_scores(own), others._mean_scores(comparable)
 
     def paired_scores_of_gain(self, trial_key: str, accuracy: str, gain: str) -> tuple[PerImageScores, PerImageScores]:
         """Return the per-image scores of a trial and of the network over which its gain is taken.
@@ -86,11 +107,6 @@ class ImageScores:
         other = self._references[trial_key][gain]
         assert other is not None, "the trial has no network to compare with"
         return self.paired_scores(trial_key, other, accuracy)
-
-    def _comparable_evaluation(self, evaluation: EvaluationResult, other_key: str) -> EvaluationResult:
-        other = comparable_evaluation(evaluation, self._evaluations[other_key])
-        assert other is not None, "the other network was not attacked in the same way"
-        return other
 
     def _averaged_evaluations(self, trial_key: str, accuracy: str) -> list[EvaluationResult]:
         """Return the evaluations whose mean is an accuracy of the trial, as in ``prunesweep.results_store.rows``."""

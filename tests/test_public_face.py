@@ -33,7 +33,7 @@ VERBS = {
     "reproduce": "reproduce",
     "export": "export_network",
 }
-FUNCTIONS = sorted({*VERBS.values(), "load_network"})
+FUNCTIONS = sorted({*VERBS.values(), "compare_groups", "load_network"})
 
 
 @pytest.fixture

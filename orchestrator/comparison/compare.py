@@ -8,7 +8,13 @@ import pandas as pd
 
 from prunesweep.orchestrator import DEFAULT_STORE
 from prunesweep.orchestrator.comparison.image_statistics import image_statistics
-from prunesweep.orchestrator.comparison.request import GAIN_BY_REFERENCE, IMAGE_SETS, check_name, select_images
+from prunesweep.orchestrator.comparison.request import (
+    GAIN_BY_REFERENCE,
+    IMAGE_SETS,
+    check_name,
+    parse_figures,
+    select_images,
+)
 from prunesweep.orchestrator.query.candidates import as_candidates, eligible_trials
 from prunesweep.orchestrator.query.columns import AXIS_COLUMNS, EPOCHS, REMOVAL_COUNTS, SETTING_DETAILS, SETTING_KEY
 from prunesweep.orchestrator.query.conditions import parse_filters
@@ -18,7 +24,6 @@ from prunesweep.orchestrator.statistics import estimate, holm
 from prunesweep.orchestrator.statistics.resampling import RESAMPLES
 from prunesweep.results_store import StoreLike, existing_store
 from prunesweep.results_store.image_scores import ImageScores
-from prunesweep.results_store.schema import ACCURACIES
 from prunesweep.sweeps.words import counted, listed
 
 COMPARISON_COLUMNS = (
@@ -36,6 +41,7 @@ COMPARISON_COLUMNS = (
     "test",
     "p",
     "p_holm",
+    "comparisons",
     "smallest_gain",
     "trial_keys",
 )
@@ -43,6 +49,17 @@ COMPARISON_COLUMNS = (
 
 DISTINGUISHING_COLUMNS = (SETTING_KEY, *SETTING_DETAILS, EPOCHS, *REMOVAL_COUNTS)
 """The last columns of a comparison: other settings and removal counts, which distinguish rows of the same axes."""
+
+IS_ASCENDING = {
+    "mean": False,
+    "images_low": False,
+    "seeds_low": False,
+    "sd": True,
+    "p": True,
+    "p_holm": True,
+    "smallest_gain": True,
+}
+"""The columns by which settings can be sorted -> whether the smallest value comes first."""
 
 
 def compare_settings(
@@ -52,6 +69,9 @@ def compare_settings(
     where: Sequence[str] = (),
     over: str = "baseline",
     images: str = "all",
+    figures: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -73,6 +93,11 @@ def compare_settings(
             longer training.
         images: the test images to compare on: ``all``, as in the paper, or one half of them. If networks were selected
             on the half ``selection``, they are compared without bias on the half ``report``.
+        figures: the accuracies to compare; all if none is given.
+        sort: what settings are sorted by: a figure, for the greatest mean gain in it first, or a column of
+            ``IS_ASCENDING`` in the row of the robustness, or of the first figure if that is not compared. None for the
+            axes.
+        top: how many settings are returned, the first in this order; None for all.
         resamples: the number of bootstrap resamples.
         seed: the seed of the bootstrap.
 
@@ -85,7 +110,8 @@ def compare_settings(
         - ``mean`` and ``sd`` of the seeds' gains, ``seeds_low``, ``seeds_high``, ``images_low`` and ``images_high``,
           in percentage points;
         - ``test`` and its two-sided ``p``: ``mcnemar`` (exact) for one pair of networks that classified each image
-          once, otherwise ``bootstrap`` (clustered by image); ``p_holm``: p adjusted over all rows;
+          once, otherwise ``bootstrap`` (clustered by image); ``p_holm``: p adjusted over all ``comparisons``, those of
+          all settings, even if only the first are returned;
         - ``smallest_gain``: the gain that this number of images would show with a probability of 0.8, in percentage
           points;
         - ``trial_keys``: a list, sorted by seed;
@@ -95,7 +121,8 @@ def compare_settings(
         the seeds were not tested on the same images or not attacked in the same way.
 
     Raises:
-        SelectionError: ``over``, ``images`` or a condition is wrong, or there is nothing to compare.
+        SelectionError: ``over``, ``images``, a figure, ``sort``, ``top`` or a condition is wrong, or there is nothing
+            to compare.
 
     Example:
         >>> from prunesweep import compare_settings
@@ -105,13 +132,17 @@ def compare_settings(
     """
     gain = GAIN_BY_REFERENCE[check_name(over, "a reference for gains", GAIN_BY_REFERENCE)]
     suffix = IMAGE_SETS[check_name(images, "a set of test images", IMAGE_SETS)]
+    chosen = parse_figures(figures)
+    sorted_by = None if sort is None else _parse_sort(sort, chosen)
+    if top is not None and top < 1:
+        raise SelectionError(f"top {top}: the number of settings to show is at least 1")
     opened = existing_store(store)
     trials = trials_of(opened, sweep)
     filters = parse_filters(where, trials)
     scores = ImageScores(opened, trials, sweep)
 
     rows: list[dict[str, Any]] = []
-    for figure_index, figure in enumerate(ACCURACIES):
+    for figure_index, figure in enumerate(chosen):
         column = f"{figure}_{gain}{suffix}"
         eligible, _ = eligible_trials(trials, filters, [column])
         for setting in _average_settings(eligible, column):
@@ -132,7 +163,23 @@ def compare_settings(
             )
     if not rows:
         raise SelectionError(_nothing_to_compare(len(trials), where, over))
-    return _as_table(rows)
+    table = _as_table(rows)
+    return table if sorted_by is None and top is None else _first_settings(table, sorted_by, top)
+
+
+def _parse_sort(sort: str, figures: Sequence[str]) -> tuple[str, str | None]:
+    """Return the column and the figure in whose rows settings are sorted; no figure for the first that there is.
+
+    A text that is neither a column nor a figure that is compared raises ``SelectionError``.
+
+    Args:
+        sort: a column, or a figure, as the user wrote it.
+        figures: the figures that are compared.
+    """
+    if sort in IS_ASCENDING:
+        return sort, "robustness" if "robustness" in figures else None
+    names = {name.removeprefix("robustness_"): name for name in figures} | {name: name for name in figures}
+    return "mean", names[check_name(sort, "a column or a figure to sort by", [*names, *IS_ASCENDING])]
 
 
 def _average_settings(eligible: pd.DataFrame, column: str) -> list[dict[Any, Any]]:
@@ -152,11 +199,33 @@ def _as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return the rows sorted by setting and figure, with p-values adjusted over all rows by Holm's method."""
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p"].to_numpy())
+    table["comparisons"] = int(table["p"].notna().sum())
     first_key = table["trial_keys"].str[0]
     ordered = table.assign(first_key=first_key).sort_values(
         [*AXIS_COLUMNS, "first_key", "figure_index"], ignore_index=True
     )
     return ordered[[*AXIS_COLUMNS, *COMPARISON_COLUMNS, *DISTINGUISHING_COLUMNS]]
+
+
+def _first_settings(table: pd.DataFrame, sorted_by: tuple[str, str | None] | None, top: int | None) -> pd.DataFrame:
+    """Return the rows of the first settings, after sorting the settings.
+
+    Args:
+        table: all rows, those of a setting together.
+        sorted_by: the column and the figure by whose row settings are sorted, as ``_parse_sort`` returns them; None to
+            leave the order as it is. Settings without this figure, or without a number in the column, come last.
+        top: the number of settings; None for all.
+    """
+    setting = table[SETTING_KEY].fillna(table["trial_keys"].str[0])
+    order = pd.Series(setting.unique())
+    if sorted_by is not None:
+        column, figure = sorted_by
+        in_figure = table["figure"] == (table["figure"].iloc[0] if figure is None else figure)
+        values = table[in_figure].set_index(setting[in_figure])[column].reindex(order)
+        order = pd.Series(values.sort_values(ascending=IS_ASCENDING[column], kind="stable", na_position="last").index)
+    rank = setting.map(dict(zip(order, range(len(order)), strict=True)))
+    chosen = rank[rank < top] if top is not None else rank
+    return table.loc[chosen.sort_values(kind="stable").index].reset_index(drop=True)
 
 
 def _nothing_to_compare(trials: int, where: Sequence[str], over: str) -> str:

@@ -111,9 +111,9 @@ def main_effects(
         >>> from prunesweep import main_effects
         >>> found = main_effects("store", axes=["structure"], over="baseline")
         >>> found.table[["value", "mean", "matches"]].round(1).to_dict("records")
-        [{'value': 'none', 'mean': 3.3, 'matches': 1}, {'value': 'filters', 'mean': -11.7, 'matches': 1}]
+        [{'value': 'none', 'mean': -0.8, 'matches': 1}, {'value': 'filters', 'mean': -15.8, 'matches': 1}]
         >>> found.effects[0].sentence
-        'structure none is ahead of filters on these networks by 15.00 p.p. (11.81 to 18.10).'
+        'structure none is ahead of filters on these networks by 14.95 p.p. (11.85 to 18.10).'
     """
     gain = GAIN_BY_REFERENCE[check_name(over, "a reference for gains", GAIN_BY_REFERENCE)]
     suffix = IMAGE_SETS[check_name(images, "a set of test images", IMAGE_SETS)]

@@ -159,13 +159,13 @@ def _candidates(trials: pd.DataFrame, axis: str) -> pd.DataFrame:
         settings.loc[trials["baseline_weights"].notna(), [*_LOADED]] = "loaded"
     keyed = settings.rename(columns={axis: "value"}).assign(trial_key=trials["trial_key"]).dropna(subset="value")
     for name in USE_DEPENDS_ON_AXIS.get(axis, ()):
-        keyed = _repeat_for_each_value(keyed, name)
+        keyed = repeat_for_each_value(keyed, name)
     others = [name for name in MATCHED_COLUMNS if name != axis and keyed[name].nunique(dropna=False) > 1]
     match = keyed.groupby(others, dropna=False).ngroup() if others else 0
     return keyed.assign(match=match)[["match", "value", "trial_key"]]
 
 
-def _repeat_for_each_value(keyed: pd.DataFrame, name: str) -> pd.DataFrame:
+def repeat_for_each_value(keyed: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows, with those that do not use a setting once for each value of it that other rows have."""
     is_unused, values = keyed[name].isna(), keyed[name].dropna().unique()
     if not is_unused.any() or not len(values):

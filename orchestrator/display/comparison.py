@@ -2,6 +2,12 @@
 
 import pandas as pd
 
+from prunesweep.orchestrator.display.statistics_cells import (
+    format_interval,
+    format_mean,
+    format_p_value,
+    format_size,
+)
 from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
 from prunesweep.orchestrator.query.columns import EPOCHS, REMOVAL_COUNTS, SETTING_DETAILS
 from prunesweep.orchestrator.query.descriptions import describe_networks, short_keys
@@ -14,12 +20,15 @@ def comparison_view(compared: pd.DataFrame) -> TableView:
     first = compared["trial_keys"].astype(str) != compared["trial_keys"].astype(str).shift()
     labels = describe_networks(compared)
     cells: dict[str, tuple[int, list[str]]] = {
-        "mean ± sd": (0, [_format_mean(row["mean"], row["sd"]) for row in rows]),
-        "over images": (1, [_format_interval(row["images_low"], row["images_high"]) for row in rows]),
-        "over seeds": (3, [_format_interval(row["seeds_low"], row["seeds_high"]) for row in rows]),
-        "p": (5, [_format_p_value(row["p"]) for row in rows]),
-        "p Holm": (2, [_format_p_value(row["p_holm"]) for row in rows]),
-        "detectable": (4, ["" if pd.isna(row["smallest_gain"]) else f"{row['smallest_gain']:.2f}" for row in rows]),
+        "mean ± sd" if compared["sd"].notna().any() else "mean": (
+            0,
+            [format_mean(row["mean"], row["sd"]) for row in rows],
+        ),
+        "over images": (1, [format_interval(row["images_low"], row["images_high"]) for row in rows]),
+        "over seeds": (3, [format_interval(row["seeds_low"], row["seeds_high"]) for row in rows]),
+        "p": (5, [format_p_value(row["p"]) for row in rows]),
+        "p Holm": (2, [format_p_value(row["p_holm"]) for row in rows]),
+        "detectable": (4, [format_size(row["smallest_gain"]) for row in rows]),
         "seeds": (6, [str(row["seeds"]) for row in rows]),
         "baselines": (7, [str(row["baselines"]) for row in rows]),
     }
@@ -49,8 +58,9 @@ def _notes(compared: pd.DataFrame) -> list[str]:
         "information on how baselines vary.",
         "over seeds: 95 % t interval; over images: 95 % bootstrap interval for these networks.",
         "p: exact McNemar test for one seed and one kind of attack, else bootstrap clustered by image; p Holm: "
-        f"adjusted for the {counted(len(tested), 'comparison')} of this table. p is about these networks on other "
-        "images, not about other seeds: a gain holds for other seeds only if the interval over seeds excludes 0.",
+        f"adjusted for {_format_comparisons(compared['comparisons'].iloc[0], len(tested))}. p is about these networks "
+        "on other images, not about other seeds: a gain holds for other seeds only if the interval over seeds excludes "
+        "0.",
         "detectable: the minimum detectable gain at 80 % power with this number of images.",
     ]
     untested = len(compared) - len(tested)
@@ -61,6 +71,13 @@ def _notes(compared: pd.DataFrame) -> list[str]:
     return parts
 
 
+def _format_comparisons(comparisons: int, shown: int) -> str:
+    """Return how many comparisons were made, and whether some of them are not in the table."""
+    if comparisons == shown:
+        return f"the {counted(comparisons, 'comparison')} of this table"
+    return f"all {counted(comparisons, 'comparison')}, of which this table shows {shown:,}"
+
+
 def _format_range(counts: "pd.Series[int]", noun: str) -> str:
     """Return the range of some counts with their noun, such as "2 to 5 baselines"; "2 baselines" if all are equal."""
     if counts.empty:
@@ -69,18 +86,3 @@ def _format_range(counts: "pd.Series[int]", noun: str) -> str:
     if smallest != largest:
         return f"{smallest} to {largest} {noun}s"
     return counted(smallest, noun)
-
-
-def _format_mean(mean: float, sd: float) -> str:
-    """Return "mean ± standard deviation": only the mean if the deviation is NaN, and nothing if the mean is NaN."""
-    return "" if pd.isna(mean) else f"{mean:+.2f}" + ("" if pd.isna(sd) else f" ± {sd:.2f}")
-
-
-def _format_interval(low: float, high: float) -> str:
-    """Return the bounds of an interval as text, which is empty if they are NaN."""
-    return "" if pd.isna(low) else f"{low:+.2f} … {high:+.2f}"
-
-
-def _format_p_value(p: float) -> str:
-    """Return a p-value with four decimals, or an empty text if it is NaN."""
-    return "" if pd.isna(p) else "< 0.0001" if p < 0.0001 else f"{p:.4f}"

@@ -7,6 +7,7 @@ import pandas as pd
 from prunesweep.orchestrator.comparison.axis_effects import OVER_BASELINES, OVER_IMAGES, AxisEffects
 from prunesweep.orchestrator.comparison.effects import MainEffects
 from prunesweep.orchestrator.display.formats import frame_records
+from prunesweep.orchestrator.display.statistics_cells import format_interval, format_size
 from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
 from prunesweep.orchestrator.query.descriptions import HASH_COLUMNS, KEY_DIGITS
 from prunesweep.sweeps.words import counted, listed
@@ -18,10 +19,10 @@ def effects_view(found: MainEffects) -> TableView:
     columns = [
         ViewColumn("value", [f"  {_short(row['axis'], row['value'])}" for row in rows]),
         _numbers("mean", [f"{row['mean']:+.2f}" for row in rows]),
-        _numbers("95 % interval", [_interval(row["low"], row["high"]) for row in rows], rank=1),
+        _numbers("95 % interval", [format_interval(row["low"], row["high"]) for row in rows], rank=1),
         _numbers("interval over", [_counted_interval(row) for row in rows], rank=4),
-        _numbers("behind", ["" if pd.isna(row["behind"]) else f"{row['behind']:.2f}" for row in rows], rank=2),
-        _numbers("its interval", [_interval(row["behind_low"], row["behind_high"]) for row in rows], rank=3),
+        _numbers("behind", [format_size(row["behind"]) for row in rows], rank=2),
+        _numbers("its interval", [format_interval(row["behind_low"], row["behind_high"]) for row in rows], rank=3),
         _numbers(
             "flops",
             ["" if pd.isna(row["flops_share"]) else f"{100 * row['flops_share']:.0f} %" for row in rows],
@@ -79,10 +80,6 @@ def _numbers(heading: str, cells: list[str], *, rank: int = 0) -> ViewColumn:
 
 def _short(axis: str, value: str) -> str:
     return value[:KEY_DIGITS] if axis in HASH_COLUMNS else value
-
-
-def _interval(low: float, high: float) -> str:
-    return "" if pd.isna(low) else f"{low:+.2f} … {high:+.2f}"
 
 
 def _counted_interval(row: pd.Series) -> str:

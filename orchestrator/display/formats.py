@@ -1,6 +1,7 @@
 """Printing a table for a terminal, as CSV, JSON, Markdown or LaTeX."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -19,8 +20,10 @@ MAX_LISTED_COLUMNS = 12  # columns left out that the note below a table names
 _LATEX_ESCAPES = str.maketrans(
     {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"<": "$<$", ">": "$>$", "|": r"\textbar{}", "\N{MINUS SIGN}": "$-$", "→": r"$\rightarrow$"}
     | {"×": r"$\times$", "±": r"$\pm$", "…": r"\ldots{}", "ε": r"$\varepsilon$", "◆": r"$\blacklozenge$"}
 )
+_MINUS = re.compile(r"(?<![\w.-])-(?=\d)")  # before a number, and not in a word or a key
 
 
 def print_view(view: TableView, console: Console, format: str = "table") -> None:
@@ -51,11 +54,11 @@ def render_view(view: TableView, width: int | None) -> RenderableType:
     left_out = [column.heading for index, column in enumerate(view.columns) if index not in widths and column.has_text]
     parts: list[RenderableType] = [Text(f"{view.title}\n", style="bold")]
     bounds = sorted({0, *view.headings, view.rows})
+    header_alone = 0 in view.headings or view.rows == 0
+    parts += [_rich_table(view, widths, range(0), show_header=True)] if header_alone else []
     for start, end in pairwise(bounds):
         parts += [Text(view.headings[start], style="cyan")] if start in view.headings else []
-        parts.append(_rich_table(view, widths, range(start, end), show_header=start == 0))
-    if view.rows == 0:
-        parts.append(_rich_table(view, widths, range(0), show_header=True))
+        parts.append(_rich_table(view, widths, range(start, end), show_header=start == 0 and not header_alone))
     notes = [*view.notes]
     if left_out:
         more = len(left_out) - MAX_LISTED_COLUMNS
@@ -111,39 +114,49 @@ def frame_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def as_markdown(view: TableView) -> str:
-    """Return a table with all its columns in Markdown."""
-    headings, rows = _cells(view)
-    rule = ["---:" if column.is_number else "---" for column in view.columns]
+    """Return a table with all its columns in Markdown; the heading of a group is a row of its own, in bold."""
+    empty = [""] * (len(view.columns) - 1)
+    rows = [[column.heading for column in view.columns]]
+    rows.append(["---:" if column.is_number else "---" for column in view.columns])
+    for heading, cells in _rows(view):
+        rows += [[f"**{heading}**", *empty]] if heading is not None else []
+        rows.append(cells)
     lines = [f"**{view.title}**", ""] if view.title else []
-    for cells in (headings, rule, *rows):
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in rows]
     return "\n".join([*lines, "", *view.notes]).rstrip()
 
 
 def as_latex(view: TableView) -> str:
-    """Return a table with all its columns as a LaTeX ``tabular``, which needs the package booktabs."""
-    headings, rows = _cells(view)
+    """Return a table with all its columns as a LaTeX ``tabular``; the heading of a group spans all columns.
+
+    The packages that it needs are named in a comment, as are the title and the notes.
+    """
     alignment = "".join("r" if column.is_number else "l" for column in view.columns)
-    comments = [f"% {note}" for note in (view.title, *view.notes)]
-    lines = [rf"\begin{{tabular}}{{{alignment}}}", r"\toprule", _latex_row(headings), r"\midrule"]
-    return "\n".join([*comments, *lines, *map(_latex_row, rows), r"\bottomrule", r"\end{tabular}"])
+    comments = ["needs \\usepackage{booktabs}, and amssymb for marks", view.title, *view.notes]
+    lines = [f"% {comment}" for text in comments for comment in text.splitlines()]
+    lines += [rf"\begin{{tabular}}{{{alignment}}}", r"\toprule"]
+    lines += [_latex_row([column.heading for column in view.columns]), r"\midrule"]
+    for index, (heading, cells) in enumerate(_rows(view)):
+        if heading is not None:
+            lines += [r"\addlinespace"] if index else []
+            lines.append(rf"\multicolumn{{{len(cells)}}}{{l}}{{{_latex_text(heading)}}} \\")
+        lines.append(_latex_row(cells))
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
-def _cells(view: TableView) -> tuple[list[str], Iterator[list[str]]]:
-    """Return the headings of a table, and the cells of its rows; the heading of a group is a row of its own."""
-    empty = [""] * (len(view.columns) - 1)
-
-    def rows() -> Iterator[list[str]]:
-        for row in range(view.rows):
-            if row in view.headings:
-                yield [view.headings[row], *empty]
-            yield [" ".join(column.cells[row].split()) for column in view.columns]
-
-    return [column.heading for column in view.columns], rows()
+def _rows(view: TableView) -> Iterator[tuple[str | None, list[str]]]:
+    """Yield the cells of each row, each with the heading that stands above it, or None."""
+    for row in range(view.rows):
+        yield view.headings.get(row), [" ".join(column.cells[row].split()) for column in view.columns]
 
 
 def _latex_row(cells: Sequence[str]) -> str:
-    return " & ".join(cell.translate(_LATEX_ESCAPES) for cell in cells) + r" \\"
+    return " & ".join(map(_latex_text, cells)) + r" \\"
+
+
+def _latex_text(text: str) -> str:
+    """Return a text with all that LaTeX would read as commands escaped, and with the minus signs of numbers."""
+    return _MINUS.sub("\N{MINUS SIGN}", text).translate(_LATEX_ESCAPES)
 
 
 _TEXT_FORMATS = {"csv": as_csv, "json": as_json, "markdown": as_markdown, "latex": as_latex}

@@ -56,7 +56,7 @@ def mcnemar(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> float:
     return min(1.0, 2 * float(bdtr(min(only_ours, only_theirs), only_ours + only_theirs, 0.5)))
 
 
-def image_gains(pairs: Sequence[ScorePair]) -> NDArray[np.float64]:
+def image_gains(pairs: Sequence[ScorePair], weights: Sequence[float] | None = None) -> NDArray[np.float64]:
     """Return the gain of each image, ours minus theirs, in percentage points.
 
     An image's gain is the mean over the kinds of corruption and the pairs of networks. All scores of an image form one
@@ -64,8 +64,8 @@ def image_gains(pairs: Sequence[ScorePair]) -> NDArray[np.float64]:
     arrays of a pair differ in shape, ``ValueError`` is raised, too.
 
     Args:
-        pairs: the scores of at least one pair of networks. Several pairs differ only in the seed, and have the same
-            images.
+        pairs: the scores of at least one pair of networks. Several pairs are on the same images.
+        weights: the weight of each pair in the mean; None for equal weights.
 
     Returns:
         The gains, (images,), in [-100, 100].
@@ -78,13 +78,14 @@ def image_gains(pairs: Sequence[ScorePair]) -> NDArray[np.float64]:
     by_pair = [_mean_over_kinds(ours) - _mean_over_kinds(theirs) for ours, theirs in pairs]
     if len({len(gains) for gains in by_pair}) != 1:
         raise ValueError("pairs can be pooled only on the same images")
-    gains: NDArray[np.float64] = 100 * np.mean(by_pair, axis=0)
+    gains: NDArray[np.float64] = 100 * np.average(by_pair, axis=0, weights=weights)
     return gains.round(_IMAGE_GAIN_DECIMALS)
 
 
 def paired_difference(
     pairs: Sequence[ScorePair],
     *,
+    weights: Sequence[float] | None = None,
     confidence: float = 0.95,
     lower_only: bool = False,
     resamples: int = RESAMPLES,
@@ -99,6 +100,7 @@ def paired_difference(
 
     Args:
         pairs: as in ``image_gains``.
+        weights: as in ``image_gains``.
         confidence: the confidence level of the interval, in (0, 1).
         lower_only: whether to compute a one-sided interval, in which ``low`` is the bound at ``confidence`` and
             ``high`` is infinite. ``p`` is two-sided in any case.
@@ -111,7 +113,7 @@ def paired_difference(
         tail of the mean over images if that is smaller, so that Holm's correction for many comparisons can still leave
         the difference significant.
     """
-    gains = image_gains(pairs)
+    gains = image_gains(pairs, weights)
     drawn = resampled_means(gains[:, None], resamples=resamples, seed=seed)[:, 0].round(_MEAN_DECIMALS)
     tail = (1 - confidence) / (1 if lower_only else 2)
     return Difference(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from prunesweep.orchestrator.analyses.robustness.verify import verify_robustness as verify_robustness
     from prunesweep.orchestrator.analyses.transfer import transfer as transfer
     from prunesweep.orchestrator.comparison.compare import compare_settings as compare_settings
+    from prunesweep.orchestrator.comparison.compare_groups import compare_groups as compare_groups
+    from prunesweep.orchestrator.comparison.effects import main_effects as main_effects
     from prunesweep.orchestrator.export import export_network as export_network
     from prunesweep.orchestrator.initialization.initialize import init_sweep as init_sweep
     from prunesweep.orchestrator.paper.registry import reproduce as reproduce
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 # Imported on first use (PEP 562), because `prunesweep --help` and `plan` need neither pandas nor torch.
 _MODULES = {
     "Store": "prunesweep.results_store.store",
+    "compare_groups": "prunesweep.orchestrator.comparison.compare_groups",
     "compare_settings": "prunesweep.orchestrator.comparison.compare",
     "export_network": "prunesweep.orchestrator.export",
     "init_sweep": "prunesweep.orchestrator.initialization.initialize",
@@ -68,6 +71,7 @@ _MODULES = {
 __all__ = [
     "Store",
     "__version__",
+    "compare_groups",
     "compare_settings",
     "export_network",
     "init_sweep",

@@ -77,11 +77,20 @@ def store_trial(
             epochs=chosen.get("epochs", 2),
         )
     )
+    store_evaluation(store, key, outcomes, attack)
+    return key
+
+
+def store_evaluation(
+    store: Store, trial_key: str, outcomes: int | NDArray[np.bool_], attack: str = "fgsm", **given: Any
+) -> str:
+    """Store the evaluation of a trial by one attack, and return its key."""
     flags = right(outcomes) if isinstance(outcomes, int) else outcomes
     total = count_by_half(np.ones_like(flags))
-    store.save_result(evaluation(key, attack, count_by_half(flags), total=total))
-    store.save_outcomes(f"{key}-{attack}", {attack: flags})
-    return key
+    document = evaluation(trial_key, attack, count_by_half(flags), total=total, **given)
+    store.save_result(document)
+    store.save_outcomes(document["key"], {attack: flags})
+    return document["key"]
 
 
 def store_baseline(store: Store, seed: int = 0, correct: int = 50, control_correct: int = 50, **given: Any) -> None:

@@ -26,6 +26,7 @@ from prunesweep.results_store.schema import ACCURACIES
 from prunesweep.sweeps.reader import parse_sweep
 from prunesweep.sweeps.tree import grow_tree
 from prunesweep.workers import load_dataset, run_trial
+from tests.helpers.command import command
 
 SWEEP = """
 name: compared
@@ -154,6 +155,58 @@ def test_halves_are_compared_on_their_own_images(store: Store) -> None:
         assert row["images_low"] <= expected <= row["images_high"]
 
 
+def settings_of(table: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(table["structure"]))
+
+
+def test_settings_are_sorted_by_a_figure_or_a_column(store: Store) -> None:
+    table = compare_settings(store)
+    for figure in ("robustness", "robustness_fgsm", "generalization"):
+        means = table[table["figure"] == figure].set_index("structure")["mean"]
+        for name in (figure, figure.removeprefix("robustness_")):
+            ordered = compare_settings(store, sort=name)
+            assert settings_of(ordered) == means.sort_values(ascending=False).index.tolist()
+            assert len(ordered) == len(table)
+            assert ordered["figure"].tolist() == table["figure"].tolist()  # in the same order within a setting
+    in_robustness = table[table["figure"] == "robustness"].set_index("structure")
+    for column, ascending in (("mean", False), ("p", True), ("smallest_gain", True), ("seeds_low", False)):
+        expected = in_robustness[column].sort_values(ascending=ascending).index.tolist()
+        assert settings_of(compare_settings(store, sort=column)) == expected
+    of_fgsm = compare_settings(store, sort="mean", figures=["fgsm"])
+    assert settings_of(of_fgsm) == settings_of(compare_settings(store, sort="robustness_fgsm"))
+    assert set(of_fgsm["figure"]) == {"robustness_fgsm"}
+
+
+def test_p_values_are_adjusted_for_all_settings_whichever_are_shown(store: Store) -> None:
+    best = compare_settings(store, sort="robustness", top=1)
+    table = compare_settings(store)
+    assert len(best) == 4 and best["comparisons"].unique().tolist() == [12]
+    same = table[table["structure"] == best["structure"].iloc[0]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(best, same)
+    shown = command("compare", "--store", store.url, "--top", "1", "--figure", "robustness,generalization").stdout
+    assert "adjusted for all 6 comparisons, of which this table shows 2" in " ".join(shown.split())
+
+
+def test_settings_without_a_number_to_sort_by_come_last(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    put_trial(store, "base", right(100))
+    put_trial(store, "better", right(120), setting_key="better")
+    put_trial(store, "worse", right(110), setting_key="worse")
+    for seed, images in enumerate(("images", "others")):
+        put_trial(store, f"base{seed}", right(100), seed, f"base{seed}", test_fingerprint=images)
+        put_trial(store, f"a{seed}", right(199), seed, f"base{seed}", test_fingerprint=images)
+    table = compare_settings(store, sort="generalization")
+    assert [keys[0] for keys in table["trial_keys"]] == ["better", "worse", "a0"]
+
+
+def test_the_mean_and_the_interval_over_seeds_are_shown(store: Store) -> None:
+    row = row_of(compare_settings(store), "robustness_fgsm", structure="layers")
+    shown = command("compare", "--store", store.url, "--wide", "--where", "structure == layers").stdout
+    (line,) = (line for line in shown.splitlines() if line.startswith("  fgsm"))
+    assert f"{row['mean']:+.2f} ± {row['sd']:.2f}" in line
+    assert f"{row['seeds_low']:+.2f} … {row['seeds_high']:+.2f}" in line
+
+
 def test_the_same_call_gives_the_same_numbers(store: Store) -> None:
     pd.testing.assert_frame_equal(compare_settings(store), compare_settings(store.url))
 
@@ -161,14 +214,22 @@ def test_the_same_call_gives_the_same_numbers(store: Store) -> None:
 # ------------------------------------------------------- stores that training would take too long to make
 
 
-def put_trial(store: Store, key: str, right: np.ndarray, seed: int = 0, baseline: str = "base", **given: Any) -> None:
+def put_trial(
+    store: Store,
+    key: str,
+    right: np.ndarray,
+    seed: int = 0,
+    baseline: str = "base",
+    setting_key: str = "pruned",
+    **given: Any,
+) -> None:
     """Store a trial with the outcomes ``right``, bool (images,), on clean images; it is a baseline if it is its own."""
     is_baseline = key == baseline
     settings: dict[str, Any] = {"dataset": "digits", "architecture": "resnet20", "criterion": "l1", "seed": seed}
     settings |= {"structure": "filters", "adjustment": "fine_tune", "iterations": int(not is_baseline), "ratio": 0.1}
     network: dict[str, Any] = dict.fromkeys(NetworkResult.__required_keys__, 0)
     network |= {"kind": "network", "key": key, "settings": settings, "history": [], "versions": {}, "device": "cpu"}
-    network |= {"setting": {"setting_key": "baseline" if is_baseline else "pruned"}}
+    network |= {"setting": {"setting_key": "baseline" if is_baseline else setting_key}}
     network |= {"parent_key": None if is_baseline else baseline, "baseline_key": baseline, "control_key": None}
     store.save_result(network)  # type: ignore[arg-type]  # plain JSON, as it is read
     half = selection_half(len(right))
@@ -299,6 +360,10 @@ def test_pareto_shows_membership_where_it_is_asked_for(store: Store) -> None:
     [
         (["--over", "controls"], "'controls' is not a reference for gains; did you mean 'control'?"),
         (["--images", "half"], "'half' is not a set of test images"),
+        (["--sort", "robustnes"], "'robustnes' is not a column or a figure to sort by; did you mean 'robustness'?"),
+        (["--sort", "fgsm", "--figure", "generalization"], "'fgsm' is not a column or a figure to sort by"),
+        (["--top", "0"], "top 0: the number of settings to show is at least 1"),
+        (["--figure", "fgms"], "'fgms' is not a figure"),
         (
             ["--where", "structure == none", "--over", "control"],
             "nothing to compare: of 8 trials, none meets structure",

@@ -81,6 +81,29 @@ def test_markdown_and_latex_have_every_column_and_escape_what_is_special() -> No
     assert r"\begin{tabular}{llrrrr}" in latex and r"expected\_abs 0.1 $\times$3 fine\_tune" in latex
 
 
+def test_latex_escapes_what_it_would_read_as_commands_and_spans_headings() -> None:
+    texts = [r"a_b & c% $d #e {f} ~g ^h \i", "< 0.0001", "-1.20 … +3.40", "3f2-9a → ε | ×2 ±1"]
+    view = TableView(
+        "one\ntwo", [ViewColumn("x", texts), ViewColumn("y", texts)], VIEW.frame, headings={0: "A_1", 2: "B"}
+    )
+    lines = printed(40, "latex", view).splitlines()
+    assert [line for line in lines if line.startswith("%")] == [
+        r"% needs \usepackage{booktabs}, and amssymb for marks",
+        "% one",
+        "% two",
+    ]
+    rows = [line.partition(" & ")[0] for line in lines if " & " in line and not line.startswith("x")]
+    assert rows == [
+        r"a\_b \& c\% \$d \#e \{f\} \textasciitilde{}g \textasciicircum{}h \textbackslash{}i",
+        "$<$ 0.0001",
+        r"$-$1.20 \ldots{} +3.40",
+        r"3f2-9a $\rightarrow$ $\varepsilon$ \textbar{} $\times$2 $\pm$1",
+    ]
+    spanning = [index for index, line in enumerate(lines) if line.startswith(r"\multicolumn{2}{l}{")]
+    assert lines[spanning[0]] == r"\multicolumn{2}{l}{A\_1} \\" and lines[spanning[1] - 1] == r"\addlinespace"
+    assert all(line.endswith(r"\\") for line in lines if " & " in line)
+
+
 def test_headings_stand_above_their_rows_in_every_format() -> None:
     view = TableView("", [ViewColumn("figure", ["a", "b"])], VIEW.frame, headings={0: "first", 1: "second"})
     for format in ("table", "markdown", "latex"):
