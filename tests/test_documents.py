@@ -48,6 +48,7 @@ PAGES = [README, *DOCS]
 IDS = [page.name for page in PAGES]
 # Pages whose blocks run elsewhere, because they need a store of their own: here, their commands are parsed.
 TESTED_ELSEWHERE = {"docs/query.md": "tests/test_query_page.py"}
+RUNNABLE = [page for page in PAGES if page.name not in TESTED_ELSEWHERE]
 
 # The tutorial's sweep in seconds: networks that classify well enough for a verification, on few images.
 LESS = (
@@ -223,14 +224,18 @@ def at_the_desk(desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path / "desk")
 
 
+@pytest.mark.parametrize("name", TESTED_ELSEWHERE)
+def test_commands_of_pages_that_run_elsewhere_exist(name: str) -> None:
+    assert Path(name).name in (ROOT / TESTED_ELSEWHERE[name]).read_text(encoding="utf-8")
+    for block in Page(ROOT / name).blocks:
+        for line in commands_of(block, ["prunesweep"]) if block.language in SHELLS else ():
+            parse_arguments(shlex.split(line, comments=True)[1:])
+
+
 @pytest.mark.usefixtures("at_the_desk")
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+@pytest.mark.parametrize("page", RUNNABLE, ids=[page.name for page in RUNNABLE])
 def test_what_a_page_says_to_type_works(page: Page, small_keys: dict[str, str]) -> None:
     names: dict[str, object] = {}
-    if page.name in TESTED_ELSEWHERE:
-        assert page.path.stem in (ROOT / TESTED_ELSEWHERE[page.name]).read_text(encoding="utf-8")
-        check_options(page)
-        return
     for block in page.blocks:
         text = KEY.sub(lambda key: small_keys.get(key[0], key[0]), block.text)
         for hard, easy in EASIER.items():
@@ -239,7 +244,7 @@ def test_what_a_page_says_to_type_works(page: Page, small_keys: dict[str, str]) 
 
 
 def test_no_reason_for_parsing_alone_is_out_of_date() -> None:
-    blocks = [block for page in PAGES for block in page.blocks if block.language in SHELLS]
+    blocks = [block for page in RUNNABLE for block in page.blocks if block.language in SHELLS]
     lines = "\n".join(line for block in blocks for line in commands_of(block, CHECKS.keys()))
     assert [part for part in PARSED_ONLY if part not in lines] == []
 
@@ -259,12 +264,6 @@ def check_block(block: Block, names: dict[str, object]) -> None:
             check_line(line)
     else:
         raise AssertionError(f"{block.where}: no rule for {block.language}")
-
-
-def check_options(page: Page) -> None:
-    for block in page.blocks:
-        for line in commands_of(block, ["prunesweep"]) if block.language in SHELLS else ():
-            parse_arguments(shlex.split(line, comments=True)[1:])
 
 
 def check_yaml(text: str) -> None:
