@@ -277,7 +277,8 @@ def check_yaml(text: str) -> None:
 def check_line(line: str) -> None:
     """Check a line of a shell, of which each part between ``&&``, ``|`` and the like is a command."""
     print(line)
-    words = shlex.shlex(re.sub(r"\$\(+[^()]*\)+", "1", line), posix=True, punctuation_chars="|&;<>")
+    line = re.sub(r"\$\(+[^()]*\)+|\$\w+", "1", line)  # results of commands, and variables
+    words = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
     words.whitespace_split, words.commenters = True, "#"
     part: list[str] = []
     for word in [*words, ";"]:
