@@ -10,9 +10,16 @@ import typer
 
 from prunesweep.orchestrator.analyses.robustness import HOLDS, MASKING, ONLY_FGSM, UNDECIDED
 from prunesweep.orchestrator.cli import COMMANDS, app
+from prunesweep.orchestrator.comparison.axis_effects import EFFECT_COLUMNS, OVER_BASELINES, OVER_IMAGES
+from prunesweep.orchestrator.comparison.compare import COMPARISON_COLUMNS, IS_ASCENDING
+from prunesweep.orchestrator.comparison.compare_groups import GROUP_COLUMNS, OVER_SEEDS
 from prunesweep.orchestrator.comparison.request import GAIN_BY_REFERENCE, IMAGE_SETS
+from prunesweep.orchestrator.display.formats import TABLE_FORMATS
+from prunesweep.orchestrator.display.reporting.choice import LOG_FORMATS
 from prunesweep.orchestrator.export import FORMATS
+from prunesweep.orchestrator.query.run_states import DEAD, SLOW
 from prunesweep.results_store.schema import TABLES
+from prunesweep.results_store.sweep_status import BROKEN, FINISHED, INTERRUPTED, RUNNING
 from prunesweep.sweeps import catalogue
 from prunesweep.sweeps.analyses import CRAFTING_ATTACKS, ELEMENT_ATTACKS, ELEMENT_STRUCTURES
 
@@ -29,10 +36,18 @@ REGISTRIES = {
     "tables": TABLES,
     "compare --over": GAIN_BY_REFERENCE,
     "compare --images": IMAGE_SETS,
+    "compare --sort": IS_ASCENDING,
+    "columns of compare": COMPARISON_COLUMNS,
+    "columns of compare A B": GROUP_COLUMNS,
+    "columns of effects": EFFECT_COLUMNS,
+    "intervals": (OVER_BASELINES, OVER_IMAGES, OVER_SEEDS),
     "elements --structure": ELEMENT_STRUCTURES,
     "elements --attacks": ELEMENT_ATTACKS,
     "transfer --attack": CRAFTING_ATTACKS,
     "export --format": FORMATS,
+    "run --log": LOG_FORMATS,
+    "--format of tables": TABLE_FORMATS,
+    "run states": (RUNNING, SLOW, DEAD, FINISHED, INTERRUPTED, BROKEN),
     "verdicts": (HOLDS, MASKING, ONLY_FGSM, UNDECIDED),
 }
 
