@@ -121,7 +121,7 @@ for group, commands in COMMAND_GROUPS.items():
 def map_of_commands() -> str:
     """Return the commands in groups, each with what it shows or does, for ``prunesweep`` without arguments."""
     width = max(map(len, COMMANDS))
-    lines = ["prunesweep prunes convolutional networks in many ways, and helps to choose among the results."]
+    lines = ["Prune convolutional networks in many ways, and choose among the results."]
     for group, commands in COMMAND_GROUPS.items():
         lines += ["", group]
         lines += [f"  {name:<{width}}  {summary}" for name, (_, summary) in commands.items()]

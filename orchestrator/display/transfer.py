@@ -34,6 +34,7 @@ def transfer_view(matrix: TransferMatrix) -> TableView:
             *targets,
         ],
         frame=matrix.rows,
+        records=matrix.rows.to_dict("records"),
         notes=[
             f"◆ white box: a network's own images. {counted(first['total'], 'test image')}.",
             *(f"Target {target[:KEY_DIGITS]}: {matrix.labels[target]}." for target in only_targets),

@@ -103,7 +103,12 @@ def run_sweep(
         ...     "attacks": {"fgsm": {"epsilons": ["8/255"]}},
         ... }
         >>> ran = run_sweep(sweep, store="memory://smallest", in_process=True)
-        [1/1] resnet20 baseline seed 0: 1 epoch trained, 0 sets of scores, 2 evaluations, ... s
+        20...  comparing the sweep with the store
+        20...  reading the images of digits
+        20...  checking what the trials need
+        20...  preparing this process
+        20...  [1/1] resnet20 baseline seed 0: generalization ..., robustness ..., 20.28 M FLOPs; 1 epoch, ... s
+        20...  refreshing the tables
         >>> ran.work.epochs, ran.failures
         (1, {})
     """

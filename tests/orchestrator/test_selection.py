@@ -314,7 +314,8 @@ def test_seeds_are_averaged_before_comparing() -> None:
         trial("a0", generalization=0.7, robustness=0.4, flops=30, seed=0),
         trial("b0", generalization=0.81, robustness=0.31, iterations=2, seed=0),
     )
-    front = select_front(trials)  # a's mean (0.8, 0.3) is dominated, though neither of its seeds is
+    two = ["generalization", "robustness"]
+    front = select_front(trials, objectives=two)  # a's mean (0.8, 0.3) is dominated, though neither of its seeds is
     assert keys(front) == ["b0"]
     assert front.candidates == 2
     averaged = front.compared.loc[0]
@@ -521,7 +522,8 @@ def test_knee_is_a_row_of_the_table() -> None:
 
 def test_hypervolume_of_accuracies_by_hand() -> None:
     # 0.9 × 0.2 + 0.8 × (0.5 - 0.2) + 0.6 × (0.6 - 0.5); the dominated (0.7, 0.4) adds nothing.
-    front = select_front(points((0.9, 0.2), (0.8, 0.5), (0.6, 0.6), (0.7, 0.4)))
+    two = ["generalization", "robustness"]
+    front = select_front(points((0.9, 0.2), (0.8, 0.5), (0.6, 0.6), (0.7, 0.4)), objectives=two)
     assert front.reference_point == (0.0, 0.0)
     assert front.hypervolume == pytest.approx(0.18 + 0.24 + 0.06)
 

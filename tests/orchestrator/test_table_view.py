@@ -45,7 +45,7 @@ def test_a_table_fits_and_cuts_no_name(width: int) -> None:
 
 def test_columns_are_left_out_by_rank_and_a_note_says_so() -> None:
     assert "Not shown at this width: epochs; --wide shows every column." in " ".join(printed(62).split())
-    assert "Not shown at this width: flops and epochs; --wide" in " ".join(printed(60).split())
+    assert "Not shown at this width: flops and epochs; --wide" in " ".join(printed(52).split())
     assert "Not shown at this width: robustness, flops and epochs" in " ".join(printed(36).split())
     assert "Not shown" not in printed(80)
 

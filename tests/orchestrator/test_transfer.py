@@ -160,7 +160,7 @@ def test_the_command_prints_the_papers_form_and_the_store_has_the_table(store: S
     asked = ["transfer", "--sources", "dataset == digits", "--targets", keys[1][:8], "--store", store.url]
     ran = CliRunner().invoke(app, asked)
     assert ran.exit_code == 0, ran.output
-    rows = [line for line in ran.stdout.splitlines() if line.strip().startswith("resnet20")]
+    rows = [line for line in ran.stdout.splitlines() if "resnet20" in line]
     assert len(rows) == 2 and [("◆" in row) for row in rows] == [keys[1][:10] in row for row in rows]
     records = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
     assert {record["target_key"] for record in records} == {keys[1]}
