@@ -4,6 +4,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -35,16 +36,22 @@ def save(terminal: Terminal, name: str, title: str) -> None:
 
 def _styled(terminal: Terminal, row: int) -> Text:
     """A line of the screen with its colours."""
+    cells = [terminal.screen.buffer[row][column] for column in range(terminal.screen.columns)]
     text = Text()
-    for column in range(terminal.screen.columns):
-        cell = terminal.screen.buffer[row][column]
-        colour = None if cell.fg == "default" else f"#{cell.fg}" if re.fullmatch(r"[0-9a-f]{6}", cell.fg) else cell.fg
-        text.append(cell.data, Style(color=_COLOURS.get(colour or "", colour), bold=cell.bold))
+    for (foreground, bold), run in groupby(cells, key=lambda cell: (cell.fg, cell.bold)):
+        text.append("".join(cell.data for cell in run), Style(color=_colour(foreground), bold=bold))
     text.rstrip()
     return text
 
 
-_COLOURS = {"brown": "yellow"}  # pyte's names that rich lacks
+def _colour(name: str) -> str | None:
+    """Rich's name of one of pyte's colours; None for the colour of ordinary text."""
+    if re.fullmatch(r"[0-9a-f]{6}", name):
+        return f"#{name}"
+    return _COLOURS.get(name, name)
+
+
+_COLOURS = {"default": None, "brown": "yellow"}  # pyte's names that rich lacks
 
 
 def record_live_views(store: Path) -> None:
