@@ -12,21 +12,24 @@ from rich.text import Text
 
 from prunesweep.orchestrator.display.formats import print_view
 from prunesweep.orchestrator.display.sparkline import sparkline
+from prunesweep.orchestrator.display.statistics_cells import format_p_value
 from prunesweep.orchestrator.display.table_view import GAP, TableView, ViewColumn
 from prunesweep.orchestrator.query.descriptions import HASH_COLUMNS, KEY_DIGITS
 from prunesweep.orchestrator.trial_facts.accuracies import AccuracyFacts, GainFacts
 from prunesweep.orchestrator.trial_facts.attacks import SeverityFacts
+from prunesweep.orchestrator.trial_facts.classes import ClassesFacts, ClassFacts
 from prunesweep.orchestrator.trial_facts.facts import TrialFacts
 from prunesweep.orchestrator.trial_facts.relatives import CHILD
 from prunesweep.orchestrator.trial_facts.sizes import LayerSize
 from prunesweep.sweeps.attacks import EpsilonSettings, epsilon_text
-from prunesweep.sweeps.catalogue import EVALUATIONS
+from prunesweep.sweeps.catalogue import EVALUATIONS, NONE
 from prunesweep.sweeps.setting import TRAINING_SETTINGS
 from prunesweep.sweeps.words import counted, listed
 
 PRUNING_SETTINGS = ("iterations", "ratio", "blocks", "quota", "scoring_images")
 ADJUSTMENT_SETTINGS = ("adjustment_recipe", *TRAINING_SETTINGS, "rewind_epoch")
 MAX_CHILDREN = 6
+WORST_CLASSES = 5
 SPARKLINE_WIDTH = 40
 BAR_WIDTH = 20
 
@@ -274,6 +277,58 @@ def _points(gain: float | None) -> str:
     return "" if gain is None else f"{gain:+.1f}"
 
 
+def classes_section(facts: TrialFacts) -> Iterator[PagePart]:
+    """Yield the classes on which the trial lost most, and the one on which it gained most or lost least."""
+    if facts.classes is None:
+        if facts.accuracies:
+            yield FactList("Classes", [("not known", f"{facts.no_classes}.")])
+        return
+    over, rows = facts.classes.over, facts.classes.by_class
+    shown = rows if len(rows) <= WORST_CLASSES + 1 else [*rows[:WORST_CLASSES], rows[-1]]
+    yield TableView(
+        "Classes that pruning forgets" if facts.settings["structure"] != NONE else "Classes",
+        [
+            ViewColumn("class", [each.name or str(each.number) for each in shown], wraps=True),
+            ViewColumn("images", [f"{each.images:,}" for each in shown], is_number=True, rank=2),
+            ViewColumn("accuracy", [f"{each.accuracy:.3f}" for each in shown], is_number=True),
+            ViewColumn(over or "", [_share_text(each.reference) for each in shown], is_number=True, rank=1),
+            ViewColumn("gain", [_class_gain_text(each) for each in shown], is_number=True, rank=1),
+            ViewColumn("p Holm", [_p_text(each.p_holm) for each in shown], is_number=True, rank=1),
+        ],
+        pd.DataFrame(),
+        notes=_class_notes(facts.classes),
+        headings={} if shown is rows else {0: "the worst", WORST_CLASSES: "the best"},
+    )
+
+
+def _share_text(share: float | None) -> str:
+    return "" if share is None else f"{share:.3f}"
+
+
+def _p_text(p: float | None) -> str:
+    return "" if p is None else format_p_value(p)
+
+
+def _class_gain_text(facts: ClassFacts) -> str:
+    """Return the gain on a class with its interval, without spaces in the interval."""
+    return "" if facts.gain is None else f"{facts.gain:+.1f} ({facts.low:+.1f}…{facts.high:+.1f})"
+
+
+def _class_notes(classes: ClassesFacts) -> list[str]:
+    notes = []
+    if len(classes.by_class) > WORST_CLASSES + 1:
+        notes.append(f"Of {len(classes.by_class):,} classes, {WORST_CLASSES + 1} are shown; --json has all.")
+    if classes.over is not None:
+        notes.append(
+            f"Gains over the {classes.over} in percentage points on all test images of a class (paired 95 % interval "
+            "by Bonett and Price); p Holm: exact McNemar test, adjusted for all classes."
+        )
+    if classes.ece is not None:
+        reference = "" if classes.reference_ece is None else f"; of the {classes.over}: {classes.reference_ece:.3f}"
+        notes.append(f"Expected calibration error: {classes.ece:.3f}{reference}.")
+    return notes
+
+
 def size_section(facts: TrialFacts) -> Iterator[PagePart]:
     """Yield the size of the network beside its baseline's, and what pruning left of each layer."""
     size = facts.size
@@ -411,6 +466,7 @@ SECTIONS: tuple[PageSection, ...] = (
     accuracies_section,
     verdict_section,
     attacks_section,
+    classes_section,
     size_section,
     training_section,
     setting_section,

@@ -11,6 +11,7 @@ from prunesweep.orchestrator.query.descriptions import describe_network
 from prunesweep.orchestrator.query.trials import find_key, rows_as_dicts
 from prunesweep.orchestrator.trial_facts.accuracies import AccuracyFacts, accuracies_of
 from prunesweep.orchestrator.trial_facts.attacks import SeverityFacts, severities_of
+from prunesweep.orchestrator.trial_facts.classes import ClassesFacts, NoClasses, classes_of
 from prunesweep.orchestrator.trial_facts.command import NoCommand, TrialCommand, command_of
 from prunesweep.orchestrator.trial_facts.relatives import Relative, relatives_of
 from prunesweep.orchestrator.trial_facts.sizes import SizeFacts, sizes_of
@@ -73,6 +74,8 @@ class TrialFacts:
         relatives: the trial's ancestors, control and children.
         accuracies: the accuracies with their gains.
         severities: the accuracy under each kind and severity of each attack.
+        classes: the accuracies on each class, and the calibration; None if they are not known.
+        no_classes: why they are not known; empty if they are.
         logit_margin: the mean over the clean images of the true class's logit minus the largest other logit.
         vanishing_gradients: the share of clean images without a gradient, in [0, 1].
         size: the size of the network beside its baseline's; None if the network is not stored.
@@ -93,6 +96,8 @@ class TrialFacts:
     relatives: list[Relative]
     accuracies: list[AccuracyFacts]
     severities: list[SeverityFacts]
+    classes: ClassesFacts | None
+    no_classes: str
     logit_margin: float | None
     vanishing_gradients: float | None
     size: SizeFacts | None
@@ -135,6 +140,7 @@ def _facts(store: Store, row: Row, rows: Mapping[str, Row]) -> TrialFacts:
     network, failure = documents.networks.get(key), documents.failures.get(key)
     sweeps = row["sweeps"].split(", ") if row["sweeps"] else []
     command, no_command = _command(store, row, rows, sweeps)
+    classes, no_classes = _classes(store, row, rows)
     return TrialFacts(
         key=key,
         network=describe_network(row),
@@ -145,6 +151,8 @@ def _facts(store: Store, row: Row, rows: Mapping[str, Row]) -> TrialFacts:
         relatives=relatives_of(row, rows),
         accuracies=accuracies_of(store, row, rows),
         severities=severities_of(row, documents),
+        classes=classes,
+        no_classes=no_classes,
         logit_margin=row["logit_margin"],
         vanishing_gradients=row["vanishing_gradients"],
         size=sizes_of(store, row, rows),
@@ -201,6 +209,14 @@ def _command(store: Store, row: Row, rows: Mapping[str, Row], sweeps: list[str])
     try:
         return command_of(store, row, rows, sweeps), ""
     except NoCommand as reason:
+        return None, str(reason)
+
+
+def _classes(store: Store, row: Row, rows: Mapping[str, Row]) -> tuple[ClassesFacts | None, str]:
+    """Return the accuracies on each class, or the reason why they are not known."""
+    try:
+        return classes_of(store, row, rows), ""
+    except NoClasses as reason:
         return None, str(reason)
 
 

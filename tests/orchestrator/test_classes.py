@@ -130,7 +130,11 @@ def test_gains_by_hand(store: Store, structure: str, over: str) -> None:
 
 
 def test_a_baseline_has_nothing_to_be_compared_with(store: Store) -> None:
-    assert class_gains(store, row_of(store, iterations=0)) is None
+    gains = class_gains(store, row_of(store, iterations=0))
+    assert gains is not None and gains.over is None
+    assert tuple(gains.table.columns) == CLASS_GAIN_COLUMNS
+    assert gains.table["accuracy"].is_monotonic_increasing and gains.table["images"].sum() == 120
+    assert gains.table[["reference", "gain", "low", "high", "p", "p_holm"]].isna().all(axis=None)
 
 
 def test_a_trial_that_an_older_version_evaluated_has_no_classes(tmp_path: Path) -> None:

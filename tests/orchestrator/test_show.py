@@ -275,6 +275,40 @@ def test_an_ancestor_that_is_not_stored_is_named(store: Store, trials: pd.DataFr
     assert facts.size is not None and facts.size.baseline_flops is None
 
 
+def test_classes_are_those_of_the_table(store: Store, trials: pd.DataFrame) -> None:
+    key = key_of(trials, **PRUNED)
+    facts, row = show_trial(store, key).classes, trials.set_index("trial_key").loc[key]
+    assert facts is not None and facts.over == "control"
+    errors = trials.set_index("trial_key")["ece"]
+    assert (facts.ece, facts.reference_ece) == (errors[key], errors[str(row["control_key"])])
+    table = store.table("classes")
+    own = table[(table["trial_key"] == key) & (table["total"] > 0)].set_index("class")
+    assert sorted(each.number for each in facts.by_class) == own.index.tolist()
+    for each in facts.by_class:
+        of_class = own.loc[each.number]
+        assert (each.images, each.accuracy) == (of_class["total"], of_class["accuracy"])
+        assert each.gain == pytest.approx(of_class["gain_over_control"])
+        assert each.name is None and each.low is not None and each.gain is not None and each.high is not None
+        assert each.low <= each.gain <= each.high
+    assert [each.gain for each in facts.by_class] == sorted(each.gain or 0 for each in facts.by_class)
+    baseline = show_trial(store, key_of(trials, iterations=0)).classes
+    assert baseline is not None and (baseline.over, baseline.reference_ece) == (None, None)
+    assert all((each.gain, each.p_holm) == (None, None) for each in baseline.by_class)
+
+
+def test_trials_of_older_versions_and_damaged_outcomes_have_no_classes(
+    store: Store, trials: pd.DataFrame, tmp_path: Path
+) -> None:
+    older = show_trial(shutil.copytree(STORED, tmp_path / "older"), "1d7dd2ef")
+    assert older.classes is None and older.no_classes.startswith("an older version of prunesweep evaluated the trial")
+    assert "older version of prunesweep evaluated the trial" in " ".join(page(older).split())
+    copy = Store(str(shutil.copytree(store.url, tmp_path / "copy")))
+    key = key_of(trials, **PRUNED)
+    (clean,) = (each["key"] for each in store.evaluations([key]) if each["attack"] == "clean")
+    copy.objects.delete(f"outcomes/{clean}.safetensors")
+    assert "not in the store" in show_trial(copy, key).no_classes
+
+
 def test_sizes_and_layers_are_those_of_the_network(store: Store, trials: pd.DataFrame) -> None:
     import torch
 
@@ -435,6 +469,21 @@ def test_numbers_on_the_page(store: Store, trials: pd.DataFrame) -> None:
     fog = next(each for each in facts.severities if each.kind == "fog")
     assert f"fog {fog.accuracy:.3f} {fog.gain:+.1f} {fog.gain_over_control:+.1f}" in shown
     assert "4/255 8/255*" in shown and "layer" in shown.partition("Layers")[2]
+
+
+def test_the_worst_classes_and_the_best_one_are_on_the_page(store: Store, trials: pd.DataFrame) -> None:
+    facts = show_trial(store, key_of(trials, **PRUNED))
+    shown = page(facts, 120).partition("Classes that pruning forgets\n")[2].partition("Size\n")[0]
+    assert facts.classes is not None and len(facts.classes.by_class) == 10
+    *_, best = facts.classes.by_class
+    worst = facts.classes.by_class[0]
+    lines = [line.split() for line in shown.splitlines()]
+    numbers = [line[0] for line in lines if len(line) > 4 and line[0].isdigit()]
+    assert numbers == [str(each.number) for each in [*facts.classes.by_class[:5], best]]
+    assert f"{worst.gain:+.1f} ({worst.low:+.1f}…{worst.high:+.1f})" in shown
+    assert "Of 10 classes, 6 are shown; --json has all." in shown
+    assert f"Expected calibration error: {facts.classes.ece:.3f}; of the control: " in shown
+    assert "\nClasses\n" in page(show_trial(store, key_of(trials, iterations=0)))
 
 
 def test_many_children_are_counted(store: Store, trials: pd.DataFrame) -> None:
