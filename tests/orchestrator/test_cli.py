@@ -122,6 +122,7 @@ def test_a_ray_address_that_does_not_answer_is_refused(
 STORE_READERS = {
     "status": [],
     "pareto": [],
+    "effects": [],
     "compare": [],
     "transfer": ["--sources", "abcd", "--targets", "abcd"],
     "elements": ["--trial", "abcd", "--structure", "filters"],
