@@ -268,7 +268,9 @@ def test_means_that_differ_by_rounding_errors_cannot_be_told_apart() -> None:
     members = pd.DataFrame(rows)
     matching = Matching("criterion", ("x", "y"), members[["match", "value", "trial_key"]], (), {}, None)
     trials = members.set_index("trial_key")[["gain", "baseline", "flops_share"]]
-    found = axis_effects(MatchedGains(matching, "robustness", "control", trials, lambda _: right(1).astype(np.float64), 10, 0))
+    found = axis_effects(
+        MatchedGains(matching, "robustness", "control", trials, lambda _: right(1).astype(np.float64), 10, 0)
+    )
     assert found.sentence == "criterion x and y cannot be told apart: the difference is 0.00 p.p. (0.00 to 0.00)."
 
 
