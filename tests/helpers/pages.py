@@ -9,7 +9,7 @@ from textwrap import dedent
 
 ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^ *```(?P<language>\w*)\s*$")
-_LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+_TARGET = re.compile(r"\]\((?P<target>[^)\s]+)\)")  # the text before it may begin on an earlier line
 _INLINE_CODE = re.compile(r"`[^`]*`")
 
 
@@ -99,9 +99,12 @@ class Page:
 
     @property
     def links(self) -> list[tuple[int, str]]:
-        """Return the targets of all links and pictures with the numbers of their lines."""
-        text = [(number, _INLINE_CODE.sub("", line)) for number, line in self.prose]
-        return [(number, link["target"]) for number, line in text for link in _LINK.finditer(line)]
+        """Return the targets of all links and pictures with the numbers of the lines on which they are."""
+        return [
+            (number, link["target"])
+            for number, line in self.prose
+            for link in _TARGET.finditer(_INLINE_CODE.sub("", line))
+        ]
 
 
 def commands_of(block: Block, programs: Collection[str]) -> list[str]:
