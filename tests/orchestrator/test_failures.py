@@ -16,6 +16,7 @@ from prunesweep.workers import trial as life
 from prunesweep.workers.attacks import occlusion
 from prunesweep.workers.work import TrialError, Work
 from tests.helpers.command import command
+from tests.helpers.printed import reported_lines
 from tests.helpers.trees import tree_of
 
 SWEEP: dict[str, Any] = {
@@ -44,10 +45,10 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(store: Path, **changes: Any) -> tuple[SweepRun, list[str]]:
-    """Run the sweep, and return the outcome and the printed lines."""
+    """Run the sweep, and return the outcome and the printed lines about trials."""
     printed = io.StringIO()
     ran = run_sweep({**SWEEP, **changes}, store=store, in_process=True, console=Console(file=printed))
-    return ran, printed.getvalue().splitlines()
+    return ran, reported_lines(printed.getvalue())
 
 
 @pytest.mark.usefixtures("broken")

@@ -9,6 +9,7 @@ from rich.console import Console
 from prunesweep import run_sweep
 from prunesweep.orchestrator.running.cluster import driver
 from prunesweep.orchestrator.running.cluster.tune_scheduler import parse_loss_reason
+from tests.helpers.printed import reported_lines
 
 SWEEP = {
     "name": "lost",
@@ -66,5 +67,6 @@ def test_a_sweep_whose_workers_cannot_start_gives_the_reason(tmp_path: Path, mon
     why = f"its worker was lost repeatedly: RuntimeError: this is not torch ({tmp_path / 'torch.py'}:1)"
     (failure,) = ran.failures.values()
     assert (failure.error, len(failure.dependents)) == (f"not done: {why}; run the sweep again", 1)
-    assert all(len(line) > len(why) and why in line for line in printed.getvalue().splitlines())
+    lines = reported_lines(printed.getvalue())
+    assert lines and all(len(line) > len(why) and why in line for line in lines)
     assert ran.store.table("trials").empty, "a lost worker leaves no row"

@@ -226,6 +226,15 @@ def test_constraints(constraint: str, kept: str) -> None:
     assert front.left_out == {f"constraint not met: {constraint}": 3 - len(kept)}
 
 
+def test_only_feasible_networks_are_on_the_front_and_its_knee() -> None:
+    """What violates a constraint dominates nothing, and is no knee, however good it is."""
+    trials = points((0.99, 0.9), (0.8, 0.3), (0.7, 0.4), (0.75, 0.35))
+    trials["flops"] = [100, 10, 10, 10]
+    front = select_front(trials, objectives=["generalization", "robustness"], constraints="flops <= 10")
+    assert keys(front) == ["b", "d", "c"] and "a" not in front.table.loc[front.knee, "trial_keys"]
+    assert {trial.number for trial in front.study.best_trials} == {0, 1, 2}, "the study has feasible networks alone"
+
+
 def test_all_conditions_must_hold() -> None:
     trials = points((0.9, 0.2), (0.8, 0.3), (0.7, 0.4), (0.6, 0.5))
     trials["flops"] = [10, 20, 30, 40]

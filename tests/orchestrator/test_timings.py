@@ -213,7 +213,8 @@ def test_the_errors_of_estimates_are_printed(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.4, "0 s"), (99.0, "99 s"), (100.0, "2 min"), (5000.0, "83 min"), (11520.0, "3.2 h")]
+    ("seconds", "words"),
+    [(0.4, "0.4 s"), (9.96, "10 s"), (99.0, "99 s"), (100.0, "2 min"), (5000.0, "83 min"), (11520.0, "3.2 h")],
 )
 def test_durations_have_a_unit_of_their_size(seconds: float, words: str) -> None:
     assert format_duration(seconds) == words

@@ -16,6 +16,7 @@ from prunesweep.sweeps.fingerprints import data_fingerprints
 from prunesweep.sweeps.images.parquet_files import parquet_files
 from prunesweep.workers.data.load import load_dataset
 from tests.helpers.parquet import picture, write_images
+from tests.helpers.printed import reported_lines
 
 Settings = ImageParquet | ImageFolder | Imagenet
 LABELS = [0, 1] * 4
@@ -198,5 +199,5 @@ def test_a_run_prints_the_notes_about_its_data(capsys: pytest.CaptureFixture[str
         "attacks": {"occlusion": {}},
     }
     run_sweep(sweep, store="memory://notes", in_process=True)
-    first, *_ = capsys.readouterr().out.splitlines()
+    first, *_ = reported_lines(capsys.readouterr().out)
     assert first == "1 of 100 test images is among the training images, pixel for pixel"
