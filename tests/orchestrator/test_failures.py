@@ -120,7 +120,8 @@ def test_a_convolution_with_one_remaining_filter_is_reported_with_its_trial(tmp_
     fewer = f"{row['filters_removed']} filters of {row['filters_asked']}"
     single = f"{row['single_filter_layers']} convolutions left with 1 filter"
     assert lines[1:3] == [f"resnet20 filters l1 0.99 ×1 fine_tune seed 0: {note}" for note in (fewer, single)]
-    shown = command("pareto", "--objectives", "flops", "--where", "structure == filters", "--store", str(tmp_path))
+    filters = ["--where", "structure == filters"]
+    shown = command("pareto", "--objectives", "flops", *filters, "--wide", "--store", str(tmp_path))
     assert f"({fewer}, {single})" in " ".join(shown.stdout.split())
 
 
