@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from prunesweep.orchestrator import DEFAULT_STORE
-from prunesweep.orchestrator.commands.shared import AsCsv, AsJson, StoreUrl, Wide, console, table_format
+from prunesweep.orchestrator.commands.shared import AsCsv, AsJson, StoreUrl, Wide, console, split_names, table_format
 
 EXAMPLE = "prunesweep elements --trial 3f2a91c0de --structure filters --modules layer1"
 
@@ -42,13 +42,12 @@ def elements(
 
     chosen = table_format(wide, as_csv, as_json)
     to_errors = chosen in ("csv", "json")  # standard output has the data alone
-    names = [name.strip() for name in attacks.split(",") if name.strip()]
     measured = single_elements(
         store,
         trial,
         structure=structure,
         images=images,
-        attacks=names,
+        attacks=split_names(attacks),
         modules=modules,
         progress=lambda event: typer.echo(describe_progress(event), err=to_errors),
     )

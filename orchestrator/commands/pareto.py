@@ -14,6 +14,7 @@ from prunesweep.orchestrator.commands.shared import (
     Where,
     Wide,
     console,
+    split_names,
     table_format,
 )
 
@@ -60,10 +61,9 @@ def pareto(
     if pick not in (None, "knee"):
         raise SelectionError(f"--pick {pick}: allowed: knee")
     chosen = table_format(wide, as_csv, as_json, format)
-    names = [name.strip() for name in objectives.split(",") if name.strip()]
     front = pareto_front(
         store,
-        objectives=names,
+        objectives=split_names(objectives),
         constraints=constraint or (),
         where=where or (),
         sweep=sweep,

@@ -109,19 +109,20 @@ def _print_end(ran: "SweepRun", output: Console) -> None:
     from prunesweep.orchestrator.display.front import front_view
     from prunesweep.orchestrator.query.errors import SelectionError
     from prunesweep.orchestrator.query.trials import trials_of
-    from prunesweep.orchestrator.selection.pareto import pareto_front
+    from prunesweep.orchestrator.selection import select_front
 
     for line in work_lines(ran):
         print(line)
     print()
+    trials = trials_of(ran.store, ran.plan.sweep.name)
     try:
-        front = pareto_front(ran.store, sweep=ran.plan.sweep.name)
+        front = select_front(trials)
     except SelectionError as error:
         print(f"no Pareto front: {error}")
         return
     print_view(front_view(front), output)
     print()
-    sentence = describe_pruning(trials_of(ran.store, ran.plan.sweep.name))
+    sentence = describe_pruning(trials)
     if sentence:
         output.print(sentence, highlight=False, soft_wrap=not output.is_terminal)
     print("next:")

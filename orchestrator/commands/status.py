@@ -43,10 +43,10 @@ def status(
     opened = existing_store(store)
     if watch:
         _watch(opened, output)
-    states, latest = sweep_states(opened), statuses(opened)
-    print_view(states_view(states, {one["sweep"]: one for one in latest}), output, chosen)
+    latest = statuses(opened)
+    print_view(states_view(sweep_states(opened, latest), latest), output, chosen)
     if chosen in ("table", "wide"):
-        output.print(render_runs(latest, output.width, output.height))
+        output.print(render_runs([*latest.values()], output.width, output.height))
         for line in failure_lines(opened):
             print(line)
 
@@ -80,7 +80,7 @@ def _statuses_at_work(store: "Store") -> "Iterator[list[SweepStatus]]":
     from prunesweep.results_store.sweep_status import RUNNING
 
     while True:
-        latest = statuses(store)
+        latest = [*statuses(store).values()]
         if not any(run_state(status) in (RUNNING, SLOW) for status in latest):
             return
         yield latest

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
+from prunesweep.orchestrator.display.table_view import TableView, ViewColumn, is_number_column
 
 
 def frame_view(frame: pd.DataFrame, *, title: str, notes: tuple[str, ...] = ()) -> TableView:
@@ -26,15 +26,11 @@ def frame_view(frame: pd.DataFrame, *, title: str, notes: tuple[str, ...] = ()) 
                 str(name),
                 [_format(value) for value in values],
                 wraps=names_row,
-                is_number=_is_number(values),
+                is_number=is_number_column(values),
                 rank=0 if names_row else 1,
             )
         )
     return TableView(title, columns, frame, notes=notes)
-
-
-def _is_number(values: "pd.Series[Any]") -> bool:
-    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def _format(value: Any) -> str:

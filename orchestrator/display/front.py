@@ -4,6 +4,7 @@ import pandas as pd
 
 from prunesweep.orchestrator.display.formats import frame_records
 from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
+from prunesweep.orchestrator.query.amounts import format_millions
 from prunesweep.orchestrator.query.columns import EPOCHS, ON_FRONT, REMOVAL_COUNTS, SETTING_DETAILS
 from prunesweep.orchestrator.query.descriptions import describe_networks, short_keys
 from prunesweep.orchestrator.selection import Front
@@ -113,4 +114,4 @@ def _format_value(row: pd.Series, name: str) -> str:
     value = row[name]
     if pd.isna(value):
         return ""
-    return f"{value / 1e6:,.2f} M" if name in ("parameters", "flops") else f"{value:.3f}"
+    return format_millions(value) if name in ("parameters", "flops") else f"{value:.3f}"

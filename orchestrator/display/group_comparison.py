@@ -8,6 +8,7 @@ from prunesweep.orchestrator.comparison.compare_groups import ComparedGroup, Gro
 from prunesweep.orchestrator.display.formats import frame_records
 from prunesweep.orchestrator.display.statistics_cells import format_interval, format_p_value, format_size
 from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
+from prunesweep.orchestrator.query.amounts import format_millions
 from prunesweep.orchestrator.query.descriptions import HASH_COLUMNS, KEY_DIGITS
 from prunesweep.sweeps.words import counted, listed
 
@@ -95,8 +96,8 @@ def _cost_cells(row: pd.Series, cost: str) -> dict[str, str]:
     theirs, ours = row[f"reference_{cost}"], row[cost]
     return {
         "difference": f"{100 * (ours / theirs - 1):+.1f} %",
-        "reference": f"{theirs / 1e6:,.2f} M",
-        "group": f"{ours / 1e6:,.2f} M",
+        "reference": format_millions(theirs),
+        "group": format_millions(ours),
     }
 
 

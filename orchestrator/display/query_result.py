@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
+from prunesweep.orchestrator.display.table_view import TableView, ViewColumn, is_number_column
 from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
 from prunesweep.sweeps.words import counted
 
@@ -32,7 +32,7 @@ def query_view(rows: pd.DataFrame, *, whole: bool) -> TableView:
 
 def _view_column(name: Hashable, values: "pd.Series[Any]", *, whole: bool, rank: int) -> ViewColumn:
     """Return a column of the table. The first one names the rows: it has rank 0, and is never left out."""
-    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    is_number = is_number_column(values)
     cells = [_format(value) for value in values]
     is_key = not is_number and any(cells) and all(_KEY.fullmatch(cell) for cell in cells if cell)
     if is_key and not whole:

@@ -9,6 +9,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from prunesweep.orchestrator.query.amounts import format_millions
 from prunesweep.orchestrator.query.descriptions import KEY_DIGITS
 from prunesweep.orchestrator.query.durations import describe_errors, format_duration, format_time_left
 from prunesweep.results_store.sweep_status import SweepStatus
@@ -126,7 +127,7 @@ def _front(status: SweepStatus, rows: int) -> list[RenderableType]:
             Text(network["network"]),
             f"{network['generalization']:.3f}",
             f"{network['robustness']:.3f}",
-            f"{network['flops'] / 1e6:,.2f} M",
+            format_millions(network["flops"]),
         )
     return _titled("front so far, on the selection half", table, status["front"], rows)
 

@@ -6,7 +6,6 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from prunesweep.orchestrator.display.formats import render_view
 from prunesweep.orchestrator.display.status import describe_time_left, render_status
 from prunesweep.orchestrator.display.table_view import TableView, ViewColumn
 from prunesweep.orchestrator.query.run_states import SLOW, describe_run, run_state
@@ -57,21 +56,6 @@ def render_runs(statuses: Sequence[SweepStatus], width: int, height: int) -> Ren
     views = [render_status(status, width, height // max(len(at_work), 1)) for status in at_work]
     lines = [Text(line) for status, state in states if (line := describe_run(status, state))]
     return Group(*views, *lines)
-
-
-def render_sweep_states(
-    states: Sequence[SweepState], statuses: Sequence[SweepStatus], width: int, height: int
-) -> RenderableType:
-    """Return the table of all sweeps and the views of the runs that are at work.
-
-    Args:
-        states: the progress of each sweep.
-        statuses: the status of each sweep's latest run.
-        width: the width of the terminal.
-        height: the height of the terminal.
-    """
-    table = states_view(states, {status["sweep"]: status for status in statuses})
-    return Group(render_view(table, width), Text(""), render_runs(statuses, width, height))
 
 
 def status_lines(statuses: Sequence[SweepStatus]) -> Iterator[str]:

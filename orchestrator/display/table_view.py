@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 from rich.cells import cell_len
@@ -77,6 +78,11 @@ class TableView:
     def rows(self) -> int:
         """Return the number of rows."""
         return len(self.columns[0].cells) if self.columns else 0
+
+
+def is_number_column(values: "pd.Series[Any]") -> bool:
+    """Return whether a column of a data frame has numbers, which are aligned at the right; flags are no numbers."""
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def fit_columns(columns: Sequence[ViewColumn], width: int) -> dict[int, int]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prunesweep.orchestrator.query.amounts import format_millions
 from prunesweep.orchestrator.selection.dominance import non_dominated
 from prunesweep.results_store.schema import HALF_SUFFIXES
 from prunesweep.results_store.sweep_status import FrontNetwork
@@ -79,7 +80,7 @@ class SweepFigures:
         generalization, robustness = own.generalization(), own.robustness(attacks)
         words = [] if generalization is None else [f"generalization {generalization:.3f}"]
         words += [] if robustness is None else [f"robustness {robustness:.3f}"]
-        words += [f"{own.flops / 1e6:,.2f} M FLOPs"] if own.flops else []
+        words += [f"{format_millions(own.flops)} FLOPs"] if own.flops else []
         return ", ".join(words) + self._describe_gains(trial, generalization, robustness)
 
     def gains(self, trial: Trial) -> dict[str, float]:

@@ -4,13 +4,14 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 from prunesweep.orchestrator.planning.timings import Timings
 from prunesweep.orchestrator.progress.figures import SweepFigures
 from prunesweep.orchestrator.progress.phase_times import PhaseTimes
+from prunesweep.orchestrator.progress.rate_limit import rate_limited
 from prunesweep.results_store.sweep_status import RUNNING, Blocker, FrontNetwork, RunningTrial, SweepStatus
 from prunesweep.sweeps.events import (
     EpochTrained,
@@ -121,7 +122,8 @@ class SweepProgress:
         self._ended_work = WorkCounts()
         self._used_seconds, self._saved_seconds = 0.0, 0.0
         self._network_seconds: dict[str, float] = {}  # by the key of the trial, measured in this run
-        self._front, self._front_time, self._front_takes = self.figures.front(()), 0.0, 0.0
+        self._front: list[FrontNetwork] = []
+        self._find_front_if_due = rate_limited(self._find_front, seconds=FRONT_SECONDS, share=FRONT_SHARE)
 
     @property
     def ended(self) -> int:
@@ -255,13 +257,15 @@ class SweepProgress:
         }
 
     def _current_front(self) -> list[FrontNetwork]:
-        """Return the front so far, which is computed again only if that takes little of the time."""
-        now = time.monotonic()
-        if now - self._front_time >= max(FRONT_SECONDS, self._front_takes / FRONT_SHARE):
-            trials: Iterable[Trial] = list(self.tree) if self.tree is not None else ()
-            self._front = self.figures.front(trials)
-            self._front_time, self._front_takes = time.monotonic(), time.monotonic() - now
+        """Return the front so far; while the run lasts, it is found again only if that takes little of the time."""
+        if self.state == RUNNING:
+            self._find_front_if_due()
+        else:
+            self._find_front()
         return self._front
+
+    def _find_front(self) -> None:
+        self._front = self.figures.front(list(self.tree) if self.tree is not None else ())
 
 
 def describe_phase(event: TrialEvent) -> str:

@@ -1,4 +1,4 @@
-"""Numbers in conditions: parsed as people write them or tables print them, and checked against a column's unit."""
+"""Numbers as tables print them, and as people write them in conditions, checked against a column's unit."""
 
 import re
 
@@ -11,6 +11,11 @@ SUFFIX_EXPONENTS = {"": 0, "k": 3, "m": 6, "g": 9, "b": 9, "t": 12}
 
 _UNITS = {column.name: column.unit for column in TRIAL_COLUMNS}
 _NUMBER_WITH_SUFFIX = re.compile(r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|[-+]?\.\d+)\s*([kmgbt]?)", re.IGNORECASE)
+
+
+def format_millions(value: float) -> str:
+    """Return a number in millions as tables print it, such as ``20.28 M``, which ``read_amount`` reads."""
+    return f"{value / 1e6:,.2f} M"
 
 
 def read_amount(text: str, column: str) -> float:

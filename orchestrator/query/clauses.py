@@ -66,8 +66,8 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class AllOf:
-    """Clauses joined with ``and``, all of which must be met."""
+class JoinedClauses:
+    """Clauses joined with one word, ``and`` or ``or``."""
 
     clauses: tuple["Clause", ...]
 
@@ -75,6 +75,10 @@ class AllOf:
     def comparisons(self) -> tuple[Comparison, ...]:
         """Return all comparisons in the clauses, in the order in which they are written."""
         return sum((clause.comparisons for clause in self.clauses), ())
+
+
+class AllOf(JoinedClauses):
+    """Clauses joined with ``and``, all of which must be met."""
 
     @property
     def needed(self) -> frozenset[str]:
@@ -86,16 +90,8 @@ class AllOf:
         return reduce(operator.and_, (clause.matches(table) for clause in self.clauses))
 
 
-@dataclass(frozen=True)
-class AnyOf:
+class AnyOf(JoinedClauses):
     """Clauses joined with ``or``, at least one of which must be met."""
-
-    clauses: tuple["Clause", ...]
-
-    @property
-    def comparisons(self) -> tuple[Comparison, ...]:
-        """Return all comparisons in the clauses, in the order in which they are written."""
-        return sum((clause.comparisons for clause in self.clauses), ())
 
     @property
     def needed(self) -> frozenset[str]:

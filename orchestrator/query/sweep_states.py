@@ -1,6 +1,6 @@
 """The progress of a store's sweeps, and the failures of its trials."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -38,11 +38,12 @@ class SweepState(NamedTuple):
         return self.trials - self.done - self.failed
 
 
-def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
+def sweep_states(store: StoreLike = DEFAULT_STORE, latest: Mapping[str, SweepStatus] | None = None) -> list[SweepState]:
     """Return the progress of each sweep that ran on a store.
 
     Args:
         store: a folder, an fsspec URL or an open store.
+        latest: the status of each sweep's latest run, by the name of the sweep; None to read them from the store.
 
     Raises:
         StoreError: no sweep has run on the store.
@@ -56,6 +57,7 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
     names = store.sweep_names()
     if not names:
         raise StoreError(f"{store.url}: no sweep has run on this store; start one with `prunesweep run`")
+    latest = statuses(store) if latest is None else latest
     results = store.result_keys()
     trials = store.table("trials")
     failed = set(trials.loc[trials["error"].notna(), "trial_key"])
@@ -64,16 +66,15 @@ def sweep_states(store: StoreLike = DEFAULT_STORE) -> list[SweepState]:
         with suppress(NotStored):  # a run that was killed before it stored the list of its trials
             result_keys: dict[str, list[str]] = store.load_sweep_run(name)["result_keys"]
             done = {trial for trial, keys in result_keys.items() if results.issuperset(keys)}
-            status = load_status(store.objects, name)
-            run = run_state(status) if status is not None else ""
+            run = run_state(latest[name]) if name in latest else ""
             states.append(SweepState(name, len(result_keys), len(done), len((failed & result_keys.keys()) - done), run))
     return states
 
 
-def statuses(store: Store) -> list[SweepStatus]:
-    """Return the status of the latest run of each sweep that has one, without reading any results."""
-    found = (load_status(store.objects, name) for name in store.sweep_names())
-    return [status for status in found if status is not None]
+def statuses(store: Store) -> dict[str, SweepStatus]:
+    """Return the status of the latest run of each sweep that has one, by the sweep's name, without reading results."""
+    found = {name: load_status(store.objects, name) for name in store.sweep_names()}
+    return {name: status for name, status in found.items() if status is not None}
 
 
 def failure_lines(store: Store) -> Iterator[str]:

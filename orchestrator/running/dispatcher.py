@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from prunesweep.orchestrator.display.reporting.reporter import Reporter
 from prunesweep.orchestrator.planning.cost import Cost
 from prunesweep.orchestrator.planning.plan import Plan
+from prunesweep.orchestrator.progress.rate_limit import rate_limited
 from prunesweep.orchestrator.progress.sweep_progress import TimeLeft
-from prunesweep.orchestrator.running.refreshing import rate_limited
 from prunesweep.orchestrator.running.schedule import Schedule
 from prunesweep.orchestrator.running.time_left import simulate_time_left
 from prunesweep.results_store import Store, StoreError
